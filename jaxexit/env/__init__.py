@@ -1,0 +1,49 @@
+"""The environment of one trade: honest fills, guards, reward, observation, a pure `step`."""
+
+from jaxexit.env.environment import order_from_action, reset, situation, step
+from jaxexit.env.guards import RULES, guard_counts, rule_set_name, valid_actions
+from jaxexit.env.hindsight import compute_hindsight
+from jaxexit.env.observation import observation_names, observation_size, observe
+from jaxexit.env.params import env_params, env_spec, without_guards
+from jaxexit.env.world import make_world
+from jaxexit.env.types import (
+    ACTIONS,
+    REASONS,
+    EnvParams,
+    EnvSpec,
+    EnvState,
+    Hindsight,
+    Order,
+    Outcome,
+    Situation,
+    World,
+)
+
+__all__ = [
+    "ACTIONS",
+    "REASONS",
+    "RULES",
+    "EnvParams",
+    "EnvSpec",
+    "EnvState",
+    "Hindsight",
+    "Order",
+    "Outcome",
+    "Situation",
+    "World",
+    "compute_hindsight",
+    "env_params",
+    "env_spec",
+    "guard_counts",
+    "make_world",
+    "observation_names",
+    "observation_size",
+    "observe",
+    "order_from_action",
+    "reset",
+    "rule_set_name",
+    "situation",
+    "step",
+    "valid_actions",
+    "without_guards",
+]

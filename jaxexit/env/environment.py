@@ -1,0 +1,304 @@
+"""The environment: `reset`, `situation`, `step`. Pure functions of one trade; batch them with `vmap`.
+
+Training, backtest, baselines, audits, the report and live use all call this `step`. The timeline
+(docs: "Timeline of a trade"): decision k is taken at the close of bar e+k; a market order sent there fills
+at the open of bar b = e+k+1 (or at that close); stops and targets then meet bar b. Written in long form.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from jaxexit.data.types import Market, Trades
+from jaxexit.env.book import (
+    fill_stop,
+    fill_target,
+    market_net,
+    net_fraction,
+    quote,
+    swap_fraction,
+)
+from jaxexit.env.guards import blocks
+from jaxexit.env.reward import reward_terms
+from jaxexit.env.types import (
+    BY_BREAKEVEN_STOP,
+    BY_EXIT,
+    BY_PARTIAL,
+    BY_STOP,
+    BY_TARGET,
+    BY_TIME,
+    EXIT,
+    HOLD,
+    NOT_CLOSED,
+    PARTIAL,
+    TIGHTEN_SL,
+    TRAIL_BE,
+    CostFractions,
+    EnvParams,
+    EnvSpec,
+    EnvState,
+    Fill,
+    Order,
+    Outcome,
+    Situation,
+    World,
+)
+
+Array = jax.Array
+
+LONG_AGO = -(2**20)  # bars: "never yet", without risk of overflow in a difference
+
+
+def order_from_action(action: Array) -> Order:
+    """The order of a policy that only chooses among the five actions."""
+    return Order(
+        action=jnp.asarray(action, jnp.int32),
+        stop=jnp.float32(-jnp.inf),
+        target=jnp.float32(jnp.inf),
+    )
+
+
+def reset(
+    spec: EnvSpec, params: EnvParams, market: Market, trades: Trades, trade: Array
+) -> EnvState:
+    """The state of trade number `trade` at decision 0. Nothing of an earlier trade is in it."""
+    direction = trades.direction[trade]
+    entry = direction * trades.entry_price[trade]
+    now = quote(market, trades.entry_bar[trade], direction)
+    profit = jnp.float32(0.0)
+    if spec.entry_fill != "next_open":
+        profit = market_net(params.costs, now.close, entry)
+    return EnvState(
+        trade=jnp.asarray(trade, jnp.int32),
+        k=jnp.int32(0),
+        entry=entry,
+        entry_half_spread=now.half_spread_close,
+        stop=direction * trades.stop[trade],
+        close=now.close,
+        remaining=jnp.float32(1.0),
+        partials_used=jnp.int32(0),
+        last_action=jnp.int32(HOLD),
+        last_tighten=jnp.int32(LONG_AGO),
+        mfe=profit,
+        mae=profit,
+        realised=jnp.float32(0.0),
+    )
+
+
+def situation(spec: EnvSpec, params: EnvParams, trades: Trades, state: EnvState) -> Situation:
+    """Everything that may be known at the state's decision."""
+    profit = market_net(params.costs, state.close, state.entry)
+    if spec.entry_fill == "next_open":
+        # At decision 0 nothing has been filled: there is no result yet, not even the spread's loss.
+        profit = jnp.where(state.k == 0, 0.0, profit)
+    entry_bar = trades.entry_bar[state.trade]
+    direction = trades.direction[state.trade]
+    return Situation(
+        trade=state.trade,
+        k=state.k,
+        bar=entry_bar + state.k,
+        entry_bar=entry_bar,
+        direction=direction,
+        entry=state.entry,
+        stop=state.stop,
+        target=direction * trades.target[state.trade],
+        risk=jnp.abs(trades.entry_price[state.trade] - trades.stop[state.trade]),
+        close=state.close,
+        profit=profit,
+        mfe=state.mfe,
+        mae=state.mae,
+        remaining=state.remaining,
+        partials_used=state.partials_used,
+        last_action=state.last_action,
+        bars_since_tighten=state.k - state.last_tighten,
+    )
+
+
+def _moved_stop(params: EnvParams, now: Situation, action: Array, asked: Array) -> Array:
+    """The stop in force from the coming bar on, from what is known at the decision."""
+    orders = params.orders
+    tightened = now.stop + orders.tighten_fraction * (now.close - now.stop)
+    break_even = now.entry + orders.breakeven_buffer * jnp.abs(now.entry)
+    by_action = jnp.where(
+        action == TIGHTEN_SL, tightened, jnp.where(action == TRAIL_BE, break_even, -jnp.inf)
+    )
+    distance = orders.min_stop_distance * jnp.abs(now.entry)
+    candidate = jnp.minimum(jnp.maximum(by_action, asked), now.close - distance)
+    return jnp.maximum(now.stop, candidate)
+
+
+def step(
+    spec: EnvSpec, world: World, state: EnvState, order: Order
+) -> tuple[EnvState, Outcome]:
+    """Take decision k and let bar e+k+1 pass.
+
+    Args:
+        spec: static structure.
+        world: numbers, bars (one row is gathered, two if orders fill at the close), trades, and the
+            hindsight that only the reward reads.
+        state: an open trade (`remaining` > 0) at decision k.
+        order: what the policy asks for.
+
+    Returns:
+        The state at decision k+1 (`remaining` is 0 if the trade has closed) and what happened.
+    """
+    params, market, trades = world.params, world.market, world.trades
+    costs = params.costs
+    now = situation(spec, params, trades, state)
+
+    # 1. Guards turn a forbidden action into HOLD.
+    fired = blocks(params, now)[:, order.action]
+    blocked = fired.any()
+    action = jnp.where(blocked, HOLD, order.action)
+
+    bar = quote(market, now.bar + 1, now.direction)
+    entry, half_spread_in = state.entry, state.entry_half_spread
+    mfe, mae = state.mfe, state.mae
+    fills_now = jnp.bool_(False)  # whether the position comes into being at this bar's open
+    if spec.entry_fill == "next_open":
+        fills_now = state.k == 0
+        entry = jnp.where(fills_now, bar.entry_open, entry)
+        half_spread_in = jnp.where(fills_now, bar.half_spread_open, half_spread_in)
+        # What decision 0 showed was provisional; the excursions begin with the fill.
+        mfe = jnp.where(fills_now, -jnp.inf, mfe)
+        mae = jnp.where(fills_now, jnp.inf, mae)
+
+    # 2. EXIT and PARTIAL are market orders.
+    wanted = jnp.where(
+        action == EXIT,
+        state.remaining,
+        jnp.where(action == PARTIAL, params.orders.partial_fraction, 0.0),
+    )
+    sold = jnp.minimum(wanted, state.remaining)
+    left = state.remaining - sold
+    order_price, order_bar, half_spread_order = bar.open, now.bar + 1, bar.half_spread_open
+    if spec.order_fill == "bar_close":
+        # Nothing can be sold before it was bought: at decision 0 of a next-open entry, its open.
+        close_half_spread = 0.5 * (market.ask[now.bar, 3] - market.bid[now.bar, 3])
+        order_price = jnp.where(fills_now, bar.open, state.close)
+        order_bar = jnp.where(fills_now, now.bar + 1, now.bar)
+        half_spread_order = jnp.where(fills_now, bar.half_spread_open, close_half_spread)
+    order_price = order_price - costs.slippage
+
+    # 3. The stop moves on what is known at decision k, and acts from the coming bar on.
+    stop = _moved_stop(params, now, action, order.stop)
+
+    # 4. What is still open meets the bar: the stop first, then the target.
+    still_open = left > 0
+    stop_reached, stop_price = fill_stop(stop, bar.open, bar.low)
+    target_reached, target_price = fill_target(order.target, bar.open, bar.high)
+    stopped = still_open & stop_reached
+    gapped = bar.open <= stop
+    on_target = still_open & target_reached & ~stop_reached
+    # 6. The horizon: real money, at the close.
+    timed_out = still_open & ~stopped & ~on_target & (state.k + 1 >= params.orders.max_bars)
+    bar_closed = stopped | on_target | timed_out
+    bar_price = jnp.where(
+        stopped,
+        stop_price - costs.slippage,
+        jnp.where(on_target, target_price, bar.close - costs.slippage),
+    )
+    bar_size = jnp.where(bar_closed, left, 0.0)
+    remaining = left - bar_size
+    done = remaining <= 0
+    at_open = (stopped & gapped) | (on_target & (bar.open >= order.target))
+    half_spread_bar = jnp.where(at_open, bar.half_spread_open, bar.half_spread_close)
+    stop_reason = jnp.where(stop >= entry, BY_BREAKEVEN_STOP, BY_STOP)
+    bar_reason = jnp.where(stopped, stop_reason, jnp.where(on_target, BY_TARGET, BY_TIME))
+    order_reason = jnp.where(action == EXIT, BY_EXIT, BY_PARTIAL)
+
+    # Money. Swap is charged as a rollover is crossed, on the size that crosses it: an order at the open
+    # fills after the crossing, an order at the close before it.
+    crossing = state.remaining if spec.order_fill == "next_open" else left
+    crossing = jnp.where(fills_now, 0.0, crossing)
+    swap = crossing * swap_fraction(costs, market.nights[now.bar + 1], now.direction, entry)
+    order_net = net_fraction(costs, order_price, entry)
+    bar_net = net_fraction(costs, bar_price, entry)
+    net = sold * order_net + bar_size * bar_net - swap
+    realised = state.realised + net
+    size_entry = jnp.abs(entry)
+    slipped = sold + jnp.where(on_target, 0.0, bar_size)
+    charged = CostFractions(
+        spread=(
+            sold * (half_spread_in + half_spread_order)
+            + bar_size * (half_spread_in + half_spread_bar)
+        )
+        / size_entry,
+        commission=costs.commission
+        * (sold * (1.0 + order_price / entry) + bar_size * (1.0 + bar_price / entry)),
+        slippage=slipped * costs.slippage / size_entry,
+        swap=swap,
+    )
+
+    # Excursions: a bar held to its end counts whole; the bar of the close only by its fills, since its
+    # extremes may lie after them.
+    profit = market_net(costs, bar.close, entry)
+    best = jnp.where(sold > 0, order_net, -jnp.inf)
+    worst = jnp.where(sold > 0, order_net, jnp.inf)
+    best = jnp.maximum(best, jnp.where(bar_closed, bar_net, -jnp.inf))
+    worst = jnp.minimum(worst, jnp.where(bar_closed, bar_net, jnp.inf))
+    best = jnp.where(done, best, market_net(costs, bar.high, entry))
+    worst = jnp.where(done, worst, market_net(costs, bar.low, entry))
+    mfe = jnp.maximum(mfe, best)
+    mae = jnp.minimum(mae, worst)
+
+    terms = reward_terms(
+        params.reward,
+        k=state.k,
+        action=action,
+        blocked=blocked,
+        done=done,
+        net=net,
+        realised=realised,
+        best_net=world.hindsight.best_net[state.trade],
+        profit_before=now.profit,
+        remaining_before=state.remaining,
+        profit_after=profit,
+        remaining_after=remaining,
+        mfe_after=mfe,
+    )
+    after = EnvState(
+        trade=state.trade,
+        k=state.k + 1,
+        entry=entry,
+        entry_half_spread=half_spread_in,
+        stop=stop,
+        close=bar.close,
+        remaining=remaining,
+        partials_used=state.partials_used + (action == PARTIAL),
+        last_action=action,
+        last_tighten=jnp.where(action == TIGHTEN_SL, state.k, state.last_tighten),
+        mfe=mfe,
+        mae=mae,
+        realised=realised,
+    )
+    outcome = Outcome(
+        reward=sum(terms),
+        terms=terms,
+        done=done,
+        action=action,
+        blocked=blocked,
+        fired=fired,
+        profit=now.profit,
+        stop=now.direction * stop,
+        order_fill=Fill(
+            size=sold,
+            bar=order_bar,
+            price=now.direction * order_price,
+            reason=jnp.where(sold > 0, order_reason, NOT_CLOSED),
+        ),
+        bar_fill=Fill(
+            size=bar_size,
+            bar=now.bar + 1,
+            price=now.direction * bar_price,
+            reason=jnp.where(bar_closed, bar_reason, NOT_CLOSED),
+        ),
+        ambiguous=stopped & ~gapped & target_reached,
+        net=net,
+        costs=charged,
+        bars_held=state.k + still_open,
+        mfe=mfe,
+        mae=mae,
+    )
+    return after, outcome

@@ -1,0 +1,99 @@
+"""From an `Experiment` to the environment's static structure and traced numbers."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from jaxexit.config import Experiment
+from jaxexit.data.features import Feature
+from jaxexit.env.types import Costs, EnvParams, EnvSpec, Guards, Orders, RewardWeights
+
+
+def env_spec(experiment: Experiment, features: tuple[Feature, ...]) -> EnvSpec:
+    """The static structure of an experiment's environment."""
+    return EnvSpec(
+        entry_fill=experiment.env.entry_fill,
+        order_fill=experiment.env.order_fill,
+        guard_mode=experiment.guards.mode,
+        features=features,
+    )
+
+
+def env_params(experiment: Experiment, pip: float) -> EnvParams:
+    """The traced numbers of an experiment's environment.
+
+    Args:
+        experiment: a validated experiment.
+        pip: size of one pip in price units; pips in the file become prices here.
+    """
+    env, guards, reward, costs = (
+        experiment.env,
+        experiment.guards,
+        experiment.reward,
+        experiment.costs,
+    )
+
+    def real(value: float) -> jnp.ndarray:
+        return jnp.asarray(value, jnp.float32)
+
+    def whole(value: int) -> jnp.ndarray:
+        return jnp.asarray(value, jnp.int32)
+
+    return EnvParams(
+        costs=Costs(
+            commission=real(costs.commission),
+            slippage=real(costs.slippage_pips * pip),
+            swap_long=real(costs.swap_long_pips * pip),
+            swap_short=real(costs.swap_short_pips * pip),
+        ),
+        orders=Orders(
+            max_bars=whole(env.max_bars),
+            tighten_fraction=real(env.tighten_fraction),
+            partial_fraction=real(env.partial_fraction),
+            max_partials=whole(env.max_partials),
+            breakeven_buffer=real(env.breakeven_buffer),
+            min_stop_distance=real(env.min_stop_distance),
+        ),
+        guards=Guards(
+            exit_allows_loss=jnp.asarray(guards.exit_allows_loss),
+            min_profit_for_exit=real(guards.min_profit_for_exit),
+            min_bars_for_exit=whole(guards.min_bars_for_exit),
+            min_profit_for_partial=real(guards.min_profit_for_partial),
+            min_bars_for_partial=whole(guards.min_bars_for_partial),
+            min_profit_for_trail=real(guards.min_profit_for_trail),
+            min_bars_for_trail=whole(guards.min_bars_for_trail),
+            tighten_cooldown=whole(guards.tighten_cooldown),
+        ),
+        reward=RewardWeights(
+            w_realized=real(reward.w_realized),
+            w_mtm=real(reward.w_mtm),
+            reward_scale=real(reward.reward_scale),
+            regret_coef=real(reward.regret_coef),
+            time_coef=real(reward.time_coef),
+            time_sigmoid_center=real(reward.time_sigmoid_center),
+            tighten_sl_cost=real(reward.tighten_sl_cost),
+            trail_sl_cost=real(reward.trail_sl_cost),
+            invalid_action_penalty=real(reward.invalid_action_penalty),
+            risk_coef=real(reward.risk_coef),
+            dd_threshold=real(reward.dd_threshold),
+            gamma=real(experiment.ppo.gamma),
+        ),
+    )
+
+
+def without_guards(params: EnvParams) -> EnvParams:
+    """The same market and costs with every guard open: fixed exits are not subject to them."""
+    never = jnp.float32(-jnp.inf)
+    at_once = jnp.int32(0)
+    return params._replace(
+        guards=Guards(
+            exit_allows_loss=jnp.asarray(True),
+            min_profit_for_exit=never,
+            min_bars_for_exit=at_once,
+            min_profit_for_partial=never,
+            min_bars_for_partial=at_once,
+            min_profit_for_trail=never,
+            min_bars_for_trail=at_once,
+            tighten_cooldown=at_once,
+        )
+    )

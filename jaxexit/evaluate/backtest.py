@@ -1,0 +1,90 @@
+"""The backtest: the learned policy and every baseline, each trade of a split exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+
+from jaxexit.config import Experiment
+from jaxexit.data import Dataset
+from jaxexit.env import make_world
+from jaxexit.evaluate.metrics import summarise
+from jaxexit.evaluate.run import StepRecords, run_policy
+from jaxexit.evaluate.table import trade_table
+from jaxexit.policies import DEFAULT_PARAMS, ORACLE, RANDOM, Policy, RandomActions
+
+
+class Backtest:
+    """One split under one experiment's rules. Plays policies and turns the results into tables."""
+
+    def __init__(self, experiment: Experiment, dataset: Dataset, split: str) -> None:
+        """Prepare the split's world on the device.
+
+        Args:
+            experiment: a validated experiment.
+            dataset: its data.
+            split: "train", "validation" or "test".
+        """
+        self.dataset = dataset
+        self.split = split
+        self.horizon = experiment.env.max_bars
+        self.spec, self.world = make_world(experiment, dataset, split)
+
+    def play(
+        self, policy: Policy, policy_params: Any, *, seed: int = 0, record: bool = False
+    ) -> tuple[pd.DataFrame, StepRecords | None]:
+        """The trade table of one policy, and with `record` what happened at each decision."""
+        results, records = run_policy(
+            self.spec,
+            policy,
+            self.world,
+            policy_params,
+            jax.random.key(seed),
+            horizon=self.horizon,
+            record=record,
+        )
+        return trade_table(self.dataset, self.split, results, records), records
+
+    def score(self, policy: Policy, policy_params: Any) -> float:
+        """Mean net pips a trade: what the best checkpoint is chosen by, on the validation split."""
+        results, _ = run_policy(
+            self.spec,
+            policy,
+            self.world,
+            policy_params,
+            jax.random.key(0),
+            horizon=self.horizon,
+        )
+        pips = np.asarray(results.net, float) * np.asarray(results.entry, float) / self.dataset.pip
+        return float(pips.mean())
+
+    def summary(self, table: pd.DataFrame) -> dict[str, Any]:
+        """The metrics of a trade table (see `evaluate.metrics.summarise`)."""
+        bars = np.asarray(self.world.trades.entry_bar)
+        last = min(int(bars.max()) + self.horizon, len(self.dataset.times) - 1)
+        return summarise(
+            table,
+            horizon=self.horizon,
+            start=pd.Timestamp(self.dataset.times[int(bars.min())], tz="UTC"),
+            end=pd.Timestamp(self.dataset.times[last], tz="UTC"),
+        )
+
+    def baselines(self, imitated: pd.DataFrame, *, seed: int = 0) -> Iterator[tuple[str, pd.DataFrame]]:
+        """Name and trade table of each baseline.
+
+        Args:
+            imitated: trade table of the learned policy: the random policy draws its actions with the
+                same frequencies.
+            seed: of the random policy.
+        """
+        attempts = imitated.filter(like="chosen_").sum().to_numpy(float)
+        frequencies = RandomActions(jnp.asarray(attempts / attempts.sum(), jnp.float32))
+        everyone = {**DEFAULT_PARAMS, RANDOM: frequencies, ORACLE: self.world.hindsight}
+        for policy, params in everyone.items():
+            table, _ = self.play(policy, params, seed=seed)
+            yield policy.name, table

@@ -1,0 +1,123 @@
+"""From device results to tables: one row a trade, one row a kind of guard decision."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from jaxexit.data import Dataset
+from jaxexit.env import ACTIONS, REASONS, rule_set_name
+from jaxexit.env.guards import PROFIT_BANDS, PROFIT_EDGES, RULES
+from jaxexit.evaluate.run import StepRecords, TradeResults
+
+
+def trade_table(
+    dataset: Dataset, split: str, results: TradeResults, records: StepRecords | None = None
+) -> pd.DataFrame:
+    """One row a trade, in the order of the split.
+
+    Columns: those of the data set's own table (trade_id, entry_time, direction, the entry's stop and
+    target); entry_fill; exit_time (open of the bar of the last fill, UTC), exit_price (last fill),
+    exit_reason, bars_held, ambiguous; net and gross results in fractions, pips and R, costs by kind in
+    pips (gross = net + costs; the spread is a cost); MFE and MAE in pips and R; attempts and blocks by
+    action. With `records` also `fills` (bar, time, price, size, reason) and `stop_path` (bar, price: each
+    change of the stop in force).
+    """
+    trades = dataset.splits[split]
+    entry, net = np.asarray(results.entry, float), np.asarray(results.net, float)
+    costs = {
+        kind: np.asarray(cost, float) for kind, cost in results.costs._asdict().items()
+    }
+    risk = np.abs(
+        np.asarray(trades.entry_price, float) - np.asarray(trades.stop, float)
+    )
+    in_pips = entry / dataset.pip
+    in_r = entry / risk
+    gross = net + sum(costs.values())
+    own = dataset.tables[split].rename(
+        columns={name: f"source_{name}" for name in ("exit_time", "exit_price", "exit_reason")}
+    )
+    table = own.reset_index(drop=True).assign(
+        entry_fill=entry,
+        exit_time=pd.to_datetime(dataset.times[np.asarray(results.exit_bar)], utc=True),
+        exit_price=np.asarray(results.exit_price, float),
+        exit_reason=[REASONS[reason] for reason in np.asarray(results.reason)],
+        bars_held=np.asarray(results.bars_held, int),
+        ambiguous=np.asarray(results.ambiguous),
+        net_fraction=net,
+        net_pips=net * in_pips,
+        net_r=net * in_r,
+        gross_pips=gross * in_pips,
+        **{f"{kind}_pips": cost * in_pips for kind, cost in costs.items()},
+        mfe_pips=np.asarray(results.mfe, float) * in_pips,
+        mae_pips=np.asarray(results.mae, float) * in_pips,
+        mfe_r=np.asarray(results.mfe, float) * in_r,
+        mae_r=np.asarray(results.mae, float) * in_r,
+    )
+    for i, name in enumerate(ACTIONS):
+        table[f"chosen_{name}"] = np.asarray(results.actions)[:, i]
+        table[f"blocked_{name}"] = np.asarray(results.blocked)[:, i]
+    if records is not None:
+        table["fills"] = _fills(dataset, records)
+        table["stop_path"] = _stop_paths(records, np.asarray(trades.entry_bar))
+    return table
+
+
+def _fills(dataset: Dataset, records: StepRecords) -> list[list[dict]]:
+    """Every fill of every trade, in order: at most an order and a stop, target or time in one bar."""
+    taken = np.asarray(records.taken)
+    outcome = records.outcome
+    found: list[list[dict]] = [[] for _ in taken]
+    for fill in (outcome.order_fill, outcome.bar_fill):
+        size, bar, price, reason = (np.asarray(leaf) for leaf in fill)
+        for trade, k in zip(*np.nonzero((size > 0) & taken), strict=True):
+            found[trade].append(
+                {
+                    "bar": int(bar[trade, k]),
+                    "time": pd.Timestamp(dataset.times[bar[trade, k]], tz="UTC").isoformat(),
+                    "price": float(price[trade, k]),
+                    "size": float(size[trade, k]),
+                    "reason": REASONS[int(reason[trade, k])],
+                }
+            )
+    return [sorted(fills, key=lambda fill: fill["bar"]) for fills in found]
+
+
+def _stop_paths(records: StepRecords, entry_bar: np.ndarray) -> list[list[dict]]:
+    """The stop in force: a point for the first bar and for each bar where it moved."""
+    taken, stops = np.asarray(records.taken), np.asarray(records.outcome.stop)
+    paths = []
+    for trade, first in enumerate(entry_bar):
+        own = stops[trade, : taken[trade].sum()]
+        moved = np.concatenate([[True], own[1:] != own[:-1]])
+        paths.append(
+            [
+                {"bar": int(first) + 1 + int(k), "price": float(own[k])}
+                for k in np.nonzero(moved)[0]
+            ]
+        )
+    return paths
+
+
+def guard_table(records: StepRecords) -> pd.DataFrame:
+    """Guard statistics: attempts by action, rules that fired, bar and profit band.
+
+    Columns: action, rules (joined by "+", empty: not blocked), k, profit_band, blocked (bool), count.
+    """
+    taken = np.asarray(records.taken)
+    fired = np.asarray(records.outcome.fired)[taken]
+    profit = np.asarray(records.outcome.profit)[taken]
+    k = np.broadcast_to(np.arange(taken.shape[1]), taken.shape)[taken]
+    masks = fired @ (2 ** np.arange(len(RULES)))
+    bands = np.searchsorted(np.float32(PROFIT_EDGES), profit, side="right")
+    frame = pd.DataFrame(
+        {
+            "action": np.array(ACTIONS)[np.asarray(records.chosen)[taken]],
+            "rules": [rule_set_name(mask) for mask in masks],
+            "k": k,
+            "profit_band": np.array(PROFIT_BANDS)[bands],
+            "blocked": masks > 0,
+        }
+    )
+    keys = list(frame.columns)
+    return frame.groupby(keys, sort=True).size().rename("count").reset_index()

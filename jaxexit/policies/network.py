@@ -1,0 +1,80 @@
+"""The learned policy: one shared trunk, a policy head and a value head."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxexit.env.environment import order_from_action
+from jaxexit.env.types import ACTIONS, Order
+from jaxexit.policies.types import Policy, View, stateless
+
+Array = jax.Array
+
+MASKED_LOGIT = -1e9  # finite, so that entropy and KL stay finite; its probability is exactly 0
+
+
+class NetworkSpec(NamedTuple):
+    """Structure of the network: static, hashable."""
+
+    hidden_sizes: tuple[int, ...]
+    layer_norm: bool
+
+
+class ActorCritic(nn.Module):
+    """Dense, LayerNorm, ReLU layers; orthogonal initialisation (sqrt 2, heads 0.01 and 1)."""
+
+    hidden_sizes: tuple[int, ...]
+    layer_norm: bool
+
+    @nn.compact
+    def __call__(self, observation: Array) -> tuple[Array, Array]:
+        """[..., observation_size] -> logits [..., 5] and value [...]."""
+        hidden = observation
+        for size in self.hidden_sizes:
+            hidden = nn.Dense(size, kernel_init=nn.initializers.orthogonal(2.0**0.5))(hidden)
+            if self.layer_norm:
+                hidden = nn.LayerNorm()(hidden)
+            hidden = nn.relu(hidden)
+        policy_init, value_init = nn.initializers.orthogonal(0.01), nn.initializers.orthogonal(1.0)
+        logits = nn.Dense(len(ACTIONS), kernel_init=policy_init, name="policy")(hidden)
+        value = nn.Dense(1, kernel_init=value_init, name="value")(hidden)
+        return logits, value[..., 0]
+
+
+def make_network(spec: NetworkSpec) -> ActorCritic:
+    """The Flax module of a structure."""
+    return ActorCritic(hidden_sizes=spec.hidden_sizes, layer_norm=spec.layer_norm)
+
+
+def mask_logits(logits: Array, valid: Array) -> Array:
+    """Logits with every invalid action made impossible. [..., 5], [..., 5] bool -> [..., 5]."""
+    return jnp.where(valid, logits, MASKED_LOGIT)
+
+
+@lru_cache(maxsize=32)
+def network_policy(spec: NetworkSpec, *, masked: bool, sample: bool = False) -> Policy:
+    """The network as a policy of the common type; its params are the network's.
+
+    Args:
+        spec: structure of the network.
+        masked: guard mode `mask`: forbidden actions are never taken.
+        sample: draw from the distribution instead of taking the likeliest action.
+    """
+    network = make_network(spec)
+
+    def act(params: Any, state: Any, view: View) -> tuple[Order, Any]:
+        logits, _ = network.apply(params, view.observation)  # type: ignore[misc]
+        if masked:
+            logits = mask_logits(logits, view.valid)
+        if sample:
+            action = jax.random.categorical(view.key, logits)
+        else:
+            action = jnp.argmax(logits)
+        return order_from_action(action), state
+
+    return Policy("learned_sampled" if sample else "learned", stateless, act, guarded=True)

@@ -1,0 +1,19 @@
+"""PPO, compiled end to end: one jitted function from a training state to the next."""
+
+from jaxexit.ppo.exit_task import exit_task
+from jaxexit.ppo.params import num_updates, ppo_params, ppo_spec
+from jaxexit.ppo.types import PPOParams, PPOSpec, Task, TrainState
+from jaxexit.ppo.update import init_state, update
+
+__all__ = [
+    "PPOParams",
+    "PPOSpec",
+    "Task",
+    "TrainState",
+    "exit_task",
+    "init_state",
+    "num_updates",
+    "ppo_params",
+    "ppo_spec",
+    "update",
+]

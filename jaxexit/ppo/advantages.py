@@ -1,0 +1,40 @@
+"""Generalised advantage estimation (Schulman et al. 2016, equation 16)."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+Array = jax.Array
+
+
+def generalised_advantages(
+    rewards: Array, values: Array, dones: Array, last_value: Array, gamma: Array, gae_lambda: Array
+) -> Array:
+    """Advantages of a rollout.
+
+    Args:
+        rewards: [num_steps, num_envs].
+        values: [num_steps, num_envs], V of the observation before each step.
+        dones: [num_steps, num_envs] bool, true where the step ended its episode. Every end is a
+            termination, so nothing is bootstrapped across it.
+        last_value: [num_envs], V of the observation after the last step.
+        gamma: discount.
+        gae_lambda: lambda.
+
+    Returns:
+        [num_steps, num_envs].
+    """
+    continues = 1.0 - dones.astype(rewards.dtype)
+    next_values = jnp.concatenate([values[1:], last_value[None]])
+    errors = rewards + gamma * next_values * continues - values
+
+    def backwards(advantage: Array, step: tuple[Array, Array]) -> tuple[Array, Array]:
+        error, goes_on = step
+        advantage = error + gamma * gae_lambda * goes_on * advantage
+        return advantage, advantage
+
+    _, advantages = jax.lax.scan(
+        backwards, jnp.zeros_like(last_value), (errors, continues), reverse=True
+    )
+    return advantages

@@ -1,0 +1,135 @@
+"""The exit environment as a task of the learner: auto-reset to a random trade, metrics on the device."""
+
+from __future__ import annotations
+
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxexit.env import (
+    ACTIONS,
+    REASONS,
+    EnvSpec,
+    EnvState,
+    World,
+    guard_counts,
+    observe,
+    order_from_action,
+    reset,
+    situation,
+    step,
+    valid_actions,
+)
+from jaxexit.env.types import EXIT, RewardTerms
+from jaxexit.ppo.types import Task
+
+Array = jax.Array
+
+
+class StepInfo(NamedTuple):
+    """What is kept of each step for the metrics. Scalars."""
+
+    terms: RewardTerms
+    chosen: Array
+    fired: Array  # [rules] bool
+    k: Array
+    profit: Array
+    done: Array
+    net_pips: Array  # realised net of the whole trade; meaningful where done
+    bars_held: Array
+    reason: Array
+
+
+def _draw(data: World, key: Array, shape: tuple[int, ...]) -> Array:
+    return jax.random.randint(key, shape, 0, data.trades.entry_bar.shape[0], dtype=jnp.int32)
+
+
+def _see(spec: EnvSpec, data: World, state: EnvState) -> Array:
+    return observe(
+        spec, data.params, data.market, situation(spec, data.params, data.trades, state)
+    )
+
+
+def _reset(spec: EnvSpec, data: World, trade: Array) -> tuple[EnvState, Array]:
+    state = reset(spec, data.params, data.market, data.trades, trade)
+    return state, _see(spec, data, state)
+
+
+def _valid(spec: EnvSpec, data: World, state: EnvState) -> Array:
+    return valid_actions(data.params, situation(spec, data.params, data.trades, state))
+
+
+def _step(
+    spec: EnvSpec, data: World, state: EnvState, action: Array, trade: Array
+) -> tuple[EnvState, Array, Array, Array, StepInfo]:
+    after, outcome = step(
+        spec, data, state, order_from_action(action)
+    )
+    fresh = reset(spec, data.params, data.market, data.trades, trade)
+    onward = jax.tree.map(lambda new, old: jnp.where(outcome.done, new, old), fresh, after)
+    info = StepInfo(
+        terms=outcome.terms,
+        chosen=action,
+        fired=outcome.fired,
+        k=state.k,
+        profit=outcome.profit,
+        done=outcome.done,
+        net_pips=after.realised * jnp.abs(after.entry) / data.pip,
+        bars_held=outcome.bars_held,
+        reason=jnp.where(
+            outcome.bar_fill.size > 0, outcome.bar_fill.reason, outcome.order_fill.reason
+        ),
+    )
+    return onward, _see(spec, data, onward), outcome.reward, outcome.done, info
+
+
+def _summarise(data: World, infos: StepInfo) -> dict[str, Array]:
+    del data
+    done = infos.done
+    trades = done.sum()
+
+    def per_trade(values: Array) -> Array:
+        return jnp.where(done, values, 0.0).sum() / jnp.maximum(trades, 1)
+
+    blocked = infos.fired.any(axis=-1)
+    attempts = jnp.bincount(infos.chosen.ravel(), length=len(ACTIONS))
+    blocks = jnp.bincount(infos.chosen.ravel(), weights=blocked.ravel().astype(jnp.int32), length=len(ACTIONS))
+    reasons = jnp.bincount(
+        jnp.where(done, infos.reason, 0).ravel(), weights=done.ravel().astype(jnp.int32), length=len(REASONS)
+    )
+    by_exit = done & (infos.chosen == EXIT)
+    terms = {
+        f"reward_{name}": getattr(infos.terms, name).sum() / jnp.maximum(trades, 1)
+        for name in RewardTerms._fields
+    }
+    return {
+        "trades": trades,
+        "net_pips_mean": per_trade(infos.net_pips),
+        "win_rate": per_trade(infos.net_pips > 0),
+        "bars_held_mean": per_trade(infos.bars_held),
+        "exit_share_bar_0": per_trade(by_exit & (infos.bars_held == 0)),
+        "exit_share_bar_1": per_trade(by_exit & (infos.bars_held == 1)),
+        "blocked_share": blocked.mean(),
+        "action_share": attempts / infos.chosen.size,
+        "blocked_share_by_action": blocks / jnp.maximum(attempts, 1),
+        "exit_reason_share": reasons / jnp.maximum(trades, 1),
+        "reward_per_trade": sum(terms.values()),
+        **terms,
+        "guard_counts": guard_counts(infos.chosen, infos.fired, infos.k, infos.profit),
+    }
+
+
+@lru_cache(maxsize=32)
+def exit_task(spec: EnvSpec) -> Task:
+    """The task of an environment's structure. Cached: the same structure is the same task.
+
+    In guard mode `mask` the learner is told which actions are forbidden; in mode `penalise` it finds out.
+    """
+    functions: dict[str, Any] = {
+        "reset": partial(_reset, spec),
+        "step": partial(_step, spec),
+        "valid": partial(_valid, spec) if spec.guard_mode == "mask" else None,
+    }
+    return Task(draw=_draw, summarise=_summarise, **functions)

@@ -1,0 +1,206 @@
+"""The compiled update: rollout, advantages, epochs of minibatches, metrics. One jitted function.
+
+The host only loops over `update`; nothing but metrics leaves the device.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxexit.policies.network import ActorCritic, make_network
+from jaxexit.ppo.loss import ppo_loss
+from jaxexit.ppo.rollout import collect
+from jaxexit.ppo.schedules import entropy_coefficient, learning_rate
+from jaxexit.ppo.types import Batch, PPOParams, PPOSpec, Task, TrainState
+
+Array = jax.Array
+
+ADAM_EPSILON = 1e-5
+
+
+def _optimiser(hyper: PPOParams) -> optax.GradientTransformation:
+    """Global-norm clip, then Adam; the learning rate is applied by the caller, from its schedule."""
+    return optax.chain(
+        optax.clip_by_global_norm(hyper.max_grad_norm),  # type: ignore[arg-type]
+        optax.scale_by_adam(eps=ADAM_EPSILON),
+    )
+
+
+@partial(jax.jit, static_argnames=("spec", "task"))
+def init_state(
+    spec: PPOSpec, task: Task, hyper: PPOParams, data: Any, key: Array
+) -> TrainState:
+    """The state before the first update: fresh parameters, environments at their first decision."""
+    key, key_params, key_draw = jax.random.split(key, 3)
+    draws = task.draw(data, key_draw, (spec.num_envs,))
+    env_state, observation = jax.vmap(task.reset, in_axes=(None, 0))(data, draws)
+    params = make_network(spec.network).init(key_params, observation)
+    return TrainState(
+        params=params,
+        optimiser=_optimiser(hyper).init(params),
+        env_state=env_state,
+        observation=observation,
+        key=key,
+        update=jnp.int32(0),
+    )
+
+
+class _Progress(NamedTuple):
+    """Where the epochs stand: carried through the minibatch loops."""
+
+    params: Any
+    optimiser: Any
+    sums: dict[str, Array]  # of the applied minibatches' metrics
+    applied: Array  # int32: minibatches whose gradient was applied
+    computed: Array  # int32: minibatches computed; one more than applied after a stop
+    last_kl: Array
+    stopped: Array  # bool: the KL was above its target
+
+
+METRICS = ("loss", "policy_loss", "value_loss", "entropy", "kl", "clip_fraction", "grad_norm")
+
+
+def _epochs(
+    spec: PPOSpec,
+    network: ActorCritic,
+    hyper: PPOParams,
+    state: TrainState,
+    batch: Batch,
+    entropy_coef: Array,
+    rate: Array,
+    key: Array,
+) -> _Progress:
+    """Up to `num_epochs` passes over the flat batch, ended by the KL stop.
+
+    A minibatch whose KL is above the target is not applied, and none after it is computed: `while_loop`s,
+    not a masked scan. Batched over seeds each one stops for itself.
+    """
+    optimiser = _optimiser(hyper)
+    gradient = jax.grad(ppo_loss, has_aux=True)
+
+    def minibatch(indices: Array, progress: _Progress) -> _Progress:
+        samples = jax.tree.map(lambda leaf: leaf[indices], batch)
+        gradients, metrics = gradient(progress.params, network, samples, hyper, entropy_coef)
+        metrics["grad_norm"] = optax.global_norm(gradients)
+        stop = metrics["kl"] > hyper.target_kl
+        updates, moments = optimiser.update(gradients, progress.optimiser)
+        updates = jax.tree.map(lambda update: -rate * update, updates)
+        params = optax.apply_updates(progress.params, updates)
+
+        def unless_stopped(new: Any, old: Any) -> Any:
+            return jax.tree.map(lambda a, b: jnp.where(stop, b, a), new, old)
+
+        sums = {name: progress.sums[name] + metrics[name] for name in METRICS}
+        return _Progress(
+            params=unless_stopped(params, progress.params),
+            optimiser=unless_stopped(moments, progress.optimiser),
+            sums=unless_stopped(sums, progress.sums),
+            applied=progress.applied + ~stop,
+            computed=progress.computed + 1,
+            last_kl=metrics["kl"],
+            stopped=stop,
+        )
+
+    def epoch(carry: tuple[Array, _Progress]) -> tuple[Array, _Progress]:
+        index, progress = carry
+        order = jax.random.permutation(jax.random.fold_in(key, index), spec.batch_size)
+        order = order.reshape(spec.num_minibatches, spec.minibatch_size)
+
+        def body(carry: tuple[Array, _Progress]) -> tuple[Array, _Progress]:
+            i, progress = carry
+            return i + 1, minibatch(order[i], progress)
+
+        def goes_on(carry: tuple[Array, _Progress]) -> Array:
+            i, progress = carry
+            return (i < spec.num_minibatches) & ~progress.stopped
+
+        _, progress = jax.lax.while_loop(goes_on, body, (jnp.int32(0), progress))
+        return index + 1, progress
+
+    def more_epochs(carry: tuple[Array, _Progress]) -> Array:
+        index, progress = carry
+        return (index < spec.num_epochs) & ~progress.stopped
+
+    start = _Progress(
+        params=state.params,
+        optimiser=state.optimiser,
+        sums={name: jnp.float32(0.0) for name in METRICS},
+        applied=jnp.int32(0),
+        computed=jnp.int32(0),
+        last_kl=jnp.float32(0.0),
+        stopped=jnp.bool_(False),
+    )
+    _, progress = jax.lax.while_loop(more_epochs, epoch, (jnp.int32(0), start))
+    return progress
+
+
+def _update(
+    spec: PPOSpec, task: Task, hyper: PPOParams, data: Any, state: TrainState
+) -> tuple[TrainState, dict[str, Array]]:
+    network = make_network(spec.network)
+    key, key_rollout, key_epochs = jax.random.split(state.key, 3)
+    env_state, observation, batch, infos = collect(
+        spec,
+        task,
+        network,
+        state.params,
+        data,
+        hyper,
+        state.env_state,
+        state.observation,
+        key_rollout,
+    )
+    steps = state.update * jnp.float32(spec.batch_size)
+    entropy_coef = entropy_coefficient(hyper, steps)
+    rate = learning_rate(hyper, steps)
+    flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), batch)
+    progress = _epochs(spec, network, hyper, state, flat, entropy_coef, rate, key_epochs)
+
+    applied = jnp.maximum(progress.applied, 1)
+    explained = 1.0 - jnp.var(batch.target - batch.value) / (jnp.var(batch.target) + 1e-12)
+    metrics = {name: total / applied for name, total in progress.sums.items()}
+    metrics |= {
+        "minibatches_applied": progress.applied,
+        "minibatches_computed": progress.computed,
+        "kl_last": progress.last_kl,
+        "kl_stopped": progress.stopped,
+        "entropy_coef": entropy_coef,
+        "learning_rate": rate,
+        "value_mean": batch.value.mean(),
+        "explained_variance": explained,
+        **task.summarise(data, infos),
+    }
+    after = TrainState(
+        params=progress.params,
+        optimiser=progress.optimiser,
+        env_state=env_state,
+        observation=observation,
+        key=key,
+        update=state.update + 1,
+    )
+    return after, metrics
+
+
+@partial(jax.jit, static_argnames=("spec", "task"), donate_argnames="state")
+def update(
+    spec: PPOSpec, task: Task, hyper: PPOParams, data: Any, state: TrainState
+) -> tuple[TrainState, dict[str, Array]]:
+    """One PPO update: `num_envs` x `num_steps` samples, then the epochs.
+
+    Args:
+        spec: structure of the learner (static).
+        task: the environment (static).
+        hyper: numbers of the learner.
+        data: what the task works on.
+        state: where training stands. Donated: do not use it afterwards.
+
+    Returns:
+        (state, metrics): metrics are device scalars and small arrays; losses are means over the
+        minibatches that were applied.
+    """
+    return _update(spec, task, hyper, data, state)

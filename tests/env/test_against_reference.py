@@ -1,0 +1,77 @@
+"""The environment and the plain reference simulator agree on any bars, rules and orders."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+
+from jaxexit.env import ACTIONS, REASONS, RULES
+from tests.support.device import device_orders, device_world, play
+from tests.support.markets import Case, cases, float32_agrees, make_case, numpy_pick
+from tests.support.records import Result
+from tests.support.reference import simulate
+
+MONEY = 3e-6  # fractions of the entry: a few float32 roundings of a price near 1
+
+
+def check_agreement(case: Case, expected: Result) -> None:
+    spec, world = device_world(case)
+    now, outcome, after = play(spec, world, device_orders(case))
+    length = len(expected.steps)
+    assert np.flatnonzero(outcome.done)[0] == length - 1
+    scale = case.rules.reward_scale
+    fills = []
+    for k, known in enumerate(expected.steps):
+        assert outcome.action[k] == known.effective, (k, ACTIONS[known.effective])
+        fired = {rule.name for rule, fires in zip(RULES, outcome.fired[k], strict=True) if fires}
+        assert fired == known.blocked
+        assert now.profit[k] == pytest.approx(known.unrealised, abs=MONEY)
+        assert now.mfe[k] == pytest.approx(known.mfe, abs=MONEY)
+        assert now.mae[k] == pytest.approx(known.mae, abs=MONEY)
+        assert now.remaining[k] == known.remaining
+        if known.stop is not None:
+            assert outcome.stop[k] == pytest.approx(known.stop, abs=MONEY)
+        assert outcome.net[k] == pytest.approx(known.realised, abs=MONEY)
+        for name, term in known.reward.items():
+            got = getattr(outcome.terms, name)[k]
+            assert got == pytest.approx(term, abs=MONEY * scale), (k, name)
+        for fill in (outcome.order_fill, outcome.bar_fill):
+            if fill.size[k] > 0:
+                fills.append(
+                    (fill.bar[k], REASONS[fill.reason[k]], fill.size[k], fill.price[k])
+                )
+    assert len(fills) == len(expected.fills)
+    for (bar, reason, size, price), known in zip(fills, expected.fills, strict=True):
+        assert (bar, reason, size) == (known.bar, known.reason, known.size)
+        assert price == pytest.approx(known.price, abs=MONEY)
+    last = length - 1
+    assert after.realised[last] == pytest.approx(expected.net, abs=MONEY)
+    assert outcome.bars_held[last] == expected.bars_held
+    assert outcome.ambiguous[last] == expected.ambiguous
+    assert outcome.mfe[last] == pytest.approx(expected.mfe, abs=MONEY)
+    assert outcome.mae[last] == pytest.approx(expected.mae, abs=MONEY)
+    for kind in ("spread", "commission", "slippage", "swap"):
+        paid = np.asarray(getattr(outcome.costs, kind))[:length].sum()
+        assert paid == pytest.approx(getattr(expected.costs, kind), abs=MONEY), kind
+    assert world.hindsight.best_net[0] == pytest.approx(expected.hindsight, abs=MONEY)
+
+
+@settings(max_examples=300, deadline=None)
+@given(cases())
+def test_step_agrees_with_the_plain_simulator(case: Case) -> None:
+    expected = simulate(case.bars, case.trade, case.rules, case.orders)
+    assume(float32_agrees(expected))
+    check_agreement(case, expected)
+
+
+def test_step_agrees_on_a_thousand_seeded_cases() -> None:
+    compared, reasons = 0, set()
+    for seed in range(1_000):
+        case = make_case(numpy_pick(seed), 1 + seed % 8)
+        expected = simulate(case.bars, case.trade, case.rules, case.orders)
+        if not float32_agrees(expected):
+            continue
+        check_agreement(case, expected)
+        compared += 1
+        reasons.add(expected.exit_reason)
+    assert compared > 900
+    assert reasons == {"EXIT", "STOP", "BREAKEVEN_STOP", "TARGET", "TIME"}

@@ -1,0 +1,107 @@
+"""A reference case put on the device and played through the environment's own `step`."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxexit.data.types import Market, Trades
+from jaxexit.env import EnvParams, EnvSpec, Order, World, compute_hindsight, reset, situation, step
+from jaxexit.env.types import Costs, Guards, Orders, RewardWeights
+
+from .markets import Case
+from .records import Rules
+
+LONGEST = 8  # bars: cases are padded to this horizon, so that each structure compiles once
+ROWS = LONGEST + 3
+
+
+def device_params(rules: Rules) -> EnvParams:
+    """The reference's rules as the environment's traced numbers."""
+
+    def real(*names: str) -> dict[str, jax.Array]:
+        return {name: jnp.float32(getattr(rules, name)) for name in names}
+
+    def whole(*names: str) -> dict[str, jax.Array]:
+        return {name: jnp.int32(getattr(rules, name)) for name in names}
+
+    return EnvParams(
+        costs=Costs(
+            commission=jnp.float32(rules.commission),
+            slippage=jnp.float32(rules.slippage_pips * rules.pip),
+            swap_long=jnp.float32(rules.swap_long_pips * rules.pip),
+            swap_short=jnp.float32(rules.swap_short_pips * rules.pip),
+        ),
+        orders=Orders(
+            **whole("max_bars", "max_partials"),
+            **real("tighten_fraction", "partial_fraction", "breakeven_buffer", "min_stop_distance"),
+        ),
+        guards=Guards(
+            exit_allows_loss=jnp.bool_(rules.exit_allows_loss),
+            **real("min_profit_for_exit", "min_profit_for_partial", "min_profit_for_trail"),
+            **whole("min_bars_for_exit", "min_bars_for_partial", "min_bars_for_trail"),
+            **whole("tighten_cooldown"),
+        ),
+        reward=RewardWeights(**real(*RewardWeights._fields)),
+    )
+
+
+def device_world(case: Case) -> tuple[EnvSpec, World]:
+    """The case as a world of one trade, its bars padded with copies of the last."""
+    rules, trade = case.rules, case.trade
+    spec = EnvSpec(rules.entry_fill, rules.order_fill, "penalise", features=())
+    bars = [*case.bars, *[case.bars[-1]] * (ROWS - len(case.bars))]
+    market = Market(
+        bid=jnp.array([bar.bid for bar in bars], jnp.float32),
+        ask=jnp.array([bar.ask for bar in bars], jnp.float32),
+        features=jnp.zeros((ROWS, 0)),
+        atr=jnp.ones(ROWS),
+        nights=jnp.array([bar.nights for bar in bars], jnp.float32),
+    )
+    target = np.nan if trade.target is None else trade.target
+    trades = Trades(
+        entry_bar=jnp.array([trade.entry_bar], jnp.int32),
+        direction=jnp.array([trade.direction], jnp.float32),
+        entry_price=jnp.array([trade.entry_price], jnp.float32),
+        stop=jnp.array([trade.stop], jnp.float32),
+        target=jnp.array([target], jnp.float32),
+    )
+    params = device_params(rules)
+    hindsight = compute_hindsight(spec, params, market, trades)
+    return spec, World(params, market, trades, hindsight, jnp.float32(rules.pip))
+
+
+def device_orders(case: Case) -> Order:
+    """The case's orders, [LONGEST] each, in the environment's long form."""
+    direction = case.trade.direction
+    given = [*case.orders, *[case.orders[-1]] * (LONGEST - len(case.orders))]
+    stops = [-np.inf if order.stop is None else direction * order.stop for order in given]
+    targets = [np.inf if order.target is None else direction * order.target for order in given]
+    return Order(
+        action=jnp.array([order.action for order in given], jnp.int32),
+        stop=jnp.array(stops, jnp.float32),
+        target=jnp.array(targets, jnp.float32),
+    )
+
+
+def _play(spec: EnvSpec, world: World, orders: Order):
+    state = reset(spec, world.params, world.market, world.trades, jnp.int32(0))
+
+    def decide(state, order):
+        now = situation(spec, world.params, world.trades, state)
+        after, outcome = step(spec, world, state, order)
+        return after, (now, outcome, after)
+
+    return jax.lax.scan(decide, state, orders)[1]
+
+
+@partial(jax.jit, static_argnames="spec")
+def play(spec: EnvSpec, world: World, orders: Order):
+    """(situations, outcomes, states after), each stacked over LONGEST decisions."""
+    return _play(spec, world, orders)
+
+
+@partial(jax.jit, static_argnames="spec")
+def play_batch(spec: EnvSpec, worlds: World, orders: Order):
+    """The same for a batch of worlds (every leaf with a leading dimension)."""
+    return jax.vmap(partial(_play, spec))(worlds, orders)
