@@ -1,0 +1,189 @@
+"""`load_dataset`: an experiment's bars and entries as device arrays, split, checked and summed up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from jaxexit.data.bars import Bars, describe, load_bars, minute
+from jaxexit.data.entries import (
+    ema_bb_candidates,
+    every_bar_candidates,
+    file_candidates,
+    keep_sound,
+)
+from jaxexit.data.features import Feature, MidBars, feature_columns, resolve_features
+from jaxexit.data.fingerprint import fingerprint_bars, fingerprint_trades
+from jaxexit.data.market import build_market
+from jaxexit.data.sample import SAMPLE, SAMPLE_SIDE, sample_path
+from jaxexit.data.split import SPLITS, Bounds, assign_splits, split_bounds
+from jaxexit.data.types import Market, Trades
+from jaxexit.errors import DataError
+
+if TYPE_CHECKING:
+    from jaxexit.config import Experiment
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What an experiment trains and is judged on."""
+
+    market: Market
+    times: np.ndarray  # [T] datetime64[ns], UTC, bar opens
+    features: tuple[Feature, ...]  # how the observation reads `market.features`; hashable
+    splits: dict[str, Trades]  # train, validation, test: chronological, purged
+    tables: dict[str, pd.DataFrame]  # the same rows in the same order, for people
+    pip: float  # price units
+    summary: tuple[str, ...]  # lines to print
+    fingerprint: dict[str, dict[str, int | str]]  # of bars and of trades
+    counts: dict[str, int]  # dropped trades by reason
+
+
+def load_dataset(experiment: Experiment) -> Dataset:
+    """Read, check, match, split and move to the device what `experiment` names.
+
+    Raises DataError (one line) for whatever is wrong with the files, and for a split without trades.
+    """
+    data, env = experiment.data, experiment.env
+    bars = _load_bars(experiment)
+    features = resolve_features(env.features)
+    columns, atr, first_ready = feature_columns(features, _mid_bars(bars), bars.table)
+    first = max(data.warmup, first_ready)
+    candidates, counts, remarks = _candidates(experiment, bars, atr, first)
+    sound, unsound = keep_sound(candidates, first)
+    bounds = split_bounds(bars.times, data.split.validation_start, data.split.test_start)
+    split, left_out = assign_splits(
+        sound["entry_bar"].to_numpy(np.int64), bounds, env.max_bars, data.split.embargo_bars
+    )
+    tables = {
+        name: sound[split == index].reset_index(drop=True) for index, name in enumerate(SPLITS)
+    }
+    counts = {reason: n for reason, n in (counts | unsound | left_out).items() if n}
+    for name in SPLITS:
+        _require_trades(name, tables[name], bars, bounds[name], counts)
+    kept = pd.concat(tables.values(), ignore_index=True)
+    return Dataset(
+        market=build_market(bars, columns, atr),
+        times=bars.times,
+        features=features,
+        splits={name: device_trades(table) for name, table in tables.items()},
+        tables=tables,
+        pip=bars.pip,
+        summary=(
+            describe(bars),
+            _describe_entries(experiment, len(kept), counts),
+            *(f"note: {remark}" for remark in remarks),
+            *(_describe_split(name, tables[name], bars, bounds[name]) for name in SPLITS),
+        ),
+        fingerprint={
+            "bars": fingerprint_bars(bars.times, bars.bid, bars.ask),
+            "trades": fingerprint_trades(kept),
+        },
+        counts=counts,
+    )
+
+
+def device_trades(table: pd.DataFrame) -> Trades:
+    """A candidate table's rows as `Trades` on the device."""
+    import jax.numpy as jnp  # here, so that reading files does not wait for jax
+
+    def column(name: str) -> np.ndarray:
+        return table[name].to_numpy(np.float32)
+
+    return Trades(
+        entry_bar=jnp.asarray(table["entry_bar"].to_numpy(np.int32)),
+        direction=jnp.asarray(column("direction")),
+        entry_price=jnp.asarray(column("entry_price")),
+        stop=jnp.asarray(column("stop")),
+        target=jnp.asarray(column("target")),
+    )
+
+
+def _load_bars(experiment: Experiment) -> Bars:
+    data = experiment.data
+    side = data.price_side
+    path = Path(data.bars)
+    if data.bars == SAMPLE:
+        if side not in ("auto", SAMPLE_SIDE):
+            raise DataError(
+                f"data.price_side: found {side}, but the sample's bars are {SAMPLE_SIDE}"
+            )
+        path, side = sample_path(), SAMPLE_SIDE
+    bars = load_bars(
+        path,
+        price_side=side,
+        spread_pips=experiment.costs.spread_pips,
+        timezone="UTC" if data.bars == SAMPLE else data.timezone,
+        pip=data.pip,
+    )
+    return replace(bars, where=data.bars)
+
+
+def _mid_bars(bars: Bars) -> MidBars:
+    mid = bars.mid
+    return MidBars(
+        times=pd.DatetimeIndex(bars.times),
+        high=mid[:, 1],
+        low=mid[:, 2],
+        close=mid[:, 3],
+        spread=bars.ask[:, 3] - bars.bid[:, 3],
+    )
+
+
+def _candidates(
+    experiment: Experiment, bars: Bars, atr: np.ndarray, first: int
+) -> tuple[pd.DataFrame, dict[str, int], tuple[str, ...]]:
+    """Candidate trades of the experiment's kind, drops by reason, remarks."""
+    data, env = experiment.data, experiment.env
+    if data.entries == "every_bar":
+        table = every_bar_candidates(bars, atr, first, data.every, env.initial_stop_atr)
+        return table, {}, ()
+    if data.entries == "ema_bb":
+        return ema_bb_candidates(bars, first), {}, ()
+    if data.trades is None:
+        raise DataError("data.trades: found null, but data.entries is 'trades': name a trade file")
+    return file_candidates(
+        Path(data.trades),
+        bars,
+        atr,
+        data.timezone,
+        given=env.entry_fill == "given",
+        stop_atr=env.initial_stop_atr,
+    )
+
+
+def _require_trades(
+    name: str, table: pd.DataFrame, bars: Bars, bounds: Bounds, counts: dict[str, int]
+) -> None:
+    if len(table):
+        return
+    dropped = ", ".join(f"{n:,} {reason}" for reason, n in counts.items()) or "none"
+    raise DataError(
+        f"data.split: no trades in the {name} split ({_range(bars, bounds)}), move its boundaries or "
+        f"bring more trades (left out: {dropped})"
+    )
+
+
+def _describe_entries(experiment: Experiment, kept: int, counts: dict[str, int]) -> str:
+    data = experiment.data
+    source = data.trades if data.entries == "trades" else data.entries
+    if data.entries == "every_bar" and data.every > 1:
+        source = f"every_bar (each {data.every}th)"
+    dropped = "; ".join(f"{n:,} {reason}" for reason, n in counts.items()) or "none"
+    return f"entries {source}: {kept:,} trades of at most {experiment.env.max_bars} bars; left out: {dropped}"
+
+
+def _describe_split(name: str, table: pd.DataFrame, bars: Bars, bounds: Bounds) -> str:
+    long = int((table["direction"] > 0).sum())
+    return (
+        f"{name}: {len(table):,} trades ({long:,} long, {len(table) - long:,} short) in "
+        f"{bounds.end - bounds.start:,} bars, {_range(bars, bounds)}"
+    )
+
+
+def _range(bars: Bars, bounds: Bounds) -> str:
+    return f"{minute(bars.times[bounds.start])} to {minute(bars.times[bounds.end - 1])} UTC"

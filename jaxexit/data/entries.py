@@ -1,0 +1,122 @@
+"""Entries of any kind as one table of candidate trades, and the checks that all of them must pass.
+
+A candidate table has the columns of `TABLE_COLUMNS` in front, one row a trade, in the order of entry bars.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from jaxexit.data.bars import Bars
+from jaxexit.data.ema_bb import ema_bb_entries
+from jaxexit.data.trades import load_trades, match_bars
+from jaxexit.errors import DataError
+
+TABLE_COLUMNS = (
+    "trade_id", "entry_bar", "entry_time", "direction", "entry_price", "stop", "target",
+    "exit_time", "exit_price", "exit_reason",
+)  # fmt: skip
+
+NO_TRADE = "neither long nor short"
+NO_BAR = "match no bar"
+BEFORE_WARMUP = "before the warm-up ends"
+NO_PRICE = "have no entry price"
+WRONG_STOP = "have a stop that is not on the losing side of the entry"
+WRONG_TARGET = "have a target that is not on the winning side of the entry"
+
+
+def every_bar_candidates(
+    bars: Bars, atr: np.ndarray, first: int, every: int, stop_atr: float
+) -> pd.DataFrame:
+    """Each `every`-th bar from `first` on, long and short. `atr` [T] and stops in price units."""
+    entry_bar = np.repeat(np.arange(first, len(bars.times), every), 2)
+    direction = np.tile([1, -1], len(entry_bar) // 2)
+    price = entry_side_close(bars, entry_bar, direction)
+    return pd.DataFrame(
+        {
+            "trade_id": np.arange(len(entry_bar)),
+            "entry_bar": entry_bar,
+            "entry_time": bars.times[entry_bar],
+            "direction": direction,
+            "entry_price": price,
+            "stop": price - direction * stop_atr * atr[entry_bar],
+            "target": np.nan,
+            "exit_time": np.datetime64("NaT", "ns"),
+            "exit_price": np.nan,
+            "exit_reason": "",
+        },
+        columns=list(TABLE_COLUMNS),
+    )
+
+
+def ema_bb_candidates(bars: Bars, first: int) -> pd.DataFrame:
+    """The built-in strategy's trades from bar `first` on, with their classical exits."""
+    table = ema_bb_entries(bars, first)
+    exit_bar = table["exit_bar"].to_numpy(np.int64)
+    table["trade_id"] = np.arange(len(table))
+    table["entry_time"] = bars.times[table["entry_bar"].to_numpy(np.int64)]
+    table["exit_time"] = np.where(exit_bar < 0, np.datetime64("NaT", "ns"), bars.times[exit_bar])
+    return table[list(TABLE_COLUMNS)]
+
+
+def file_candidates(
+    path: Path, bars: Bars, atr: np.ndarray, timezone: str, *, given: bool, stop_atr: float
+) -> tuple[pd.DataFrame, dict[str, int], tuple[str, ...]]:
+    """Trades of a file that have a bar: candidates, how many were dropped by reason, remarks.
+
+    The entry price is the entry-side close of the entry bar, or the file's own where `given` (then a
+    trade without one is dropped). The stop is the file's, else `stop_atr` x ATR from the entry price.
+    Raises DataError for a file that cannot be read or matched, and for `given` without any price.
+    """
+    rows, remarks = load_trades(path, timezone)
+    counts = {NO_TRADE: int((rows["direction"] == 0).sum())}
+    rows = rows[rows["direction"] != 0]
+    bar, match_remarks = match_bars(rows, bars, str(path))
+    counts[NO_BAR] = int((bar < 0).sum())
+    rows, entry_bar = rows[bar >= 0].copy(), bar[bar >= 0]
+
+    direction = rows["direction"].to_numpy(np.int64)
+    price = rows["entry_price"].to_numpy(np.float64)
+    if given and not np.isfinite(price).any():
+        raise DataError(f"{path}: env.entry_fill is 'given', but the file has no entry price")
+    if not given:
+        price = entry_side_close(bars, entry_bar, direction)
+    stop = rows["stop"].to_numpy(np.float64)
+    rows["entry_bar"], rows["entry_price"] = entry_bar, price
+    rows["stop"] = np.where(np.isnan(stop), price - direction * stop_atr * atr[entry_bar], stop)
+    rows["trade_id"] = rows.index
+    others = [name for name in rows.columns if name not in TABLE_COLUMNS]
+    rows = rows[[*TABLE_COLUMNS, *others]].sort_values(
+        "entry_bar", kind="stable", ignore_index=True
+    )
+    return rows, counts, remarks + match_remarks
+
+
+def entry_side_close(bars: Bars, entry_bar: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    """Ask close for a long, bid close for a short, [N] float64."""
+    return np.where(direction > 0, bars.ask[entry_bar, 3], bars.bid[entry_bar, 3])
+
+
+def keep_sound(candidates: pd.DataFrame, first: int) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Candidates that can be traded from bar `first` on; how many were dropped, by reason.
+
+    Compared in float32, the precision in which they are traded.
+    """
+    direction = candidates["direction"].to_numpy(np.float32)
+    price, stop, target = (
+        candidates[name].to_numpy(np.float32) for name in ("entry_price", "stop", "target")
+    )
+    keep = np.ones(len(candidates), bool)
+    counts = {}
+    for reason, wrong in (
+        (BEFORE_WARMUP, candidates["entry_bar"].to_numpy() < first),
+        (NO_PRICE, np.isnan(price)),
+        (WRONG_STOP, ~(direction * (price - stop) > 0)),
+        (WRONG_TARGET, direction * (target - price) <= 0),
+    ):
+        counts[reason] = int((keep & wrong).sum())
+        keep &= ~wrong
+    return candidates[keep].reset_index(drop=True), counts

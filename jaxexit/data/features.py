@@ -1,0 +1,227 @@
+"""Features: which facts of a bar the agent sees, and how the bar table's columns make them.
+
+`Market.features` holds raw columns, one value a bar. A `Feature` says how an entry of the observation is
+read from one: from the present bar or the entry bar, divided by its value at the entry bar or not, times
+the trade's direction or not. So that a trade and its mirror image look the same, every column is either
+unchanged or sign-flipped when the market is mirrored.
+
+A user adds a column of the bar file by naming it: {column, scale, center, directional}, read as
+(value - center) / scale at the present bar.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from jaxexit.data.indicators import Indicators, talib_indicators
+from jaxexit.errors import DataError
+
+SMALLEST_RATIO_BASE = 1e-12  # price units: a column that others are divided by is never 0
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One market entry of the observation, read from a column of `Market.features`.
+
+    obs = clip((row[column] / row_e[column] if ratio_to_entry else row[column])
+               * (direction if directional else 1), -10, 10)
+    with row the bar e+k for `at="now"` and the entry bar e for `at="entry"`.
+    """
+
+    name: str
+    column: str  # built-in column, or a column of the bar file where `from_bars`
+    at: Literal["now", "entry"] = "now"
+    directional: bool = False
+    ratio_to_entry: bool = False
+    from_bars: bool = False
+    center: float = 0.0  # user columns: in the column's own units
+    scale: float = 1.0
+    column_index: int = -1  # in `Market.features`; set by `resolve_features`
+
+    @property
+    def source(self) -> tuple[bool, str, float, float]:
+        """What makes two features share a column."""
+        return self.from_bars, self.column, self.center, self.scale
+
+
+_BUILT_IN = (
+    Feature("atr_ratio", "atr", ratio_to_entry=True),
+    Feature("adx", "adx"),
+    Feature("rsi", "rsi", directional=True),
+    Feature("bollinger_b", "bollinger_b", directional=True),
+    Feature("bollinger_width_ratio", "bollinger_width", ratio_to_entry=True),
+    Feature("ema_spread", "ema_spread", directional=True),
+    Feature("return_1", "return_1", directional=True),
+    Feature("return_4", "return_4", directional=True),
+    Feature("return_16", "return_16", directional=True),
+    Feature("spread", "spread"),
+    Feature("hour_sin", "hour_sin"),
+    Feature("hour_cos", "hour_cos"),
+    Feature("weekday_sin", "weekday_sin"),
+    Feature("weekday_cos", "weekday_cos"),
+    Feature("entry_atr", "atr_share", at="entry"),
+    Feature("entry_adx", "adx", at="entry"),
+    Feature("entry_rsi", "rsi", at="entry", directional=True),
+    Feature("entry_bollinger_width", "bollinger_width_share", at="entry"),
+    Feature("entry_ema_spread", "ema_spread", at="entry", directional=True),
+)
+FEATURES: dict[str, Feature] = {feature.name: feature for feature in _BUILT_IN}
+
+
+def resolve_features(names: Iterable[Any]) -> tuple[Feature, ...]:
+    """`env.features` as features that know their column of `Market.features`.
+
+    Each item is a name of `FEATURES`, or a mapping (or an object with the attributes) column, scale,
+    center, directional. Features of one source share a column; columns are numbered in order of first
+    use. Raises DataError for an unknown or repeated name.
+    """
+    features: list[Feature] = []
+    columns: dict[tuple, int] = {}
+    for item in names:
+        feature = _built_in(item) if isinstance(item, str) else _from_bars(item)
+        if any(feature.name == other.name for other in features):
+            raise DataError(f"env.features: '{feature.name}' is listed twice, list it once")
+        index = columns.setdefault(feature.source, len(columns))
+        features.append(replace(feature, column_index=index))
+    return tuple(features)
+
+
+def _built_in(name: str) -> Feature:
+    if name in FEATURES:
+        return FEATURES[name]
+    near = difflib.get_close_matches(name, FEATURES, n=1)
+    hint = f"; did you mean '{near[0]}'?" if near else ""
+    raise DataError(
+        f"env.features: found '{name}', allowed are {', '.join(FEATURES)} and mappings with `column` "
+        f"for a column of the bar file{hint}"
+    )
+
+
+def _from_bars(item: Any) -> Feature:
+    values = item if isinstance(item, Mapping) else vars(item)
+    return Feature(
+        name=values["column"],
+        column=values["column"],
+        directional=values.get("directional", False),
+        from_bars=True,
+        center=float(values.get("center", 0.0)),
+        scale=float(values["scale"]),
+    )
+
+
+@dataclass(frozen=True)
+class MidBars:
+    """What the built-in columns are computed from, float64 [T] unless said otherwise."""
+
+    times: pd.DatetimeIndex  # bar opens, UTC
+    high: np.ndarray
+    low: np.ndarray
+    close: np.ndarray
+    spread: np.ndarray  # at the close, price units
+
+
+def feature_columns(
+    features: tuple[Feature, ...], bars: MidBars, table: pd.DataFrame
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """The raw columns of `Market.features`.
+
+    `table` is the bar file, for user columns. Returns columns [T, F] float32, finite; ATR [T] float64,
+    nan before it is defined; and the first bar from which every column is defined. What lies before that
+    bar is filled with 0, and no trade may begin there. Raises DataError for a user column that is
+    missing, not a number, or undefined after it has begun.
+    """
+    indicators = talib_indicators(bars.high, bars.low, bars.close)
+    sources: dict[int, Feature] = {feature.column_index: feature for feature in features}
+    columns = np.zeros((len(bars.close), len(sources)), np.float32)
+    first_ready = _first_finite(indicators.atr)
+    for index, feature in sources.items():
+        if feature.from_bars:
+            values = _user_column(feature, table)
+        else:
+            values = _COLUMNS[feature.column](bars, indicators)
+        first_ready = max(first_ready, _first_finite(values))
+        columns[:, index] = np.nan_to_num(values, nan=0.0)
+    return columns, indicators.atr, first_ready
+
+
+def _first_finite(values: np.ndarray) -> int:
+    finite = np.isfinite(values)
+    return int(np.argmax(finite)) if finite.any() else len(values)
+
+
+def _user_column(feature: Feature, table: pd.DataFrame) -> np.ndarray:
+    name = feature.column
+    if name not in table.columns:
+        near = difflib.get_close_matches(name, map(str, table.columns), n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise DataError(f"env.features: the bar file has no column '{name}'{hint}")
+    values = pd.to_numeric(table[name], errors="coerce").to_numpy(np.float64)
+    undefined = ~np.isfinite(values)
+    undefined[: _first_finite(values)] = False
+    if undefined.any() or not np.isfinite(values).any():
+        where = int(np.argmax(undefined)) + 1
+        raise DataError(
+            f"env.features: column '{name}' is not a finite number in row {where}; a column may only "
+            "be undefined at the beginning"
+        )
+    return (values - feature.center) / feature.scale
+
+
+def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """numerator / denominator; 0 where a market that does not move makes the denominator 0."""
+    still = denominator == 0
+    return np.where(still, 0.0, numerator / np.where(still, 1.0, denominator))
+
+
+def _change(bars: int) -> Callable[[MidBars, Indicators], np.ndarray]:
+    """Change of the mid close over the last `bars` bars, in ATR."""
+
+    def column(market: MidBars, indicators: Indicators) -> np.ndarray:
+        change = np.full_like(market.close, np.nan)
+        change[bars:] = market.close[bars:] - market.close[:-bars]
+        return _ratio(change, indicators.atr)
+
+    return column
+
+
+def _wave(
+    wave: Callable[[np.ndarray], np.ndarray], phase: Callable[[pd.DatetimeIndex], np.ndarray]
+) -> Callable[[MidBars, Indicators], np.ndarray]:
+    return lambda bars, _: wave(2 * np.pi * phase(bars.times))
+
+
+def _hour(times: pd.DatetimeIndex) -> np.ndarray:
+    """Share of the UTC day gone at the bar's open."""
+    return (np.asarray(times.hour) * 60 + np.asarray(times.minute)) / 1440
+
+
+def _weekday(times: pd.DatetimeIndex) -> np.ndarray:
+    """Share of the week gone at the bar's day, Monday 0."""
+    return np.asarray(times.dayofweek) / 7
+
+
+# Built-in columns: what each is, from mid prices and TA-Lib indicators.
+_COLUMNS: dict[str, Callable[[MidBars, Indicators], np.ndarray]] = {
+    "atr": lambda bars, i: np.maximum(i.atr, SMALLEST_RATIO_BASE),  # price units
+    "atr_share": lambda bars, i: 1000 * i.atr / bars.close,  # thousandths of the price
+    "adx": lambda bars, i: i.adx / 100,
+    "rsi": lambda bars, i: (i.rsi - 50) / 50,
+    "bollinger_b": lambda bars, i: _ratio(bars.close - i.band_middle, i.band_upper - i.band_lower),
+    "bollinger_width": lambda bars, i: np.maximum(i.band_upper - i.band_lower, SMALLEST_RATIO_BASE),
+    "bollinger_width_share": lambda bars, i: 100 * (i.band_upper - i.band_lower) / bars.close,
+    "ema_spread": lambda bars, i: _ratio(i.ema_fast - i.ema_slow, i.atr),
+    "return_1": _change(1),
+    "return_4": _change(4),
+    "return_16": _change(16),
+    "spread": lambda bars, i: _ratio(bars.spread, i.atr),
+    "hour_sin": _wave(np.sin, _hour),
+    "hour_cos": _wave(np.cos, _hour),
+    "weekday_sin": _wave(np.sin, _weekday),
+    "weekday_cos": _wave(np.cos, _weekday),
+}

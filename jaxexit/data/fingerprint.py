@@ -1,0 +1,36 @@
+"""Fingerprints: what a result was computed on, so that a rerun can tell whether it is the same data."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pandas as pd
+
+_TRADE_COLUMNS = ("entry_bar", "direction", "entry_price", "stop", "target")
+
+
+def fingerprint_bars(times: np.ndarray, bid: np.ndarray, ask: np.ndarray) -> dict[str, int | str]:
+    """Rows, first and last bar open (ISO, UTC) and SHA-256 of times, bid and ask as parsed."""
+    digest = _sha256(
+        times.astype("datetime64[ns]").astype("<i8"), bid.astype("<f8"), ask.astype("<f8")
+    )
+    return _fingerprint(times, digest)
+
+
+def fingerprint_trades(table: pd.DataFrame) -> dict[str, int | str]:
+    """The same of trades: entry bar, direction, entry price, stop and target of each row, in order."""
+    digest = _sha256(*(table[name].to_numpy(np.float64).astype("<f8") for name in _TRADE_COLUMNS))
+    return _fingerprint(table["entry_time"].to_numpy(), digest)
+
+
+def _sha256(*arrays: np.ndarray) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _fingerprint(times: np.ndarray, digest: str) -> dict[str, int | str]:
+    start, end = (f"{pd.Timestamp(time):%Y-%m-%dT%H:%M:%SZ}" for time in (times[0], times[-1]))
+    return {"rows": len(times), "start": start, "end": end, "sha256": digest}

@@ -1,0 +1,46 @@
+"""The market on the device: both sides of the book, features, and the nights that swap is charged for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from jaxexit.data.bars import Bars
+from jaxexit.data.types import Market
+
+ROLLOVER_ZONE, ROLLOVER_HOUR = "America/New_York", 17
+# Nights charged at the rollover that ends a New York day, Monday first: positions settle two business
+# days later, so Wednesday's rollover carries the weekend.
+NIGHTS_BY_WEEKDAY = (1, 1, 3, 1, 1, 0, 0)
+
+
+def rollover_nights(times: np.ndarray) -> np.ndarray:
+    """Swap-weighted 17:00 New York rollovers r with times[t-1] < r <= times[t]; [T] float32, first 0.
+
+    `times`: bar opens [T] datetime64[ns] in UTC, rising. Daylight saving is New York's.
+    """
+    stamps = pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(ROLLOVER_ZONE)
+    days = pd.date_range(
+        stamps[0].tz_localize(None).normalize(),
+        stamps[-1].tz_localize(None).normalize(),
+        freq="D",
+    )
+    rollovers = (days + pd.Timedelta(hours=ROLLOVER_HOUR)).tz_localize(ROLLOVER_ZONE)
+    rollovers = rollovers.tz_convert("UTC").tz_localize(None).as_unit("ns").to_numpy()
+    weights = np.array(NIGHTS_BY_WEEKDAY)[days.dayofweek]
+    before = np.concatenate([[0], np.cumsum(weights)])  # nights of the first n rollovers
+    passed = before[np.searchsorted(rollovers, times, side="right")]
+    return np.diff(passed, prepend=passed[:1]).astype(np.float32)
+
+
+def build_market(bars: Bars, columns: np.ndarray, atr: np.ndarray) -> Market:
+    """`Market` of T bars with feature columns [T, F] and ATR [T] (nan: not defined yet)."""
+    import jax.numpy as jnp  # here, so that reading files does not wait for jax
+
+    return Market(
+        bid=jnp.asarray(bars.bid, jnp.float32),
+        ask=jnp.asarray(bars.ask, jnp.float32),
+        features=jnp.asarray(columns, jnp.float32),
+        atr=jnp.asarray(np.nan_to_num(atr, nan=0.0), jnp.float32),
+        nights=jnp.asarray(rollover_nights(bars.times)),
+    )

@@ -1,0 +1,84 @@
+"""Chronological splits, purged by trade interval.
+
+A trade belongs to the split of its entry bar e, and its whole interval e ... e+H must lie inside it: so no
+bar is lived through by trades of two splits. Entries within the embargo after a boundary are left out too.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from jaxexit.data.bars import minute
+from jaxexit.errors import DataError
+
+SPLITS = ("train", "validation", "test")
+
+CROSSES_SPLIT = "cross the end of their split"
+CROSSES_DATA = "cross the end of the data"
+IN_EMBARGO = "in the embargo after a boundary"
+
+
+class Bounds(NamedTuple):
+    """Bars [start, end) of a split."""
+
+    start: int
+    end: int
+
+
+def split_bounds(
+    times: np.ndarray, validation_start: float | str, test_start: float | str
+) -> dict[str, Bounds]:
+    """Where the splits lie among bars with opens `times` [T] datetime64[ns], UTC.
+
+    A start is a fraction of the bars, or an ISO date (or time; UTC unless it has an offset) whose first
+    bar begins the split. Raises DataError for a date that cannot be read and for splits out of order.
+    """
+    validation = _boundary(times, validation_start, "validation_start")
+    test = _boundary(times, test_start, "test_start")
+    if not 0 < validation < test < len(times):
+        raise DataError(
+            f"data.split: validation_start {validation_start} and test_start {test_start} leave a split "
+            f"without bars, the bars run from {minute(times[0])} to {minute(times[-1])} UTC"
+        )
+    edges = (0, validation, test, len(times))
+    return {name: Bounds(*edge) for name, edge in zip(SPLITS, pairwise(edges), strict=True)}
+
+
+def _boundary(times: np.ndarray, start: float | str, key: str) -> int:
+    if not isinstance(start, str):
+        return int(start * len(times))
+    try:
+        stamp = pd.Timestamp(start)
+    except ValueError:
+        raise DataError(
+            f"data.split.{key}: found '{start}', allowed is a fraction of the bars such as 0.7 or a date "
+            "such as 2015-01-01"
+        ) from None
+    if stamp.tz is not None:
+        stamp = stamp.tz_convert("UTC").tz_localize(None)
+    return int(np.searchsorted(times, stamp.as_unit("ns").to_datetime64()))
+
+
+def assign_splits(
+    entry_bar: np.ndarray, bounds: dict[str, Bounds], max_bars: int, embargo_bars: int
+) -> tuple[np.ndarray, dict[str, int]]:
+    """The split of each trade, as an index into `SPLITS` or -1 where it is left out; [N] int.
+
+    Also how many were left out, by reason. `max_bars` is the horizon H in bars.
+    """
+    starts = np.array([bounds[name].start for name in SPLITS])
+    ends = np.array([bounds[name].end for name in SPLITS])
+    split = np.searchsorted(starts, entry_bar, side="right") - 1
+    crosses = entry_bar + max_bars >= ends[split]
+    crosses_data = crosses & (entry_bar + max_bars >= ends[-1])
+    embargoed = ~crosses & (split > 0) & (entry_bar < starts[split] + embargo_bars)
+    counts = {
+        CROSSES_SPLIT: int((crosses & ~crosses_data).sum()),
+        CROSSES_DATA: int(crosses_data.sum()),
+        IN_EMBARGO: int(embargoed.sum()),
+    }
+    return np.where(crosses | embargoed, -1, split), counts

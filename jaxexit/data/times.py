@@ -1,0 +1,165 @@
+"""Time stamps of bar and trade files, turned into UTC without guessing.
+
+Understood: ISO 8601 with or without offset, `01.01.2017 22:00:00.000` (dots: day first),
+`2021.06.16 00:00`, `20230601 000000`, slashes where the file shows which part is the day, epoch numbers,
+and columns that already hold times. Stamps without an offset are read in the zone the user names.
+"""
+
+from __future__ import annotations
+
+import re
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+import pandas as pd
+
+from jaxexit.errors import DataError
+
+_OFFSET = r"(?:Z|UTC|GMT|[+-]\d{2}:?\d{2})$"
+
+# Pattern of a whole stamp -> its date in strptime's letters. The clock is added where a stamp has one.
+_LAYOUTS = (
+    (r"\d{4}\.\d{1,2}\.\d{1,2}", "%Y.%m.%d"),
+    (r"\d{1,2}\.\d{1,2}\.\d{4}", "%d.%m.%Y"),
+    (r"\d{4}/\d{1,2}/\d{1,2}", "%Y/%m/%d"),
+    (r"\d{8}", "%Y%m%d"),
+)
+_AMBIGUOUS = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-]\d{4}")
+
+# Epoch numbers by size: seconds stay below 1e11 until the year 5138.
+_EPOCHS = ((1e11, "s"), (1e14, "ms"), (1e17, "us"), (np.inf, "ns"))
+
+
+def to_utc(stamps: pd.Series, timezone: str, where: str, *, blanks: bool = False) -> np.ndarray:
+    """Stamps as datetime64[ns] in UTC, [len(stamps)].
+
+    `timezone` is the IANA zone of stamps without an offset; `where` names file and column in errors.
+    Blank stamps become NaT where `blanks` allows them. Raises DataError for a stamp that cannot be read
+    or does not exist in the zone, for mixed layouts, and for day and month that cannot be told apart.
+    """
+    missing = (stamps.isna() | (stamps.astype(str).str.strip() == "")).to_numpy()
+    if missing.any() and not blanks:
+        raise DataError(f"{where}: row {int(np.argmax(missing)) + 1} has no time, remove that row")
+    result = np.full(len(stamps), np.datetime64("NaT"), "datetime64[ns]")
+    present = stamps[~missing]
+    if len(present):
+        result[~missing] = _present_to_utc(present.reset_index(drop=True), timezone, where)
+    return result
+
+
+def _present_to_utc(stamps: pd.Series, timezone: str, where: str) -> np.ndarray:
+    if pd.api.types.is_numeric_dtype(stamps) and _is_compact_date(stamps):
+        stamps = stamps.astype("int64").astype(str)
+    if pd.api.types.is_numeric_dtype(stamps):
+        largest = float(np.abs(stamps).max())
+        unit = next(name for limit, name in _EPOCHS if largest < limit)
+        # Epochs have a zone of their own, but brokers write server time into them: take the user's word.
+        return _localise(pd.DatetimeIndex(pd.to_datetime(stamps, unit=unit)), timezone, where)
+    if pd.api.types.is_datetime64_any_dtype(stamps):
+        times = pd.DatetimeIndex(stamps)
+    else:
+        times = _parse(stamps.astype(str).str.strip(), where)
+    return _localise(times, timezone, where)
+
+
+def _is_compact_date(stamps: pd.Series) -> bool:
+    """Whether numbers are dates written as 20230601 (as seconds they would lie in 1970)."""
+    return bool(stamps.between(19_000_101, 21_001_231).all())
+
+
+def _parse(stamps: pd.Series, where: str) -> pd.DatetimeIndex:
+    with_offset = stamps.str.contains(_OFFSET, regex=True)
+    if with_offset.any() and not with_offset.all():
+        row = int(np.argmin(with_offset.to_numpy())) + 1
+        raise DataError(
+            f"{where}: some stamps carry an offset and some do not (row {row}: '{stamps[row - 1]}'), "
+            "write all of them the same way"
+        )
+    offset = bool(with_offset.all())
+    layout = "ISO8601" if _is_iso(stamps[0]) else _layout(stamps, where)
+    zone = "%z" if offset and layout != "ISO8601" else ""
+    try:
+        times = pd.to_datetime(stamps, format=layout + zone, utc=offset)
+    except (ValueError, OverflowError):
+        row = _first_unreadable(stamps, layout + zone, utc=offset)
+        raise DataError(
+            f"{where}: cannot read the time '{stamps[row]}' (row {row + 1}), "
+            "write it as 2017-01-31 22:00:00"
+        ) from None
+    return pd.DatetimeIndex(times)
+
+
+def _is_iso(stamp: str) -> bool:
+    return re.match(r"\d{4}-\d{2}-\d{2}", stamp) is not None
+
+
+def _layout(stamps: pd.Series, where: str) -> str:
+    first = stamps[0]
+    for pattern, date in _LAYOUTS:
+        if match := re.match(pattern + r"(?=$|\D)", first):
+            return date + _clock(first[match.end() :])
+    if match := _AMBIGUOUS.match(first):
+        parts = stamps.str.extract(_AMBIGUOUS, expand=True).astype(float)
+        day_first, month_first = bool((parts[0] > 12).any()), bool((parts[1] > 12).any())
+        if day_first == month_first:
+            raise DataError(
+                f"{where}: day and month of '{first}' cannot be told apart, write dates as 2017-01-31"
+            )
+        separator = first[match.end(1)]
+        date = ("%d{0}%m{0}%Y" if day_first else "%m{0}%d{0}%Y").format(separator)
+        return date + _clock(first[match.end() :])
+    raise DataError(
+        f"{where}: cannot read the time '{first}' (row 1), write it as 2017-01-31 22:00:00"
+    )
+
+
+def _clock(rest: str) -> str:
+    """Layout of what follows the date, e.g. ' 22:00:00.000' or 'T22:00'."""
+    if not rest.strip():
+        return ""
+    separator = re.match(r"[ T,]*", rest)
+    gap = separator.group() if separator else ""
+    clock = re.sub(_OFFSET, "", rest[len(gap) :]).strip()
+    if re.fullmatch(r"\d{6}", clock):
+        return f"{gap}%H%M%S"
+    seconds = clock.count(":") == 2
+    fraction = "." in clock
+    return gap + "%H:%M" + (":%S" if seconds else "") + (".%f" if fraction else "")
+
+
+def _first_unreadable(stamps: pd.Series, layout: str, *, utc: bool) -> int:
+    parsed = pd.to_datetime(stamps, format=layout, utc=utc, errors="coerce")
+    return int(np.argmax(parsed.isna().to_numpy()))
+
+
+def _localise(times: pd.DatetimeIndex, timezone: str, where: str) -> np.ndarray:
+    if times.tz is None:
+        try:
+            zone = ZoneInfo(timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise DataError(
+                f"data.timezone: found '{timezone}', allowed is a zone name such as UTC, "
+                "Europe/London or America/New_York"
+            ) from None
+        try:
+            times = times.tz_localize(zone)
+        except ValueError:
+            times = _localise_clock_change(times, zone, timezone, where)
+    return times.tz_convert("UTC").tz_localize(None).as_unit("ns").to_numpy()
+
+
+def _localise_clock_change(
+    times: pd.DatetimeIndex, zone: ZoneInfo, timezone: str, where: str
+) -> pd.DatetimeIndex:
+    """Stamps in an hour that a clock change repeats: told apart where the order of bars shows which."""
+    try:
+        return times.tz_localize(zone, ambiguous="infer")
+    except ValueError as error:
+        raise DataError(
+            f"{where}: a stamp is repeated or skipped by a clock change in {timezone} "
+            f"({_one_line(error)}); give the times in UTC"
+        ) from None
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:120]

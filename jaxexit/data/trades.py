@@ -1,0 +1,149 @@
+"""Trade files: a list of entries that the user brings, matched to the bars.
+
+Understood as columns: the shared list's own, MetaTrader 4 and 5 reports, backtesting.py, vectorbt,
+freqtrade. `entry_time` is the open of the bar at whose close the entry is known. Times are matched to bar
+opens exactly; what does not match is listed, never moved.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from jaxexit.data.bars import Bars, minute
+from jaxexit.data.tables import Columns, plain, read_table
+from jaxexit.data.times import to_utc
+from jaxexit.errors import DataError
+
+# Plain names (see `tables.plain`), the most telling first.
+_ALIASES: dict[str, tuple[str, ...]] = {
+    "entry_time": (
+        "entrytime", "entrytimestamp", "opendate", "opentime", "entrydate", "entrydatetime", "time",
+    ),
+    "direction": ("direction", "side", "type"),
+    "entry_price": ("entryprice", "avgentryprice", "openrate", "openprice", "price"),
+    # freqtrade's stop_loss_abs is the last stop; only the initial one was known at the entry.
+    "stop": ("sl", "stop", "initialstoplossabs", "stoploss", "stopprice"),
+    "target": ("tp", "target", "takeprofit", "targetprice"),
+    "exit_time": (
+        "exittime", "exittimestamp", "closedate", "closetime", "exitdate", "exitdatetime", "time1",
+    ),
+    "exit_price": ("exitprice", "avgexitprice", "closerate", "closeprice", "price1"),
+    "exit_reason": ("exitreason", "sellreason"),
+}  # fmt: skip
+_LONG = {"1", "1.0", "+1", "long", "buy", "l", "b"}
+_SHORT = {"-1", "-1.0", "short", "sell", "s"}
+_SIGNED_SIZE = ("size",)  # backtesting.py tells the side by the sign of the size
+_LISTED = 3  # how many trades a message names
+_TOLERANCE_PIPS = 1.0  # how far a price may lie outside its bar before it is called astray
+
+
+def load_trades(path: Path, timezone: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """A trade file as rows: entry_time, direction, and nan or NaT where the file has none: entry_price,
+    stop, target, exit_time, exit_price, exit_reason; then the file's other columns. Index: row of file.
+
+    Returns the rows and remarks to print. Raises DataError where entry time or direction is missing or
+    cannot be read.
+    """
+    where = str(path)
+    table = read_table(path)
+    columns = Columns(table, where)
+    found = {name: columns.find(aliases) for name, aliases in _ALIASES.items()}
+    if found["entry_time"] is None:
+        raise DataError(
+            f"{where}: no entry time, the header must name a column entry_time (found: {columns})"
+        )
+    direction, used = _direction(columns, found["direction"])
+    rows = pd.DataFrame({"direction": direction}, index=table.index)
+    for name in ("entry_time", "exit_time"):
+        column, optional = found[name], name == "exit_time"
+        rows[name] = (
+            np.datetime64("NaT", "ns")
+            if column is None
+            else to_utc(table[column], timezone, f"{where}: column '{column}'", blanks=optional)
+        )
+    for name in ("entry_price", "stop", "target", "exit_price"):
+        column = found[name]
+        values = np.nan if column is None else columns.numbers(column, blanks=True)
+        # MetaTrader writes 0 for "no stop", "no target".
+        rows[name] = values if column is None else np.where(values == 0, np.nan, values)
+    reason = found["exit_reason"]
+    rows["exit_reason"] = "" if reason is None else table[reason].fillna("").astype(str)
+    taken = {*filter(None, found.values()), used}
+    for column in table.columns:
+        if column not in taken and column not in rows:
+            rows[column] = table[column]
+    return rows, _remarks(where, rows, found["stop"])
+
+
+def _remarks(where: str, rows: pd.DataFrame, stop: str | None) -> tuple[str, ...]:
+    remarks = []
+    unknown = int((rows["direction"] == 0).sum())
+    if unknown == len(rows):
+        raise DataError(f"{where}: no row has a direction of long, short, buy, sell, 1 or -1")
+    if unknown:
+        remarks.append(f"{unknown:,} rows are no trades (neither long nor short)")
+    if stop is not None and plain(stop) == "sl" and "/" in stop:
+        remarks.append(
+            f"'{stop}' of a MetaTrader report is each trade's last stop: if stops were moved, remove the "
+            "column and env.initial_stop_atr sets them"
+        )
+    return tuple(remarks)
+
+
+def _direction(columns: Columns, name: str | None) -> tuple[np.ndarray, str]:
+    """+1, -1, or 0 where a row is neither, [rows] int; and the column that tells."""
+    table = columns.table
+    flag = columns.find(["isshort"])
+    size = columns.find(_SIGNED_SIZE)
+    if flag is not None:
+        short = table[flag].astype(str).str.lower().isin(["true", "1"])
+        return np.where(short, -1, 1), flag
+    if name is not None:
+        words = table[name].astype(str).str.strip().str.lower()
+        return words.isin(_LONG).astype(int).to_numpy() - words.isin(_SHORT).to_numpy(), name
+    if size is not None and "entrybar" in columns:
+        return np.sign(columns.numbers(size)).astype(int), size
+    raise DataError(
+        f"{columns.where}: no direction, the header must name a column direction (found: {columns})"
+    )
+
+
+def match_bars(rows: pd.DataFrame, bars: Bars, where: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The bar that opens at each entry time, [rows] int, -1 where there is none; and remarks.
+
+    Raises DataError where no trade matches, or where most entry prices lie outside their bars: then the
+    file is of another zone or another market.
+    """
+    times, entry_times = bars.times, rows["entry_time"].to_numpy().astype("datetime64[ns]")
+    at = np.searchsorted(times, entry_times)
+    inside = np.minimum(at, len(times) - 1)
+    matched = times[inside] == entry_times
+    remarks = []
+    if not matched.any():
+        raise DataError(
+            f"{where}: no entry time is the open of a bar: trades from {minute(entry_times.min())} to "
+            f"{minute(entry_times.max())}, bars from {minute(times[0])} to {minute(times[-1])} UTC; "
+            "check data.timezone and data.bars"
+        )
+    if not matched.all():
+        first = ", ".join(minute(time) for time in entry_times[~matched][:_LISTED])
+        more = int((~matched).sum())
+        remarks.append(f"{more:,} trades match no bar: {first}{', ...' if more > _LISTED else ''}")
+
+    price = rows["entry_price"].to_numpy(np.float64)
+    priced = matched & np.isfinite(price)
+    below = bars.bid[inside, 2] - price
+    astray = priced & (np.maximum(below, price - bars.ask[inside, 1]) > _TOLERANCE_PIPS * bars.pip)
+    if 2 * astray.sum() > priced.sum():
+        raise DataError(
+            f"{where}: {int(astray.sum()):,} of {int(priced.sum()):,} entry prices lie outside their "
+            "bars, check data.timezone (zone of the stamps) and that the bars are of the same market"
+        )
+    if astray.any():
+        remarks.append(
+            f"{int(astray.sum()):,} entry prices lie more than {_TOLERANCE_PIPS:g} pip outside their bars"
+        )
+    return np.where(matched, inside, -1), tuple(remarks)
