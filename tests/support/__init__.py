@@ -1,0 +1,1 @@
+"""What several tests share: the plain reference simulator and the nasty markets."""

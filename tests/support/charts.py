@@ -1,0 +1,25 @@
+"""Short charts drawn by hand, for tests whose result is worked out on paper."""
+
+from .records import Bar, Quote
+
+PIP = 0.0001
+
+
+def candle(
+    open_: float,
+    high: float,
+    low: float,
+    close: float,
+    spread: float = 0.0,
+    nights: float = 0.0,
+) -> Bar:
+    """A bar in bid prices; the ask lies `spread` pips above it everywhere."""
+    up = spread * PIP
+    bid = Quote(open_, high, low, close)
+    ask = Quote(open_ + up, high + up, low + up, close + up)
+    return Bar(bid, ask, nights)
+
+
+def flat(price: float, spread: float = 0.0, nights: float = 0.0) -> Bar:
+    """A bar that never moved."""
+    return candle(price, price, price, price, spread, nights)

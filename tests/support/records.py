@@ -1,0 +1,176 @@
+"""What goes into the reference simulator and what comes out of it.
+
+Prices are quote currency per unit. A fraction is of the trade's entry price. Field names of
+`Rules` are those of the experiment file (sections env, costs, guards, reward; `gamma` from ppo,
+`pip` from data), so that rules can be filled from a resolved experiment by name.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+LONG, SHORT = 1, -1
+HOLD, EXIT, TIGHTEN_SL, TRAIL_BE, PARTIAL = range(5)
+
+Reason = Literal["EXIT", "PARTIAL", "STOP", "BREAKEVEN_STOP", "TARGET", "TIME"]
+GuardRule = Literal["min_profit", "min_bars", "none_left", "cooldown"]
+
+
+class Quote(NamedTuple):
+    """One side of the book over one bar."""
+
+    open: float
+    high: float
+    low: float
+    close: float
+
+
+@dataclass(frozen=True)
+class Bar:
+    """`nights`: swap-weighted rollovers after the previous bar's open, up to this bar's open."""
+
+    bid: Quote
+    ask: Quote
+    nights: float = 0.0
+
+
+@dataclass(frozen=True)
+class Trade:
+    """What is known at the close of the entry bar.
+
+    `entry_price` is the entry-side close of the entry bar, or the file's fill if it is given.
+    `target` is the classical exit's; it binds nobody: an order must carry it, bar by bar.
+    """
+
+    entry_bar: int
+    direction: int
+    entry_price: float
+    stop: float
+    target: float | None = None
+
+
+@dataclass(frozen=True)
+class Order:
+    """One decision: an action, and what only a baseline may add to it.
+
+    `stop` is a requested stop (price); like TIGHTEN_SL's level it never loosens and keeps its
+    distance from the close. It passes no guard, costs no reward and starts no cooldown.
+    `target` is a limit (price) that is alive in the coming bar only.
+    """
+
+    action: int = HOLD
+    stop: float | None = None
+    target: float | None = None
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Every number that decides what an order does.
+
+    `guards.mode` is absent on purpose: masking limits what a policy chooses, not what a step does.
+    """
+
+    max_bars: int = 200
+    entry_fill: Literal["next_open", "bar_close", "given"] = "next_open"
+    order_fill: Literal["next_open", "bar_close"] = "next_open"
+    tighten_fraction: float = 0.25
+    partial_fraction: float = 0.5
+    max_partials: int = 1
+    breakeven_buffer: float = 0.0  # fraction
+    min_stop_distance: float = 0.0  # fraction
+
+    pip: float = 0.0001  # price units
+    commission: float = 0.0  # fraction of notional per side
+    slippage_pips: float = 0.0
+    swap_long_pips: float = 0.0  # charged per rollover; negative is a credit
+    swap_short_pips: float = 0.0
+
+    exit_allows_loss: bool = False
+    min_profit_for_exit: float = 0.0  # fractions
+    min_profit_for_partial: float = 0.001
+    min_profit_for_trail: float = 0.0
+    min_bars_for_exit: int = 0
+    min_bars_for_partial: int = 1
+    min_bars_for_trail: int = 0
+    tighten_cooldown: int = 0  # bars
+
+    gamma: float = 0.99
+    w_realized: float = 1.0
+    w_mtm: float = 0.1
+    reward_scale: float = 100.0
+    regret_coef: float = 0.5
+    time_coef: float = 0.005
+    time_sigmoid_center: float = 100.0
+    tighten_sl_cost: float = 0.001
+    trail_sl_cost: float = 0.0005
+    invalid_action_penalty: float = 0.01
+    risk_coef: float = 0.0
+    dd_threshold: float = 0.0
+
+
+@dataclass(frozen=True)
+class Fill:
+    """A close of part or all. `raw` is the market's price, `price` what slippage left of it."""
+
+    bar: int  # row of the bar table
+    price: float
+    raw: float
+    size: float  # share of the original position
+    reason: Reason
+    at_open: bool
+    half_spread: float  # price units, as attributed to this fill
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Fractions of the entry price for the whole trade; positive is money lost."""
+
+    spread: float
+    commission: float
+    slippage: float
+    swap: float
+
+    @property
+    def total(self) -> float:
+        return self.spread + self.commission + self.slippage + self.swap
+
+
+@dataclass(frozen=True)
+class Step:
+    """Step k: what was known at decision k, what was done, what it paid.
+
+    `unrealised`, `mfe`, `mae`, `remaining` and `forbidden` are as seen at decision k, before
+    acting. `stop` is the level in force in bar entry_bar+k+1, None if nothing was open in it.
+    """
+
+    k: int
+    chosen: int
+    effective: int
+    blocked: frozenset[GuardRule]  # rules that stopped the chosen action
+    forbidden: dict[int, frozenset[GuardRule]]  # every action that a guard would stop at k
+    stop: float | None
+    unrealised: float
+    mfe: float
+    mae: float
+    remaining: float
+    realised: float  # net fraction booked in this step, swap included
+    reward: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A whole trade. `closest_call` is for comparisons in float32, see `markets.py`."""
+
+    entry_price: float  # as filled
+    fills: list[Fill]
+    steps: list[Step]
+    exit_reason: Reason
+    ambiguous: bool
+    bars_held: int
+    net: float
+    gross: float
+    costs: Costs
+    mfe: float
+    mae: float
+    hindsight: float
+    hindsight_decision: int
+    closest_call: float
