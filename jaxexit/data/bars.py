@@ -19,6 +19,7 @@ from jaxexit.errors import DataError
 PriceSide = Literal["auto", "bid", "ask", "mid"]
 
 DEFAULT_SPREAD_PIPS = 1.0
+UNUSUAL_PRICE = 500.0  # from here on a pip of 0.0001 is doubtful, and said to be
 _BELOW = {"bid": 0.0, "mid": 0.5, "ask": 1.0}  # share of the spread between the quotes and the bid
 
 
@@ -67,7 +68,7 @@ def load_bars(
 
 def guess_pip(prices: np.ndarray) -> float:
     """Price units of a pip: 0.01 for prices like those of JPY pairs (20 to 500), else 0.0001."""
-    return 0.01 if 20 <= float(np.median(prices)) < 500 else 0.0001
+    return 0.01 if 20 <= float(np.median(prices)) < UNUSUAL_PRICE else 0.0001
 
 
 def complete_book(
@@ -173,18 +174,18 @@ def describe(bars: Bars) -> str:
     """One line: how many bars, of what length, from when to when, both sides, spread, pip, gaps."""
     gaps, spread = find_gaps(bars.times), bars.spread_pips
     span = f"{minute(bars.times[0])} to {minute(bars.times[-1])} UTC"
-    parts = [
-        f"{len(bars.times):,} bars of {duration(gaps.step)}, {span}",
-        bars.origin,
-        f"median spread {np.median(spread):.2f} pips (99%: {np.percentile(spread, 99):.2f})",
-        f"pip {bars.pip:g}",
-        f"{gaps.others:,} gaps besides {gaps.weekends:,} weekends",
-    ]
-    if gaps.others:
-        parts[-1] += f" (longest {duration(gaps.longest)} after {minute(gaps.longest_after)})"
+    parts = [f"{len(bars.times):,} bars of {duration(gaps.step)}, {span}", bars.origin]
+    if np.ptp(spread) > 1e-6:  # a constant one has been told
+        median, high = np.percentile(spread, [50, 99])
+        parts.append(f"median spread {median:.2f} pips (99%: {high:.2f})")
+    parts.append(f"pip {bars.pip:g}")
+    longest = f", the longest {duration(gaps.longest)} after {minute(gaps.longest_after)}"
+    parts.append(
+        f"gaps: {gaps.weekends:,} weekends, {gaps.others:,} others{longest * bool(gaps.others)}"
+    )
     if bars.widened:
         parts.append(f"{bars.widened:,} bars widened by a rounding of open or close")
-    if np.median(bars.bid[:, 3]) >= 500:
+    if np.median(bars.bid[:, 3]) >= UNUSUAL_PRICE:
         parts.append(f"median price {np.median(bars.bid[:, 3]):,.0f}: is data.pip right?")
     return f"bars {bars.where}: " + "; ".join(parts)
 
@@ -195,13 +196,9 @@ def minute(time: np.datetime64) -> str:
 
 
 def duration(step: np.timedelta64) -> str:
-    """15 min, 1 h, 2 days"""
-    minutes = step / np.timedelta64(1, "m")
-    for unit, size in (("days", 1440), ("h", 60), ("min", 1)):
+    """15 min, 1 h, 2 d"""
+    minutes = float(step / np.timedelta64(1, "m"))
+    for unit, size in (("d", 1440), ("h", 60), ("min", 1)):
         if minutes >= size:
-            return (
-                f"{minutes / size:g} {unit}"
-                if minutes % size == 0
-                else f"{minutes / size:.1f} {unit}"
-            )
-    return f"{minutes * 60:g} s"
+            return f"{minutes / size:.3g} {unit}"
+    return f"{minutes * 60:.3g} s"

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from jaxexit.data.bars import Bars, describe, load_bars, minute
+from jaxexit.data.bars import Bars, describe, minute
 from jaxexit.data.entries import (
     ema_bb_candidates,
     every_bar_candidates,
     file_candidates,
     keep_sound,
 )
-from jaxexit.data.features import Feature, MidBars, feature_columns, resolve_features
+from jaxexit.data.features import Feature, feature_columns, resolve_features
 from jaxexit.data.fingerprint import fingerprint_bars, fingerprint_trades
 from jaxexit.data.market import build_market
-from jaxexit.data.sample import SAMPLE, SAMPLE_SIDE, sample_path
+from jaxexit.data.sample import load_named_bars
 from jaxexit.data.split import SPLITS, Bounds, assign_splits, split_bounds
 from jaxexit.data.types import Market, Trades
 from jaxexit.errors import DataError
@@ -49,9 +49,15 @@ def load_dataset(experiment: Experiment) -> Dataset:
     Raises DataError (one line) for whatever is wrong with the files, and for a split without trades.
     """
     data, env = experiment.data, experiment.env
-    bars = _load_bars(experiment)
+    bars = load_named_bars(
+        data.bars,
+        price_side=data.price_side,
+        spread_pips=experiment.costs.spread_pips,
+        timezone=data.timezone,
+        pip=data.pip,
+    )
     features = resolve_features(env.features)
-    columns, atr, first_ready = feature_columns(features, _mid_bars(bars), bars.table)
+    columns, atr, first_ready = feature_columns(features, bars)
     first = max(data.warmup, first_ready)
     candidates, counts, remarks = _candidates(experiment, bars, atr, first)
     sound, unsound = keep_sound(candidates, first)
@@ -60,12 +66,13 @@ def load_dataset(experiment: Experiment) -> Dataset:
         sound["entry_bar"].to_numpy(np.int64), bounds, env.max_bars, data.split.embargo_bars
     )
     tables = {
-        name: sound[split == index].reset_index(drop=True) for index, name in enumerate(SPLITS)
+        name: sound.take(np.flatnonzero(split == index)).reset_index(drop=True)
+        for index, name in enumerate(SPLITS)
     }
     counts = {reason: n for reason, n in (counts | unsound | left_out).items() if n}
     for name in SPLITS:
         _require_trades(name, tables[name], bars, bounds[name], counts)
-    kept = pd.concat(tables.values(), ignore_index=True)
+    kept = pd.concat(list(tables.values()), ignore_index=True)
     return Dataset(
         market=build_market(bars, columns, atr),
         times=bars.times,
@@ -100,37 +107,6 @@ def device_trades(table: pd.DataFrame) -> Trades:
         entry_price=jnp.asarray(column("entry_price")),
         stop=jnp.asarray(column("stop")),
         target=jnp.asarray(column("target")),
-    )
-
-
-def _load_bars(experiment: Experiment) -> Bars:
-    data = experiment.data
-    side = data.price_side
-    path = Path(data.bars)
-    if data.bars == SAMPLE:
-        if side not in ("auto", SAMPLE_SIDE):
-            raise DataError(
-                f"data.price_side: found {side}, but the sample's bars are {SAMPLE_SIDE}"
-            )
-        path, side = sample_path(), SAMPLE_SIDE
-    bars = load_bars(
-        path,
-        price_side=side,
-        spread_pips=experiment.costs.spread_pips,
-        timezone="UTC" if data.bars == SAMPLE else data.timezone,
-        pip=data.pip,
-    )
-    return replace(bars, where=data.bars)
-
-
-def _mid_bars(bars: Bars) -> MidBars:
-    mid = bars.mid
-    return MidBars(
-        times=pd.DatetimeIndex(bars.times),
-        high=mid[:, 1],
-        low=mid[:, 2],
-        close=mid[:, 3],
-        spread=bars.ask[:, 3] - bars.bid[:, 3],
     )
 
 
@@ -178,7 +154,7 @@ def _describe_entries(experiment: Experiment, kept: int, counts: dict[str, int])
 
 
 def _describe_split(name: str, table: pd.DataFrame, bars: Bars, bounds: Bounds) -> str:
-    long = int((table["direction"] > 0).sum())
+    long = int((table["direction"].to_numpy() > 0).sum())
     return (
         f"{name}: {len(table):,} trades ({long:,} long, {len(table) - long:,} short) in "
         f"{bounds.end - bounds.start:,} bars, {_range(bars, bounds)}"

@@ -38,7 +38,7 @@ def ema_bb_entries(bars: Bars, warmup: int) -> pd.DataFrame:
     days = times.astype("datetime64[D]")
     rows: list[tuple] = []
     free, today, entries_today = warmup, None, 0
-    for entry in np.flatnonzero(signals):
+    for entry in np.flatnonzero(signals).tolist():
         if entry < free or not atr[entry] > 0:
             continue
         if days[entry] != today:
@@ -74,8 +74,8 @@ def _signals(bars: Bars) -> tuple[np.ndarray, np.ndarray]:
 
 def _lasting(condition: np.ndarray) -> np.ndarray:
     """Where a condition [T] held on each of the last `TREND_BARS` bars."""
-    run = pd.Series(condition).rolling(TREND_BARS).sum().to_numpy()
-    return run == TREND_BARS
+    run = pd.Series(condition).rolling(TREND_BARS).sum()
+    return np.asarray(run) == TREND_BARS
 
 
 def _classical_exit(

@@ -12,6 +12,7 @@ import pandas as pd
 
 from jaxexit.data.bars import Bars
 from jaxexit.data.ema_bb import ema_bb_entries
+from jaxexit.data.features import feature_columns
 from jaxexit.data.trades import load_trades, match_bars
 from jaxexit.errors import DataError
 
@@ -59,7 +60,29 @@ def ema_bb_candidates(bars: Bars, first: int) -> pd.DataFrame:
     table["trade_id"] = np.arange(len(table))
     table["entry_time"] = bars.times[table["entry_bar"].to_numpy(np.int64)]
     table["exit_time"] = np.where(exit_bar < 0, np.datetime64("NaT", "ns"), bars.times[exit_bar])
-    return table[list(TABLE_COLUMNS)]
+    return table.filter(list(TABLE_COLUMNS))
+
+
+def built_in_candidates(
+    kind: str, bars: Bars, warmup: int, *, every: int, stop_atr: float
+) -> pd.DataFrame:
+    """Entries of "ema_bb" or "every_bar" without any features, from bar `warmup` on at the earliest.
+
+    Raises DataError where there are none.
+    """
+    _, atr, first_ready = feature_columns((), bars)
+    first = max(warmup, first_ready)
+    if kind == "ema_bb":
+        candidates = ema_bb_candidates(bars, first)
+    else:
+        candidates = every_bar_candidates(bars, atr, first, every, stop_atr)
+    candidates, _ = keep_sound(candidates, first)
+    if candidates.empty:
+        raise DataError(
+            f"{bars.where}: no entries of {kind} in {len(bars.times):,} bars after a warm-up of "
+            f"{first:,}, bring more bars"
+        )
+    return candidates
 
 
 def file_candidates(
@@ -72,11 +95,12 @@ def file_candidates(
     Raises DataError for a file that cannot be read or matched, and for `given` without any price.
     """
     rows, remarks = load_trades(path, timezone)
-    counts = {NO_TRADE: int((rows["direction"] == 0).sum())}
-    rows = rows[rows["direction"] != 0]
+    is_trade = rows["direction"].to_numpy() != 0
+    counts = {NO_TRADE: int((~is_trade).sum())}
+    rows = rows.take(np.flatnonzero(is_trade))
     bar, match_remarks = match_bars(rows, bars, str(path))
     counts[NO_BAR] = int((bar < 0).sum())
-    rows, entry_bar = rows[bar >= 0].copy(), bar[bar >= 0]
+    rows, entry_bar = rows.take(np.flatnonzero(bar >= 0)), bar[bar >= 0]
 
     direction = rows["direction"].to_numpy(np.int64)
     price = rows["entry_price"].to_numpy(np.float64)
@@ -89,10 +113,8 @@ def file_candidates(
     rows["stop"] = np.where(np.isnan(stop), price - direction * stop_atr * atr[entry_bar], stop)
     rows["trade_id"] = rows.index
     others = [name for name in rows.columns if name not in TABLE_COLUMNS]
-    rows = rows[[*TABLE_COLUMNS, *others]].sort_values(
-        "entry_bar", kind="stable", ignore_index=True
-    )
-    return rows, counts, remarks + match_remarks
+    rows = rows.filter([*TABLE_COLUMNS, *others]).take(np.argsort(entry_bar, kind="stable"))
+    return rows.reset_index(drop=True), counts, remarks + match_remarks
 
 
 def entry_side_close(bars: Bars, entry_bar: np.ndarray, direction: np.ndarray) -> np.ndarray:
@@ -119,4 +141,4 @@ def keep_sound(candidates: pd.DataFrame, first: int) -> tuple[pd.DataFrame, dict
     ):
         counts[reason] = int((keep & wrong).sum())
         keep &= ~wrong
-    return candidates[keep].reset_index(drop=True), counts
+    return candidates.take(np.flatnonzero(keep)).reset_index(drop=True), counts

@@ -19,7 +19,9 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from jaxexit.data.bars import Bars
 from jaxexit.data.indicators import Indicators, talib_indicators
+from jaxexit.data.tables import as_numbers
 from jaxexit.errors import DataError
 
 SMALLEST_RATIO_BASE = 1e-12  # price units: a column that others are divided by is never 0
@@ -117,34 +119,38 @@ def _from_bars(item: Any) -> Feature:
 
 @dataclass(frozen=True)
 class MidBars:
-    """What the built-in columns are computed from, float64 [T] unless said otherwise."""
+    """What the built-in columns are computed from besides indicators, float64 [T]."""
 
     times: pd.DatetimeIndex  # bar opens, UTC
-    high: np.ndarray
-    low: np.ndarray
     close: np.ndarray
     spread: np.ndarray  # at the close, price units
 
 
 def feature_columns(
-    features: tuple[Feature, ...], bars: MidBars, table: pd.DataFrame
+    features: tuple[Feature, ...], bars: Bars
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """The raw columns of `Market.features`.
 
-    `table` is the bar file, for user columns. Returns columns [T, F] float32, finite; ATR [T] float64,
-    nan before it is defined; and the first bar from which every column is defined. What lies before that
-    bar is filled with 0, and no trade may begin there. Raises DataError for a user column that is
-    missing, not a number, or undefined after it has begun.
+    Returns columns [T, F] float32, finite; ATR [T] float64, nan before it is defined; and the first bar
+    from which every column is defined. What lies before that bar is filled with 0, and no trade may begin
+    there. Raises DataError for a user column that is missing, not a number, or undefined after it has
+    begun.
     """
-    indicators = talib_indicators(bars.high, bars.low, bars.close)
+    mid = bars.mid
+    market = MidBars(
+        times=pd.DatetimeIndex(bars.times),
+        close=mid[:, 3],
+        spread=bars.ask[:, 3] - bars.bid[:, 3],
+    )
+    indicators = talib_indicators(mid[:, 1], mid[:, 2], mid[:, 3])
     sources: dict[int, Feature] = {feature.column_index: feature for feature in features}
-    columns = np.zeros((len(bars.close), len(sources)), np.float32)
+    columns = np.zeros((len(bars.times), len(sources)), np.float32)
     first_ready = _first_finite(indicators.atr)
     for index, feature in sources.items():
         if feature.from_bars:
-            values = _user_column(feature, table)
+            values = _user_column(feature, bars.table)
         else:
-            values = _COLUMNS[feature.column](bars, indicators)
+            values = _COLUMNS[feature.column](market, indicators)
         first_ready = max(first_ready, _first_finite(values))
         columns[:, index] = np.nan_to_num(values, nan=0.0)
     return columns, indicators.atr, first_ready
@@ -161,7 +167,7 @@ def _user_column(feature: Feature, table: pd.DataFrame) -> np.ndarray:
         near = difflib.get_close_matches(name, map(str, table.columns), n=1)
         hint = f"; did you mean '{near[0]}'?" if near else ""
         raise DataError(f"env.features: the bar file has no column '{name}'{hint}")
-    values = pd.to_numeric(table[name], errors="coerce").to_numpy(np.float64)
+    values = as_numbers(pd.Series(table[name]))
     undefined = ~np.isfinite(values)
     undefined[: _first_finite(values)] = False
     if undefined.any() or not np.isfinite(values).any():

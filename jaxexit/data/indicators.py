@@ -65,7 +65,7 @@ class StrategyIndicators(NamedTuple):
 
 def exponential_mean(values: Series, alpha: float) -> Series:
     """y[0] = x[0], y[t] = alpha x[t] + (1 - alpha) y[t-1]."""
-    return pd.Series(values).ewm(alpha=alpha, adjust=False).mean().to_numpy()
+    return np.asarray(pd.Series(values).ewm(alpha=alpha, adjust=False).mean())
 
 
 def true_range(high: Series, low: Series, close: Series) -> Series:
@@ -93,12 +93,12 @@ def strategy_adx(high: Series, low: Series, close: Series) -> Series:
 def strategy_indicators(high: Series, low: Series, close: Series) -> StrategyIndicators:
     """The strategy's own indicators, exactly those behind the trade lists."""
     window = pd.Series(close).rolling(BAND_BARS)
-    middle, deviation = window.mean().to_numpy(), window.std(ddof=1).to_numpy()
+    middle, deviation = np.asarray(window.mean()), np.asarray(window.std(ddof=1))
     ranges = pd.Series(true_range(high, low, close))
     return StrategyIndicators(
         ema_fast=exponential_mean(close, 2.0 / (EMA_FAST + 1)),
         ema_slow=exponential_mean(close, 2.0 / (EMA_SLOW + 1)),
-        atr=ranges.rolling(ATR_BARS).mean().to_numpy(),
+        atr=np.asarray(ranges.rolling(ATR_BARS).mean()),
         adx=strategy_adx(high, low, close),
         band_upper=middle + BAND_DEVIATIONS * deviation,
         band_lower=middle - BAND_DEVIATIONS * deviation,

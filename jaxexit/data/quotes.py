@@ -69,14 +69,14 @@ def _times(columns: Columns, timezone: str) -> np.ndarray:
     name = columns.find(_TIME_NAMES)
     if name is None:
         raise DataError(
-            f"{columns.where}: no time column, the header must name one 'time' (found: {columns})"
+            f"{columns.where}: no time column, a header must name it 'time' (found: {columns})"
         )
-    stamps = columns.table[name]
+    stamps = columns.series(name)
     # MetaTrader writes date and clock in two columns.
     date, clock = columns.find(["date"]), columns.find(["time"])
-    if date is not None and clock is not None and _is_clock(columns.table[clock]):
+    if date is not None and clock is not None and _is_clock(columns.series(clock)):
         name = f"{date} {clock}"
-        stamps = columns.table[date].astype(str) + " " + columns.table[clock].astype(str)
+        stamps = columns.series(date).astype(str) + " " + columns.series(clock).astype(str)
     return to_utc(stamps, timezone, f"{columns.where}: column '{name}'")
 
 
@@ -101,8 +101,8 @@ def _ohlc(columns: Columns, names: list[str | None], prefix: str) -> np.ndarray:
     missing = [prefix + field for field, name in zip(_FIELDS, names, strict=True) if name is None]
     if missing:
         raise DataError(
-            f"{columns.where}: no column {', '.join(missing)}, the header must name time, open, high, "
-            f"low, close, or bid_open ... ask_close (found: {columns})"
+            f"{columns.where}: no column {', '.join(missing)}, a header must name time, open, high, low, "
+            f"close, or bid_open ... ask_close (found: {columns})"
         )
     return np.stack([columns.numbers(name) for name in names if name is not None], axis=1)
 

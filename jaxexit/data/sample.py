@@ -6,10 +6,11 @@ and in UTC.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
-from jaxexit.data.bars import PriceSide
+from jaxexit.data.bars import Bars, PriceSide, load_bars
 from jaxexit.errors import DataError
 
 SAMPLE = "sample"  # the value of `data.bars` that names it
@@ -32,3 +33,25 @@ def sample_path() -> Path:
         f'data.bars: the sample is not installed, run: pip install "jaxexit[sample]" (it reads '
         f"{_FILE} of {_PACKAGE})"
     )
+
+
+def load_named_bars(
+    name: str,
+    *,
+    price_side: PriceSide = "auto",
+    spread_pips: float | None = None,
+    timezone: str = "UTC",
+    pip: float | None = None,
+) -> Bars:
+    """`load_bars` for what `data.bars` may hold: a path, or "sample" with its known side and zone."""
+    path = Path(name)
+    if name == SAMPLE:
+        if price_side not in ("auto", SAMPLE_SIDE):
+            raise DataError(
+                f"data.price_side: found {price_side}, but the sample's bars are {SAMPLE_SIDE}"
+            )
+        path, price_side, timezone = sample_path(), SAMPLE_SIDE, "UTC"
+    bars = load_bars(
+        path, price_side=price_side, spread_pips=spread_pips, timezone=timezone, pip=pip
+    )
+    return replace(bars, where=name)

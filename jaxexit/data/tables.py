@@ -68,6 +68,11 @@ def plain(name: object) -> str:
     return re.sub(r"[^a-z0-9]", "", str(name).lower())
 
 
+def as_numbers(column: pd.Series) -> np.ndarray:
+    """A column as float64 [rows], nan where it is not a number."""
+    return np.asarray(pd.to_numeric(column, errors="coerce"), dtype=np.float64)
+
+
 class Columns:
     """A table's columns by their plain names."""
 
@@ -92,13 +97,17 @@ class Columns:
                 return names[0]
         return None
 
+    def series(self, name: str) -> pd.Series:
+        """A column by the table's own name."""
+        return pd.Series(self.table[name])
+
     def numbers(self, name: str, *, blanks: bool = False) -> np.ndarray:
         """A column as float64 [rows]; nan where blank, if `blanks` allows it.
 
         Raises DataError with the row of the first value that is not a finite number.
         """
-        column = self.table[name]
-        values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        column = self.series(name)
+        values = as_numbers(column)
         wrong = ~np.isfinite(values)
         if blanks:
             wrong &= ~(column.isna() | column.astype(str).str.strip().isin(["", "-"])).to_numpy()

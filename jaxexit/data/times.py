@@ -41,9 +41,9 @@ def to_utc(stamps: pd.Series, timezone: str, where: str, *, blanks: bool = False
     if missing.any() and not blanks:
         raise DataError(f"{where}: row {int(np.argmax(missing)) + 1} has no time, remove that row")
     result = np.full(len(stamps), np.datetime64("NaT"), "datetime64[ns]")
-    present = stamps[~missing]
+    present = stamps.take(np.flatnonzero(~missing))
     if len(present):
-        result[~missing] = _present_to_utc(present.reset_index(drop=True), timezone, where)
+        result[~missing] = _present_to_utc(pd.Series(present.array), timezone, where)
     return result
 
 
@@ -76,7 +76,7 @@ def _parse(stamps: pd.Series, where: str) -> pd.DatetimeIndex:
             "write all of them the same way"
         )
     offset = bool(with_offset.all())
-    layout = "ISO8601" if _is_iso(stamps[0]) else _layout(stamps, where)
+    layout = "ISO8601" if _is_iso(str(stamps[0])) else _layout(stamps, where)
     zone = "%z" if offset and layout != "ISO8601" else ""
     try:
         times = pd.to_datetime(stamps, format=layout + zone, utc=offset)
@@ -94,7 +94,7 @@ def _is_iso(stamp: str) -> bool:
 
 
 def _layout(stamps: pd.Series, where: str) -> str:
-    first = stamps[0]
+    first = str(stamps[0])
     for pattern, date in _LAYOUTS:
         if match := re.match(pattern + r"(?=$|\D)", first):
             return date + _clock(first[match.end() :])

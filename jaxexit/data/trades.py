@@ -62,7 +62,9 @@ def load_trades(path: Path, timezone: str) -> tuple[pd.DataFrame, tuple[str, ...
         rows[name] = (
             np.datetime64("NaT", "ns")
             if column is None
-            else to_utc(table[column], timezone, f"{where}: column '{column}'", blanks=optional)
+            else to_utc(
+                columns.series(column), timezone, f"{where}: column '{column}'", blanks=optional
+            )
         )
     for name in ("entry_price", "stop", "target", "exit_price"):
         column = found[name]
@@ -80,7 +82,7 @@ def load_trades(path: Path, timezone: str) -> tuple[pd.DataFrame, tuple[str, ...
 
 def _remarks(where: str, rows: pd.DataFrame, stop: str | None) -> tuple[str, ...]:
     remarks = []
-    unknown = int((rows["direction"] == 0).sum())
+    unknown = int((rows["direction"].to_numpy() == 0).sum())
     if unknown == len(rows):
         raise DataError(f"{where}: no row has a direction of long, short, buy, sell, 1 or -1")
     if unknown:

@@ -1,0 +1,52 @@
+"""Entries as a CSV file in the format of the shared trade lists, which `data.trades` reads back."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from jaxexit.data.bars import Bars
+from jaxexit.errors import DataError
+
+_NAMES = {
+    "entry_time": "entry_time",
+    "direction": "direction",
+    "entry_price": "entry_price",
+    "stop": "sl",
+    "target": "tp",
+    "exit_time": "exit_time",
+    "exit_price": "exit_price",
+    "exit_reason": "exit_reason",
+}
+
+
+def as_trade_list(candidates: pd.DataFrame, bars: Bars) -> pd.DataFrame:
+    """Candidates (see `entries`) with the list's column names and `duration` in bars.
+
+    Times are bar opens in UTC. Exit columns are empty where a trade has no classical exit.
+    """
+    trades = candidates.filter(list(_NAMES)).rename(columns=_NAMES)
+    exit_time = candidates["exit_time"].to_numpy().astype("datetime64[ns]")
+    exit_bar = np.searchsorted(bars.times, exit_time)
+    held = pd.Series(exit_bar - candidates["entry_bar"].to_numpy(np.int64), dtype="Int64")
+    trades["duration"] = held.mask(np.isnat(exit_time))
+    return trades
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write under a temporary name, then rename: a reader never sees half a file."""
+    if not path.parent.is_dir():
+        raise DataError(f"{path}: the folder {path.parent} does not exist, create it first")
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder, name a file")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        table.to_csv(temporary, index=False, date_format="%Y-%m-%d %H:%M:%S")
+        os.replace(temporary, path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror})") from None
+    finally:
+        temporary.unlink(missing_ok=True)
