@@ -1,0 +1,17 @@
+"""Errors that a user can mend. Their message is one line that says what to do."""
+
+
+class UserError(Exception):
+    """The user's mistake: commands print the message on stderr and exit with code 2."""
+
+
+class ConfigError(UserError):
+    """Something in an experiment file, or in `--set`, is not allowed."""
+
+
+class DataError(UserError):
+    """Bars, trades or features that cannot be used as they are."""
+
+
+class RunError(UserError):
+    """A run folder, checkpoint or registry that does not allow what was asked."""
