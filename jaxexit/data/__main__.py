@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from jaxexit.errors import UserError
+from jaxexit.cli import run
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -147,16 +147,16 @@ def run_entries(options: argparse.Namespace) -> None:
     print(f"{len(candidates):,} entries of {options.kind} written to {options.out}")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; the exit code is 2 for a mistake of the user's, told in one line."""
+def command(arguments: Sequence[str] | None) -> int:
+    """Parse and run. Errors are raised."""
     options = build_parser().parse_args(arguments)
-    run = {"inspect": run_inspect, "entries": run_entries}[options.command]
-    try:
-        run(options)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    {"inspect": run_inspect, "entries": run_entries}[options.command](options)
     return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command of the room `data`; returns the exit code."""
+    return run(command, arguments)
 
 
 if __name__ == "__main__":

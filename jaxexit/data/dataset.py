@@ -120,8 +120,7 @@ def _candidates(
         return table, {}, ()
     if data.entries == "ema_bb":
         return ema_bb_candidates(bars, first), {}, ()
-    if data.trades is None:
-        raise DataError("data.trades: found null, but data.entries is 'trades': name a trade file")
+    assert data.trades is not None  # the experiment has checked it
     return file_candidates(
         Path(data.trades),
         bars,

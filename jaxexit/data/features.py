@@ -12,13 +12,14 @@ A user adds a column of the bar file by naming it: {column, scale, center, direc
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from jaxexit.config.schema import UserFeature
 from jaxexit.data.bars import Bars
 from jaxexit.data.indicators import Indicators, talib_indicators
 from jaxexit.data.tables import as_numbers
@@ -76,12 +77,12 @@ _BUILT_IN = (
 FEATURES: dict[str, Feature] = {feature.name: feature for feature in _BUILT_IN}
 
 
-def resolve_features(names: Iterable[Any]) -> tuple[Feature, ...]:
+def resolve_features(names: Iterable[str | UserFeature]) -> tuple[Feature, ...]:
     """`env.features` as features that know their column of `Market.features`.
 
-    Each item is a name of `FEATURES`, or a mapping (or an object with the attributes) column, scale,
-    center, directional. Features of one source share a column; columns are numbered in order of first
-    use. Raises DataError for an unknown or repeated name.
+    Each item is a name of `FEATURES`, or a column of the bar file and how it is scaled. Features of one
+    source share a column; columns are numbered in order of first use. Raises DataError for an unknown or
+    repeated name.
     """
     features: list[Feature] = []
     columns: dict[tuple, int] = {}
@@ -105,15 +106,14 @@ def _built_in(name: str) -> Feature:
     )
 
 
-def _from_bars(item: Any) -> Feature:
-    values = item if isinstance(item, Mapping) else vars(item)
+def _from_bars(item: UserFeature) -> Feature:
     return Feature(
-        name=values["column"],
-        column=values["column"],
-        directional=values.get("directional", False),
+        name=item.column,
+        column=item.column,
+        directional=item.directional,
         from_bars=True,
-        center=float(values.get("center", 0.0)),
-        scale=float(values["scale"]),
+        center=item.center,
+        scale=item.scale,
     )
 
 

@@ -109,7 +109,7 @@ class Columns:
         column = self.series(name)
         values = as_numbers(column)
         wrong = ~np.isfinite(values)
-        if blanks:
+        if blanks and wrong.any():
             wrong &= ~(column.isna() | column.astype(str).str.strip().isin(["", "-"])).to_numpy()
         if wrong.any():
             row = int(np.argmax(wrong))

@@ -37,7 +37,9 @@ def to_utc(stamps: pd.Series, timezone: str, where: str, *, blanks: bool = False
     Blank stamps become NaT where `blanks` allows them. Raises DataError for a stamp that cannot be read
     or does not exist in the zone, for mixed layouts, and for day and month that cannot be told apart.
     """
-    missing = (stamps.isna() | (stamps.astype(str).str.strip() == "")).to_numpy()
+    missing = stamps.isna().to_numpy()
+    if not (pd.api.types.is_numeric_dtype(stamps) or pd.api.types.is_datetime64_any_dtype(stamps)):
+        missing = missing | (stamps.astype(str).str.strip() == "").to_numpy()
     if missing.any() and not blanks:
         raise DataError(f"{where}: row {int(np.argmax(missing)) + 1} has no time, remove that row")
     result = np.full(len(stamps), np.datetime64("NaT"), "datetime64[ns]")
