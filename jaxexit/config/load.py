@@ -1,6 +1,6 @@
 """YAML in, `Experiment` out; and the frozen snapshot of a run. Every error is one line.
 
-    <file>: <key>: found <value>, allowed is <what>[; did you mean '<name>'?]
+<file>: <key>: found <value>, allowed is <what>[; did you mean '<name>'?]
 """
 
 from __future__ import annotations
@@ -95,7 +95,9 @@ def find_experiment(path_or_name: str | Path, root: Path = Path("experiments")) 
             return path
     known = sorted(found.stem for found in root.glob("v*_*.yaml"))
     hint = _nearest(given.stem, known)
-    raise ConfigError(f"{candidates[0]}: no such experiment file; give the path of a YAML file{hint}")
+    raise ConfigError(
+        f"{candidates[0]}: no such experiment file; give the path of a YAML file{hint}"
+    )
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:
@@ -133,11 +135,15 @@ def _resolve(path: Path, seen: tuple[Path, ...]) -> tuple[dict[str, Any], str | 
     """The content of a file laid over what it extends, and the direct parent's name."""
     if path.resolve() in seen:
         chain = " -> ".join(p.name for p in (*seen, path))
-        raise ConfigError(f"{path}: extends: found a circle ({chain}), allowed is a chain that ends")
+        raise ConfigError(
+            f"{path}: extends: found a circle ({chain}), allowed is a chain that ends"
+        )
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file; `extends` is relative to the file that says it") from None
+        raise ConfigError(
+            f"{path}: no such file; `extends` is relative to the file that says it"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
     content = parse_yaml(text, str(path))

@@ -31,7 +31,8 @@ class Split(Section):
     """Where the chronological splits begin; each trade belongs to the split of its entry bar."""
 
     validation_start: float | str = Field(
-        0.70, description="fraction of the bars in (0, 1), or ISO date (UTC), where validation begins"
+        0.70,
+        description="fraction of the bars in (0, 1), or ISO date (UTC), where validation begins",
     )
     test_start: float | str = Field(
         0.85, description="fraction of the bars in (0, 1), or ISO date (UTC), where test begins"
@@ -69,7 +70,8 @@ class Data(Section):
         "sample", description="'sample', or a CSV/Parquet path relative to the working directory"
     )
     price_side: Literal["auto", "bid", "ask", "mid"] = Field(
-        "auto", description="which side one-sided OHLC columns are; auto: both sides are in the file"
+        "auto",
+        description="which side one-sided OHLC columns are; auto: both sides are in the file",
     )
     entries: Literal["trades", "ema_bb", "every_bar"] = Field(
         "every_bar", description="where entries come from: a file, the built-in strategy, each bar"
@@ -81,7 +83,8 @@ class Data(Section):
     )
     timezone: str = Field("UTC", description="IANA zone of time stamps that carry no offset")
     pip: Positive | None = Field(
-        None, description="price units in a pip; null: 0.01 if the median price is 20 to 500, else 0.0001"
+        None,
+        description="price units in a pip; null: 0.01 if the median price is 20 to 500, else 0.0001",
     )
     split: Split = Field(Split(), description="the chronological splits")
 
@@ -149,7 +152,8 @@ class Env(Section):
 
     max_bars: Count = Field(200, description="bars: the horizon H, after which a trade is closed")
     entry_fill: Literal["next_open", "bar_close", "given"] = Field(
-        "next_open", description="price of the entry: open of the next bar, close, or the file's price"
+        "next_open",
+        description="price of the entry: open of the next bar, close, or the file's price",
     )
     order_fill: Literal["next_open", "bar_close"] = Field(
         "next_open", description="price of EXIT and PARTIAL: open of the next bar, or the close"
@@ -163,12 +167,15 @@ class Env(Section):
     partial_fraction: Share = Field(
         0.5, description="share of the original size that PARTIAL closes"
     )
-    max_partials: WholeNonNegative = Field(1, description="how often PARTIAL may be used in a trade")
+    max_partials: WholeNonNegative = Field(
+        1, description="how often PARTIAL may be used in a trade"
+    )
     breakeven_buffer: NonNegative = Field(
         0.0, description="fraction of the entry price beyond the entry where TRAIL_BE puts the stop"
     )
     min_stop_distance: NonNegative = Field(
-        0.0, description="fraction of the entry price: least distance of a moved stop from the close"
+        0.0,
+        description="fraction of the entry price: least distance of a moved stop from the close",
     )
     features: tuple[str | UserFeature, ...] = Field(
         DEFAULT_FEATURES, description="what the agent sees of the market, besides its position"
@@ -213,14 +220,18 @@ class Reward(Section):
     w_mtm: NonNegative = Field(
         0.1, description="weight of the potential made of unrealised net money"
     )
-    reward_scale: Positive = Field(100.0, description="reward per unit of money (1.0: the entry price)")
+    reward_scale: Positive = Field(
+        100.0, description="reward per unit of money (1.0: the entry price)"
+    )
     regret_coef: NonNegative = Field(
         0.5, description="weight of the money missed against the best single exit"
     )
     time_coef: NonNegative = Field(
         0.005, description="reward lost each bar, late in a trade (times a sigmoid of the bar)"
     )
-    time_sigmoid_center: Real = Field(100.0, description="bar at which half of time_coef is charged")
+    time_sigmoid_center: Real = Field(
+        100.0, description="bar at which half of time_coef is charged"
+    )
     tighten_sl_cost: NonNegative = Field(0.001, description="reward lost for each TIGHTEN_SL")
     trail_sl_cost: NonNegative = Field(0.0005, description="reward lost for each TRAIL_BE")
     invalid_action_penalty: NonNegative = Field(
@@ -276,9 +287,7 @@ class PPO(Section):
             start = getattr(self, f"{name}_start" if name == "entropy_coef" else name)
             end = getattr(self, f"{name}_end")
             if end > start:
-                raise ValueError(
-                    f"{name}_end: found {end}, allowed is at most its start, {start}"
-                )
+                raise ValueError(f"{name}_end: found {end}, allowed is at most its start, {start}")
         return self
 
 

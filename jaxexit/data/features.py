@@ -180,7 +180,7 @@ def _user_column(feature: Feature, table: pd.DataFrame) -> np.ndarray:
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """numerator / denominator; 0 where a market that does not move makes the denominator 0."""
+    """Numerator / denominator; 0 where a market that does not move makes the denominator 0."""
     still = denominator == 0
     return np.where(still, 0.0, numerator / np.where(still, 1.0, denominator))
 

@@ -5,7 +5,6 @@ from jaxexit.env.guards import RULES, guard_counts, rule_set_name, valid_actions
 from jaxexit.env.hindsight import compute_hindsight
 from jaxexit.env.observation import observation_names, observation_size, observe
 from jaxexit.env.params import env_params, env_spec, without_guards
-from jaxexit.env.world import make_world
 from jaxexit.env.types import (
     ACTIONS,
     REASONS,
@@ -18,6 +17,7 @@ from jaxexit.env.types import (
     Situation,
     World,
 )
+from jaxexit.env.world import make_world
 
 __all__ = [
     "ACTIONS",

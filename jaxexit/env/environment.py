@@ -128,9 +128,7 @@ def _moved_stop(params: EnvParams, now: Situation, action: Array, asked: Array) 
     return jnp.maximum(now.stop, candidate)
 
 
-def step(
-    spec: EnvSpec, world: World, state: EnvState, order: Order
-) -> tuple[EnvState, Outcome]:
+def step(spec: EnvSpec, world: World, state: EnvState, order: Order) -> tuple[EnvState, Outcome]:
     """Take decision k and let bar e+k+1 pass.
 
     Args:

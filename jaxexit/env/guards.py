@@ -121,5 +121,3 @@ def guard_counts(
     for length in COUNT_SHAPE:
         size *= length
     return jax.ops.segment_sum(ones.ravel(), cell.ravel(), size).reshape(COUNT_SHAPE)
-
-

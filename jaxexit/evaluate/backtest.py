@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -74,17 +74,25 @@ class Backtest:
             end=pd.Timestamp(self.dataset.times[last], tz="UTC"),
         )
 
-    def baselines(self, imitated: pd.DataFrame, *, seed: int = 0) -> Iterator[tuple[str, pd.DataFrame]]:
+    def baselines(
+        self,
+        imitated: pd.DataFrame,
+        *,
+        seed: int = 0,
+        on_policy: Callable[[str], None] = lambda name: None,
+    ) -> Iterator[tuple[str, pd.DataFrame]]:
         """Name and trade table of each baseline.
 
         Args:
             imitated: trade table of the learned policy: the random policy draws its actions with the
                 same frequencies.
             seed: of the random policy.
+            on_policy: called with each policy's name before it is played.
         """
         attempts = imitated.filter(like="chosen_").sum().to_numpy(float)
         frequencies = RandomActions(jnp.asarray(attempts / attempts.sum(), jnp.float32))
         everyone = {**DEFAULT_PARAMS, RANDOM: frequencies, ORACLE: self.world.hindsight}
         for policy, params in everyone.items():
+            on_policy(policy.name)
             table, _ = self.play(policy, params, seed=seed)
             yield policy.name, table

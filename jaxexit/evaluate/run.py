@@ -208,9 +208,7 @@ def run_policy(
     indices = jnp.where(indices < count, indices, -1).reshape(chunks, chunk)
 
     def play(indices: Array):
-        return _play_chunk(
-            spec, policy, horizon, record, world, policy_params, indices, key
-        )
+        return _play_chunk(spec, policy, horizon, record, world, policy_params, indices, key)
 
     played = jax.lax.map(play, indices)
     return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:count], played)

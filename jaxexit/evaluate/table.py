@@ -25,12 +25,8 @@ def trade_table(
     """
     trades = dataset.splits[split]
     entry, net = np.asarray(results.entry, float), np.asarray(results.net, float)
-    costs = {
-        kind: np.asarray(cost, float) for kind, cost in results.costs._asdict().items()
-    }
-    risk = np.abs(
-        np.asarray(trades.entry_price, float) - np.asarray(trades.stop, float)
-    )
+    costs = {kind: np.asarray(cost, float) for kind, cost in results.costs._asdict().items()}
+    risk = np.abs(np.asarray(trades.entry_price, float) - np.asarray(trades.stop, float))
     in_pips = entry / dataset.pip
     in_r = entry / risk
     gross = net + sum(costs.values())
@@ -91,10 +87,7 @@ def _stop_paths(records: StepRecords, entry_bar: np.ndarray) -> list[list[dict]]
         own = stops[trade, : taken[trade].sum()]
         moved = np.concatenate([[True], own[1:] != own[:-1]])
         paths.append(
-            [
-                {"bar": int(first) + 1 + int(k), "price": float(own[k])}
-                for k in np.nonzero(moved)[0]
-            ]
+            [{"bar": int(first) + 1 + int(k), "price": float(own[k])} for k in np.nonzero(moved)[0]]
         )
     return paths
 

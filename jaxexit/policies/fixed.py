@@ -78,9 +78,7 @@ def _atr_trailing(params: AtrTrailing, state: Any, view: View) -> tuple[Order, A
     return order_from_action(jnp.int32(HOLD))._replace(stop=stop), state
 
 
-def _break_even_then_trail(
-    params: BreakEvenThenTrail, state: Any, view: View
-) -> tuple[Order, Any]:
+def _break_even_then_trail(params: BreakEvenThenTrail, state: Any, view: View) -> tuple[Order, Any]:
     now = view.now
     in_r = now.profit * jnp.abs(now.entry) / now.risk
     stop = jnp.maximum(now.entry, now.close - params.trail_r * now.risk)

@@ -47,9 +47,7 @@ def _draw(data: World, key: Array, shape: tuple[int, ...]) -> Array:
 
 
 def _see(spec: EnvSpec, data: World, state: EnvState) -> Array:
-    return observe(
-        spec, data.params, data.market, situation(spec, data.params, data.trades, state)
-    )
+    return observe(spec, data.params, data.market, situation(spec, data.params, data.trades, state))
 
 
 def _reset(spec: EnvSpec, data: World, trade: Array) -> tuple[EnvState, Array]:
@@ -64,9 +62,7 @@ def _valid(spec: EnvSpec, data: World, state: EnvState) -> Array:
 def _step(
     spec: EnvSpec, data: World, state: EnvState, action: Array, trade: Array
 ) -> tuple[EnvState, Array, Array, Array, StepInfo]:
-    after, outcome = step(
-        spec, data, state, order_from_action(action)
-    )
+    after, outcome = step(spec, data, state, order_from_action(action))
     fresh = reset(spec, data.params, data.market, data.trades, trade)
     onward = jax.tree.map(lambda new, old: jnp.where(outcome.done, new, old), fresh, after)
     info = StepInfo(
@@ -95,9 +91,13 @@ def _summarise(data: World, infos: StepInfo) -> dict[str, Array]:
 
     blocked = infos.fired.any(axis=-1)
     attempts = jnp.bincount(infos.chosen.ravel(), length=len(ACTIONS))
-    blocks = jnp.bincount(infos.chosen.ravel(), weights=blocked.ravel().astype(jnp.int32), length=len(ACTIONS))
+    blocks = jnp.bincount(
+        infos.chosen.ravel(), weights=blocked.ravel().astype(jnp.int32), length=len(ACTIONS)
+    )
     reasons = jnp.bincount(
-        jnp.where(done, infos.reason, 0).ravel(), weights=done.ravel().astype(jnp.int32), length=len(REASONS)
+        jnp.where(done, infos.reason, 0).ravel(),
+        weights=done.ravel().astype(jnp.int32),
+        length=len(REASONS),
     )
     by_exit = done & (infos.chosen == EXIT)
     terms = {

@@ -57,7 +57,9 @@ class PPOSpec(NamedTuple):
 class PPOParams(NamedTuple):
     """Every number of the learner that a user tunes: traced scalars."""
 
-    total_timesteps: Array  # environment steps of the whole run; the learning rate's schedule ends here
+    total_timesteps: (
+        Array  # environment steps of the whole run; the learning rate's schedule ends here
+    )
     gamma: Array
     gae_lambda: Array
     clip_epsilon: Array

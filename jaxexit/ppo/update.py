@@ -32,9 +32,7 @@ def _optimiser(hyper: PPOParams) -> optax.GradientTransformation:
 
 
 @partial(jax.jit, static_argnames=("spec", "task"))
-def init_state(
-    spec: PPOSpec, task: Task, hyper: PPOParams, data: Any, key: Array
-) -> TrainState:
+def init_state(spec: PPOSpec, task: Task, hyper: PPOParams, data: Any, key: Array) -> TrainState:
     """The state before the first update: fresh parameters, environments at their first decision."""
     key, key_params, key_draw = jax.random.split(key, 3)
     draws = task.draw(data, key_draw, (spec.num_envs,))
@@ -86,7 +84,7 @@ def _epochs(
     def minibatch(indices: Array, progress: _Progress) -> _Progress:
         samples = jax.tree.map(lambda leaf: leaf[indices], batch)
         gradients, metrics = gradient(progress.params, network, samples, hyper, entropy_coef)
-        metrics["grad_norm"] = optax.global_norm(gradients)
+        metrics["grad_norm"] = optax.tree.norm(gradients)
         stop = metrics["kl"] > hyper.target_kl
         updates, moments = optimiser.update(gradients, progress.optimiser)
         updates = jax.tree.map(lambda update: -rate * update, updates)

@@ -5,6 +5,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+
 from jaxexit.data.types import Market, Trades
 from jaxexit.env import EnvParams, EnvSpec, Order, World, compute_hindsight, reset, situation, step
 from jaxexit.env.types import Costs, Guards, Orders, RewardWeights

@@ -1,0 +1,57 @@
+"""`jaxexit <command>`: the same as `python -m jaxexit.<command>`. Imports nothing until asked."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+from jaxexit import __version__
+
+COMMANDS = {
+    "train": "train a version, then backtest it",
+    "backtest": "run a trained version and every baseline over a split",
+    "registry": "list and show versions",
+    "data": "inspect bar files, write entries",
+}
+
+
+def usage() -> str:
+    """The text of `jaxexit --help`."""
+    lines = [f"  {name:<10} {words}" for name, words in COMMANDS.items()]
+    return "\n".join(
+        [
+            f"jaxexit {__version__}: learn when to exit a trade, honestly and fast",
+            "",
+            "usage: jaxexit COMMAND [...]     (jaxexit COMMAND --help says more)",
+            "",
+            *lines,
+        ]
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Dispatch to a command's module. Returns its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or words[0] in ("-h", "--help"):
+        print(usage())
+        return 0 if words else 2
+    if words[0] == "--version":
+        print(__version__)
+        return 0
+    name, rest = words[0], words[1:]
+    if name not in COMMANDS:
+        import difflib
+
+        near = difflib.get_close_matches(name, COMMANDS, n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        print(
+            f"error: no command '{name}', allowed are {', '.join(COMMANDS)}{hint}", file=sys.stderr
+        )
+        return 2
+    module = "jaxexit.data.__main__" if name == "data" else f"jaxexit.{name}"
+    return importlib.import_module(module).main(rest)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

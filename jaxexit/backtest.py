@@ -1,0 +1,92 @@
+"""`python -m jaxexit.backtest EXPERIMENT`: a trained version and every baseline on the same trades."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from jaxexit import cli
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m jaxexit.backtest", description=__doc__)
+    cli.add_experiment(parser, overrides=False)
+    parser.add_argument(
+        "--checkpoint",
+        metavar="best|final|last|STEP",
+        type=_which,
+        default="best",
+        help="which checkpoint (default: best on validation)",
+    )
+    parser.add_argument(
+        "--split", choices=("train", "validation", "test"), default="test", help="default: test"
+    )
+    parser.add_argument(
+        "--sample", action="store_true", help="draw actions instead of taking the likeliest"
+    )
+    cli.add_output(parser)
+    return parser
+
+
+def _which(text: str) -> str | int:
+    if text in ("best", "final", "last"):
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"found '{text}', allowed are best, final, last, or a number of steps"
+        ) from None
+
+
+def _command(argv: Sequence[str] | None) -> int:
+    arguments = build_parser().parse_args(argv)
+    from jaxexit.config import find_experiment
+    from jaxexit.lab.run import RunFolder
+
+    yaml = find_experiment(arguments.experiment, arguments.root or Path("experiments"))
+    root = arguments.root or yaml.parent
+    folder = RunFolder(root, yaml.stem)
+    experiment = folder.trained_experiment(yaml)
+    cli.prepare_jax(arguments.device)
+
+    from jaxexit import show
+    from jaxexit.data import load_dataset
+    from jaxexit.lab.registry import Registry
+    from jaxexit.lab.results import backtest_version
+
+    out = show.console(quiet=arguments.quiet, json=arguments.json)
+    dataset = load_dataset(experiment)
+    folder.check_data(dataset.fingerprint)
+    show.lines(out, dataset.summary)
+    registry = Registry(root)
+    registry.register(experiment, yaml)
+    with out.status("restore") as status:
+        summary, learned = backtest_version(
+            experiment,
+            dataset,
+            folder,
+            registry,
+            which=arguments.checkpoint,
+            split=arguments.split,
+            sample=arguments.sample,
+            on_policy=lambda name: status.update(f"play {name}"),
+        )
+    out.print(show.backtest_table(summary, learned))
+    show.lines(out, [show.FOOTNOTE])
+    if arguments.json:
+        print(json.dumps(summary))
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    return cli.run(_command, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

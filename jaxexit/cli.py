@@ -1,0 +1,114 @@
+"""What the commands share: arguments, errors as one line, and JAX made ready before it is imported."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from jaxexit.errors import UserError
+
+USER_MISTAKE, OUR_MISTAKE, INTERRUPTED = 2, 1, 130
+DEBUG_VARIABLE = "JAXEXIT_DEBUG"
+CACHE_VARIABLE = "JAXEXIT_CACHE_DIR"
+
+
+def run(command: Callable[[Sequence[str] | None], int], argv: Sequence[str] | None = None) -> int:
+    """Run a command's body and turn what goes wrong into one line and an exit code.
+
+    Returns the body's own code; 2 for the user's mistake, 1 for ours, 130 after Ctrl-C. With
+    JAXEXIT_DEBUG=1 an unexpected error shows its traceback.
+    """
+    try:
+        return command(argv)
+    except UserError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return USER_MISTAKE
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`): nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if os.environ.get(DEBUG_VARIABLE):
+            traceback.print_exc()
+        else:
+            words = " ".join(f"{type(error).__name__}: {error}".split())
+            print(
+                f"internal error: {words[:300]} (please report it; {DEBUG_VARIABLE}=1 shows where)",
+                file=sys.stderr,
+            )
+        return OUR_MISTAKE
+
+
+def add_experiment(parser: argparse.ArgumentParser, *, overrides: bool = True) -> None:
+    """The experiment's path or name, `--root`, and `--set`."""
+    parser.add_argument(
+        "experiment", metavar="EXPERIMENT", help="YAML file, run folder, or a version's name"
+    )
+    parser.add_argument(
+        "--root",
+        metavar="DIR",
+        type=Path,
+        default=None,
+        help="where run folders and registry live (default: the experiment file's folder)",
+    )
+    if overrides:
+        parser.add_argument(
+            "--set",
+            metavar="KEY=VALUE",
+            action="append",
+            default=[],
+            dest="overrides",
+            help="override a key of the experiment, e.g. guards.min_bars_for_exit=3; recorded",
+        )
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """`--json`, `--quiet` and `--device`."""
+    parser.add_argument("--json", action="store_true", help="the result as one JSON object")
+    parser.add_argument("--quiet", action="store_true", help="no progress, no tables")
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda"), default=None, help="default: the best that JAX finds"
+    )
+
+
+def cache_folder() -> Path | None:
+    """The persistent compilation cache's folder, None when it is switched off."""
+    chosen = os.environ.get(CACHE_VARIABLE)
+    if chosen is not None:
+        return Path(chosen) if chosen else None
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "jaxexit" / "xla"
+
+
+def prepare_jax(device: str | None = None) -> None:
+    """Choose the platform and switch on the persistent compilation cache.
+
+    Call it before anything is computed. A device that is not there is the user's mistake.
+    """
+    import jax
+
+    if device is not None:
+        jax.config.update("jax_platforms", device)
+    folder = cache_folder()
+    if folder is not None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            print(f"note: no compilation cache in {folder}: {error.strerror}", file=sys.stderr)
+        else:
+            jax.config.update("jax_compilation_cache_dir", str(folder))
+            jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+            jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    try:
+        jax.devices()
+    except RuntimeError as error:
+        hint = '; pip install "jaxexit[cuda]"' if device == "cuda" else ""
+        words = " ".join(str(error).split())[:200]
+        raise UserError(f"--device {device}: JAX finds no such device{hint} ({words})") from None

@@ -1,0 +1,1 @@
+"""Run folders, checkpoints, registry, tracking: nothing is lost, nothing overwritten."""

@@ -1,0 +1,225 @@
+"""Checkpoints: Orbax for the arrays, a manifest for what they are, pointers for best and final.
+
+    models/step_1310720/state/          Orbax
+    models/step_1310720/manifest.json   step, hashes, shapes, score
+    models/best.json, models/final.json which step that is
+
+A checkpoint is written under a temporary name and renamed when complete, so a kill in the middle leaves
+the one before. Its content hash is verified whenever it is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxexit.errors import RunError
+from jaxexit.lab.files import write_json
+
+KEEP_LAST = 2  # besides those that a pointer names
+FORMAT = 1
+
+Which = Literal["best", "final", "last"] | int
+
+
+class Checkpoint(NamedTuple):
+    """What was restored."""
+
+    step: int  # environment steps
+    sha256: str  # of the content
+    state: Any
+    manifest: dict[str, Any]
+
+
+def _with_key_data(tree: Any) -> Any:
+    """Typed PRNG keys as plain integers, which is what can be stored."""
+
+    def plain(leaf: Any) -> Any:
+        is_key = hasattr(leaf, "dtype") and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+        return jax.random.key_data(leaf) if is_key else leaf
+
+    return jax.tree.map(plain, tree)
+
+
+def _with_keys(tree: Any, template: Any) -> Any:
+    def typed(leaf: Any, like: Any) -> Any:
+        if jax.dtypes.issubdtype(like.dtype, jax.dtypes.prng_key):
+            return jax.random.wrap_key_data(leaf)
+        return leaf
+
+    return jax.tree.map(typed, tree, template)
+
+
+def _leaves(tree: Any) -> dict[str, Any]:
+    return {
+        jax.tree_util.keystr(path): leaf
+        for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]
+    }
+
+
+def _shapes(tree: Any) -> dict[str, str]:
+    return {name: f"{leaf.dtype}{list(leaf.shape)}" for name, leaf in _leaves(tree).items()}
+
+
+def content_sha256(tree: Any) -> str:
+    """SHA-256 over names, types, shapes and bytes of every leaf (host arrays), in order of name."""
+    digest = hashlib.sha256()
+    for name, leaf in sorted(_leaves(tree).items()):
+        array = np.ascontiguousarray(leaf)
+        digest.update(f"{name}:{array.dtype}:{array.shape};".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+class CheckpointStore:
+    """The checkpoints of one run."""
+
+    def __init__(self, folder: Path, experiment_sha256: str) -> None:
+        """Args: folder `models/` of a run; hash of the experiment that its checkpoints belong to."""
+        self.folder = folder
+        self.experiment_sha256 = experiment_sha256
+
+    def save(
+        self, step: int, state: Any, *, pointers: tuple[str, ...] = (), **facts: Any
+    ) -> dict[str, Any]:
+        """Save the state reached after `step` environment steps.
+
+        Args:
+            step: environment steps.
+            state: any pytree of arrays; typed PRNG keys are allowed.
+            pointers: "best", "final": which of them this checkpoint is from now on.
+            **facts: JSON values to keep in the manifest.
+
+        Returns:
+            The manifest.
+        """
+        import orbax.checkpoint as ocp
+
+        host = jax.device_get(_with_key_data(state))
+        manifest = {
+            "format": FORMAT,
+            "step": step,
+            "sha256": content_sha256(host),
+            "experiment_sha256": self.experiment_sha256,
+            "shapes": _shapes(host),
+            "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            **facts,
+        }
+        self.folder.mkdir(parents=True, exist_ok=True)
+        temporary = self.folder / f".writing_{os.getpid()}"
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
+        with ocp.StandardCheckpointer() as checkpointer:
+            checkpointer.save((temporary / "state").resolve(), host)
+        write_json(temporary / "manifest.json", manifest)
+        target = self._path(step)
+        if target.exists():  # the same step again, after a resume: the same bytes
+            shutil.rmtree(target)
+        os.replace(temporary, target)
+        for pointer in pointers:
+            write_json(self.folder / f"{pointer}.json", {"step": step, **facts})
+        self._tidy()
+        return manifest
+
+    def steps(self) -> list[int]:
+        """Steps of all complete checkpoints, in order."""
+        found = (path.parent.name for path in self.folder.glob("step_*/manifest.json"))
+        return sorted(int(name.removeprefix("step_")) for name in found)
+
+    def restore(self, which: Which, template: Any) -> Checkpoint:
+        """Read a checkpoint back.
+
+        Args:
+            which: "best", "final", "last", or a step.
+            template: a pytree of arrays or shapes like the one that was saved.
+
+        Raises:
+            RunError: one line: there is no such checkpoint, it belongs to another experiment or
+                structure, or it is damaged.
+        """
+        import orbax.checkpoint as ocp
+
+        step = self._step(which)
+        path = self._path(step)
+        try:
+            manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+            owner, known, sha256 = (
+                manifest[name] for name in ("experiment_sha256", "shapes", "sha256")
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            raise RunError(self._damaged(path)) from None
+        if owner != self.experiment_sha256:
+            raise RunError(
+                f"{path}: belongs to another experiment (its snapshot's hash begins {owner[:12]}, this "
+                f"one's {self.experiment_sha256[:12]}); give the experiment that it was trained with"
+            )
+        plain = jax.eval_shape(_with_key_data, template)
+        wanted = _shapes(plain)
+        if known != wanted:
+            odd = next(n for n in {**wanted, **known} if wanted.get(n) != known.get(n))
+            raise RunError(
+                f"{path}: has another structure: {odd} is {known.get(odd)} there and "
+                f"{wanted.get(odd)} in the experiment"
+            )
+        here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+        abstract = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), plain
+        )
+        try:
+            with ocp.StandardCheckpointer() as checkpointer:
+                state = checkpointer.restore((path / "state").resolve(), abstract)
+            intact = content_sha256(jax.device_get(state)) == sha256
+        except Exception:  # Orbax and TensorStore raise many kinds for a damaged file
+            intact, state = False, None
+        if not intact:
+            raise RunError(self._damaged(path))
+        return Checkpoint(step, sha256, _with_keys(state, template), manifest)
+
+    def _path(self, step: int) -> Path:
+        return self.folder / f"step_{step}"
+
+    def _pointed(self, pointer: str) -> int | None:
+        try:
+            return int(json.loads((self.folder / f"{pointer}.json").read_text())["step"])
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError):
+            raise RunError(
+                f"{self.folder / pointer}.json: cannot be read; use --checkpoint STEP"
+            ) from None
+
+    def _step(self, which: Which) -> int:
+        steps = self.steps()
+        if which == "last":
+            step = steps[-1] if steps else None
+        elif isinstance(which, str):
+            step = self._pointed(which)
+        else:
+            step = which
+        if step is None or step not in steps:
+            have = ", ".join(map(str, steps)) or "none: train the version first"
+            raise RunError(f"{self.folder}: no checkpoint '{which}'; there are: {have}")
+        return step
+
+    def _damaged(self, path: Path) -> str:
+        others = [step for step in self.steps() if self._path(step) != path]
+        offer = f"; the newest other one is --checkpoint {others[-1]}" if others else ""
+        return f"{path}: is damaged (its content does not match its hash){offer}"
+
+    def _tidy(self) -> None:
+        """Remove old checkpoints, and what a killed process left half written."""
+        kept = set(self.steps()[-KEEP_LAST:])
+        kept |= {step for name in ("best", "final") if (step := self._pointed(name)) is not None}
+        for step in self.steps():
+            if step not in kept:
+                shutil.rmtree(self._path(step), ignore_errors=True)
+        for leftover in self.folder.glob(".writing_*"):
+            shutil.rmtree(leftover, ignore_errors=True)

@@ -1,0 +1,208 @@
+"""The registry: every version, its status, its out-of-sample results, and how often anybody looked.
+
+One JSON file beside the experiments, locked while it is changed and replaced atomically. A result is
+recorded only with the hashes of the snapshot and the checkpoint that earned it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from filelock import FileLock, Timeout
+
+from jaxexit.config import Experiment, differences, experiment_sha256, load_experiment, resolved
+from jaxexit.errors import RunError
+from jaxexit.lab.files import write_json
+from jaxexit.lab.run import git_state
+
+SCHEMA_VERSION = 1
+LOCK_SECONDS = 30
+Status = Literal["pending", "running", "completed", "failed"]
+WORDS = ("version", "description", "hypothesis")  # keys that are no change of the experiment
+
+
+class Registry:
+    """`registry.json` under one root."""
+
+    def __init__(self, root: Path) -> None:
+        """Args: the folder that holds `registry.json`."""
+        self.root = root
+        self.path = root / "registry.json"
+
+    def load(self) -> dict[str, Any]:
+        """The registry as it stands; an empty one where there is no file.
+
+        Raises:
+            RunError: the file is not a registry of this schema.
+        """
+        try:
+            content = json.loads(self.path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {"schema_version": SCHEMA_VERSION, "active_version": None, "versions": {}}
+        except (OSError, ValueError) as error:
+            words = " ".join(str(error).split())
+            raise RunError(f"{self.path}: cannot be read ({words}); restore it from git") from None
+        if not isinstance(content, dict) or content.get("schema_version") != SCHEMA_VERSION:
+            raise RunError(
+                f"{self.path}: is not a registry of schema {SCHEMA_VERSION}; restore it from git"
+            )
+        return content
+
+    def versions(self) -> dict[str, dict[str, Any]]:
+        """Every version, a running one without a living process shown as `interrupted`."""
+        found = self.load()["versions"]
+        return {name: {**row, "status": _shown_status(row)} for name, row in found.items()}
+
+    def trials(self) -> int:
+        """Completed evaluations on a test split, over all versions: what significance must pay for."""
+        return sum(len(row.get("test_evaluations", ())) for row in self.load()["versions"].values())
+
+    def register(self, experiment: Experiment, yaml: Path) -> None:
+        """Make sure that the version has a row; its status is not touched if it has one."""
+
+        def add(content: dict[str, Any]) -> None:
+            row = content["versions"].setdefault(experiment.version, {"status": "pending"})
+            row.setdefault("created", _now())
+            row["path"] = str(yaml)
+            row["parent"] = experiment.parent
+            row["description"] = experiment.description
+            row["changes"] = _changes(experiment, yaml)
+            if content["active_version"] is None:
+                content["active_version"] = experiment.version
+
+        self._change(add)
+
+    def started(self, experiment: Experiment, *, resumed: bool) -> None:
+        """The version is being trained by this process; an earlier run's results are dropped."""
+
+        def change(row: dict[str, Any]) -> None:
+            row |= {
+                "status": "running",
+                "process": {"pid": os.getpid(), "host": socket.gethostname()},
+            }
+            row["git_commit"] = git_state()["commit"]
+            row["snapshot_sha256"] = experiment_sha256(experiment)
+            if not resumed:
+                for stale in ("results", "trained_steps", "wall_seconds"):
+                    row.pop(stale, None)
+
+        self._change_row(experiment.version, change)
+
+    def finished(
+        self, version: str, status: Status, *, trained_steps: int, wall_seconds: float
+    ) -> None:
+        """The training has ended, well or badly."""
+
+        def change(row: dict[str, Any]) -> None:
+            row.pop("process", None)
+            row |= {
+                "status": status,
+                "trained_steps": trained_steps,
+                "wall_seconds": round(wall_seconds, 1),
+            }
+
+        self._change_row(version, change)
+
+    def record_result(
+        self,
+        version: str,
+        split: str,
+        result: dict[str, Any],
+        *,
+        snapshot_sha256: str,
+        checkpoint_sha256: str,
+        step: int,
+    ) -> None:
+        """Keep what a checkpoint of this version earned on a split; a test split counts as a trial.
+
+        Raises:
+            RunError: a hash is missing. A number without its proof is no result.
+        """
+        if not (snapshot_sha256 and checkpoint_sha256):
+            raise RunError(
+                f"{version}: a result needs the hashes of its snapshot and its checkpoint"
+            )
+        proof = {
+            "snapshot_sha256": snapshot_sha256,
+            "checkpoint_sha256": checkpoint_sha256,
+            "step": step,
+            "evaluated": _now(),
+        }
+
+        def change(row: dict[str, Any]) -> None:
+            row.setdefault("results", {})[split] = {**result, **proof}
+            if split == "test":
+                row.setdefault("test_evaluations", []).append(proof)
+
+        self._change_row(version, change)
+
+    def set_active(self, version: str) -> None:
+        """Make a registered version the active one.
+
+        Raises:
+            RunError: it is not registered.
+        """
+
+        def change(content: dict[str, Any]) -> None:
+            self._row(content, version)
+            content["active_version"] = version
+
+        self._change(change)
+
+    def _row(self, content: dict[str, Any], version: str) -> dict[str, Any]:
+        rows = content["versions"]
+        if version not in rows:
+            known = ", ".join(rows) or "none"
+            raise RunError(f"{self.path}: no version '{version}'; registered are: {known}")
+        return rows[version]
+
+    def _change_row(self, version: str, change: Callable[[dict[str, Any]], None]) -> None:
+        self._change(lambda content: change(self._row(content, version)))
+
+    def _change(self, change: Callable[[dict[str, Any]], None]) -> None:
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.root / ".registry.lock", timeout=LOCK_SECONDS):
+                content = self.load()
+                change(content)
+                write_json(self.path, content)
+        except Timeout:
+            raise RunError(
+                f"{self.path}: is held by another process for {LOCK_SECONDS} s; try again"
+            ) from None
+        except OSError as error:
+            raise RunError(
+                f"{self.path}: cannot be written: {error.strerror}; choose another --root"
+            ) from None
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def _changes(experiment: Experiment, yaml: Path) -> dict[str, Any]:
+    """What differs from the parent in the resolved files: {key: [parent's value, own value]}."""
+    if experiment.parent is None:
+        return {}
+    parent = load_experiment(yaml.with_name(f"{experiment.parent}.yaml"))
+    found = differences(resolved(parent), resolved(experiment))
+    return {key: list(pair) for key, pair in found.items() if key not in WORDS}
+
+
+def _shown_status(row: dict[str, Any]) -> str:
+    process = row.get("process")
+    if row["status"] != "running" or process is None or process["host"] != socket.gethostname():
+        return row["status"]
+    try:
+        os.kill(process["pid"], 0)
+    except ProcessLookupError:
+        return "interrupted"
+    except PermissionError:
+        pass
+    return "running"

@@ -1,0 +1,220 @@
+"""A version's run folder: frozen snapshot, provenance, metrics, checkpoints, results.
+
+<root>/<version>/experiment.yaml    the resolved, frozen snapshot with its hash
+<root>/<version>/provenance.json    code, packages, device, data, command, seed
+<root>/<version>/metrics.jsonl      one line an update
+<root>/<version>/models/            checkpoints
+<root>/<version>/results/<split>/   trades.parquet, summary.json, guard_stats.parquet
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from filelock import FileLock, Timeout
+
+from jaxexit.config import (
+    Experiment,
+    differences,
+    dump_snapshot,
+    experiment_sha256,
+    load_experiment,
+    load_snapshot,
+    resolved,
+)
+from jaxexit.errors import RunError
+from jaxexit.lab.checkpoints import CheckpointStore
+from jaxexit.lab.files import write_json, write_text
+
+Start = Literal["new", "resume", "overwrite"]
+PACKAGES = ("jaxexit", "jax", "jaxlib", "flax", "optax", "numpy", "pandas", "orbax-checkpoint")
+
+
+class RunFolder:
+    """Where one version keeps everything."""
+
+    def __init__(self, root: Path, version: str) -> None:
+        """Args: the folder of run folders and registry; the version's name."""
+        self.version = version
+        self.path = root / version
+        self.snapshot = self.path / "experiment.yaml"
+        self.metrics = self.path / "metrics.jsonl"
+        self.models = self.path / "models"
+
+    def results(self, split: str) -> Path:
+        """The folder of a split's results."""
+        return self.path / "results" / split
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the version for this process.
+
+        Raises:
+            RunError: another process holds it.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(
+                f"{self.path}: cannot be written: {error.strerror}; choose another --root"
+            ) from None
+        lock = FileLock(self.path / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise RunError(
+                f"{self.version} is being trained by another process; wait for it, or stop it"
+            ) from None
+        except OSError as error:
+            raise RunError(
+                f"{self.path}: cannot be written: {error.strerror}; choose another --root"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def check_start(self, experiment: Experiment, start: Start) -> None:
+        """Whether a training may begin this way; writes nothing.
+
+        Raises:
+            RunError: the version exists (and neither --resume nor --overwrite was given), there is
+                nothing to resume, or the experiment drifted from the frozen snapshot.
+        """
+        exists = self.snapshot.is_file()
+        if start == "new" and exists:
+            raise RunError(
+                f"{self.version} was already trained or begun in {self.path}; go on with --resume, or "
+                "start over with --overwrite"
+            )
+        if start == "resume":
+            if not exists:
+                raise RunError(f"{self.path}: nothing to resume; train without --resume first")
+            self.check_drift(experiment)
+            if not self.checkpoints(experiment).steps():
+                raise RunError(
+                    f"{self.models}: no checkpoint to resume from; start over with --overwrite"
+                )
+
+    def begin(self, experiment: Experiment, start: Start, provenance: dict[str, Any]) -> None:
+        """Freeze the experiment; with `overwrite` after removing what an earlier run wrote."""
+        if start == "overwrite":
+            for leftover in (self.models, self.path / "results"):
+                shutil.rmtree(leftover, ignore_errors=True)
+            for leftover in (self.snapshot, self.metrics, self.path / "provenance.json"):
+                leftover.unlink(missing_ok=True)
+        if start == "resume":
+            return
+        write_text(self.snapshot, dump_snapshot(experiment))
+        write_json(self.path / "provenance.json", provenance)
+
+    def frozen(self) -> Experiment:
+        """The experiment that this version was trained with.
+
+        Raises:
+            RunError: it was never trained here.
+        """
+        if not self.snapshot.is_file():
+            raise RunError(
+                f"{self.path}: no run of {self.version} here; train it first, or give its --root"
+            )
+        return load_snapshot(self.snapshot)
+
+    def check_drift(self, experiment: Experiment) -> None:
+        """Refuse an experiment that differs from the frozen one.
+
+        Raises:
+            RunError: one line naming what drifted.
+        """
+        drift = differences(resolved(self.frozen()), resolved(experiment))
+        if drift:
+            shown = ", ".join(f"{key} {old} -> {new}" for key, (old, new) in drift.items())
+            raise RunError(
+                f"{self.version} is frozen since it was trained, and the experiment differs: {shown}; "
+                "undo that, make it a new version, or start over with --overwrite"
+            )
+
+    def trained_experiment(self, yaml: Path) -> Experiment:
+        """The frozen experiment, after checking that the file on disk still says the same."""
+        frozen = self.frozen()
+        if yaml.is_file():
+            self.check_drift(load_experiment(yaml, frozen.overrides))
+        return frozen
+
+    def check_data(self, fingerprint: dict[str, Any]) -> None:
+        """Refuse data that are not those the version was trained on.
+
+        Raises:
+            RunError: bars or trades differ from the recorded fingerprint.
+        """
+        recorded = read_json(self.path / "provenance.json")
+        if recorded is not None and recorded["data"] != fingerprint:
+            odd = [name for name in fingerprint if recorded["data"].get(name) != fingerprint[name]]
+            raise RunError(
+                f"{self.version}: the {' and '.join(odd)} are not those it was trained on (their "
+                f"fingerprint in {self.path / 'provenance.json'} differs); restore the files, or make it "
+                "a new version"
+            )
+
+    def checkpoints(self, experiment: Experiment) -> CheckpointStore:
+        """The store of this run's checkpoints."""
+        return CheckpointStore(self.models, experiment_sha256(experiment))
+
+
+def provenance(experiment: Experiment, fingerprint: dict[str, Any]) -> dict[str, Any]:
+    """Everything about the machine, the code and the data that a rerun would want to know."""
+    import jax
+
+    device = jax.devices()[0]
+    return {
+        "version": experiment.version,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "command": " ".join(["jaxexit", *sys.argv[1:]]),
+        "overrides": list(experiment.overrides),
+        "seed": experiment.seed,
+        "git": git_state(),
+        "packages": {name: _package_version(name) for name in PACKAGES},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": f"{device.platform}: {device.device_kind}",
+        "data": fingerprint,
+    }
+
+
+def git_state() -> dict[str, Any]:
+    """Commit of the working directory's repository and whether it has changes; nulls without git."""
+
+    def git(*words: str) -> str | None:
+        try:
+            done = subprocess.run(["git", *words], capture_output=True, text=True, timeout=10)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    status = git("status", "--porcelain")
+    return {"commit": git("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}
+
+
+def _package_version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file of the run, or None where there is none."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None

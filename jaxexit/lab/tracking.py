@@ -1,0 +1,93 @@
+"""Metrics of a run: metrics.jsonl is the record, Weights & Biases a view of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from jaxexit.config import Experiment, resolved
+from jaxexit.lab.files import write_text
+
+
+class MetricsWriter:
+    """Appends a line an update; mirrors the scalars to W&B if asked.
+
+    W&B may fail in any way (no network, no login, a crash of its service): that is said once, and
+    training goes on with the record alone.
+    """
+
+    def __init__(self, path: Path, *, after_update: int = 0) -> None:
+        """Open the record.
+
+        Args:
+            path: metrics.jsonl.
+            after_update: updates that are in the checkpoint being resumed; later lines, which a killed
+                run wrote past its last checkpoint, are dropped.
+        """
+        self._run: Any = None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        kept = [line for line in read_metrics(path) if line["update"] <= after_update]
+        if path.exists() and kept:
+            write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
+        else:
+            path.unlink(missing_ok=True)
+        self._file = path.open("a", encoding="utf-8")
+
+    def mirror_to_wandb(self, experiment: Experiment, mode: str, folder: Path) -> None:
+        """Also send scalars to W&B, by environment steps."""
+        tracking = experiment.tracking
+        try:
+            import wandb
+
+            self._run = wandb.init(
+                mode=mode,  # type: ignore[arg-type]
+                project=tracking.project,
+                entity=tracking.entity,
+                group=tracking.group,
+                tags=list(tracking.tags),
+                name=experiment.version,
+                config=resolved(experiment),
+                dir=str(folder),
+            )
+        except Exception as error:
+            self._give_up(error)
+
+    def write(self, line: dict[str, Any]) -> None:
+        """Record one update; `line` must have `update` and `env_steps`."""
+        self._file.write(json.dumps(line, allow_nan=False) + "\n")
+        self._file.flush()
+        if self._run is not None:
+            scalars = {k: v for k, v in line.items() if isinstance(v, int | float)}
+            try:
+                self._run.log(scalars, step=line["env_steps"])
+            except Exception as error:
+                self._give_up(error)
+
+    def close(self) -> None:
+        """End the record and the W&B run."""
+        self._file.close()
+        if self._run is not None:
+            try:
+                self._run.finish()
+            except Exception as error:
+                self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        self._run = None
+        words = " ".join(str(error).split())[:200]
+        print(f"note: W&B is off from here on ({words}); metrics.jsonl goes on", file=sys.stderr)
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The lines of a metrics.jsonl; a last line that was cut short by a kill is left out."""
+    if not path.exists():
+        return []
+    lines = []
+    for text in path.read_text(encoding="utf-8").splitlines():
+        try:
+            lines.append(json.loads(text))
+        except ValueError:
+            break
+    return lines

@@ -1,0 +1,142 @@
+"""What the commands print: tables and progress, on stderr and stdout, nothing computed here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+NOT_ATTAINABLE = "oracle"
+
+
+def console(*, quiet: bool = False, json: bool = False) -> Console:
+    """Where people read: stdout, or stderr while stdout carries JSON; silent if quiet."""
+    return Console(stderr=json, quiet=quiet, highlight=False, width=_width())
+
+
+def _width() -> int | None:
+    # A pipe or a log file has no width; the widest table should not be folded there.
+    return None if sys.stdout.isatty() else 132
+
+
+def lines(out: Console, texts: Sequence[str]) -> None:
+    """Print lines as they are, without markup."""
+    for text in texts:
+        out.print(text, markup=False, soft_wrap=True)
+
+
+def training_progress(out: Console) -> Progress:
+    """A bar with updates, the few numbers that matter, and the time left."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[numbers]}"),
+        console=out,
+        transient=False,
+    )
+
+
+def progress_numbers(line: dict[str, Any], steps_per_second: float) -> str:
+    """The few numbers of a metrics line that matter while training."""
+    return (
+        f"{steps_per_second:,.0f} steps/s | net {line['net_pips_mean']:+.2f} pips/trade | "
+        f"held {line['bars_held_mean']:.1f} bars | blocked {line['blocked_share']:.0%} | "
+        f"entropy {line['entropy']:.2f} | KL {line['kl']:.4f} | "
+        f"{line['minibatches_applied']} minibatches"
+    )
+
+
+COLUMNS = (
+    "trades",
+    "gross/trade",
+    "costs/trade",
+    "net/trade",
+    "net total",
+    "win",
+    "PF",
+    "Sharpe",
+    "max DD",
+    "bars",
+)
+
+
+def backtest_table(summary: dict[str, Any], learned: pd.DataFrame) -> Table:
+    """The learned policy by exit reason with its TOTAL, then every baseline's total.
+
+    All in pips, on the same trades; gross is before spread, commission, slippage and swap.
+    """
+    policies = dict(summary["policies"])
+    name = next(iter(policies))
+    checkpoint = summary["checkpoint"]
+    table = Table(
+        title=(
+            f"{summary['version']} on {summary['split']}: checkpoint {checkpoint['step']:,} "
+            f"({checkpoint['sha256'][:12]}), pips"
+        ),
+        title_justify="left",
+    )
+    table.add_column("exit")
+    for column in COLUMNS:
+        table.add_column(column, justify="right")
+    for reason, rows in learned.groupby("exit_reason", sort=True):
+        net = rows["net_pips"]
+        table.add_row(
+            f"  {name}: {reason}",
+            f"{len(rows):,}",
+            f"{rows['gross_pips'].mean():+.2f}",
+            f"{(rows['gross_pips'] - net).mean():.2f}",
+            f"{net.mean():+.2f}",
+            f"{net.sum():+,.1f}",
+            f"{(net > 0).mean():.1%}",
+            *[""] * 3,
+            f"{rows['bars_held'].mean():.1f}",
+        )
+    table.add_section()
+    table.add_row(f"TOTAL {name}", *_totals(policies.pop(name)), style="bold")
+    table.add_section()
+    for other, metrics in policies.items():
+        mark = " (not attainable)" if other == NOT_ATTAINABLE else ""
+        table.add_row(f"{other}{mark}", *_totals(metrics))
+    return table
+
+
+def _totals(metrics: dict[str, Any]) -> list[str]:
+    return [
+        f"{metrics['trades']:,}",
+        f"{metrics['gross_pips_mean']:+.2f}",
+        f"{metrics['cost_pips_mean']:.2f}",
+        f"{metrics['net_pips_mean']:+.2f}",
+        f"{metrics['net_pips_total']:+,.1f}",
+        f"{metrics['win_rate']:.1%}",
+        _or_dash(metrics["profit_factor"]),
+        _or_dash(metrics["sharpe_annual"]),
+        f"{metrics['max_drawdown_pips']:,.1f}",
+        f"{metrics['bars_held_mean']:.1f}",
+    ]
+
+
+def _or_dash(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+FOOTNOTE = (
+    "net = gross - costs (spread, commission, slippage, swap). Sharpe: mean / standard deviation of daily "
+    "net pips x sqrt(260.9), days without a trade count as 0. max DD: of cumulative net pips. PF: gains / "
+    "losses. The oracle knows the future and is not attainable."
+)

@@ -1,0 +1,161 @@
+"""`python -m jaxexit.train EXPERIMENT`: train a version, then backtest its best checkpoint on test."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from jaxexit import cli
+
+STOPPED = 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m jaxexit.train", description=__doc__)
+    cli.add_experiment(parser)
+    parser.add_argument(
+        "--total-timesteps", metavar="N", type=int, help="environment steps (ppo.total_timesteps)"
+    )
+    parser.add_argument("--seed", metavar="S", type=int, help="seed of the run")
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    again.add_argument(
+        "--overwrite", action="store_true", help="start over; the version's run is replaced"
+    )
+    parser.add_argument("--wandb", action="store_true", help="send metrics to Weights & Biases too")
+    cli.add_output(parser)
+    return parser
+
+
+def _command(argv: Sequence[str] | None) -> int:
+    arguments = build_parser().parse_args(argv)
+    from jaxexit.config import find_experiment, load_experiment
+
+    root = arguments.root or Path("experiments")
+    overrides = list(arguments.overrides)
+    if arguments.total_timesteps is not None:
+        overrides.append(f"ppo.total_timesteps={arguments.total_timesteps}")
+    if arguments.seed is not None:
+        overrides.append(f"seed={arguments.seed}")
+    yaml = find_experiment(arguments.experiment, root)
+    experiment = load_experiment(yaml, overrides)
+    root = arguments.root or yaml.parent
+
+    from jaxexit.lab.run import RunFolder
+
+    folder = RunFolder(root, experiment.version)
+    start = "resume" if arguments.resume else "overwrite" if arguments.overwrite else "new"
+    folder.check_start(experiment, start)
+    cli.prepare_jax(arguments.device)
+
+    from jaxexit import show
+    from jaxexit.data import load_dataset
+    from jaxexit.lab.registry import Registry
+    from jaxexit.lab.results import backtest_version
+    from jaxexit.lab.run import provenance
+    from jaxexit.lab.tracking import MetricsWriter
+    from jaxexit.lab.training import train
+    from jaxexit.ppo import num_updates
+
+    out = show.console(quiet=arguments.quiet, json=arguments.json)
+    dataset = load_dataset(experiment)
+    show.lines(out, dataset.summary)
+    registry = Registry(root)
+
+    def open_writer(after_update: int) -> MetricsWriter:
+        writer = MetricsWriter(folder.metrics, after_update=after_update)
+        mode = experiment.tracking.wandb
+        if arguments.wandb and mode == "disabled":
+            mode = os.environ.get("WANDB_MODE", "online")
+        if mode != "disabled":
+            writer.mirror_to_wandb(experiment, mode, folder.path)
+        return writer
+
+    with folder.locked():
+        folder.check_start(experiment, start)
+        folder.begin(experiment, start, provenance(experiment, dataset.fingerprint))
+        registry.register(experiment, yaml)
+        registry.started(experiment, resumed=arguments.resume)
+        began = time.perf_counter()
+        try:
+            with show.training_progress(out) as progress:
+                bar = progress.add_task(
+                    f"train {experiment.version}",
+                    total=num_updates(experiment),
+                    numbers="compiling the update",
+                )
+
+                def on_update(line: dict) -> None:
+                    rate = experiment.ppo.num_envs * experiment.ppo.num_steps / line["seconds"]
+                    progress.update(
+                        bar, completed=line["update"], numbers=show.progress_numbers(line, rate)
+                    )
+
+                result = train(
+                    experiment,
+                    dataset,
+                    folder,
+                    open_writer,
+                    resume=arguments.resume,
+                    on_update=on_update,
+                )
+        except BaseException:
+            registry.finished(
+                experiment.version,
+                "failed",
+                trained_steps=0,
+                wall_seconds=time.perf_counter() - began,
+            )
+            raise
+        if result.interrupted:
+            registry.finished(
+                experiment.version,
+                "pending",
+                trained_steps=result.trained_steps,
+                wall_seconds=result.seconds,
+            )
+            print(
+                f"stopped and saved after {result.trained_steps:,} steps; go on with the same command "
+                "and --resume",
+                file=sys.stderr,
+            )
+            return STOPPED
+        show.lines(
+            out,
+            [
+                f"trained {result.trained_steps:,} steps in {result.seconds:,.1f} s; validation, net "
+                f"pips a trade: best {result.best_score:+.3f} (at {result.best_step:,} steps), final "
+                f"{result.final_score:+.3f}"
+            ]
+            if result.best_score is not None and result.final_score is not None
+            else [f"already trained to {result.trained_steps:,} steps"],
+        )
+        registry.finished(
+            experiment.version,
+            "completed",
+            trained_steps=result.trained_steps,
+            wall_seconds=result.seconds,
+        )
+        with out.status("backtest on test"):
+            summary, learned = backtest_version(experiment, dataset, folder, registry)
+    out.print(show.backtest_table(summary, learned))
+    show.lines(out, [show.FOOTNOTE])
+    if arguments.json:
+        print(json.dumps({"training": asdict(result), "backtest": summary}))
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    return cli.run(_command, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
