@@ -73,7 +73,7 @@ def reset(
         trade=jnp.asarray(trade, jnp.int32),
         k=jnp.int32(0),
         entry=entry,
-        entry_half_spread=now.half_spread_close,
+        entry_half_spread=entry - 0.5 * (now.close + now.entry_close),
         stop=direction * trades.stop[trade],
         close=now.close,
         remaining=jnp.float32(1.0),
@@ -202,7 +202,8 @@ def step(spec: EnvSpec, world: World, state: EnvState, order: Order) -> tuple[En
     done = remaining <= 0
     at_open = (stopped & gapped) | (on_target & (bar.open >= order.target))
     half_spread_bar = jnp.where(at_open, bar.half_spread_open, bar.half_spread_close)
-    stop_reason = jnp.where(stop >= entry, BY_BREAKEVEN_STOP, BY_STOP)
+    moved = stop > now.direction * trades.stop[state.trade]
+    stop_reason = jnp.where(moved & (stop >= entry), BY_BREAKEVEN_STOP, BY_STOP)
     bar_reason = jnp.where(stopped, stop_reason, jnp.where(on_target, BY_TARGET, BY_TIME))
     order_reason = jnp.where(action == EXIT, BY_EXIT, BY_PARTIAL)
 
@@ -229,15 +230,16 @@ def step(spec: EnvSpec, world: World, state: EnvState, order: Order) -> tuple[En
         swap=swap,
     )
 
-    # Excursions: a bar held to its end counts whole; the bar of the close only by its fills, since its
-    # extremes may lie after them.
+    # Excursions: a bar held to its end counts whole; one in which the trade closed only by its fills,
+    # since its extremes may lie after them.
     profit = market_net(costs, bar.close, entry)
     best = jnp.where(sold > 0, order_net, -jnp.inf)
     worst = jnp.where(sold > 0, order_net, jnp.inf)
     best = jnp.maximum(best, jnp.where(bar_closed, bar_net, -jnp.inf))
     worst = jnp.minimum(worst, jnp.where(bar_closed, bar_net, jnp.inf))
-    best = jnp.where(done, best, market_net(costs, bar.high, entry))
-    worst = jnp.where(done, worst, market_net(costs, bar.low, entry))
+    held_whole = ~done | timed_out
+    best = jnp.where(held_whole, market_net(costs, bar.high, entry), best)
+    worst = jnp.where(held_whole, market_net(costs, bar.low, entry), worst)
     mfe = jnp.maximum(mfe, best)
     mae = jnp.minimum(mae, worst)
 

@@ -119,7 +119,7 @@ class EnvState(NamedTuple):
     trade: Array  # int32: row of `Trades`
     k: Array  # int32: bars since the entry bar
     entry: Array  # long-form price: the fill, or at k=0 the price known at the signal
-    entry_half_spread: Array  # price units: what crossing the book at entry cost
+    entry_half_spread: Array  # price units: what the entry paid over the middle of the book
     stop: Array  # long-form price
     close: Array  # long-form exit-side close of bar e+k
     remaining: Array  # share of the original size still open, 0 when closed

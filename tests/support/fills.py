@@ -106,10 +106,12 @@ def entry_fill(bars: Sequence[Bar], trade: Trade, rules: Rules) -> tuple[float, 
     if rules.entry_fill == "next_open":
         price = entry_side(next_bar, trade.direction).open
         return price, (next_bar.ask.open - next_bar.bid.open) / 2.0
-    half_spread = (signal_bar.ask.close - signal_bar.bid.close) / 2.0
+    price = trade.entry_price
     if rules.entry_fill == "bar_close":
-        return entry_side(signal_bar, trade.direction).close, half_spread
-    return trade.entry_price, half_spread
+        price = entry_side(signal_bar, trade.direction).close
+    # What the entry paid over the middle of the book; a file's price may even be better than it.
+    middle = (signal_bar.ask.close + signal_bar.bid.close) / 2.0
+    return price, price - middle if trade.direction == LONG else middle - price
 
 
 def market_order(
@@ -117,10 +119,11 @@ def market_order(
 ) -> Fill:
     """A market order sent at decision k.
 
-    With entry at the next open and orders at the bar's close, an order of decision 0 fills at
-    a close before its entry. That is the letter of the design's table, not a market's way.
+    With entry at the next open and orders at the bar's close, an order of decision 0 waits for its
+    entry and fills at that open: nothing can be sold before it was bought.
     """
-    at_open = rules.order_fill == "next_open"
+    waits_for_entry = k == 0 and rules.entry_fill == "next_open"
+    at_open = rules.order_fill == "next_open" or waits_for_entry
     row = trade.entry_bar + k + 1 if at_open else trade.entry_bar + k
     bar = bars[row]
     side = exit_side(bar, trade.direction)
@@ -147,6 +150,7 @@ def coming_bar_fill(
     bar: Bar,
     row: int,
     stop: float,
+    stop_has_moved: bool,
     target: float | None,
     size: float,
     is_last: bool,
@@ -168,7 +172,7 @@ def coming_bar_fill(
         price = worsened(raw, direction, rules)
         calls.note(stop, entry, entry)
         past_entry = stop >= entry if direction == LONG else stop <= entry
-        reason: Reason = "BREAKEVEN_STOP" if past_entry else "STOP"
+        reason: Reason = "BREAKEVEN_STOP" if past_entry and stop_has_moved else "STOP"
         half = half_at_open if at_open else half_at_close
         ambiguous = limit is not None and not at_open
         return Fill(row, price, raw, size, reason, at_open, half), ambiguous

@@ -227,7 +227,17 @@ def simulate(
         if remaining > 0.0:
             is_last = k + 1 == rules.max_bars
             fill, ambiguous = coming_bar_fill(
-                bar, row, stop, order.target, remaining, is_last, entry, direction, rules, calls
+                bar,
+                row,
+                stop,
+                stop != trade.stop,
+                order.target,
+                remaining,
+                is_last,
+                entry,
+                direction,
+                rules,
+                calls,
             )
             if fill is not None:
                 step_fills.append(fill)
@@ -242,12 +252,12 @@ def simulate(
         swap_paid += swap
         fills.extend(step_fills)
 
-        # Best and worst so far; the last bar counts only by what was paid in it.
+        # Best and worst so far; a bar that was not held to its end counts only by its fills.
         mfe_seen, mae_seen = mfe, mae
         if opens_late and k == 0:
             mfe, mae = -math.inf, math.inf  # what was seen before the entry was no result
         side = exit_side(bar, direction)
-        if is_open:
+        if is_open or (step_fills and step_fills[-1].reason == "TIME"):
             best_price, worst_price = (
                 (side.high, side.low) if direction == LONG else (side.low, side.high)
             )

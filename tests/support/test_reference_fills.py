@@ -188,8 +188,8 @@ def test_time_closes_at_the_close_of_bar_h():
     bars = [flat(1.0), flat(1.0), flat(1.0), candle(1.0, 1.0040, 0.9990, 1.0030), flat(0.9)]
     fill, result = only_fill(bars, LONG_AT_1)
     assert (fill.bar, fill.raw, fill.reason, result.bars_held) == (3, 1.0030, "TIME", 3)
-    # Nothing of the last bar but its fill counts for the excursions.
-    assert (result.mfe, result.mae) == (pytest.approx(0.0030), pytest.approx(0.0))
+    # The last bar was held to its end, so its extremes count.
+    assert (result.mfe, result.mae) == (pytest.approx(0.0040), pytest.approx(-0.0010))
 
 
 def test_partial_then_stop_conserves_the_money():
@@ -220,12 +220,12 @@ def test_best_excursion_can_be_a_loss():
     assert result.mfe == pytest.approx(-0.0002 / 1.0002)
 
 
-def test_order_at_the_entry_bars_close_is_booked_against_an_entry_at_the_next_open():
-    # The letter of the timeline: sold at the close 1.0000, bought at the next open 1.0010.
+def test_nothing_is_sold_before_it_was_bought():
+    # Orders fill at the close, but at decision 0 there is no position yet: bought and sold at 1.0010.
     rules = replace(FREE, entry_fill="next_open", order_fill="bar_close")
     fill, result = only_fill([flat(1.0), *[flat(1.0010)] * 3], LONG_AT_1, rules, [EXIT])
-    assert (fill.bar, fill.raw) == (0, 1.0)
-    assert result.net == pytest.approx(-0.0010 / 1.0010)
+    assert (fill.bar, fill.raw) == (1, 1.0010)
+    assert result.net == pytest.approx(0.0)
 
 
 # --- moving the stop -----------------------------------------------------------------------
