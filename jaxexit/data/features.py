@@ -209,7 +209,7 @@ def _hour(times: pd.DatetimeIndex) -> np.ndarray:
 
 def _weekday(times: pd.DatetimeIndex) -> np.ndarray:
     """Share of the week gone at the bar's day, Monday 0."""
-    return np.asarray(times.dayofweek) / 7
+    return np.asarray(times.day_of_week) / 7
 
 
 # Built-in columns: what each is, from mid prices and TA-Lib indicators.

@@ -27,7 +27,7 @@ def rollover_nights(times: np.ndarray) -> np.ndarray:
     )
     rollovers = (days + pd.Timedelta(hours=ROLLOVER_HOUR)).tz_localize(ROLLOVER_ZONE)
     rollovers = rollovers.tz_convert("UTC").tz_localize(None).as_unit("ns").to_numpy()
-    weights = np.array(NIGHTS_BY_WEEKDAY)[days.dayofweek]
+    weights = np.array(NIGHTS_BY_WEEKDAY)[days.day_of_week]
     before = np.concatenate([[0], np.cumsum(weights)])  # nights of the first n rollovers
     passed = before[np.searchsorted(rollovers, times, side="right")]
     return np.diff(passed, prepend=passed[:1]).astype(np.float32)

@@ -72,12 +72,17 @@ def load_trades(path: Path, timezone: str) -> tuple[pd.DataFrame, tuple[str, ...
         # MetaTrader writes 0 for "no stop", "no target".
         rows[name] = values if column is None else np.where(values == 0, np.nan, values)
     reason = found["exit_reason"]
-    rows["exit_reason"] = "" if reason is None else table[reason].fillna("").astype(str)
+    rows["exit_reason"] = "" if reason is None else _words(columns.series(reason))
     taken = {*filter(None, found.values()), used}
     for column in table.columns:
         if column not in taken and column not in rows:
             rows[column] = table[column]
     return rows, _remarks(where, rows, found["stop"])
+
+
+def _words(column: pd.Series) -> pd.Series:
+    """A column as text, blank where the file has nothing."""
+    return column.astype(str).where(column.notna(), "")
 
 
 def _remarks(where: str, rows: pd.DataFrame, stop: str | None) -> tuple[str, ...]:

@@ -52,7 +52,9 @@ def test_clock_changes_on_new_yorks_date_not_londons():
 
 
 def test_a_bar_that_opens_at_the_rollover_has_crossed_it_once():
-    assert rollover_nights(opens("2022-01-03T21:00", "2022-01-03T22:00", "2022-01-03T23:00")).tolist() == [
+    assert rollover_nights(
+        opens("2022-01-03T21:00", "2022-01-03T22:00", "2022-01-03T23:00")
+    ).tolist() == [
         0,
         1,
         0,
@@ -95,6 +97,8 @@ def test_nights_agree_with_counting_day_by_day(start: dt.datetime, minutes: list
     times = [start]
     for step in minutes:
         times.append(times[-1] + dt.timedelta(minutes=step))
-    nights = rollover_nights(np.array([time.replace(tzinfo=None) for time in times], "datetime64[ns]"))
+    nights = rollover_nights(
+        np.array([time.replace(tzinfo=None) for time in times], "datetime64[ns]")
+    )
     expected = [counted_one_by_one(a, b) for a, b in zip(times, times[1:], strict=False)]
     assert nights.tolist() == [0, *expected]

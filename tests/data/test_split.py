@@ -62,7 +62,8 @@ def test_entries_in_the_embargo_are_left_out():
 
 
 @pytest.mark.parametrize(
-    "starts", [("2021-01-01", 0.9), (0.5, "2030-01-01"), ("2022-01-09", "2022-01-05"), (0.0001, 0.9)]
+    "starts",
+    [("2021-01-01", 0.9), (0.5, "2030-01-01"), ("2022-01-09", "2022-01-05"), (0.0001, 0.9)],
 )
 def test_a_split_without_bars_is_refused(starts: tuple):
     with pytest.raises(DataError, match="without bars"):

@@ -96,7 +96,9 @@ def test_an_unknown_zone_is_refused():
 
 @given(
     st.datetimes(min_value=pd.Timestamp("1990-01-01"), max_value=pd.Timestamp("2100-01-01")),
-    st.sampled_from(["%Y-%m-%d %H:%M:%S", "%d.%m.%Y %H:%M:%S", "%Y.%m.%d %H:%M:%S", "%Y%m%d %H%M%S"]),
+    st.sampled_from(
+        ["%Y-%m-%d %H:%M:%S", "%d.%m.%Y %H:%M:%S", "%Y.%m.%d %H:%M:%S", "%Y%m%d %H%M%S"]
+    ),
 )
 def test_what_is_written_is_what_is_read(time, layout: str):
     assert read(time.strftime(layout)) == [time.replace(microsecond=0).isoformat()]
