@@ -31,14 +31,15 @@ class Split(Section):
     """Where the chronological splits begin; each trade belongs to the split of its entry bar."""
 
     validation_start: float | str = Field(
-        0.70,
+        default=0.70,
         description="fraction of the bars in (0, 1), or ISO date (UTC), where validation begins",
     )
     test_start: float | str = Field(
-        0.85, description="fraction of the bars in (0, 1), or ISO date (UTC), where test begins"
+        default=0.85,
+        description="fraction of the bars in (0, 1), or ISO date (UTC), where test begins",
     )
     embargo_bars: WholeNonNegative = Field(
-        0, description="bars after a boundary in which no trade may enter"
+        default=0, description="bars after a boundary in which no trade may enter"
     )
 
     @model_validator(mode="after")
@@ -67,26 +68,34 @@ class Data(Section):
     """Which bars, and which entries."""
 
     bars: str = Field(
-        "sample", description="'sample', or a CSV/Parquet path relative to the working directory"
+        default="sample",
+        description="'sample', or a CSV/Parquet path relative to the working directory",
     )
     price_side: Literal["auto", "bid", "ask", "mid"] = Field(
-        "auto",
+        default="auto",
         description="which side one-sided OHLC columns are; auto: both sides are in the file",
     )
     entries: Literal["trades", "ema_bb", "every_bar"] = Field(
-        "every_bar", description="where entries come from: a file, the built-in strategy, each bar"
+        default="every_bar",
+        description="where entries come from: a file, the built-in strategy, each bar",
     )
-    trades: str | None = Field(None, description="path of the trades file, for entries: trades")
-    every: Count = Field(1, description="bars from one entry to the next, for entries: every_bar")
+    trades: str | None = Field(
+        default=None, description="path of the trades file, for entries: trades"
+    )
+    every: Count = Field(
+        default=1, description="bars from one entry to the next, for entries: every_bar"
+    )
     warmup: WholeNonNegative = Field(
-        300, description="bars of indicator history before the first entry"
+        default=300, description="bars of indicator history before the first entry"
     )
-    timezone: str = Field("UTC", description="IANA zone of time stamps that carry no offset")
+    timezone: str = Field(
+        default="UTC", description="IANA zone of time stamps that carry no offset"
+    )
     pip: Positive | None = Field(
-        None,
+        default=None,
         description="price units in a pip; null: 0.01 if the median price is 20 to 500, else 0.0001",
     )
-    split: Split = Field(Split(), description="the chronological splits")
+    split: Split = Field(default=Split(), description="the chronological splits")
 
     @model_validator(mode="after")
     def _entries_have_their_source(self) -> Data:
@@ -103,15 +112,18 @@ class Costs(Section):
     """What trading costs. The spread of the bars themselves always counts."""
 
     spread_pips: NonNegative | None = Field(
-        None, description="pips, used only where the bars carry no spread; null: 1.0"
+        default=None, description="pips, used only where the bars carry no spread; null: 1.0"
     )
-    commission: NonNegative = Field(0.0, description="fraction of notional, per side")
-    slippage_pips: NonNegative = Field(0.0, description="pips, on market orders and on stops")
+    commission: NonNegative = Field(default=0.0, description="fraction of notional, per side")
+    slippage_pips: NonNegative = Field(
+        default=0.0, description="pips, on market orders and on stops"
+    )
     swap_long_pips: Real = Field(
-        0.0, description="pips charged to a long per rollover (17:00 New York); negative: credited"
+        default=0.0,
+        description="pips charged to a long per rollover (17:00 New York); negative: credited",
     )
     swap_short_pips: Real = Field(
-        0.0, description="pips charged to a short per rollover; negative: credited"
+        default=0.0, description="pips charged to a short per rollover; negative: credited"
     )
 
 
@@ -120,8 +132,8 @@ class UserFeature(Section):
 
     column: str = Field(description="name of the column")
     scale: Positive = Field(description="in the column's units")
-    center: Real = Field(0.0, description="in the column's units")
-    directional: bool = Field(False, description="multiplied by the trade's direction")
+    center: Real = Field(default=0.0, description="in the column's units")
+    directional: bool = Field(default=False, description="multiplied by the trade's direction")
 
 
 DEFAULT_FEATURES: tuple[str | UserFeature, ...] = (
@@ -150,35 +162,41 @@ DEFAULT_FEATURES: tuple[str | UserFeature, ...] = (
 class Env(Section):
     """The timeline and the five actions."""
 
-    max_bars: Count = Field(200, description="bars: the horizon H, after which a trade is closed")
+    max_bars: Count = Field(
+        default=200, description="bars: the horizon H, after which a trade is closed"
+    )
     entry_fill: Literal["next_open", "bar_close", "given"] = Field(
-        "next_open",
+        default="next_open",
         description="price of the entry: open of the next bar, close, or the file's price",
     )
     order_fill: Literal["next_open", "bar_close"] = Field(
-        "next_open", description="price of EXIT and PARTIAL: open of the next bar, or the close"
+        default="next_open",
+        description="price of EXIT and PARTIAL: open of the next bar, or the close",
     )
     initial_stop_atr: Positive = Field(
-        1.1, description="ATRs from the entry to the first stop, where the entry brings none"
+        default=1.1,
+        description="ATRs from the entry to the first stop, where the entry brings none",
     )
     tighten_fraction: Share = Field(
-        0.25, description="share of the way to the close that TIGHTEN_SL moves the stop"
+        default=0.25, description="share of the way to the close that TIGHTEN_SL moves the stop"
     )
     partial_fraction: Share = Field(
-        0.5, description="share of the original size that PARTIAL closes"
+        default=0.5, description="share of the original size that PARTIAL closes"
     )
     max_partials: WholeNonNegative = Field(
-        1, description="how often PARTIAL may be used in a trade"
+        default=1, description="how often PARTIAL may be used in a trade"
     )
     breakeven_buffer: NonNegative = Field(
-        0.0, description="fraction of the entry price beyond the entry where TRAIL_BE puts the stop"
+        default=0.0,
+        description="fraction of the entry price beyond the entry where TRAIL_BE puts the stop",
     )
     min_stop_distance: NonNegative = Field(
-        0.0,
+        default=0.0,
         description="fraction of the entry price: least distance of a moved stop from the close",
     )
     features: tuple[str | UserFeature, ...] = Field(
-        DEFAULT_FEATURES, description="what the agent sees of the market, besides its position"
+        default=DEFAULT_FEATURES,
+        description="what the agent sees of the market, besides its position",
     )
 
     @model_validator(mode="after")
@@ -195,79 +213,95 @@ class Guards(Section):
     """Rules that block an action. Profits are unrealised net fractions of the entry price."""
 
     mode: Literal["penalise", "mask"] = Field(
-        "penalise", description="blocked becomes HOLD and is penalised, or is never chosen"
+        default="penalise", description="blocked becomes HOLD and is penalised, or is never chosen"
     )
     exit_allows_loss: bool = Field(
-        False, description="EXIT is blocked only between 0 and the minimum, not at a loss"
+        default=False, description="EXIT is blocked only between 0 and the minimum, not at a loss"
     )
-    min_profit_for_exit: Real = Field(0.0, description="fraction: less blocks EXIT")
-    min_bars_for_exit: WholeNonNegative = Field(0, description="bars: fewer block EXIT")
-    min_profit_for_partial: Real = Field(0.001, description="fraction: less blocks PARTIAL")
-    min_bars_for_partial: WholeNonNegative = Field(1, description="bars: fewer block PARTIAL")
-    min_profit_for_trail: Real = Field(0.0, description="fraction: less blocks TRAIL_BE")
+    min_profit_for_exit: Real = Field(default=0.0, description="fraction: less blocks EXIT")
+    min_bars_for_exit: WholeNonNegative = Field(default=0, description="bars: fewer block EXIT")
+    min_profit_for_partial: Real = Field(default=0.001, description="fraction: less blocks PARTIAL")
+    min_bars_for_partial: WholeNonNegative = Field(
+        default=1, description="bars: fewer block PARTIAL"
+    )
+    min_profit_for_trail: Real = Field(default=0.0, description="fraction: less blocks TRAIL_BE")
     min_bars_for_trail: WholeNonNegative = Field(
-        1, description="bars: fewer block TRAIL_BE; at bar 0 there is no fill to break even with"
+        default=1,
+        description="bars: fewer block TRAIL_BE; at bar 0 there is no fill to break even with",
     )
     tighten_cooldown: WholeNonNegative = Field(
-        0, description="least number of bars from one TIGHTEN_SL to the next"
+        default=0, description="least number of bars from one TIGHTEN_SL to the next"
     )
 
 
 class Reward(Section):
     """Weights of the reward's terms; money is fractions of the entry price times `reward_scale`."""
 
-    w_realized: NonNegative = Field(1.0, description="weight of realised net money")
+    w_realized: NonNegative = Field(default=1.0, description="weight of realised net money")
     w_mtm: NonNegative = Field(
-        0.1, description="weight of the potential made of unrealised net money"
+        default=0.1, description="weight of the potential made of unrealised net money"
     )
     reward_scale: Positive = Field(
-        100.0, description="reward per unit of money (1.0: the entry price)"
+        default=100.0, description="reward per unit of money (1.0: the entry price)"
     )
     regret_coef: NonNegative = Field(
-        0.5, description="weight of the money missed against the best single exit"
+        default=0.5, description="weight of the money missed against the best single exit"
     )
     time_coef: NonNegative = Field(
-        0.005, description="reward lost each bar, late in a trade (times a sigmoid of the bar)"
+        default=0.005,
+        description="reward lost each bar, late in a trade (times a sigmoid of the bar)",
     )
     time_sigmoid_center: Real = Field(
-        100.0, description="bar at which half of time_coef is charged"
+        default=100.0, description="bar at which half of time_coef is charged"
     )
-    tighten_sl_cost: NonNegative = Field(0.001, description="reward lost for each TIGHTEN_SL")
-    trail_sl_cost: NonNegative = Field(0.0005, description="reward lost for each TRAIL_BE")
+    tighten_sl_cost: NonNegative = Field(
+        default=0.001, description="reward lost for each TIGHTEN_SL"
+    )
+    trail_sl_cost: NonNegative = Field(default=0.0005, description="reward lost for each TRAIL_BE")
     invalid_action_penalty: NonNegative = Field(
-        0.01, description="reward lost for each blocked action"
+        default=0.01, description="reward lost for each blocked action"
     )
     risk_coef: NonNegative = Field(
-        0.0, description="weight of the drawdown from the best unrealised result, each bar"
+        default=0.0, description="weight of the drawdown from the best unrealised result, each bar"
     )
-    dd_threshold: NonNegative = Field(0.0, description="fraction of drawdown that is free")
+    dd_threshold: NonNegative = Field(default=0.0, description="fraction of drawdown that is free")
 
 
 class PPO(Section):
     """The learner."""
 
-    num_envs: Count = Field(64, description="environments played side by side")
-    num_steps: Count = Field(2048, description="steps of each environment between updates")
+    num_envs: Count = Field(default=64, description="environments played side by side")
+    num_steps: Count = Field(default=2048, description="steps of each environment between updates")
     total_timesteps: Count = Field(
-        10_000_000, description="environment steps of the whole run, rounded up to whole updates"
+        default=10_000_000,
+        description="environment steps of the whole run, rounded up to whole updates",
     )
-    num_epochs: Count = Field(10, description="passes over each rollout, at most")
-    minibatch_size: Count = Field(2048, description="samples a gradient step")
-    gamma: UnitInterval = Field(0.99, description="discount a bar")
-    gae_lambda: UnitInterval = Field(0.95, description="lambda of the advantage estimate")
-    clip_epsilon: Positive = Field(0.2, description="clip of the probability ratio")
-    value_clip: Positive = Field(0.2, description="clip of the value's change, in reward units")
-    value_coef: NonNegative = Field(0.5, description="weight of the value loss")
+    num_epochs: Count = Field(default=10, description="passes over each rollout, at most")
+    minibatch_size: Count = Field(default=2048, description="samples a gradient step")
+    gamma: UnitInterval = Field(default=0.99, description="discount a bar")
+    gae_lambda: UnitInterval = Field(default=0.95, description="lambda of the advantage estimate")
+    clip_epsilon: Positive = Field(default=0.2, description="clip of the probability ratio")
+    value_clip: Positive = Field(
+        default=0.2, description="clip of the value's change, in reward units"
+    )
+    value_coef: NonNegative = Field(default=0.5, description="weight of the value loss")
     target_kl: Positive | None = Field(
-        0.015, description="nats: no minibatch is applied once the KL is above; null: never stop"
+        default=0.015,
+        description="nats: no minibatch is applied once the KL is above; null: never stop",
     )
-    learning_rate: Positive = Field(3e-4, description="Adam's rate at the start")
-    learning_rate_end: NonNegative = Field(1e-5, description="Adam's rate at the end; linear")
-    max_grad_norm: Positive = Field(0.5, description="clip of the gradient's global norm")
-    entropy_coef_start: NonNegative = Field(0.05, description="weight of the entropy at the start")
-    entropy_coef_end: NonNegative = Field(0.001, description="weight of the entropy at the end")
+    learning_rate: Positive = Field(default=3e-4, description="Adam's rate at the start")
+    learning_rate_end: NonNegative = Field(
+        default=1e-5, description="Adam's rate at the end; linear"
+    )
+    max_grad_norm: Positive = Field(default=0.5, description="clip of the gradient's global norm")
+    entropy_coef_start: NonNegative = Field(
+        default=0.05, description="weight of the entropy at the start"
+    )
+    entropy_coef_end: NonNegative = Field(
+        default=0.001, description="weight of the entropy at the end"
+    )
     entropy_anneal_steps: Count = Field(
-        5_000_000, description="environment steps from the one to the other; linear"
+        default=5_000_000, description="environment steps from the one to the other; linear"
     )
 
     @model_validator(mode="after")
@@ -294,39 +328,43 @@ class PPO(Section):
 class Network(Section):
     """The actor-critic's shared trunk."""
 
-    hidden_sizes: tuple[Count, ...] = Field((256, 256), min_length=1, description="units a layer")
-    layer_norm: bool = Field(True, description="LayerNorm after each dense layer")
+    hidden_sizes: tuple[Count, ...] = Field(
+        default=(256, 256), min_length=1, description="units a layer"
+    )
+    layer_norm: bool = Field(default=True, description="LayerNorm after each dense layer")
 
 
 class Evaluation(Section):
     """When a run looks at its validation split and saves itself."""
 
-    validate_every: Count = Field(5, description="updates between two validations (greedy)")
-    checkpoint_every: Count = Field(10, description="updates between two checkpoints")
+    validate_every: Count = Field(default=5, description="updates between two validations (greedy)")
+    checkpoint_every: Count = Field(default=10, description="updates between two checkpoints")
     score: Literal["net_pips_mean"] = Field(
-        "net_pips_mean", description="what the best checkpoint is chosen by, on validation"
+        default="net_pips_mean", description="what the best checkpoint is chosen by, on validation"
     )
 
 
 class Tracking(Section):
     """Where metrics go besides metrics.jsonl."""
 
-    wandb: Literal["disabled", "online", "offline"] = Field("disabled", description="W&B mode")
-    project: str = Field("jaxexit", description="W&B project")
-    entity: str | None = Field(None, description="W&B entity; null: your default")
-    group: str | None = Field(None, description="W&B group")
-    tags: tuple[str, ...] = Field((), description="W&B tags")
+    wandb: Literal["disabled", "online", "offline"] = Field(
+        default="disabled", description="W&B mode"
+    )
+    project: str = Field(default="jaxexit", description="W&B project")
+    entity: str | None = Field(default=None, description="W&B entity; null: your default")
+    group: str | None = Field(default=None, description="W&B group")
+    tags: tuple[str, ...] = Field(default=(), description="W&B tags")
 
 
 class Experiment(Section):
     """One version: everything that decides its result."""
 
     version: str = Field(description="name, from the file: v<N>_<what_changed>")
-    parent: str | None = Field(None, description="version that the file extends")
-    overrides: tuple[str, ...] = Field((), description="what --set changed")
-    description: str = Field("", description="what this version is")
-    hypothesis: str = Field("", description="what it is expected to show")
-    seed: WholeNonNegative = Field(0, description="seed of every random number of the run")
+    parent: str | None = Field(default=None, description="version that the file extends")
+    overrides: tuple[str, ...] = Field(default=(), description="what --set changed")
+    description: str = Field(default="", description="what this version is")
+    hypothesis: str = Field(default="", description="what it is expected to show")
+    seed: WholeNonNegative = Field(default=0, description="seed of every random number of the run")
     data: Data = Data()
     costs: Costs = Costs()
     env: Env = Env()

@@ -1,7 +1,7 @@
 """Bars: both sides of the book, from a file's quotes and a spread.
 
-Where a file has one side, or mid, the other side is derived once, here: with the file's own spread, else
-with the constant `costs.spread_pips`.
+Where a file has one side, or mid, the other side is derived once, here: with the file's own spread,
+else with the constant `costs.spread_pips`.
 """
 
 from __future__ import annotations
@@ -191,12 +191,12 @@ def describe(bars: Bars) -> str:
 
 
 def minute(time: np.datetime64) -> str:
-    """2017-01-31 22:00"""
+    """A time to the minute: 2017-01-31 22:00."""
     return f"{pd.Timestamp(time):%Y-%m-%d %H:%M}"
 
 
 def duration(step: np.timedelta64) -> str:
-    """15 min, 1 h, 2 d"""
+    """A length of time in its natural unit: 15 min, 1 h, 2 d."""
     minutes = float(step / np.timedelta64(1, "m"))
     for unit, size in (("d", 1440), ("h", 60), ("min", 1)):
         if minutes >= size:

@@ -1,4 +1,4 @@
-"""`load_dataset`: an experiment's bars and entries as device arrays, split, checked and summed up."""
+"""`load_dataset`: an experiment's bars and entries, checked, split, as device arrays."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ class Dataset:
 def load_dataset(experiment: Experiment) -> Dataset:
     """Read, check, match, split and move to the device what `experiment` names.
 
-    Raises DataError (one line) for whatever is wrong with the files, and for a split without trades.
+    Raises DataError (one line) for whatever is wrong with the files, and for a split without
+    trades.
     """
     data, env = experiment.data, experiment.env
     bars = load_named_bars(

@@ -1,13 +1,14 @@
-"""`ema_bb`: the built-in close-based strategy, the one behind the shared trade lists.
+"""`ema_bb`: the built-in close-based strategy, the one behind the real trade lists of the tests.
 
-Long: EMA 30 above EMA 50 on each of the last 3 bars, close at or below the lower Bollinger band (20 bars,
-2 sample standard deviations), ADX 14 from 20 to 50. Short: mirrored. Filled at the signal bar's close,
-stop 1.1 x ATR (14-bar simple mean of the true range), target 1.5 x the stop's distance, both checked from
-the next bar on, stop first. One position at a time, the next signal no earlier than the bar after the
-exit, at most 10 entries a UTC day. Indicators are computed on mid prices.
+Long: EMA 30 above EMA 50 on each of the last 3 bars, close at or below the lower Bollinger band (20
+bars, 2 sample standard deviations), ADX 14 from 20 to 50. Short: mirrored. Filled at the signal
+bar's close, stop 1.1 x ATR (14-bar simple mean of the true range), target 1.5 x the stop's
+distance, both checked from the next bar on, stop first. One position at a time, the next signal no
+earlier than the bar after the exit, at most 10 entries a UTC day. Indicators are computed on mid
+prices.
 
-Its exits decide when it enters again and make the list's classical exits; the environment fills nothing
-from here.
+Its exits decide when it enters again and make the list's classical exits; the environment fills
+nothing from here.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ def ema_bb_entries(bars: Bars, warmup: int) -> pd.DataFrame:
     """The strategy's trades, from bar `warmup` (bars of indicator history) on.
 
     Returns one row a trade: entry_bar, direction (+1, -1), entry_price (entry side), stop, target,
-    exit_bar (-1: still open at the end of the bars), exit_price (nan likewise), exit_reason (SL, TP, "").
+    exit_bar (-1: still open at the end of the bars), exit_price (nan likewise), exit_reason (SL,
+    TP, "").
     """
     signals, atr = _signals(bars)
     times = bars.times

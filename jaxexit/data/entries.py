@@ -1,6 +1,7 @@
 """Entries of any kind as one table of candidate trades, and the checks that all of them must pass.
 
-A candidate table has the columns of `TABLE_COLUMNS` in front, one row a trade, in the order of entry bars.
+A candidate table has the columns of `TABLE_COLUMNS` in front, one row a trade, in the order of
+entry bars.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def ema_bb_candidates(bars: Bars, first: int) -> pd.DataFrame:
 def built_in_candidates(
     kind: str, bars: Bars, warmup: int, *, every: int, stop_atr: float
 ) -> pd.DataFrame:
-    """Entries of "ema_bb" or "every_bar" without any features, from bar `warmup` on at the earliest.
+    """Entries of "ema_bb" or "every_bar", from bar `warmup` on at the earliest.
 
     Raises DataError where there are none.
     """
@@ -90,9 +91,10 @@ def file_candidates(
 ) -> tuple[pd.DataFrame, dict[str, int], tuple[str, ...]]:
     """Trades of a file that have a bar: candidates, how many were dropped by reason, remarks.
 
-    The entry price is the entry-side close of the entry bar, or the file's own where `given` (then a
-    trade without one is dropped). The stop is the file's, else `stop_atr` x ATR from the entry price.
-    Raises DataError for a file that cannot be read or matched, and for `given` without any price.
+    The entry price is the entry-side close of the entry bar, or the file's own where `given` (then
+    a trade without one is dropped). The stop is the file's, else `stop_atr` x ATR from the entry
+    price. Raises DataError for a file that cannot be read or matched, and for `given` without any
+    price.
     """
     rows, remarks = load_trades(path, timezone)
     is_trade = rows["direction"].to_numpy() != 0

@@ -1,4 +1,4 @@
-"""Entries as a CSV file in the format of the shared trade lists, which `data.trades` reads back."""
+"""Entries as a CSV file in the format of the real trade lists of the tests, which `data.trades` reads back."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         table.to_csv(temporary, index=False, date_format="%Y-%m-%d %H:%M:%S")
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror})") from None
     finally:

@@ -1,9 +1,9 @@
 """Features: which facts of a bar the agent sees, and how the bar table's columns make them.
 
-`Market.features` holds raw columns, one value a bar. A `Feature` says how an entry of the observation is
-read from one: from the present bar or the entry bar, divided by its value at the entry bar or not, times
-the trade's direction or not. So that a trade and its mirror image look the same, every column is either
-unchanged or sign-flipped when the market is mirrored.
+`Market.features` holds raw columns, one value a bar. A `Feature` says how an entry of the
+observation is read from one: from the present bar or the entry bar, divided by its value at the
+entry bar or not, times the trade's direction or not. So that a trade and its mirror image look the
+same, every column is either unchanged or sign-flipped when the market is mirrored.
 
 A user adds a column of the bar file by naming it: {column, scale, center, directional}, read as
 (value - center) / scale at the present bar.
@@ -80,9 +80,9 @@ FEATURES: dict[str, Feature] = {feature.name: feature for feature in _BUILT_IN}
 def resolve_features(names: Iterable[str | UserFeature]) -> tuple[Feature, ...]:
     """`env.features` as features that know their column of `Market.features`.
 
-    Each item is a name of `FEATURES`, or a column of the bar file and how it is scaled. Features of one
-    source share a column; columns are numbered in order of first use. Raises DataError for an unknown or
-    repeated name.
+    Each item is a name of `FEATURES`, or a column of the bar file and how it is scaled. Features of
+    one source share a column; columns are numbered in order of first use. Raises DataError for an
+    unknown or repeated name.
     """
     features: list[Feature] = []
     columns: dict[tuple, int] = {}
@@ -131,10 +131,10 @@ def feature_columns(
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """The raw columns of `Market.features`.
 
-    Returns columns [T, F] float32, finite; ATR [T] float64, nan before it is defined; and the first bar
-    from which every column is defined. What lies before that bar is filled with 0, and no trade may begin
-    there. Raises DataError for a user column that is missing, not a number, or undefined after it has
-    begun.
+    Returns columns [T, F] float32, finite; ATR [T] float64, nan before it is defined; and the first
+    bar from which every column is defined. What lies before that bar is filled with 0, and no trade
+    may begin there. Raises DataError for a user column that is missing, not a number, or undefined
+    after it has begun.
     """
     mid = bars.mid
     market = MidBars(

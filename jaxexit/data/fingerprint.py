@@ -1,4 +1,4 @@
-"""Fingerprints: what a result was computed on, so that a rerun can tell whether it is the same data."""
+"""Fingerprints: what a result was computed on, for a rerun to compare with."""
 
 from __future__ import annotations
 

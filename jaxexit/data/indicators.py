@@ -1,8 +1,8 @@
 """Indicators: TA-Lib's for the features, the built-in strategy's own for its entries.
 
-All are causal: the value at bar t depends on bars up to and including t. Prices are float64 [T]; what is
-not defined yet is nan. The two families differ on purpose: TA-Lib seeds its averages with a simple mean,
-the strategy behind the shared trade lists starts them from the first value.
+All are causal: the value at bar t depends on bars up to and including t. Prices are float64 [T];
+what is not defined yet is nan. The two families differ on purpose: TA-Lib seeds its averages with a
+simple mean, the strategy behind the real trade lists of the tests starts them from the first value.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ def talib_indicators(high: Series, low: Series, close: Series) -> Indicators:
     high, low, close = (np.ascontiguousarray(side, np.float64) for side in (high, low, close))
     upper, middle, lower = talib.BBANDS(close, BAND_BARS, BAND_DEVIATIONS, BAND_DEVIATIONS)
     rsi = talib.RSI(close, RSI_BARS)
-    # TA-Lib says 0, "only losses", where nothing has moved at all: then the mirror image says 0 as well.
+    # TA-Lib says 0, "only losses", where nothing has moved at all: then the mirror image says 0 as
+    # well.
     rsi[(rsi == 0) & (talib.RSI(-close, RSI_BARS) == 0)] = 50.0
     return Indicators(
         ema_fast=talib.EMA(close, EMA_FAST),

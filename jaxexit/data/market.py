@@ -1,4 +1,4 @@
-"""The market on the device: both sides of the book, features, and the nights that swap is charged for."""
+"""The market on the device: both sides of the book, features, and nights to charge swap for."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from jaxexit.data.bars import Bars
 from jaxexit.data.types import Market
 
 ROLLOVER_ZONE, ROLLOVER_HOUR = "America/New_York", 17
-# Nights charged at the rollover that ends a New York day, Monday first: positions settle two business
-# days later, so Wednesday's rollover carries the weekend.
+# Nights charged at the rollover that ends a New York day, Monday first: positions settle two
+# business days later, so Wednesday's rollover carries the weekend.
 NIGHTS_BY_WEEKDAY = (1, 1, 3, 1, 1, 0, 0)
 
 
 def rollover_nights(times: np.ndarray) -> np.ndarray:
-    """Swap-weighted 17:00 New York rollovers r with times[t-1] < r <= times[t]; [T] float32, first 0.
+    """Swap-weighted 17:00 New York rollovers r with times[t-1] < r <= times[t].
 
-    `times`: bar opens [T] datetime64[ns] in UTC, rising. Daylight saving is New York's.
+    Returns [T] float32, the first 0. `times`: bar opens [T] datetime64[ns] in UTC, rising. Daylight saving is New York's.
     """
     stamps = pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(ROLLOVER_ZONE)
     days = pd.date_range(

@@ -1,9 +1,9 @@
 """Quotes: what a bar file says, checked, in UTC, before any spread is added.
 
-A file has both sides (`bid_open` ... `ask_close`), or one set of OHLC, and perhaps a spread. Column names
-are matched without regard to case, blanks and signs. Units of a spread column: pips (`spread`,
-`spread_pips`), or points of a tenth of a pip (`spread_points`, and `spread` in a MetaTrader file, known
-by its tick volume, where 0 means missing).
+A file has both sides (`bid_open` ... `ask_close`), or one set of OHLC, and perhaps a spread. Column
+names are matched without regard to case, blanks and signs. Units of a spread column: pips
+(`spread`, `spread_pips`), or points of a tenth of a pip (`spread_points`, and `spread` in a
+MetaTrader file, known by its tick volume, where 0 means missing).
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def read_quotes(path: Path, timezone: str = "UTC") -> Quotes:
     """Read and check a bar file.
 
     Raises DataError for missing columns, bars out of order, equal times, and prices that are not
-    positive finite numbers, have high below low, open or close outside [low, high], or ask below bid.
+    positive finite numbers, have high below low, open or close outside [low, high], or ask below
+    bid.
     """
     where = str(path)
     table = read_table(path)
@@ -150,7 +151,7 @@ def _check_order(times: np.ndarray, where: str) -> None:
 def _check_prices(
     prices: np.ndarray, times: np.ndarray, where: str, side: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Refuse impossible bars. Where open or close lies a rounding outside, the extremes are widened.
+    """Refuse impossible bars; widen extremes where open or close lies a rounding outside.
 
     Returns prices [T, 4] and which bars were widened [T].
     """

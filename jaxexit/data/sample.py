@@ -1,7 +1,7 @@
-"""The sample: hourly EURUSD bars of 2017 that the PyPI package gym-anytrading (MIT) ships in its wheel.
+"""The sample: hourly EURUSD bars of 2017, shipped by the PyPI package gym-anytrading (MIT).
 
-Only its data file is read; its code is never imported. The bars are ask prices, their stamps day first
-and in UTC.
+Only its data file is read; its code is never imported. The bars are ask prices, their stamps day
+first and in UTC.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Chronological splits, purged by trade interval.
 
-A trade belongs to the split of its entry bar e, and its whole interval e ... e+H must lie inside it: so no
-bar is lived through by trades of two splits. Entries within the embargo after a boundary are left out too.
+A trade belongs to the split of its entry bar e, and its whole interval e ... e+H must lie inside
+it: so no bar is lived through by trades of two splits. Entries within the embargo after a boundary
+are left out too.
 """
 
 from __future__ import annotations
@@ -34,8 +35,9 @@ def split_bounds(
 ) -> dict[str, Bounds]:
     """Where the splits lie among bars with opens `times` [T] datetime64[ns], UTC.
 
-    A start is a fraction of the bars, or an ISO date (or time; UTC unless it has an offset) whose first
-    bar begins the split. Raises DataError for a date that cannot be read and for splits out of order.
+    A start is a fraction of the bars, or an ISO date (or time; UTC unless it has an offset) whose
+    first bar begins the split. Raises DataError for a date that cannot be read and for splits out
+    of order.
     """
     validation = _boundary(times, validation_start, "validation_start")
     test = _boundary(times, test_start, "test_start")

@@ -1,8 +1,9 @@
 """Time stamps of bar and trade files, turned into UTC without guessing.
 
 Understood: ISO 8601 with or without offset, `01.01.2017 22:00:00.000` (dots: day first),
-`2021.06.16 00:00`, `20230601 000000`, slashes where the file shows which part is the day, epoch numbers,
-and columns that already hold times. Stamps without an offset are read in the zone the user names.
+`2021.06.16 00:00`, `20230601 000000`, slashes where the file shows which part is the day, epoch
+numbers, and columns that already hold times. Stamps without an offset are read in the zone the user
+names.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from jaxexit.errors import DataError
 
 _OFFSET = r"(?:Z|UTC|GMT|[+-]\d{2}:?\d{2})$"
 
-# Pattern of a whole stamp -> its date in strptime's letters. The clock is added where a stamp has one.
+# Pattern of a whole stamp -> its date in strptime's letters. The clock is added where a stamp has
+# one.
 _LAYOUTS = (
     (r"\d{4}\.\d{1,2}\.\d{1,2}", "%Y.%m.%d"),
     (r"\d{1,2}\.\d{1,2}\.\d{4}", "%d.%m.%Y"),
@@ -33,9 +35,10 @@ _EPOCHS = ((1e11, "s"), (1e14, "ms"), (1e17, "us"), (np.inf, "ns"))
 def to_utc(stamps: pd.Series, timezone: str, where: str, *, blanks: bool = False) -> np.ndarray:
     """Stamps as datetime64[ns] in UTC, [len(stamps)].
 
-    `timezone` is the IANA zone of stamps without an offset; `where` names file and column in errors.
-    Blank stamps become NaT where `blanks` allows them. Raises DataError for a stamp that cannot be read
-    or does not exist in the zone, for mixed layouts, and for day and month that cannot be told apart.
+    `timezone` is the IANA zone of stamps without an offset; `where` names file and column in
+    errors. Blank stamps become NaT where `blanks` allows them. Raises DataError for a stamp that
+    cannot be read or does not exist in the zone, for mixed layouts, and for day and month that
+    cannot be told apart.
     """
     missing = stamps.isna().to_numpy()
     if not (pd.api.types.is_numeric_dtype(stamps) or pd.api.types.is_datetime64_any_dtype(stamps)):
@@ -55,7 +58,8 @@ def _present_to_utc(stamps: pd.Series, timezone: str, where: str) -> np.ndarray:
     if pd.api.types.is_numeric_dtype(stamps):
         largest = float(np.abs(stamps).max())
         unit = next(name for limit, name in _EPOCHS if largest < limit)
-        # Epochs have a zone of their own, but brokers write server time into them: take the user's word.
+        # Epochs have a zone of their own, but brokers write server time into them: take the user's
+        # word.
         return _localise(pd.DatetimeIndex(pd.to_datetime(stamps, unit=unit)), timezone, where)
     if pd.api.types.is_datetime64_any_dtype(stamps):
         times = pd.DatetimeIndex(stamps)

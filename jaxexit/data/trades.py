@@ -1,8 +1,8 @@
 """Trade files: a list of entries that the user brings, matched to the bars.
 
-Understood as columns: the shared list's own, MetaTrader 4 and 5 reports, backtesting.py, vectorbt,
-freqtrade. `entry_time` is the open of the bar at whose close the entry is known. Times are matched to bar
-opens exactly; what does not match is listed, never moved.
+Understood as columns: the project's own list's own, MetaTrader 4 and 5 reports, backtesting.py, vectorbt,
+freqtrade. `entry_time` is the open of the bar at whose close the entry is known. Times are matched
+to bar opens exactly; what does not match is listed, never moved.
 """
 
 from __future__ import annotations
@@ -41,11 +41,12 @@ _TOLERANCE_PIPS = 1.0  # how far a price may lie outside its bar before it is ca
 
 
 def load_trades(path: Path, timezone: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """A trade file as rows: entry_time, direction, and nan or NaT where the file has none: entry_price,
-    stop, target, exit_time, exit_price, exit_reason; then the file's other columns. Index: row of file.
+    """A trade file as rows, one a trade; the index is the row of the file.
 
-    Returns the rows and remarks to print. Raises DataError where entry time or direction is missing or
-    cannot be read.
+    Columns: entry_time, direction (0 where a row is no trade); entry_price, stop, target, exit_time,
+    exit_price, exit_reason, each blank where the file has none; then the file's other columns. Returns
+    the rows and remarks to print. Raises DataError where entry time or direction is missing
+    or cannot be read.
     """
     where = str(path)
     table = read_table(path)
@@ -121,8 +122,8 @@ def _direction(columns: Columns, name: str | None) -> tuple[np.ndarray, str]:
 def match_bars(rows: pd.DataFrame, bars: Bars, where: str) -> tuple[np.ndarray, tuple[str, ...]]:
     """The bar that opens at each entry time, [rows] int, -1 where there is none; and remarks.
 
-    Raises DataError where no trade matches, or where most entry prices lie outside their bars: then the
-    file is of another zone or another market.
+    Raises DataError where no trade matches, or where most entry prices lie outside their bars: then
+    the file is of another zone or another market.
     """
     times, entry_times = bars.times, rows["entry_time"].to_numpy().astype("datetime64[ns]")
     at = np.searchsorted(times, entry_times)

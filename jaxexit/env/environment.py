@@ -274,7 +274,7 @@ def step(spec: EnvSpec, world: World, state: EnvState, order: Order) -> tuple[En
         realised=realised,
     )
     outcome = Outcome(
-        reward=sum(terms),
+        reward=jax.tree.reduce(jnp.add, terms),
         terms=terms,
         done=done,
         action=action,

@@ -70,8 +70,8 @@ class Backtest:
         return summarise(
             table,
             horizon=self.horizon,
-            start=pd.Timestamp(self.dataset.times[int(bars.min())], tz="UTC"),
-            end=pd.Timestamp(self.dataset.times[last], tz="UTC"),
+            start=np.datetime64(self.dataset.times[bars.min()]),
+            end=np.datetime64(self.dataset.times[last]),
         )
 
     def baselines(

@@ -10,26 +10,30 @@ from jaxexit.env.types import ACTIONS
 WEEKDAYS_A_YEAR = 365.25 * 5 / 7
 
 
-def daily_net_pips(table: pd.DataFrame, start: pd.Timestamp, end: pd.Timestamp) -> pd.Series:
-    """Net pips by the day (UTC) on which a trade was closed, every weekday of [start, end] present.
+def daily_net_pips(table: pd.DataFrame, start: np.datetime64, end: np.datetime64) -> np.ndarray:
+    """Net pips by the day (UTC) on which a trade was closed: [days] in order of date.
 
-    Saturdays and Sundays are rows only where a trade was closed on them.
+    Every weekday of [start, end] is there, with 0 when nothing was closed on it; Saturdays and Sundays
+    only where something was.
     """
-    by_day = table.groupby(table["exit_time"].dt.floor("D"))["net_pips"].sum()
-    weekdays = pd.bdate_range(start.floor("D"), end.floor("D"))
-    return by_day.reindex(weekdays.union(by_day.index), fill_value=0.0)
+    closed = table["exit_time"].to_numpy("datetime64[D]")
+    every_day = np.arange(start.astype("datetime64[D]"), end.astype("datetime64[D]") + 1)
+    days = np.union1d(every_day[np.is_busday(every_day)], closed)
+    net = np.zeros(len(days))
+    np.add.at(net, np.searchsorted(days, closed), _column(table, "net_pips"))
+    return net
 
 
-def annual_sharpe(daily: pd.Series) -> float | None:
+def annual_sharpe(daily: np.ndarray) -> float | None:
     """Annualised Sharpe ratio of daily results: mean / standard deviation x sqrt(260.9).
 
     Days without a trade count as zero; 260.9 weekdays a year; sample standard deviation; no risk-free
     rate, since a pip is earned on margin. None with fewer than two days or without variation.
     """
-    deviation = float(daily.std(ddof=1)) if len(daily) > 1 else 0.0
+    deviation = daily.std(ddof=1) if len(daily) > 1 else 0.0
     if not deviation > 0:
         return None
-    return float(daily.mean()) / deviation * float(np.sqrt(WEEKDAYS_A_YEAR))
+    return float(daily.mean() / deviation * np.sqrt(WEEKDAYS_A_YEAR))
 
 
 def max_drawdown(net_pips: np.ndarray) -> float:
@@ -45,7 +49,7 @@ def profit_factor(net_pips: np.ndarray) -> float | None:
 
 
 def summarise(
-    table: pd.DataFrame, *, horizon: int, start: pd.Timestamp, end: pd.Timestamp
+    table: pd.DataFrame, *, horizon: int, start: np.datetime64, end: np.datetime64
 ) -> dict[str, object]:
     """Metrics of one policy on one split.
 
@@ -60,26 +64,29 @@ def summarise(
         (share of net > 0); profit factor; Sharpe; drawdown of the equity in the order of exits; bars held;
         share of trades closed at each bar; trades by exit reason; attempts and blocks by action.
     """
-    in_exit_order = table.sort_values("exit_time", kind="stable")
-    net = in_exit_order["net_pips"].to_numpy(float)
-    held = np.bincount(table["bars_held"], minlength=horizon + 1) / len(table)
+    net = _column(table.sort_values("exit_time", kind="stable"), "net_pips")
+    gross = _column(table, "gross_pips")
+    held = np.bincount(_column(table, "bars_held").astype(int), minlength=horizon + 1)
+    reasons, counts = np.unique(table["exit_reason"].to_numpy(str), return_counts=True)
     return {
         "trades": len(table),
-        "gross_pips_mean": float(table["gross_pips"].mean()),
-        "cost_pips_mean": float((table["gross_pips"] - table["net_pips"]).mean()),
+        "gross_pips_mean": float(gross.mean()),
+        "cost_pips_mean": float(gross.mean() - net.mean()),
         "net_pips_mean": float(net.mean()),
         "net_pips_total": float(net.sum()),
-        "net_r_mean": float(table["net_r"].mean()),
+        "net_r_mean": float(_column(table, "net_r").mean()),
         "win_rate": float((net > 0).mean()),
         "profit_factor": profit_factor(net),
         "sharpe_annual": annual_sharpe(daily_net_pips(table, start, end)),
         "max_drawdown_pips": max_drawdown(net),
-        "bars_held_mean": float(table["bars_held"].mean()),
-        "ambiguous_share": float(table["ambiguous"].mean()),
-        "exit_share_by_bar": [float(share) for share in held],
-        "exit_reasons": {
-            str(reason): int(count) for reason, count in table["exit_reason"].value_counts().items()
-        },
-        "actions": {name: int(table[f"chosen_{name}"].sum()) for name in ACTIONS},
-        "blocked": {name: int(table[f"blocked_{name}"].sum()) for name in ACTIONS},
+        "bars_held_mean": float(_column(table, "bars_held").mean()),
+        "ambiguous_share": float(_column(table, "ambiguous").mean()),
+        "exit_share_by_bar": (held / len(table)).tolist(),
+        "exit_reasons": dict(zip(reasons.tolist(), counts.tolist(), strict=True)),
+        "actions": {name: int(_column(table, f"chosen_{name}").sum()) for name in ACTIONS},
+        "blocked": {name: int(_column(table, f"blocked_{name}").sum()) for name in ACTIONS},
     }
+
+
+def _column(table: pd.DataFrame, name: str) -> np.ndarray:
+    return table[name].to_numpy(float)

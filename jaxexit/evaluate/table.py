@@ -70,7 +70,9 @@ def _fills(dataset: Dataset, records: StepRecords) -> list[list[dict]]:
             found[trade].append(
                 {
                     "bar": int(bar[trade, k]),
-                    "time": pd.Timestamp(dataset.times[bar[trade, k]], tz="UTC").isoformat(),
+                    "time": np.datetime_as_string(
+                        dataset.times[bar[trade, k]], unit="s", timezone="UTC"
+                    ),
                     "price": float(price[trade, k]),
                     "size": float(size[trade, k]),
                     "reason": REASONS[int(reason[trade, k])],
@@ -102,7 +104,7 @@ def guard_table(records: StepRecords) -> pd.DataFrame:
     profit = np.asarray(records.outcome.profit)[taken]
     k = np.broadcast_to(np.arange(taken.shape[1]), taken.shape)[taken]
     masks = fired @ (2 ** np.arange(len(RULES)))
-    bands = np.searchsorted(np.float32(PROFIT_EDGES), profit, side="right")
+    bands = np.searchsorted(np.array(PROFIT_EDGES, np.float32), profit, side="right")
     frame = pd.DataFrame(
         {
             "action": np.array(ACTIONS)[np.asarray(records.chosen)[taken]],
@@ -113,4 +115,4 @@ def guard_table(records: StepRecords) -> pd.DataFrame:
         }
     )
     keys = list(frame.columns)
-    return frame.groupby(keys, sort=True).size().rename("count").reset_index()
+    return frame.value_counts(keys, sort=False).rename("count").reset_index()

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxexit.errors import RunError
@@ -39,21 +40,22 @@ class Checkpoint(NamedTuple):
     manifest: dict[str, Any]
 
 
+def _is_key(leaf: Any) -> bool:
+    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
 def _with_key_data(tree: Any) -> Any:
     """Typed PRNG keys as plain integers, which is what can be stored."""
 
     def plain(leaf: Any) -> Any:
-        is_key = hasattr(leaf, "dtype") and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-        return jax.random.key_data(leaf) if is_key else leaf
+        return jax.random.key_data(leaf) if _is_key(leaf) else leaf
 
     return jax.tree.map(plain, tree)
 
 
 def _with_keys(tree: Any, template: Any) -> Any:
     def typed(leaf: Any, like: Any) -> Any:
-        if jax.dtypes.issubdtype(like.dtype, jax.dtypes.prng_key):
-            return jax.random.wrap_key_data(leaf)
-        return leaf
+        return jax.random.wrap_key_data(leaf) if _is_key(like) else leaf
 
     return jax.tree.map(typed, tree, template)
 
@@ -123,7 +125,7 @@ class CheckpointStore:
         target = self._path(step)
         if target.exists():  # the same step again, after a resume: the same bytes
             shutil.rmtree(target)
-        os.replace(temporary, target)
+        temporary.replace(target)
         for pointer in pointers:
             write_json(self.folder / f"{pointer}.json", {"step": step, **facts})
         self._tidy()

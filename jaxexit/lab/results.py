@@ -63,9 +63,8 @@ def backtest_version(
         policy, checkpoint.state.params, seed=experiment.seed, record=True
     )
     assert records is not None
-    tables = {policy.name: learned}
-    for name, table in backtest.baselines(learned, seed=experiment.seed, on_policy=on_policy):
-        tables[name] = table
+    baselines = backtest.baselines(learned, seed=experiment.seed, on_policy=on_policy)
+    tables = {policy.name: learned, **dict(baselines)}
     summary = {
         "version": experiment.version,
         "split": split,

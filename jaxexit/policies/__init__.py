@@ -15,6 +15,7 @@ from jaxexit.policies.fixed import (
 from jaxexit.policies.network import (
     ActorCritic,
     NetworkSpec,
+    forward,
     make_network,
     mask_logits,
     network_policy,
@@ -36,6 +37,7 @@ __all__ = [
     "Policy",
     "RandomActions",
     "View",
+    "forward",
     "make_network",
     "mask_logits",
     "network_policy",

@@ -51,6 +51,12 @@ def make_network(spec: NetworkSpec) -> ActorCritic:
     return ActorCritic(hidden_sizes=spec.hidden_sizes, layer_norm=spec.layer_norm)
 
 
+def forward(spec: NetworkSpec, params: Any, observation: Array) -> tuple[Array, Array]:
+    """[..., observation_size] -> logits [..., 5] and value [...]."""
+    logits, value = make_network(spec).apply(params, observation)  # type: ignore[misc]
+    return jnp.asarray(logits), jnp.asarray(value)
+
+
 def mask_logits(logits: Array, valid: Array) -> Array:
     """Logits with every invalid action made impossible. [..., 5], [..., 5] bool -> [..., 5]."""
     return jnp.where(valid, logits, MASKED_LOGIT)
@@ -65,16 +71,12 @@ def network_policy(spec: NetworkSpec, *, masked: bool, sample: bool = False) -> 
         masked: guard mode `mask`: forbidden actions are never taken.
         sample: draw from the distribution instead of taking the likeliest action.
     """
-    network = make_network(spec)
 
     def act(params: Any, state: Any, view: View) -> tuple[Order, Any]:
-        logits, _ = network.apply(params, view.observation)  # type: ignore[misc]
+        logits, _ = forward(spec, params, view.observation)
         if masked:
             logits = mask_logits(logits, view.valid)
-        if sample:
-            action = jax.random.categorical(view.key, logits)
-        else:
-            action = jnp.argmax(logits)
+        action = jax.random.categorical(view.key, logits) if sample else jnp.argmax(logits)
         return order_from_action(action), state
 
     return Policy("learned_sampled" if sample else "learned", stateless, act, guarded=True)

@@ -115,7 +115,7 @@ def _summarise(data: World, infos: StepInfo) -> dict[str, Array]:
         "action_share": attempts / infos.chosen.size,
         "blocked_share_by_action": blocks / jnp.maximum(attempts, 1),
         "exit_reason_share": reasons / jnp.maximum(trades, 1),
-        "reward_per_trade": sum(terms.values()),
+        "reward_per_trade": jnp.stack(list(terms.values())).sum(),
         **terms,
         "guard_counts": guard_counts(infos.chosen, infos.fired, infos.k, infos.profit),
     }

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxexit.policies.network import ActorCritic, mask_logits
+from jaxexit.policies.network import NetworkSpec, forward, mask_logits
 from jaxexit.ppo.types import Batch, PPOParams
 
 Array = jax.Array
@@ -28,13 +28,13 @@ def entropy(log_probs: Array) -> Array:
 
 
 def ppo_loss(
-    params: Any, network: ActorCritic, batch: Batch, hyper: PPOParams, entropy_coef: Array
+    params: Any, network: NetworkSpec, batch: Batch, hyper: PPOParams, entropy_coef: Array
 ) -> tuple[Array, dict[str, Array]]:
     """Loss of one minibatch and what there is to know about it.
 
     Args:
         params: parameters of the network.
-        network: the Flax module.
+        network: its structure.
         batch: a flat minibatch [samples, ...].
         hyper: numbers of the learner.
         entropy_coef: coefficient of the entropy bonus, annealed.
@@ -43,7 +43,7 @@ def ppo_loss(
         (loss, metrics) with `kl` the estimator mean(ratio - 1 - log ratio) (Schulman 2020), which is
         never negative and whose mean is KL(old || new).
     """
-    logits, value = network.apply(params, batch.observation)  # type: ignore[misc]
+    logits, value = forward(network, params, batch.observation)
     log_probs = log_probabilities(logits, batch.valid)
     log_prob = jnp.take_along_axis(log_probs, batch.action[:, None], axis=-1)[:, 0]
     log_ratio = log_prob - batch.log_prob

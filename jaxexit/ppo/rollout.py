@@ -7,7 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxexit.policies.network import ActorCritic
+from jaxexit.env import ACTIONS
+from jaxexit.policies.network import forward
 from jaxexit.ppo.advantages import generalised_advantages
 from jaxexit.ppo.loss import log_probabilities
 from jaxexit.ppo.types import Batch, PPOParams, PPOSpec, Task
@@ -18,7 +19,6 @@ Array = jax.Array
 def collect(
     spec: PPOSpec,
     task: Task,
-    network: ActorCritic,
     params: Any,
     data: Any,
     hyper: PPOParams,
@@ -36,14 +36,13 @@ def collect(
     """
     key_action, key_draw = jax.random.split(key)
     shape = (spec.num_steps, spec.num_envs)
-    num_actions = jax.eval_shape(network.apply, params, observation)[0].shape[-1]  # type: ignore[index]
-    noise = jax.random.gumbel(key_action, (*shape, num_actions))
+    noise = jax.random.gumbel(key_action, (*shape, len(ACTIONS)))
     draws = task.draw(data, key_draw, shape)
 
     def one_step(carry: tuple[Any, Array], random: tuple[Array, Any]):
         env_state, observation = carry
         gumbel, draw = random
-        logits, value = network.apply(params, observation)  # type: ignore[misc]
+        logits, value = forward(spec.network, params, observation)
         valid = None
         if task.valid is not None:
             valid = jax.vmap(task.valid, in_axes=(None, 0))(data, env_state)
@@ -60,7 +59,7 @@ def collect(
         one_step, (env_state, observation), (noise, draws)
     )
     observations, valid, action, log_prob, value, reward, done, infos = samples
-    _, last_value = network.apply(params, observation)  # type: ignore[misc]
+    _, last_value = forward(spec.network, params, observation)
     advantage = generalised_advantages(
         reward, value, done, last_value, hyper.gamma, hyper.gae_lambda
     )

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxexit.policies.network import ActorCritic, make_network
+from jaxexit.policies.network import make_network
 from jaxexit.ppo.loss import ppo_loss
 from jaxexit.ppo.rollout import collect
 from jaxexit.ppo.schedules import entropy_coefficient, learning_rate
@@ -65,7 +65,6 @@ METRICS = ("loss", "policy_loss", "value_loss", "entropy", "kl", "clip_fraction"
 
 def _epochs(
     spec: PPOSpec,
-    network: ActorCritic,
     hyper: PPOParams,
     state: TrainState,
     batch: Batch,
@@ -83,7 +82,7 @@ def _epochs(
 
     def minibatch(indices: Array, progress: _Progress) -> _Progress:
         samples = jax.tree.map(lambda leaf: leaf[indices], batch)
-        gradients, metrics = gradient(progress.params, network, samples, hyper, entropy_coef)
+        gradients, metrics = gradient(progress.params, spec.network, samples, hyper, entropy_coef)
         metrics["grad_norm"] = optax.tree.norm(gradients)
         stop = metrics["kl"] > hyper.target_kl
         updates, moments = optimiser.update(gradients, progress.optimiser)
@@ -140,12 +139,10 @@ def _epochs(
 def _update(
     spec: PPOSpec, task: Task, hyper: PPOParams, data: Any, state: TrainState
 ) -> tuple[TrainState, dict[str, Array]]:
-    network = make_network(spec.network)
     key, key_rollout, key_epochs = jax.random.split(state.key, 3)
     env_state, observation, batch, infos = collect(
         spec,
         task,
-        network,
         state.params,
         data,
         hyper,
@@ -157,7 +154,7 @@ def _update(
     entropy_coef = entropy_coefficient(hyper, steps)
     rate = learning_rate(hyper, steps)
     flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), batch)
-    progress = _epochs(spec, network, hyper, state, flat, entropy_coef, rate, key_epochs)
+    progress = _epochs(spec, hyper, state, flat, entropy_coef, rate, key_epochs)
 
     applied = jnp.maximum(progress.applied, 1)
     explained = 1.0 - jnp.var(batch.target - batch.value) / (jnp.var(batch.target) + 1e-12)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpy.typing as npt
 
 from jaxexit.policies import NetworkSpec
 from jaxexit.ppo import PPOParams, PPOSpec, Task
@@ -85,14 +86,14 @@ TASK = Task(draw=_draw, reset=_reset, valid=None, step=_step, summarise=_summari
 MASKED_TASK = TASK._replace(valid=_valid)
 
 
-def probe(pays: np.ndarray, *, length: int = 1, shows_coin: bool = False) -> Probe:
+def probe(pays: npt.ArrayLike, *, length: int = 1, shows_coin: bool = False) -> Probe:
     """A probe that pays `pays`, broadcast to [2 times, 2 sides of the coin, actions]."""
     table = np.broadcast_to(np.asarray(pays, np.float32), (2, 2, NUM_ACTIONS))
     return Probe(jnp.int32(length), jnp.bool_(shows_coin), jnp.asarray(table))
 
 
 ACTION_3, ACTION_1, ACTION_4 = (np.eye(NUM_ACTIONS)[i] for i in (3, 1, 4))
-CONSTANT_REWARD = probe(np.float32(1.0))
+CONSTANT_REWARD = probe(1.0)
 REWARD_BY_OBSERVATION = probe(np.array([[-1.0], [1.0]]), shows_coin=True)
 DELAYED_REWARD = probe(np.array([[[0.0]], [[1.0]]]), length=2)
 REWARD_BY_ACTION = probe(ACTION_3)
