@@ -1,4 +1,4 @@
-"""`ema_bb`: the built-in close-based strategy, the one behind the real trade lists of the tests.
+"""`ema_bb`: the built-in close-based strategy, checked against a list of real trades.
 
 Long: EMA 30 above EMA 50 on each of the last 3 bars, close at or below the lower Bollinger band (20
 bars, 2 sample standard deviations), ADX 14 from 20 to 50. Short: mirrored. Filled at the signal

@@ -1,4 +1,4 @@
-"""Entries as a CSV file in the format of the real trade lists of the tests, which `data.trades` reads back."""
+"""Entries as a CSV file in the format that `data.trades` reads back."""
 
 from __future__ import annotations
 

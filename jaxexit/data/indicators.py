@@ -2,7 +2,7 @@
 
 All are causal: the value at bar t depends on bars up to and including t. Prices are float64 [T];
 what is not defined yet is nan. The two families differ on purpose: TA-Lib seeds its averages with a
-simple mean, the strategy behind the real trade lists of the tests starts them from the first value.
+simple mean, the strategy starts them from the first value.
 """
 
 from __future__ import annotations

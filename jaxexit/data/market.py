@@ -17,7 +17,8 @@ NIGHTS_BY_WEEKDAY = (1, 1, 3, 1, 1, 0, 0)
 def rollover_nights(times: np.ndarray) -> np.ndarray:
     """Swap-weighted 17:00 New York rollovers r with times[t-1] < r <= times[t].
 
-    Returns [T] float32, the first 0. `times`: bar opens [T] datetime64[ns] in UTC, rising. Daylight saving is New York's.
+    Returns [T] float32, the first 0. `times`: bar opens [T] datetime64[ns] in UTC, rising. Daylight
+    saving is New York's.
     """
     stamps = pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(ROLLOVER_ZONE)
     days = pd.date_range(

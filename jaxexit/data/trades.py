@@ -1,6 +1,6 @@
 """Trade files: a list of entries that the user brings, matched to the bars.
 
-Understood as columns: the project's own list's own, MetaTrader 4 and 5 reports, backtesting.py, vectorbt,
+Understood as columns: what `data entries` writes, MetaTrader 4 and 5 reports, backtesting.py, vectorbt,
 freqtrade. `entry_time` is the open of the bar at whose close the entry is known. Times are matched
 to bar opens exactly; what does not match is listed, never moved.
 """

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -48,7 +49,7 @@ def test_entries_of_every_bar(tmp_path: Path):
     assert main(["entries", *bars, "--kind", "every_bar", "--every", "10", "--out", str(out)]) == 0
     entries = pd.read_csv(out)
     assert len(entries) == 2 * 120
-    assert entries["exit_time"].isna().all()
+    assert np.isnan(entries["exit_time"].to_numpy()).all()
     assert not list(tmp_path.glob(".*.tmp"))
 
 

@@ -160,7 +160,7 @@ def test_the_look_ahead_check_catches_a_centred_window():
     # What the test above would see if a feature used a centred window, as a positive control.
     bars = bars_of(walk(1, 400))
     seen = [
-        pd.Series(market.mid[:, 3]).rolling(9, center=True).mean().to_numpy()
+        np.asarray(pd.Series(market.mid[:, 3]).rolling(9, center=True).mean())
         for market in (bars, with_other_future(bars, 200, 1))
     ]
     assert (seen[0][8:197] == seen[1][8:197]).all()
@@ -175,5 +175,5 @@ def test_later_bars_never_change_entries(seed: int, cut: int):
     lists = [
         ema_bb_entries(market, 300)[known] for market in (bars, with_other_future(bars, cut, seed))
     ]
-    before, after = (entries[entries["entry_bar"] <= cut] for entries in lists)
+    before, after = (entries.query(f"entry_bar <= {cut}") for entries in lists)
     pd.testing.assert_frame_equal(before, after)

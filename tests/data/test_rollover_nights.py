@@ -1,6 +1,7 @@
 """Nights: what swap is charged for, at 17:00 New York, through clock changes and weekends."""
 
 import datetime as dt
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -100,5 +101,5 @@ def test_nights_agree_with_counting_day_by_day(start: dt.datetime, minutes: list
     nights = rollover_nights(
         np.array([time.replace(tzinfo=None) for time in times], "datetime64[ns]")
     )
-    expected = [counted_one_by_one(a, b) for a, b in zip(times, times[1:], strict=False)]
+    expected = [counted_one_by_one(a, b) for a, b in pairwise(times)]
     assert nights.tolist() == [0, *expected]
