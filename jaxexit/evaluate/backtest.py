@@ -70,8 +70,8 @@ class Backtest:
         return summarise(
             table,
             horizon=self.horizon,
-            start=np.datetime64(self.dataset.times[bars.min()]),
-            end=np.datetime64(self.dataset.times[last]),
+            start=self.dataset.times[int(bars.min())],
+            end=self.dataset.times[last],
         )
 
     def baselines(
