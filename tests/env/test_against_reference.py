@@ -34,9 +34,11 @@ def check_agreement(case: Case, expected: Result) -> None:
         for name, term in known.reward.items():
             got = getattr(outcome.terms, name)[k]
             assert got == pytest.approx(term, abs=MONEY * scale), (k, name)
-        for fill in (outcome.order_fill, outcome.bar_fill):
-            if fill.size[k] > 0:
-                fills.append((fill.bar[k], REASONS[fill.reason[k]], fill.size[k], fill.price[k]))
+        fills.extend(
+            (fill.bar[k], REASONS[fill.reason[k]], fill.size[k], fill.price[k])
+            for fill in (outcome.order_fill, outcome.bar_fill)
+            if fill.size[k] > 0
+        )
     assert len(fills) == len(expected.fills)
     for (bar, reason, size, price), known in zip(fills, expected.fills, strict=True):
         assert (bar, reason, size) == (known.bar, known.reason, known.size)

@@ -194,7 +194,9 @@ def test_observation_does_not_see_the_next_bar(real) -> None:
         later = replace_future & (rows > world.trades.entry_bar[state.trade] + state.k)
         market = jax.tree.map(
             lambda leaf: jnp.where(
-                later.reshape(-1, *[1] * (leaf.ndim - 1)), jax.random.normal(noise, leaf.shape), leaf
+                later.reshape(-1, *[1] * (leaf.ndim - 1)),
+                jax.random.normal(noise, leaf.shape),
+                leaf,
             ),
             world.market,
         )
@@ -206,7 +208,7 @@ def test_observation_does_not_see_the_next_bar(real) -> None:
 
 def test_mirrored_market_looks_the_same(real) -> None:
     """The book negated around the entry and every directional column flipped: one observation."""
-    dataset, spec, world = real
+    _, spec, world = real
     trade = 123
     entry = float(world.trades.entry_price[trade])
     flips = np.ones(world.market.features.shape[1], np.float32)
@@ -253,9 +255,9 @@ def test_a_reset_environment_carries_nothing_over(real) -> None:
     _, spec, world = real
     fresh = reset(spec, world.params, world.market, world.trades, jnp.int32(7))
     used = _some_states(spec, world, count=4)
-    again = jax.vmap(lambda state: reset(spec, world.params, world.market, world.trades, jnp.int32(7)))(
-        used
-    )
+    again = jax.vmap(
+        lambda state: reset(spec, world.params, world.market, world.trades, jnp.int32(7))
+    )(used)
     for i in range(4):
         chex.assert_trees_all_equal(jax.tree.map(lambda leaf, i=i: leaf[i], again), fresh)
 

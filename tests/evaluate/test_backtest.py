@@ -1,0 +1,156 @@
+"""The backtest plays each trade once, through the env's own step, and reports money only."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from jaxexit.config import load_experiment
+from jaxexit.data import load_dataset
+from jaxexit.env import ACTIONS
+from jaxexit.evaluate import Backtest, guard_table
+from jaxexit.policies import (
+    ATR_TRAILING,
+    CLASSICAL,
+    DEFAULT_PARAMS,
+    FIXED_TIME,
+    HOLD_TO_HORIZON,
+    LEAVE_AT_ONCE,
+    ORACLE,
+    RANDOM,
+    RandomActions,
+)
+
+
+@pytest.fixture(scope="module")
+def backtest() -> Backtest:
+    # Every 7th bar keeps it short; slippage off, so that a fill's price is the market's.
+    experiment = load_experiment("v1_baseline", ["data.every=7"])
+    return Backtest(experiment, load_dataset(experiment), "test")
+
+
+def play(backtest: Backtest, policy) -> pd.DataFrame:
+    return backtest.play(policy, DEFAULT_PARAMS[policy])[0]
+
+
+def test_leaving_at_once_earns_nothing_and_costs_the_spread(backtest: Backtest) -> None:
+    table = play(backtest, LEAVE_AT_ONCE)
+    assert (table["exit_reason"] == "EXIT").all()
+    assert (table["bars_held"] == 0).all()
+    np.testing.assert_allclose(table["gross_pips"], 0.0, atol=2e-3)
+    np.testing.assert_allclose(table["net_pips"], -1.3, atol=2e-3)
+    np.testing.assert_allclose(table["spread_pips"], 1.3, atol=2e-3)
+
+
+def test_holding_ends_by_the_first_stop_or_the_horizon(backtest: Backtest) -> None:
+    table = play(backtest, HOLD_TO_HORIZON)
+    assert set(table["exit_reason"]) <= {"STOP", "TIME"}
+    assert (table.loc[table["exit_reason"] == "TIME", "bars_held"] == 200).all()
+    stopped = table[table["exit_reason"] == "STOP"]
+    # A stop loses its planned risk, but for gaps at the entry (either way) and through the stop.
+    assert stopped["net_r"].median() == pytest.approx(-1.0, abs=0.01)
+    assert stopped["net_r"].between(-1.1, -0.9).mean() > 0.9
+
+
+def test_fixed_time_leaves_at_its_bar_unless_stopped_before(backtest: Backtest) -> None:
+    table = play(backtest, FIXED_TIME)
+    left = table[table["exit_reason"] == "EXIT"]
+    assert len(left) > 10
+    assert (left["bars_held"] == 24).all()
+    assert (table.loc[table["exit_reason"] == "STOP", "bars_held"] <= 24).all()
+
+
+def test_trailing_never_exits_by_target_and_classical_does(backtest: Backtest) -> None:
+    assert "TARGET" not in set(play(backtest, ATR_TRAILING)["exit_reason"])
+    classical = play(backtest, CLASSICAL)
+    on_target = classical[classical["exit_reason"] == "TARGET"]
+    assert len(on_target) > 10
+    assert on_target["net_r"].median() == pytest.approx(1.5, abs=0.15)
+
+
+def test_the_oracle_is_above_every_policy_that_uses_market_orders_and_stops(
+    backtest: Backtest,
+) -> None:
+    oracle, _ = backtest.play(ORACLE, backtest.world.hindsight)
+    for policy in (LEAVE_AT_ONCE, HOLD_TO_HORIZON, FIXED_TIME, ATR_TRAILING):
+        assert (oracle["net_pips"] >= play(backtest, policy)["net_pips"] - 1e-2).all()
+
+
+def test_net_is_what_the_recorded_fills_paid(backtest: Backtest) -> None:
+    """Money worked out again from the fills' own prices, in float64."""
+    even = RandomActions(np.full(5, 0.2, np.float32))
+    table, records = backtest.play(RANDOM, even, record=True)
+    assert records is not None
+    pip = backtest.dataset.pip
+    for _, trade in table.iterrows():
+        fills = trade["fills"]
+        assert sum(fill["size"] for fill in fills) == pytest.approx(1.0)
+        assert fills[-1]["reason"] == trade["exit_reason"]
+        gained = sum(
+            fill["size"] * trade["direction"] * (fill["price"] - trade["entry_fill"])
+            for fill in fills
+        )
+        assert gained / pip == pytest.approx(trade["net_pips"], abs=0.01)
+    assert table["fills"].map(len).max() == 2  # a partial close and the rest
+
+
+def test_every_trade_is_played_once_and_no_result_depends_on_its_neighbours(
+    backtest: Backtest,
+) -> None:
+    table = play(backtest, ATR_TRAILING)
+    assert len(table) == len(backtest.world.trades.entry_bar)
+    assert table["trade_id"].is_unique
+    few = Backtest.__new__(Backtest)
+    few.__dict__.update(backtest.__dict__)
+    keep = np.arange(0, len(table), 5)
+    subset = {name: leaf[keep] for name, leaf in backtest.world.trades._asdict().items()}
+    trades = type(backtest.world.trades)(**subset)
+    hindsight = type(backtest.world.hindsight)(*(leaf[keep] for leaf in backtest.world.hindsight))
+    few.world = backtest.world._replace(trades=trades, hindsight=hindsight)
+    few.dataset = type(backtest.dataset)(
+        **{
+            **backtest.dataset.__dict__,
+            "splits": {"test": trades},
+            "tables": {"test": backtest.dataset.tables["test"].iloc[keep]},
+        }
+    )
+    alone, _ = few.play(ATR_TRAILING, DEFAULT_PARAMS[ATR_TRAILING])
+    np.testing.assert_array_equal(alone["net_pips"], table["net_pips"].to_numpy()[keep])
+
+
+def test_guard_statistics_account_for_every_decision(backtest: Backtest) -> None:
+    even = RandomActions(np.full(5, 0.2, np.float32))
+    table, records = backtest.play(RANDOM, even, record=True)
+    assert records is not None
+    stats = guard_table(records)
+    for action in ACTIONS:
+        rows = stats[stats["action"] == action]
+        assert rows["count"].sum() == table[f"chosen_{action}"].sum()
+        assert rows.loc[rows["blocked"], "count"].sum() == table[f"blocked_{action}"].sum()
+    assert not stats.loc[stats["action"] == "HOLD", "blocked"].any()
+    early = stats[(stats["action"] == "PARTIAL") & (stats["k"] == 0)]
+    assert early["blocked"].all()
+    assert early["rules"].str.contains("min_bars").all()
+
+
+def test_classical_policy_repeats_the_strategys_own_exits(shared_data) -> None:
+    """The built-in strategy's list and the env's step agree on every exit, at zero spread."""
+    experiment = load_experiment(
+        "v1_baseline",
+        [
+            f"data.bars={shared_data / 'audusd_m15_bid_2022h1.parquet'}",
+            "data.price_side=mid",
+            "data.entries=ema_bb",
+            "costs.spread_pips=0",
+            "env.entry_fill=bar_close",
+        ],
+    )
+    dataset = load_dataset(experiment)
+    compared = 0
+    for split in dataset.splits:
+        backtest = Backtest(experiment, dataset, split)
+        table, _ = backtest.play(CLASSICAL, DEFAULT_PARAMS[CLASSICAL])
+        reasons = table["exit_reason"].map({"STOP": "SL", "TARGET": "TP"})
+        assert (reasons == table["source_exit_reason"]).all()
+        assert (table["exit_time"] == pd.to_datetime(table["source_exit_time"], utc=True)).all()
+        compared += len(table)
+    assert compared > 170  # the rest of the 196 cross the end of a split
