@@ -1,15 +1,14 @@
 """The experiment: read from YAML, strictly validated, frozen, and written back as a snapshot."""
 
-from jaxexit.config.load import (
+from jaxexit.config.load import find_experiment, load_experiment, load_parent
+from jaxexit.config.schema import Experiment
+from jaxexit.config.snapshot import (
     differences,
     dump_snapshot,
     experiment_sha256,
-    find_experiment,
-    load_experiment,
     load_snapshot,
     resolved,
 )
-from jaxexit.config.schema import Experiment
 
 __all__ = [
     "Experiment",
@@ -18,6 +17,7 @@ __all__ = [
     "experiment_sha256",
     "find_experiment",
     "load_experiment",
+    "load_parent",
     "load_snapshot",
     "resolved",
 ]

@@ -17,14 +17,33 @@ NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Real = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 UnitInterval = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
-WholeNonNegative = Annotated[int, Field(ge=0)]
+MOST = 2**31 - 1  # whole numbers become int32 on the device
+Count = Annotated[int, Field(ge=1, le=MOST)]
+WholeNonNegative = Annotated[int, Field(ge=0, le=MOST)]
+# JAX takes 32 bits of a seed: a larger one would silently be the same as a smaller one.
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+SET_BY_PROGRAM = ("version", "parent", "overrides")  # fields that no file may write
 
 
 class Section(BaseModel):
     """A section of an experiment file: no unknown keys, no change after loading."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+def _place(name: str, start: float | str) -> float | datetime.datetime:
+    """Where a split begins: a fraction, or an instant (UTC where the date names no zone)."""
+    if isinstance(start, str):
+        try:
+            instant = datetime.datetime.fromisoformat(start)
+        except ValueError:
+            raise ValueError(
+                f"{name}: found '{start}', allowed is an ISO date like 2015-01-01"
+            ) from None
+        return instant if instant.tzinfo else instant.replace(tzinfo=datetime.UTC)
+    if not 0 < start < 1:
+        raise ValueError(f"{name}: found {start}, allowed is a fraction above 0 and below 1")
+    return start
 
 
 class Split(Section):
@@ -44,22 +63,14 @@ class Split(Section):
 
     @model_validator(mode="after")
     def _ordered(self) -> Split:
-        starts = (self.validation_start, self.test_start)
-        for name, start in zip(("validation_start", "test_start"), starts, strict=True):
-            if isinstance(start, str):
-                try:
-                    datetime.datetime.fromisoformat(start)
-                except ValueError:
-                    raise ValueError(
-                        f"{name}: found '{start}', allowed is an ISO date like 2015-01-01"
-                    ) from None
-            elif not 0 < start < 1:
-                raise ValueError(
-                    f"{name}: found {start}, allowed is a fraction above 0 and below 1"
-                )
-        if type(starts[0]) is type(starts[1]) and not starts[0] < starts[1]:  # type: ignore[operator]
+        starts = {name: getattr(self, name) for name in ("validation_start", "test_start")}
+        places = {name: _place(name, start) for name, start in starts.items()}
+        first, second = places.values()
+        # A date and a fraction can only be compared where the bars are known: at load.
+        if type(first) is type(second) and not first < second:  # type: ignore[operator]
+            found, other = starts.values()
             raise ValueError(
-                f"validation_start: found {starts[0]}, allowed is before test_start ({starts[1]})"
+                f"validation_start: found {found}, allowed is before test_start ({other})"
             )
         return self
 
@@ -364,7 +375,7 @@ class Experiment(Section):
     overrides: tuple[str, ...] = Field(default=(), description="what --set changed")
     description: str = Field(default="", description="what this version is")
     hypothesis: str = Field(default="", description="what it is expected to show")
-    seed: WholeNonNegative = Field(default=0, description="seed of every random number of the run")
+    seed: Seed = Field(default=0, description="seed of every random number of the run")
     data: Data = Data()
     costs: Costs = Costs()
     env: Env = Env()

@@ -1,0 +1,131 @@
+"""What Pydantic finds wrong, in one line that says what to do.
+
+<key>: found <value>, allowed is <what>[; did you mean '<name>'?]
+"""
+
+from __future__ import annotations
+
+import difflib
+import types
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from jaxexit.config.schema import SET_BY_PROGRAM, Experiment, UserFeature
+from jaxexit.config.text import shown
+
+_EXPECTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "int_parsing_size": "a whole number of ordinary size",
+    "float_type": "a number",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "model_type": "a mapping of keys",
+    "model_attributes_type": "a mapping of keys",
+    "dict_type": "a mapping of keys",
+    "finite_number": "a finite number",
+}
+_COMPARISONS = {
+    "greater_than": ("gt", "above"),
+    "greater_than_equal": ("ge", "at least"),
+    "less_than": ("lt", "below"),
+    "less_than_equal": ("le", "at most"),
+}
+# Pydantic puts the name of a union's member into an error's location, where no key of ours is.
+_UNION_MEMBERS = {"str", "float", "int", "bool", "none", UserFeature.__name__}
+
+
+class Mistake(NamedTuple):
+    """One mistake in an experiment."""
+
+    keys: tuple[str, ...]  # where, as a path of keys
+    words: str  # the line, which begins with the dotted key
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """A hint naming the one that `name` looks like; empty if there is none."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def worst(error: ValidationError) -> Mistake:
+    """The mistake to tell first: a key that should not be there, else the deepest."""
+    found = error.errors(include_url=False)
+    unknown = [e for e in found if e["type"] == "extra_forbidden"]
+    # Of a union's complaints the one that went deepest is about what was meant.
+    first = (unknown or sorted(found, key=lambda e: -len(_keys(e))))[0]
+    return _mistake(first, [e for e in found if _keys(e) == _keys(first)])
+
+
+def _keys(error: ErrorDetails) -> tuple[str, ...]:
+    location = error["loc"]
+    own_last = error["type"] == "extra_forbidden"  # whatever it is called, the user wrote it
+    last = len(location) - 1
+    return tuple(
+        str(part)
+        for i, part in enumerate(location)
+        if isinstance(part, int)
+        or (own_last and i == last)
+        or not (part in _UNION_MEMBERS or "[" in part)
+    )
+
+
+def _mistake(error: ErrorDetails, same_place: Sequence[ErrorDetails]) -> Mistake:
+    keys = _keys(error)
+    key = ".".join(keys)
+    kind, context, found = error["type"], error.get("ctx", {}), shown(error["input"])
+    model, field = _schema(keys)
+    if kind == "value_error":  # one of ours: it names its key itself
+        words = f"{key}.{context['error']}" if key else str(context["error"])
+        return Mistake(tuple(words.partition(":")[0].split(".")), words)
+    if kind == "extra_forbidden":
+        names = [name for name in model.model_fields if name not in SET_BY_PROGRAM]
+        hint = nearest(keys[-1], names)
+        return Mistake(keys, f"{key}: unknown key, allowed are {', '.join(names)}{hint}")
+    if kind == "missing":
+        return Mistake(keys, f"{key}: missing; write it, {_description(field)}")
+    if kind == "literal_error":
+        allowed = str(context["expected"]).replace(" or ", ", ")
+        hint = nearest(str(error["input"]), [name.strip(" '") for name in allowed.split(",")])
+        return Mistake(keys, f"{key}: found {found}, allowed are {allowed}{hint}")
+    if kind in _COMPARISONS:
+        name, words = _COMPARISONS[kind]
+        allowed = (
+            f"{words} {context[name]:g}" if context[name] < 1e6 else f"{words} {context[name]}"
+        )
+    elif kind == "too_short":
+        allowed = f"at least {context['min_length']} item"
+    else:
+        kinds = dict.fromkeys(_EXPECTED.get(e["type"], e["msg"]) for e in same_place)
+        allowed = " or ".join(kinds)
+    return Mistake(keys, f"{key}: found {found}, allowed is {allowed}{_or_null(field)}")
+
+
+def _description(field: FieldInfo | None) -> str:
+    return (field.description if field is not None else None) or "it has no default"
+
+
+def _or_null(field: FieldInfo | None) -> str:
+    if field is None or get_origin(field.annotation) not in (Union, types.UnionType):
+        return ""
+    return " or null" if type(None) in get_args(field.annotation) else ""
+
+
+def _schema(keys: Sequence[str]) -> tuple[type[BaseModel], FieldInfo | None]:
+    """The section that a path of keys ends in, and the field it names there, if it is one."""
+    model: type[BaseModel] = Experiment
+    field: FieldInfo | None = None
+    for key in keys:
+        if field is not None:  # an item of a list; only features have keys of their own
+            model, field = UserFeature, None
+            continue
+        field = model.model_fields.get(key)
+        annotation: Any = field.annotation if field is not None else None
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            model, field = annotation, None
+    return model, field

@@ -1,0 +1,73 @@
+"""The resolved experiment: its hash, its frozen snapshot, and what differs between two of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jaxexit.config.load import read_text, validate
+from jaxexit.config.schema import Experiment
+from jaxexit.config.text import dump_mapping, parse_mapping
+from jaxexit.errors import ConfigError
+
+HEADER = "# Frozen by jaxexit: what this version was trained with. Do not edit.\n"
+
+
+def resolved(experiment: Experiment) -> dict[str, Any]:
+    """Everything that decides a result, complete and plain, in the schema's order."""
+    content = experiment.model_dump(mode="json")
+    for name in ("parent", "overrides"):
+        content.pop(name)
+    return content
+
+
+def experiment_sha256(experiment: Experiment) -> str:
+    """SHA-256 of the canonical JSON of what decides the result."""
+    text = json.dumps(resolved(experiment), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def dump_snapshot(experiment: Experiment) -> str:
+    """The resolved experiment as YAML, with its hash."""
+    content = {
+        "sha256": experiment_sha256(experiment),
+        "parent": experiment.parent,
+        "overrides": list(experiment.overrides),
+        **resolved(experiment),
+    }
+    return HEADER + dump_mapping(content)
+
+
+def load_snapshot(path: Path) -> Experiment:
+    """Read a frozen snapshot back.
+
+    Raises:
+        ConfigError: it is missing, damaged, or was edited since it was frozen.
+    """
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such snapshot; train the version first")
+    content = parse_mapping(read_text(path), str(path))
+    frozen = content.pop("sha256", None)
+    experiment = validate(content, lambda keys: str(path))
+    if experiment_sha256(experiment) != frozen:
+        raise ConfigError(
+            f"{path}: was changed after it was frozen (its SHA-256 differs); restore it, or train again "
+            "with --overwrite"
+        )
+    return experiment
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Dotted keys whose values differ between two resolved experiments: (before, after)."""
+    found: dict[str, tuple[Any, Any]] = {}
+    for key in {**before, **after}:
+        old, new = before.get(key), after.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            inner = differences(old, new)
+            found |= {f"{key}.{name}": pair for name, pair in inner.items()}
+        elif old != new:
+            found[key] = (old, new)
+    return found

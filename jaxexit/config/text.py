@@ -1,0 +1,119 @@
+"""YAML text of experiments, read and written: safe, 3e-4 is a number, nothing is read two ways."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from jaxexit.errors import ConfigError
+
+MOST_VALUES = 10_000  # an experiment has about a hundred; aliases of aliases can make billions
+
+_INT = re.compile(r"[-+]?(?:0|[1-9][0-9_]*)$")
+_FLOAT = re.compile(
+    r"""[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|\.[0-9_]+(?:[eE][-+]?[0-9]+)?
+    |[0-9][0-9_]*[eE][-+]?[0-9]+|\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$""",
+    re.VERBOSE,
+)
+_REPLACED = {"tag:yaml.org,2002:" + name for name in ("int", "float", "timestamp")}
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 made safe for experiments; a repeated key is an error.
+
+    YAML 1.1 reads 3e-4 as text, 010 as 8 and 1:30 as 90; here the first is a number and the others are
+    text, which no field for numbers accepts. Dates are text, to be checked by the field.
+    """
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        seen = set()
+        for key_node, _ in node.value:
+            key = str(self.construct_object(key_node, deep=True))  # type: ignore[no-untyped-call]
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"'{key}' is written twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, regexp) for tag, regexp in resolvers if tag not in _REPLACED]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes text that either this loader or any other YAML reader would take for something else."""
+
+
+for _reader in (_Loader, _Dumper):
+    _reader.add_implicit_resolver("tag:yaml.org,2002:int", _INT, list("-+0123456789"))
+    _reader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))
+
+
+def parse_mapping(text: str, where: str) -> dict[str, Any]:
+    """The mapping in a YAML text, as plain values; sequences as tuples, dates as ISO text.
+
+    Raises:
+        ConfigError: one line that begins with `where`.
+    """
+    content = parse_value(text, where)
+    if content is None:
+        raise ConfigError(f"{where}: the file is empty; write an experiment, or `extends:` one")
+    if not isinstance(content, dict):
+        raise ConfigError(f"{where}: found {shown(content)}, allowed is a mapping of sections")
+    return content
+
+
+def parse_value(text: str, where: str) -> Any:
+    """Any YAML value as plain values (see `parse_mapping`)."""
+    try:
+        return _plain(yaml.load(text, _Loader), iter(range(MOST_VALUES)))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" in line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or getattr(error, "reason", "cannot be read")
+        raise ConfigError(f"{where}: not valid YAML{line}: {' '.join(problem.split())}") from None
+    except (RecursionError, StopIteration):
+        raise ConfigError(f"{where}: is nested too deeply, or too large") from None
+    except ValueError as error:  # a value that does not fit its explicit tag, e.g. `!!float x`
+        raise ConfigError(f"{where}: not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def _plain(value: Any, budget: Iterator[int]) -> Any:
+    next(budget)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item, budget) for key, item in value.items()}
+    if isinstance(value, list):
+        # Not a generator: StopIteration would not come through one.
+        return tuple([_plain(item, budget) for item in value])
+    if isinstance(value, datetime.date):
+        return value.isoformat()
+    if isinstance(value, str):
+        value.encode()  # half a surrogate pair could never be written again
+    return value
+
+
+def dump_mapping(content: Mapping[str, Any]) -> str:
+    """YAML text that `parse_mapping` reads back to the same values, keys in the given order."""
+    return yaml.dump(dict(content), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it: short, one line, as it would be written in YAML."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, tuple | list):
+        return "a list" if value else "an empty list"
+    text = " ".join(str(value).split())
+    text = text if len(text) <= 60 else text[:57] + "..."
+    return f"'{text}'" if isinstance(value, str) else text
