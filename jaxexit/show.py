@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,22 +38,51 @@ def lines(out: Console, texts: Sequence[str]) -> None:
         out.print(text, markup=False, soft_wrap=True)
 
 
-def training_progress(out: Console) -> Progress:
-    """A bar with updates, the few numbers that matter, and the time left."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("ETA"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[numbers]}"),
-        console=out,
-        transient=False,
-    )
+SECONDS_BETWEEN_LINES = 30.0
 
 
-def progress_numbers(line: dict[str, Any], steps_per_second: float) -> str:
+class TrainingProgress:
+    """A live bar on a terminal; on a pipe or in a log file a line now and then."""
+
+    def __init__(self, out: Console, version: str, updates: int, steps_per_update: int) -> None:
+        """Args: where to print; the version; updates of the run; environment steps of each."""
+        self._out, self._total, self._steps = out, updates, steps_per_update
+        self._live = out.is_terminal
+        self._printed = -SECONDS_BETWEEN_LINES
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("ETA"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[numbers]}"),
+            console=out,
+            disable=not self._live,
+        )
+        self._bar = self._progress.add_task(
+            f"train {version}", total=updates, numbers="compiling the update"
+        )
+
+    def __enter__(self) -> TrainingProgress:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._progress.stop()
+
+    def update(self, line: dict[str, Any]) -> None:
+        """Show a line of metrics."""
+        numbers = _progress_numbers(line, self._steps / line["seconds"])
+        self._progress.update(self._bar, completed=line["update"], numbers=numbers)
+        now = time.monotonic()
+        last = line["update"] == self._total
+        if not self._live and (last or now - self._printed >= SECONDS_BETWEEN_LINES):
+            self._printed = now
+            lines(self._out, [f"{line['update']}/{self._total} updates | {numbers}"])
+
+
+def _progress_numbers(line: dict[str, Any], steps_per_second: float) -> str:
     """The few numbers of a metrics line that matter while training."""
     return (
         f"{steps_per_second:,.0f} steps/s | net {line['net_pips_mean']:+.2f} pips/trade | "
@@ -91,13 +121,13 @@ def backtest_table(summary: dict[str, Any], learned: pd.DataFrame) -> Table:
         ),
         title_justify="left",
     )
-    table.add_column("exit")
+    table.add_column(f"{name}, by exit; baselines")
     for column in COLUMNS:
         table.add_column(column, justify="right")
     for reason, rows in learned.groupby("exit_reason", sort=True):
         net = rows["net_pips"]
         table.add_row(
-            f"  {name}: {reason}",
+            f"  {reason}",
             f"{len(rows):,}",
             f"{rows['gross_pips'].mean():+.2f}",
             f"{(rows['gross_pips'] - net).mean():.2f}",

@@ -62,10 +62,12 @@ def _command(argv: Sequence[str] | None) -> int:
     from jaxexit.lab.run import provenance
     from jaxexit.lab.tracking import MetricsWriter
     from jaxexit.lab.training import train
-    from jaxexit.ppo import num_updates
+    from jaxexit.ppo import num_updates, ppo_spec
 
     out = show.console(quiet=arguments.quiet, json=arguments.json)
     dataset = load_dataset(experiment)
+    if arguments.resume:
+        folder.check_data(dataset.fingerprint)
     show.lines(out, dataset.summary)
     registry = Registry(root)
 
@@ -85,26 +87,19 @@ def _command(argv: Sequence[str] | None) -> int:
         registry.started(experiment, resumed=arguments.resume)
         began = time.perf_counter()
         try:
-            with show.training_progress(out) as progress:
-                bar = progress.add_task(
-                    f"train {experiment.version}",
-                    total=num_updates(experiment),
-                    numbers="compiling the update",
-                )
-
-                def on_update(line: dict) -> None:
-                    rate = experiment.ppo.num_envs * experiment.ppo.num_steps / line["seconds"]
-                    progress.update(
-                        bar, completed=line["update"], numbers=show.progress_numbers(line, rate)
-                    )
-
+            with show.TrainingProgress(
+                out,
+                experiment.version,
+                num_updates(experiment),
+                ppo_spec(experiment).batch_size,
+            ) as progress:
                 result = train(
                     experiment,
                     dataset,
                     folder,
                     open_writer,
                     resume=arguments.resume,
-                    on_update=on_update,
+                    on_update=progress.update,
                 )
         except BaseException:
             registry.finished(
@@ -115,12 +110,7 @@ def _command(argv: Sequence[str] | None) -> int:
             )
             raise
         if result.interrupted:
-            registry.finished(
-                experiment.version,
-                "pending",
-                trained_steps=result.trained_steps,
-                wall_seconds=result.seconds,
-            )
+            # The registry keeps it as running; without its process that shows as interrupted.
             print(
                 f"stopped and saved after {result.trained_steps:,} steps; go on with the same command "
                 "and --resume",

@@ -22,7 +22,7 @@ from jaxexit.env import (
     step,
     valid_actions,
 )
-from jaxexit.env.types import EXIT, RewardTerms
+from jaxexit.env.types import BY_EXIT, RewardTerms
 from jaxexit.ppo.types import Task
 
 Array = jax.Array
@@ -99,7 +99,7 @@ def _summarise(data: World, infos: StepInfo) -> dict[str, Array]:
         weights=done.ravel().astype(jnp.int32),
         length=len(REASONS),
     )
-    by_exit = done & (infos.chosen == EXIT)
+    by_exit = done & (infos.reason == BY_EXIT)
     terms = {
         f"reward_{name}": getattr(infos.terms, name).sum() / jnp.maximum(trades, 1)
         for name in RewardTerms._fields
