@@ -11,9 +11,9 @@ from pathlib import Path
 from jaxexit import cli
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> cli.Parser:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m jaxexit.backtest", description=__doc__)
+    parser = cli.Parser(prog="python -m jaxexit.backtest", description=__doc__)
     cli.add_experiment(parser, overrides=False)
     parser.add_argument(
         "--checkpoint",

@@ -8,12 +8,21 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from jaxexit.errors import UserError
 
 USER_MISTAKE, OUR_MISTAKE, INTERRUPTED = 2, 1, 130
 DEBUG_VARIABLE = "JAXEXIT_DEBUG"
 CACHE_VARIABLE = "JAXEXIT_CACHE_DIR"
+
+
+class Parser(argparse.ArgumentParser):
+    """Arguments; a mistake in them is one line, like any other of the user's mistakes."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing the usage."""
+        raise UserError(f"{message} ({self.prog} --help says more)")
 
 
 def run(command: Callable[[Sequence[str] | None], int], argv: Sequence[str] | None = None) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
@@ -16,9 +15,9 @@ from jaxexit import cli
 STOPPED = 130
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> cli.Parser:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m jaxexit.train", description=__doc__)
+    parser = cli.Parser(prog="python -m jaxexit.train", description=__doc__)
     cli.add_experiment(parser)
     parser.add_argument(
         "--total-timesteps", metavar="N", type=int, help="environment steps (ppo.total_timesteps)"

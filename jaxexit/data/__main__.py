@@ -8,12 +8,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from jaxexit.cli import run
+from jaxexit import cli
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> cli.Parser:
     """The command line of the room `data`."""
-    parser = argparse.ArgumentParser(
+    parser = cli.Parser(
         prog="python -m jaxexit.data", description="Bars and entries: look, check, list."
     )
     commands = parser.add_subparsers(dest="command", required=True)
@@ -156,7 +156,7 @@ def command(arguments: Sequence[str] | None) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command of the room `data`; returns the exit code."""
-    return run(command, arguments)
+    return cli.run(command, arguments)
 
 
 if __name__ == "__main__":
