@@ -63,14 +63,13 @@ def _command(argv: Sequence[str] | None) -> int:
     dataset = load_dataset(experiment)
     folder.check_data(dataset.fingerprint)
     show.lines(out, dataset.summary)
-    registry = Registry(root)
-    registry.register(experiment, yaml)
     with out.status("restore") as status:
         summary, learned = backtest_version(
             experiment,
+            yaml,
             dataset,
             folder,
-            registry,
+            Registry(root),
             which=arguments.checkpoint,
             split=arguments.split,
             sample=arguments.sample,

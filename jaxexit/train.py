@@ -133,7 +133,7 @@ def _command(argv: Sequence[str] | None) -> int:
             wall_seconds=result.seconds,
         )
         with out.status("backtest on test"):
-            summary, learned = backtest_version(experiment, dataset, folder, registry)
+            summary, learned = backtest_version(experiment, yaml, dataset, folder, registry)
     out.print(show.backtest_table(summary, learned))
     show.lines(out, [show.FOOTNOTE])
     if arguments.json:

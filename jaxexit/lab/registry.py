@@ -6,6 +6,7 @@ recorded only with the hashes of the snapshot and the checkpoint that earned it.
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import socket
@@ -16,7 +17,7 @@ from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
-from jaxexit.config import Experiment, differences, experiment_sha256, load_experiment, resolved
+from jaxexit.config import Experiment, differences, experiment_sha256, load_parent, resolved
 from jaxexit.errors import RunError
 from jaxexit.lab.files import write_json
 from jaxexit.lab.run import git_state
@@ -59,6 +60,18 @@ class Registry:
         found = self.load()["versions"]
         return {name: {**row, "status": _shown_status(row)} for name, row in found.items()}
 
+    def version(self, name: str) -> dict[str, Any]:
+        """One version's row, as in `versions`.
+
+        Raises:
+            RunError: it is not registered.
+        """
+        return self._row({"versions": self.versions()}, name)
+
+    def active(self) -> str | None:
+        """The active version's name, None where nothing is registered."""
+        return self.load()["active_version"]
+
     def trials(self) -> int:
         """Completed evaluations on a test split, over all versions: what significance must pay for."""
         return sum(len(row.get("test_evaluations", ())) for row in self.load()["versions"].values())
@@ -69,7 +82,7 @@ class Registry:
         def add(content: dict[str, Any]) -> None:
             row = content["versions"].setdefault(experiment.version, {"status": "pending"})
             row.setdefault("created", _now())
-            row["path"] = str(yaml)
+            row["path"] = self._shown_path(yaml)
             row["parent"] = experiment.parent
             row["description"] = experiment.description
             row["changes"] = _changes(experiment, yaml)
@@ -153,13 +166,21 @@ class Registry:
             self._row(content, version)
             content["active_version"] = version
 
+        change(self.load())  # before anything is written
         self._change(change)
+
+    def _shown_path(self, yaml: Path) -> str:
+        """Where the version's file is, from the registry's folder if it lies in it."""
+        file, root = yaml.resolve(), self.root.resolve()
+        return (file.relative_to(root) if file.is_relative_to(root) else file).as_posix()
 
     def _row(self, content: dict[str, Any], version: str) -> dict[str, Any]:
         rows = content["versions"]
         if version not in rows:
             known = ", ".join(rows) or "none"
-            raise RunError(f"{self.path}: no version '{version}'; registered are: {known}")
+            near = difflib.get_close_matches(version, rows, n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            raise RunError(f"{self.path}: no version '{version}'; registered are: {known}{hint}")
         return rows[version]
 
     def _change_row(self, version: str, change: Callable[[dict[str, Any]], None]) -> None:
@@ -188,9 +209,9 @@ def _now() -> str:
 
 def _changes(experiment: Experiment, yaml: Path) -> dict[str, Any]:
     """What differs from the parent in the resolved files: {key: [parent's value, own value]}."""
-    if experiment.parent is None:
+    parent = load_parent(yaml)
+    if parent is None:
         return {}
-    parent = load_experiment(yaml.with_name(f"{experiment.parent}.yaml"))
     found = differences(resolved(parent), resolved(experiment))
     return {key: list(pair) for key, pair in found.items() if key not in WORDS}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -29,6 +30,7 @@ REGISTRY_METRICS = (
 
 def backtest_version(
     experiment: Experiment,
+    yaml: Path,
     dataset: Dataset,
     folder: RunFolder,
     registry: Registry,
@@ -44,6 +46,7 @@ def backtest_version(
 
     Args:
         experiment: the frozen experiment of the run.
+        yaml: the file it came from, for the registry.
         dataset: its data.
         folder: its run folder.
         registry: where the result is entered, with its hashes.
@@ -78,6 +81,7 @@ def backtest_version(
     write_parquet(results / "guard_stats.parquet", guard_table(records))
     write_json(results / "summary.json", summary)
     own = summary["policies"][policy.name]
+    registry.register(experiment, yaml)
     registry.record_result(
         experiment.version,
         split,
