@@ -104,7 +104,7 @@ def _command(argv: Sequence[str] | None) -> int:
             registry.finished(
                 experiment.version,
                 "failed",
-                trained_steps=0,
+                trained_steps=None,
                 wall_seconds=time.perf_counter() - began,
             )
             raise

@@ -127,9 +127,13 @@ class CheckpointStore:
             shutil.rmtree(target)
         temporary.replace(target)
         for pointer in pointers:
-            write_json(self.folder / f"{pointer}.json", {"step": step, **facts})
+            self.point(pointer, step)
         self._tidy()
         return manifest
+
+    def point(self, pointer: str, step: int) -> None:
+        """Let "best" or "final" be the checkpoint of `step` from now on."""
+        write_json(self.folder / f"{pointer}.json", {"step": step})
 
     def steps(self) -> list[int]:
         """Steps of all complete checkpoints, in order."""
@@ -213,7 +217,12 @@ class CheckpointStore:
 
     def _damaged(self, path: Path) -> str:
         others = [step for step in self.steps() if self._path(step) != path]
-        offer = f"; the newest other one is --checkpoint {others[-1]}" if others else ""
+        offer = (
+            f"; the newest other one is step {others[-1]}: backtest it with --checkpoint {others[-1]}, "
+            "or remove this folder to --resume from it"
+            if others
+            else "; start over with --overwrite"
+        )
         return f"{path}: is damaged (its content does not match its hash){offer}"
 
     def _tidy(self) -> None:

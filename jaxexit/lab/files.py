@@ -4,30 +4,72 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+from jaxexit.errors import RunError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say in one line why a file cannot be written: disk full, folder read-only, and so on.
+
+    Raises:
+        RunError: in place of the OSError of the body.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"{path}: cannot be written: {error.strerror or error}; make room there, or choose another "
+            "--root"
+        ) from None
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place, synced to disk, if the body succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """A temporary path beside `path` that takes its place, synced to disk, if the body succeeds.
+
+    Raises:
+        RunError: it cannot be written; what was there before still is.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder so that a kill in the middle leaves no half of it under its name.
+
+    Raises:
+        RunError: it cannot be removed, or is a link to somewhere else.
+    """
+    if not folder.exists() and not folder.is_symlink():
+        return
+    doomed = folder.with_name(f".removing_{folder.name}")
+    with writing(folder):
+        if folder.is_symlink():
+            raise OSError(f"it is a link to {folder.readlink()}")
+        shutil.rmtree(doomed, ignore_errors=True)
+        folder.replace(doomed)
+        shutil.rmtree(doomed)
 
 
 def write_text(path: Path, text: str) -> None:

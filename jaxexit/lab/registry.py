@@ -108,17 +108,15 @@ class Registry:
         self._change_row(experiment.version, change)
 
     def finished(
-        self, version: str, status: Status, *, trained_steps: int, wall_seconds: float
+        self, version: str, status: Status, *, trained_steps: int | None, wall_seconds: float
     ) -> None:
-        """The training has ended, well or badly."""
+        """The training has ended, well or badly; None leaves the steps as they were."""
 
         def change(row: dict[str, Any]) -> None:
             row.pop("process", None)
-            row |= {
-                "status": status,
-                "trained_steps": trained_steps,
-                "wall_seconds": round(wall_seconds, 1),
-            }
+            row |= {"status": status, "wall_seconds": round(wall_seconds, 1)}
+            if trained_steps is not None:
+                row["trained_steps"] = trained_steps
 
         self._change_row(version, change)
 

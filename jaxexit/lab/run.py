@@ -12,14 +12,14 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import platform
-import shutil
+import shlex
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from filelock import FileLock, Timeout
 
@@ -33,8 +33,10 @@ from jaxexit.config import (
     resolved,
 )
 from jaxexit.errors import RunError
-from jaxexit.lab.checkpoints import CheckpointStore
-from jaxexit.lab.files import write_json, write_text
+from jaxexit.lab.files import remove_folder, write_json, write_text, writing
+
+if TYPE_CHECKING:
+    from jaxexit.lab.checkpoints import CheckpointStore
 
 Start = Literal["new", "resume", "overwrite"]
 PACKAGES = ("jaxexit", "jax", "jaxlib", "flax", "optax", "numpy", "pandas", "orbax-checkpoint")
@@ -107,16 +109,29 @@ class RunFolder:
                 )
 
     def begin(self, experiment: Experiment, start: Start, provenance: dict[str, Any]) -> None:
-        """Freeze the experiment; with `overwrite` after removing what an earlier run wrote."""
-        if start == "overwrite":
-            for leftover in (self.models, self.path / "results"):
-                shutil.rmtree(leftover, ignore_errors=True)
-            for leftover in (self.snapshot, self.metrics, self.path / "provenance.json"):
-                leftover.unlink(missing_ok=True)
+        """Freeze the experiment; with `overwrite` after removing what an earlier run wrote.
+
+        A resumed run keeps its snapshot; its provenance says on what it went on.
+
+        Raises:
+            RunError: something cannot be written or removed.
+        """
+        where = self.path / "provenance.json"
         if start == "resume":
+            recorded = read_json(where) or {}
+            sessions = [*recorded.get("resumed", ()), _session(provenance)]
+            write_json(where, {**recorded, "resumed": sessions})
             return
+        if start == "overwrite":
+            # The snapshot first: without it the version counts as never begun, whatever is left of it.
+            with writing(self.snapshot):
+                self.snapshot.unlink(missing_ok=True)
+                self.metrics.unlink(missing_ok=True)
+            for leftover in (self.models, self.path / "results"):
+                remove_folder(leftover)
+        # The snapshot last: where there is one, everything that belongs to it is there too.
+        write_json(where, provenance)
         write_text(self.snapshot, dump_snapshot(experiment))
-        write_json(self.path / "provenance.json", provenance)
 
     def frozen(self) -> Experiment:
         """The experiment that this version was trained with.
@@ -128,7 +143,13 @@ class RunFolder:
             raise RunError(
                 f"{self.path}: no run of {self.version} here; train it first, or give its --root"
             )
-        return load_snapshot(self.snapshot)
+        experiment = load_snapshot(self.snapshot)
+        if experiment.version != self.version:
+            raise RunError(
+                f"{self.snapshot}: is the snapshot of {experiment.version}, not of {self.version}; put "
+                "the folder back under its own name"
+            )
+        return experiment
 
     def check_drift(self, experiment: Experiment) -> None:
         """Refuse an experiment that differs from the frozen one.
@@ -157,9 +178,14 @@ class RunFolder:
         Raises:
             RunError: bars or trades differ from the recorded fingerprint.
         """
-        recorded = read_json(self.path / "provenance.json")
-        if recorded is not None and recorded["data"] != fingerprint:
-            odd = [name for name in fingerprint if recorded["data"].get(name) != fingerprint[name]]
+        recorded = (read_json(self.path / "provenance.json") or {}).get("data")
+        if recorded is None:
+            raise RunError(
+                f"{self.path / 'provenance.json'}: does not say which data the version was trained on; "
+                "restore it, or start over with --overwrite"
+            )
+        if recorded != fingerprint:
+            odd = [name for name in fingerprint if recorded.get(name) != fingerprint[name]]
             raise RunError(
                 f"{self.version}: the {' and '.join(odd)} are not those it was trained on (their "
                 f"fingerprint in {self.path / 'provenance.json'} differs); restore the files, or make it "
@@ -168,6 +194,9 @@ class RunFolder:
 
     def checkpoints(self, experiment: Experiment) -> CheckpointStore:
         """The store of this run's checkpoints."""
+        # Here, so that what needs no checkpoint (the registry's list) need not wait for JAX.
+        from jaxexit.lab.checkpoints import CheckpointStore
+
         return CheckpointStore(self.models, experiment_sha256(experiment))
 
 
@@ -179,7 +208,7 @@ def provenance(experiment: Experiment, fingerprint: dict[str, Any]) -> dict[str,
     return {
         "version": experiment.version,
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "command": " ".join(["jaxexit", *sys.argv[1:]]),
+        "command": _command_line(),
         "overrides": list(experiment.overrides),
         "seed": experiment.seed,
         "git": git_state(),
@@ -191,8 +220,28 @@ def provenance(experiment: Experiment, fingerprint: dict[str, Any]) -> dict[str,
     }
 
 
+def _session(provenance: dict[str, Any]) -> dict[str, Any]:
+    """What may be different each time that a run goes on."""
+    return {
+        name: provenance[name]
+        for name in ("started", "command", "git", "packages", "python", "platform", "device")
+    }
+
+
+def _command_line() -> str:
+    """The command that is running, as it could be typed again."""
+    program = Path(sys.argv[0])
+    own = program.parent == Path(__file__).parent.parent
+    module = "jaxexit" if program.stem == "__main__" else f"jaxexit.{program.stem}"
+    words = ["python", "-m", module] if own else [program.name]
+    return shlex.join([*words, *sys.argv[1:]])
+
+
 def git_state() -> dict[str, Any]:
-    """Commit of the working directory's repository and whether it has changes; nulls without git."""
+    """Commit of the working directory's repository and whether it has changes; nulls without git.
+
+    Changes of a registry do not count: every run writes one.
+    """
 
     def git(*words: str) -> str | None:
         try:
@@ -201,7 +250,7 @@ def git_state() -> dict[str, Any]:
             return None
         return done.stdout.strip() if done.returncode == 0 else None
 
-    status = git("status", "--porcelain")
+    status = git("status", "--porcelain", "--", ":/", ":(exclude,top,glob)**/registry.json")
     return {"commit": git("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}
 
 
@@ -213,8 +262,14 @@ def _package_version(name: str) -> str | None:
 
 
 def read_json(path: Path) -> Any:
-    """A JSON file of the run, or None where there is none."""
+    """A JSON file of the run, or None where there is none.
+
+    Raises:
+        RunError: it is not JSON.
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
+    except (OSError, ValueError):
+        raise RunError(f"{path}: cannot be read; restore it, or start over with --overwrite") from None

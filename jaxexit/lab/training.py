@@ -106,7 +106,11 @@ def train(
     if resume:
         restored = store.restore("last", state_template(experiment, dataset))
         state = restored.state
-        best_step, best_score = (restored.manifest[name] for name in ("best_step", "best_score"))
+        if restored.manifest["best_step"] in store.steps():  # nobody has removed it
+            best_step, best_score = (restored.manifest[n] for n in ("best_step", "best_score"))
+            store.point("best", best_step)  # a kill may have come between checkpoint and pointer
+        if int(state.update) == total:
+            store.point("final", restored.step)
     else:
         state = init_state(learner, task, hyper, world, jax.random.key(experiment.seed))
     done = int(state.update)
@@ -143,12 +147,14 @@ def train(
                 if best_score is None or score > best_score:
                     best_step, best_score = steps, score
                     pointers = (*pointers, "best")
+            # The record first: lines past the last checkpoint are dropped on resume, a missing one stays
+            # missing.
+            writer.write(line)
+            on_update(line)
             if pointers or done % experiment.evaluation.checkpoint_every == 0 or stop_requested():
                 facts = {"update": done, "best_step": best_step, "best_score": best_score}
                 store.save(steps, state, pointers=pointers, **facts)
                 saved = done
-            writer.write(line)
-            on_update(line)
         if saved != done:
             facts = {"update": done, "best_step": best_step, "best_score": best_score}
             store.save(done * learner.batch_size, state, **facts)
