@@ -1,0 +1,82 @@
+"""The learned policy: how it starts, and what it may choose."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxexit.policies import NetworkSpec, View, forward, make_network, mask_logits, network_policy
+
+SPEC = NetworkSpec(hidden_sizes=(64, 64), layer_norm=True)
+
+
+@pytest.fixture(scope="module")
+def params():
+    return make_network(SPEC).init(jax.random.key(0), jnp.zeros((1, 32)))
+
+
+def test_a_fresh_policy_is_almost_uniform_and_its_values_are_not(params) -> None:
+    observations = jax.random.normal(jax.random.key(1), (500, 32))
+    logits, value = forward(SPEC, params, observations)
+    assert logits.shape == (500, 5)
+    assert value.shape == (500,)
+    probabilities = jax.nn.softmax(logits)
+    assert float(jnp.abs(probabilities - 0.2).max()) < 0.03
+    assert float(value.std()) > 0.3
+
+
+def test_weights_begin_orthogonal(params) -> None:
+    kernel = np.asarray(params["params"]["Dense_1"]["kernel"])
+    np.testing.assert_allclose(kernel.T @ kernel, 2.0 * np.eye(64), atol=1e-4)
+    policy = np.asarray(params["params"]["policy"]["kernel"])
+    np.testing.assert_allclose(policy.T @ policy, 1e-4 * np.eye(5), atol=1e-7)
+
+
+def test_a_forbidden_action_has_no_probability_and_leaves_entropy_finite() -> None:
+    logits = jnp.array([1.0, 5.0, 0.0, 0.0, 0.0])
+    valid = jnp.array([True, False, True, False, False])
+    probabilities = jax.nn.softmax(mask_logits(logits, valid))
+    assert probabilities[1] == probabilities[3] == probabilities[4] == 0.0
+    assert float(probabilities.sum()) == pytest.approx(1.0)
+    log_probs = jax.nn.log_softmax(mask_logits(logits, valid))
+    entropy = -(jnp.exp(log_probs) * log_probs).sum()
+    assert 0.0 < float(entropy) < np.log(2) + 1e-6
+
+
+@pytest.mark.parametrize("sample", [False, True])
+def test_a_masked_policy_only_takes_valid_actions(params, sample: bool) -> None:
+    policy = network_policy(SPEC, masked=True, sample=sample)
+
+    def act(key: jax.Array) -> jax.Array:
+        one, two = jax.random.split(key)
+        view = View(
+            now=None,  # type: ignore[arg-type]  # the network looks at its observation alone
+            observation=10.0 * jax.random.normal(one, (32,)),
+            valid=jnp.array([True, False, False, True, False]),
+            atr=jnp.float32(1.0),
+            key=two,
+        )
+        order, _ = policy.act(params, (), view)
+        return order.action
+
+    actions = np.asarray(jax.vmap(act)(jax.random.split(jax.random.key(2), 300)))
+    assert set(actions) == {0, 3}
+
+
+def test_greedy_takes_the_likeliest_and_sampling_follows_the_probabilities(params) -> None:
+    observation = 3.0 * jnp.ones(32)
+    biased = jax.tree.map(lambda leaf: leaf, params)
+    biased["params"]["policy"]["bias"] = jnp.log(jnp.array([0.1, 0.5, 0.1, 0.2, 0.1]))
+    biased["params"]["policy"]["kernel"] = jnp.zeros((64, 5))
+
+    def act(policy, key: jax.Array) -> jax.Array:
+        everything = jnp.ones(5, bool)
+        view = View(None, observation, everything, jnp.float32(1.0), key)  # type: ignore[arg-type]
+        return policy.act(biased, (), view)[0].action
+
+    keys = jax.random.split(jax.random.key(3), 4000)
+    greedy = jax.vmap(lambda key: act(network_policy(SPEC, masked=False), key))(keys)
+    assert set(np.asarray(greedy)) == {1}
+    drawn = jax.vmap(lambda key: act(network_policy(SPEC, masked=False, sample=True), key))(keys)
+    shares = np.bincount(np.asarray(drawn), minlength=5) / len(keys)
+    np.testing.assert_allclose(shares, [0.1, 0.5, 0.1, 0.2, 0.1], atol=0.03)
