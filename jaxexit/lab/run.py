@@ -272,4 +272,6 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         return None
     except (OSError, ValueError):
-        raise RunError(f"{path}: cannot be read; restore it, or start over with --overwrite") from None
+        raise RunError(
+            f"{path}: cannot be read; restore it, or start over with --overwrite"
+        ) from None
