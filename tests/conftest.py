@@ -1,8 +1,11 @@
 """Fixtures that several rooms use."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.support import tiny
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -20,3 +23,18 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("needs the shared market data in ../shared/data, beside the repository")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compilation_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What commands compile is kept for the session, away from the user's own cache."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("JAXEXIT_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, compilation_cache: None) -> tiny.Trained:
+    """A tiny version, trained without interruption by `train --json`; not to be changed."""
+    yaml = tiny.write_tiny(tmp_path_factory.mktemp("trained"), updates=tiny.UPDATES)
+    return tiny.Trained(yaml, *tiny.run("train", yaml, "--json"))

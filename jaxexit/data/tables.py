@@ -114,7 +114,7 @@ class Columns:
         if wrong.any():
             row = int(np.argmax(wrong))
             raise DataError(
-                f"{self.where}: column '{name}' is {column.iloc[row]!r} in row {row + 1}, "
+                f"{self.where}: column '{name}' is '{column.iloc[row]}' in row {row + 1}, "
                 f"a finite number is needed ({int(wrong.sum())} such rows)"
             )
         return values

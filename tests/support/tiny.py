@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.data.made import write_bars
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 STEPS_PER_UPDATE = 4 * 64
+UPDATES = 20  # of the run that the session shares
 TINY = """\
 description: A training of seconds.
 data: {{bars: '{bars}', price_side: mid, warmup: 100, every: 3}}
@@ -23,6 +25,25 @@ ppo: {{num_envs: 4, num_steps: 64, minibatch_size: 64, num_epochs: 2, total_time
 network: {{hidden_sizes: [16]}}
 evaluation: {{validate_every: 3, checkpoint_every: 2}}
 """
+
+
+class Trained(NamedTuple):
+    """A version that was trained, and what the command said."""
+
+    yaml: Path
+    code: int
+    out: str
+    err: str
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return self.yaml.with_suffix("")
+
+    def copied_to(self, root: Path) -> Path:
+        """A copy of run folder, registry and YAML file, to be changed; the copy's YAML file."""
+        shutil.copytree(self.yaml.parent, root, dirs_exist_ok=True)
+        return root / self.yaml.name
 
 
 def write_tiny(folder: Path, name: str = "v1_tiny", *, updates: int = 10, more: str = "") -> Path:
