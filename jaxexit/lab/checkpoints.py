@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxexit.errors import RunError
-from jaxexit.lab.files import write_json
+from jaxexit.lab.files import remove_folder, write_json
 
 KEEP_LAST = 2  # besides those that a pointer names
 FORMAT = 1
@@ -81,6 +81,15 @@ def content_sha256(tree: Any) -> str:
     return digest.hexdigest()
 
 
+def _files(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file in a folder, by path."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
 class CheckpointStore:
     """The checkpoints of one run."""
 
@@ -121,10 +130,10 @@ class CheckpointStore:
         temporary.mkdir()
         with ocp.StandardCheckpointer() as checkpointer:
             checkpointer.save((temporary / "state").resolve(), host)
+        manifest["files"] = _files(temporary / "state")
         write_json(temporary / "manifest.json", manifest)
         target = self._path(step)
-        if target.exists():  # the same step again, after a resume: the same bytes
-            shutil.rmtree(target)
+        remove_folder(target)  # the same step again, after a resume: the same bytes
         temporary.replace(target)
         for pointer in pointers:
             self.point(pointer, step)
@@ -175,6 +184,11 @@ class CheckpointStore:
                 f"{path}: has another structure: {odd} is {known.get(odd)} there and "
                 f"{wanted.get(odd)} in the experiment"
             )
+        # Orbax is given whole files only: on damaged ones its threads print tracebacks. Checkpoints
+        # written before the list was kept have none; their content's hash is checked below all the same.
+        listed = manifest.get("files")
+        if listed is not None and listed != _files(path / "state"):
+            raise RunError(self._damaged(path))
         here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
         abstract = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), plain
@@ -226,11 +240,11 @@ class CheckpointStore:
         return f"{path}: is damaged (its content does not match its hash){offer}"
 
     def _tidy(self) -> None:
-        """Remove old checkpoints, and what a killed process left half written."""
+        """Remove old checkpoints, and what a killed process left half written or removed."""
         kept = set(self.steps()[-KEEP_LAST:])
         kept |= {step for name in ("best", "final") if (step := self._pointed(name)) is not None}
         for step in self.steps():
             if step not in kept:
-                shutil.rmtree(self._path(step), ignore_errors=True)
-        for leftover in self.folder.glob(".writing_*"):
+                remove_folder(self._path(step))
+        for leftover in (*self.folder.glob(".writing_*"), *self.folder.glob(".removing_*")):
             shutil.rmtree(leftover, ignore_errors=True)
