@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import re
 import socket
 import time
 from collections.abc import Callable
@@ -20,10 +21,11 @@ from filelock import FileLock, Timeout
 from jaxexit.config import Experiment, differences, experiment_sha256, load_parent, resolved
 from jaxexit.errors import RunError
 from jaxexit.lab.files import write_json
-from jaxexit.lab.run import git_state
+from jaxexit.lab.run import RunFolder, git_state
 
 SCHEMA_VERSION = 1
 LOCK_SECONDS = 30
+SHA256 = re.compile(r"[0-9a-f]{64}")
 Status = Literal["pending", "running", "completed", "failed"]
 WORDS = ("version", "description", "hypothesis")  # keys that are no change of the experiment
 
@@ -53,12 +55,19 @@ class Registry:
             raise RunError(
                 f"{self.path}: is not a registry of schema {SCHEMA_VERSION}; restore it from git"
             )
-        return content
+        rows = content.get("versions")
+        if not isinstance(rows, dict) or not all(
+            isinstance(row, dict) and "status" in row for row in rows.values()
+        ):
+            raise RunError(f"{self.path}: a version has no status; restore it from git")
+        return {"active_version": None, **content}
 
     def versions(self) -> dict[str, dict[str, Any]]:
         """Every version, a running one without a living process shown as `interrupted`."""
         found = self.load()["versions"]
-        return {name: {**row, "status": _shown_status(row)} for name, row in found.items()}
+        return {
+            name: {**row, "status": self._shown_status(name, row)} for name, row in found.items()
+        }
 
     def version(self, name: str) -> dict[str, Any]:
         """One version's row, as in `versions`.
@@ -135,7 +144,7 @@ class Registry:
         Raises:
             RunError: a hash is missing. A number without its proof is no result.
         """
-        if not (snapshot_sha256 and checkpoint_sha256):
+        if not all(SHA256.fullmatch(text or "") for text in (snapshot_sha256, checkpoint_sha256)):
             raise RunError(
                 f"{version}: a result needs the hashes of its snapshot and its checkpoint"
             )
@@ -166,6 +175,13 @@ class Registry:
 
         change(self.load())  # before anything is written
         self._change(change)
+
+    def _shown_status(self, name: str, row: dict[str, Any]) -> str:
+        """The status, `interrupted` where it says `running` and the process is gone."""
+        here = row.get("process", {}).get("host") == socket.gethostname()
+        if row["status"] == "running" and here and not RunFolder(self.root, name).is_held():
+            return "interrupted"
+        return row["status"]
 
     def _shown_path(self, yaml: Path) -> str:
         """Where the version's file is, from the registry's folder if it lies in it."""
@@ -212,16 +228,3 @@ def _changes(experiment: Experiment, yaml: Path) -> dict[str, Any]:
         return {}
     found = differences(resolved(parent), resolved(experiment))
     return {key: list(pair) for key, pair in found.items() if key not in WORDS}
-
-
-def _shown_status(row: dict[str, Any]) -> str:
-    process = row.get("process")
-    if row["status"] != "running" or process is None or process["host"] != socket.gethostname():
-        return row["status"]
-    try:
-        os.kill(process["pid"], 0)
-    except ProcessLookupError:
-        return "interrupted"
-    except PermissionError:
-        pass
-    return "running"

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from jaxexit.lab.checkpoints import CheckpointStore
 
 Start = Literal["new", "resume", "overwrite"]
+LOCK_SECONDS = 0.5  # longer than anybody needs to look whether it is held
 PACKAGES = ("jaxexit", "jax", "jaxlib", "flax", "optax", "numpy", "pandas", "orbax-checkpoint")
 
 
@@ -72,7 +73,7 @@ class RunFolder:
             ) from None
         lock = FileLock(self.path / ".lock")
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=LOCK_SECONDS)
         except Timeout:
             raise RunError(
                 f"{self.version} is being trained by another process; wait for it, or stop it"
@@ -85,6 +86,19 @@ class RunFolder:
             yield
         finally:
             lock.release()
+
+    def is_held(self) -> bool:
+        """Whether a living process of this machine holds the version.
+
+        A lock ends with its process, however that ends; a process number may be another's by now.
+        """
+        if not (self.path / ".lock").exists():
+            return False
+        try:
+            with FileLock(self.path / ".lock", timeout=0):
+                return False
+        except (Timeout, OSError):  # held; or not ours to try, so nobody can tell
+            return True
 
     def check_start(self, experiment: Experiment, start: Start) -> None:
         """Whether a training may begin this way; writes nothing.
