@@ -10,6 +10,8 @@ from typing import Any
 from jaxexit.config import Experiment, resolved
 from jaxexit.lab.files import write_text
 
+INIT_SECONDS = 15  # W&B itself would wait 90 for a network that is not there
+
 
 class MetricsWriter:
     """Appends a line an update; mirrors the scalars to W&B if asked.
@@ -50,6 +52,13 @@ class MetricsWriter:
                 name=experiment.version,
                 config=resolved(experiment),
                 dir=str(folder),
+                # Silent, since stdout may carry our JSON; and it must not hold up a training for long.
+                settings=wandb.Settings(
+                    silent=True,
+                    console="off",
+                    init_timeout=INIT_SECONDS,
+                    login_timeout=INIT_SECONDS,
+                ),
             )
         except Exception as error:
             self._give_up(error)
@@ -76,6 +85,12 @@ class MetricsWriter:
 
     def _give_up(self, error: Exception) -> None:
         self._run = None
+        try:
+            import wandb
+
+            wandb.teardown(exit_code=0)  # else it would print a traceback when the program ends
+        except Exception:  # it is broken: that is why we are here
+            pass
         words = " ".join(str(error).split())[:200]
         print(f"note: W&B is off from here on ({words}); metrics.jsonl goes on", file=sys.stderr)
 
