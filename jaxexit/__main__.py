@@ -12,6 +12,7 @@ COMMANDS = {
     "train": "train a version, then backtest it",
     "backtest": "run a trained version and every baseline over a split",
     "registry": "list and show versions",
+    "exam": "sit exams whose answer is known from theory",
     "data": "inspect bar files, write entries",
 }
 

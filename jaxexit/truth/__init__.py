@@ -1,0 +1,1 @@
+"""Exams with known answers: how we know that a result is real."""

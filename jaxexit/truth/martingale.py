@@ -1,0 +1,162 @@
+"""The martingale exam: where no exit rule can earn or lose anything but its costs.
+
+By the optional stopping theorem, a position in a driftless market that is closed at any time chosen
+without knowledge of the future is worth 0 on average. Trades share no bars and what follows an entry is
+independent of all before it, so results of different trades are uncorrelated whatever the policy looks at:
+the standard error of the mean is the trades' standard deviation over the root of their number.
+
+A policy with both a stop and a target is judged from above only: where both lie in one bar the stop is
+taken, which costs it something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import product
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxexit.config import Experiment
+from jaxexit.config.schema import Costs, Env, Guards
+from jaxexit.data.features import Feature
+from jaxexit.data.simulated import FAR_PIPS, PIP, brownian, device
+from jaxexit.env import EnvSpec, Hindsight, World, env_params, env_spec
+from jaxexit.env.types import BY_TARGET
+from jaxexit.evaluate import TradeResults, run_policy
+from jaxexit.truth.exploiters import Examinee
+from jaxexit.truth.verdict import Tally, Verdict
+
+HORIZON = 60  # bars
+STOP_PIPS = (8.0, 15.0, 30.0, FAR_PIPS)  # a bar's noise is 5 pips
+JUMP_PROBABILITY = 0.2  # of a gap at an open, with a deviation of 10 pips
+SPREAD_PIPS = 1.0
+COMMISSION = 2e-5  # fraction of notional a side: 0.2 pips
+SLIPPAGE_PIPS = 0.3
+BATCH = 25_000  # trades made and played at once: some two million bars
+FULL_TRADES, QUICK_TRADES = 200_000, 6_000
+
+
+class Setting(NamedTuple):
+    """One martingale market and the rules under which it is traded."""
+
+    jumps: bool
+    costs: bool
+    side: str  # "long" or "short"
+    fills: str = "next_open"  # of entries and orders: "next_open" or "bar_close"
+
+    @property
+    def name(self) -> str:
+        """What the table calls it."""
+        words = [self.side, "jumps" if self.jumps else "smooth", "costs" if self.costs else "free"]
+        return ", ".join(words + ["at close"] * (self.fills == "bar_close"))
+
+
+SETTINGS = tuple(
+    Setting(jumps, costs, side)
+    for jumps, costs, side in product((False, True), (False, True), ("long", "short"))
+)
+AT_CLOSE = (Setting(True, True, "long", "bar_close"), Setting(True, True, "short", "bar_close"))
+
+
+def exam_experiment(setting: Setting) -> Experiment:
+    """The experiment behind a setting. Its guards are v2's; they bind guarded policies only."""
+    costs = Costs(spread_pips=0.0)
+    if setting.costs:
+        costs = Costs(spread_pips=SPREAD_PIPS, commission=COMMISSION, slippage_pips=SLIPPAGE_PIPS)
+    fills = setting.fills
+    return Experiment(
+        version="exam_martingale",
+        env=Env(max_bars=HORIZON, entry_fill=fills, order_fill=fills),  # type: ignore[arg-type]
+        guards=Guards(
+            min_profit_for_exit=0.001,
+            min_bars_for_exit=2,
+            min_profit_for_partial=0.002,
+            min_bars_for_partial=2,
+        ),
+        costs=costs,
+    )
+
+
+def make_world(
+    setting: Setting, rng: np.random.Generator, trades: int, features: tuple[Feature, ...] = ()
+) -> tuple[EnvSpec, World]:
+    """A fresh market of a setting and `trades` trades in it. Its hindsight is blank: money only."""
+    experiment = exam_experiment(setting)
+    simulated = brownian(
+        rng,
+        trades,
+        horizon=HORIZON,
+        jump_probability=JUMP_PROBABILITY if setting.jumps else 0.0,
+        spread_pips=SPREAD_PIPS if setting.costs else 0.0,
+        side=setting.side,
+        stop_pips=STOP_PIPS,
+    )
+    market, entered = device(simulated, features)
+    world = World(
+        params=env_params(experiment, PIP),
+        market=market,
+        trades=entered,
+        hindsight=Hindsight(jnp.zeros(trades), jnp.zeros(trades, jnp.int32)),
+        pip=jnp.float32(PIP),
+    )
+    return env_spec(experiment, features), world
+
+
+def known_costs(setting: Setting, results: TradeResults) -> np.ndarray:
+    """[N] pips that each trade must have paid, from the setting alone and not from its bookkeeping.
+
+    The spread once, commission twice, slippage once unless the trade ended on a limit order.
+    """
+    if not setting.costs:
+        return np.zeros(len(results.net))
+    slipped = np.asarray(results.reason) != BY_TARGET
+    commission = 2.0 * COMMISSION * np.asarray(results.entry, np.float64) / PIP
+    return SPREAD_PIPS + commission + SLIPPAGE_PIPS * slipped
+
+
+def examine(
+    examinees: Sequence[Examinee],
+    settings: Iterable[Setting],
+    *,
+    trades: int,
+    seed: int,
+    features: tuple[Feature, ...] = (),
+    on_setting: Callable[[str], None] = lambda name: None,
+) -> list[Verdict]:
+    """Let everyone sit the exam.
+
+    Args:
+        examinees: policies with their numbers; a trained network is one of them.
+        settings: markets; each examinee of a setting plays the same trades.
+        trades: a setting; made and played in batches, memory does not grow with it.
+        seed: of markets and of policies that draw.
+        features: what networks observe; scripted examinees need none.
+        on_setting: called with each setting's name before it begins.
+    """
+    verdicts = []
+    for number, setting in enumerate(settings):
+        on_setting(setting.name)
+        tallies = [Tally() for _ in examinees]
+        for batch, size in enumerate(_batches(trades)):
+            rng = np.random.default_rng([seed, number, batch])
+            spec, world = make_world(setting, rng, size, features)
+            key = jax.random.fold_in(jax.random.key(seed), batch)
+            for examinee, tally in zip(examinees, tallies, strict=True):
+                results, _ = run_policy(
+                    spec, examinee.policy, world, examinee.params, key, horizon=HORIZON
+                )
+                net = np.asarray(results.net, np.float64) * np.asarray(results.entry) / PIP
+                tally.add(net, net + known_costs(setting, results))
+        verdicts += [
+            tally.verdict(examinee.name, setting.name, one_sided=examinee.has_target)
+            for examinee, tally in zip(examinees, tallies, strict=True)
+        ]
+    return verdicts
+
+
+def _batches(trades: int) -> list[int]:
+    whole, rest = divmod(trades, BATCH)
+    return [BATCH] * whole + [rest] * (rest > 0)
