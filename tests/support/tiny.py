@@ -8,7 +8,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from tests.data.made import write_bars
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 STEPS_PER_UPDATE = 4 * 64
+PATIENCE = 300.0  # seconds: on a busy machine compiling takes long
 UPDATES = 20  # of the run that the session shares
 TINY = """\
 description: A training of seconds.
@@ -57,25 +59,30 @@ def write_tiny(folder: Path, name: str = "v1_tiny", *, updates: int = 10, more: 
     return path
 
 
-def start(command: str, *words: str | Path) -> subprocess.Popen[str]:
-    """`python -m jaxexit.<command> ...` as a process of its own."""
-    return subprocess.Popen(
+@contextmanager
+def running(command: str, *words: str | Path) -> Iterator[subprocess.Popen[str]]:
+    """`python -m jaxexit.<command> ...` as a process of its own, gone at the end whatever happens."""
+    with subprocess.Popen(
         [sys.executable, "-m", f"jaxexit.{command}", *map(str, words)],
         cwd=REPOSITORY,
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def run(command: str, *words: str | Path) -> tuple[int, str, str]:
     """The same, waited for: exit code, stdout, stderr."""
-    process = start(command, *words)
-    out, err = process.communicate(timeout=120)
+    with running(command, *words) as process:
+        out, err = process.communicate(timeout=PATIENCE)
     return process.returncode, out, err
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 90.0) -> None:
+def wait_until(true: Callable[[], bool], seconds: float = PATIENCE) -> None:
     """Look again and again, for a bounded time."""
     end = time.monotonic() + seconds
     while not true():

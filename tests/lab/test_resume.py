@@ -1,0 +1,199 @@
+"""A run that is stopped, killed and resumed ends as if nothing had happened: bit for bit."""
+
+import json
+import signal
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import pytest
+
+from jaxexit.__main__ import main
+from jaxexit.lab.registry import Registry
+from tests.support import tiny
+
+
+class Stopped(NamedTuple):
+    """What was there after a process had ended early."""
+
+    code: int
+    err: str
+    status: str
+    updates_recorded: int
+    last_step: int
+    final: bool
+
+
+class Story(NamedTuple):
+    """A run in three sessions: Ctrl-C, SIGKILL, and to the end."""
+
+    folder: Path
+    asked: Stopped
+    killed: Stopped
+    end: tuple[int, str, str]
+
+
+def _stop(yaml: Path, root: Path, number: signal.Signals, after: int, *more: str) -> Stopped:
+    """Train until an update is on record, and send a signal."""
+    folder = root / "v1_tiny"
+    with tiny.running("train", yaml, "--root", root, *more) as process:
+        tiny.wait_until(
+            lambda: (
+                len(tiny.lines_of(folder / "metrics.jsonl")) >= after or process.poll() is not None
+            )
+        )
+        process.send_signal(number)
+        _, err = process.communicate(timeout=tiny.PATIENCE)
+    return Stopped(
+        code=process.returncode,
+        err=err,
+        status=Registry(root).version("v1_tiny")["status"],
+        updates_recorded=len(tiny.lines_of(folder / "metrics.jsonl")),
+        last_step=tiny.checkpoints_of(folder)[-1]["step"],
+        final=(folder / "models" / "final.json").exists(),
+    )
+
+
+@pytest.fixture(scope="module")
+def story(trained: tiny.Trained, tmp_path_factory: pytest.TempPathFactory) -> Story:
+    root = tmp_path_factory.mktemp("story")
+    return Story(
+        folder=root / "v1_tiny",
+        asked=_stop(trained.yaml, root, signal.SIGINT, 3),
+        killed=_stop(trained.yaml, root, signal.SIGKILL, 9, "--resume"),
+        end=tiny.run("train", trained.yaml, "--root", root, "--resume", "--json"),
+    )
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(story: Story):
+    asked = story.asked
+    assert asked.code == 130
+    assert 3 <= asked.updates_recorded < tiny.UPDATES
+    assert asked.last_step == asked.updates_recorded * tiny.STEPS_PER_UPDATE
+    assert asked.err.splitlines() == [
+        f"stopped and saved after {asked.last_step:,} steps; go on with the same command and --resume"
+    ]
+    assert asked.status == "interrupted"
+
+
+def test_a_kill_in_the_middle_ends_the_process_at_once(story: Story):
+    killed = story.killed
+    assert (killed.code, killed.err) == (-signal.SIGKILL, "")
+    assert story.asked.last_step < killed.last_step < tiny.UPDATES * tiny.STEPS_PER_UPDATE
+    assert not killed.final
+    assert killed.status == "interrupted"
+
+
+def test_the_resumed_run_ends_with_the_same_checkpoint_bit_for_bit(
+    story: Story, trained: tiny.Trained
+):
+    code, _, err = story.end
+    assert (code, trained.code) == (0, 0), err
+    straight = {m["step"]: m["sha256"] for m in tiny.checkpoints_of(trained.folder)}
+    resumed = {m["step"]: m["sha256"] for m in tiny.checkpoints_of(story.folder)}
+    last = tiny.UPDATES * tiny.STEPS_PER_UPDATE
+    assert resumed[last] == straight[last]
+    assert resumed == straight  # the best one too
+
+
+def test_the_resumed_run_has_the_same_record_without_a_gap_or_a_repetition(
+    story: Story, trained: tiny.Trained
+):
+    straight, resumed = (
+        [
+            {name: value for name, value in line.items() if name != "seconds"}
+            for line in tiny.lines_of(folder / "metrics.jsonl")
+        ]
+        for folder in (trained.folder, story.folder)
+    )
+    assert [line["update"] for line in resumed] == list(range(1, tiny.UPDATES + 1))
+    assert resumed == straight
+
+
+def test_the_resumed_run_earns_the_same_on_test(story: Story, trained: tiny.Trained):
+    assert json.loads(story.end[1])["backtest"] == json.loads(trained.out)["backtest"]
+    row = Registry(story.folder.parent).version("v1_tiny")
+    assert row["status"] == "completed"
+    assert row["trained_steps"] == tiny.UPDATES * tiny.STEPS_PER_UPDATE
+    assert len(row["test_evaluations"]) == 1
+
+
+def test_a_run_killed_before_its_pointers_were_written_gets_them_on_resume(
+    tmp_path: Path, trained: tiny.Trained, capsys: pytest.CaptureFixture[str]
+):
+    yaml = trained.copied_to(tmp_path)
+    pointers = [tmp_path / "v1_tiny" / "models" / f"{name}.json" for name in ("best", "final")]
+    before = [pointer.read_text() for pointer in pointers]
+    # The copy is beside its own YAML file, which names the same bars.
+    for pointer in pointers:
+        pointer.unlink()
+    assert main(["train", str(yaml), "--resume", "--quiet"]) == 0
+    assert [pointer.read_text() for pointer in pointers] == before
+    assert capsys.readouterr().err == ""
+
+
+# --- what a run leaves behind --------------------------------------------------------------
+
+POLICY_KEYS = {
+    "trades", "gross_pips_mean", "net_pips_mean", "net_pips_total", "win_rate", "profit_factor",
+    "sharpe_annual", "max_drawdown_pips", "bars_held_mean", "exit_share_by_bar", "exit_reasons",
+    "actions", "blocked",
+}  # fmt: skip
+BASELINES = {
+    "leave_at_once", "hold_to_horizon", "fixed_time", "classical", "atr_trailing",
+    "break_even_then_trail", "random", "oracle",
+}  # fmt: skip
+
+
+def test_the_backtest_as_json(trained: tiny.Trained, tmp_path: Path, capsys):
+    yaml = trained.copied_to(tmp_path)
+    assert main(["backtest", str(yaml), "--json", "--quiet"]) == 0
+    out, err = capsys.readouterr()
+    summary = json.loads(out)
+    assert err == ""
+    assert {"version", "split", "checkpoint", "policies"} <= set(summary)
+    assert (summary["version"], summary["split"]) == ("v1_tiny", "test")
+    assert set(summary["checkpoint"]) == {"step", "sha256"}
+    assert set(summary["policies"]) == {"learned", *BASELINES}
+    for policy in summary["policies"].values():
+        assert set(policy) >= POLICY_KEYS
+    # The same best checkpoint, played again, earns the same; and it is what train itself reported.
+    assert summary == json.loads(trained.out)["backtest"]
+    assert len(Registry(tmp_path).version("v1_tiny")["test_evaluations"]) == 2
+
+
+def test_every_policy_plays_the_same_trades_once(trained: tiny.Trained):
+    results = trained.folder / "results" / "test"
+    trades = pd.read_parquet(results / "trades.parquet")
+    assert set(trades["policy"]) == {"learned", *BASELINES}
+    of_learned = trades.loc[trades["policy"] == "learned", "trade_id"].to_list()
+    assert len(set(of_learned)) == len(of_learned)
+    for _, played in trades.groupby("policy"):
+        assert played["trade_id"].to_list() == of_learned
+    summary = json.loads((results / "summary.json").read_text())
+    assert summary == json.loads(trained.out)["backtest"]
+    assert (results / "guard_stats.parquet").is_file()
+
+
+def test_the_run_folder_says_where_it_came_from(trained: tiny.Trained):
+    facts = json.loads((trained.folder / "provenance.json").read_text())
+    assert facts["data"]["bars"]["rows"] == 1500
+    assert facts["seed"] == 0
+    assert facts["packages"]["jax"]
+    assert str(trained.yaml) in facts["command"]
+    assert json.loads(trained.out)["training"]["trained_steps"] == (
+        tiny.UPDATES * tiny.STEPS_PER_UPDATE
+    )
+
+
+def test_the_metrics_have_every_update_and_validate_when_asked(trained: tiny.Trained):
+    lines = tiny.lines_of(trained.folder / "metrics.jsonl")
+    assert [line["update"] for line in lines] == list(range(1, tiny.UPDATES + 1))
+    assert [line["env_steps"] for line in lines] == [
+        update * tiny.STEPS_PER_UPDATE for update in range(1, tiny.UPDATES + 1)
+    ]
+    validated = [line["update"] for line in lines if "validation_net_pips_mean" in line]
+    assert validated == [3, 6, 9, 12, 15, 18, 20]
+    scores = [line.get("validation_net_pips_mean", -1e9) for line in lines]
+    best = json.loads((trained.folder / "models" / "best.json").read_text())["step"]
+    assert best == lines[scores.index(max(scores))]["env_steps"]
