@@ -108,7 +108,8 @@ class RunFolder:
                 nothing to resume, or the experiment drifted from the frozen snapshot.
         """
         exists = self.snapshot.is_file()
-        if start == "new" and exists:
+        # Checkpoints without a snapshot: a kill in the middle of starting over, or a file removed by hand.
+        if start == "new" and (exists or any(self.models.glob("step_*"))):
             raise RunError(
                 f"{self.version} was already trained or begun in {self.path}; go on with --resume, or "
                 "start over with --overwrite"

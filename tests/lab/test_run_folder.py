@@ -127,6 +127,19 @@ def test_starting_over_removes_the_old_run_and_nothing_beside_it(
     assert yaml.is_file()
 
 
+def test_checkpoints_left_without_a_snapshot_never_mix_with_a_new_run(
+    folder: RunFolder, experiment: Experiment
+):
+    folder.snapshot.unlink()  # as after a kill in the middle of starting over
+    with pytest.raises(RunError, match="start over with --overwrite"):
+        folder.check_start(experiment, "new")
+    with pytest.raises(RunError, match="nothing to resume"):
+        folder.check_start(experiment, "resume")
+    folder.check_start(experiment, "overwrite")
+    folder.begin(experiment, "overwrite", provenance(experiment, FINGERPRINT))
+    assert folder.checkpoints(experiment).steps() == []
+
+
 def test_resuming_keeps_the_snapshot_and_records_on_what_it_went_on(
     folder: RunFolder, experiment: Experiment
 ):
