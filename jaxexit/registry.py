@@ -71,7 +71,7 @@ def _list(registry: Registry, out: Console, *, as_json: bool) -> int:
         print(json.dumps(content))
     elif versions:
         out.print(_versions_table(versions, active))
-        show.lines(out, [f"{registry.trials()} evaluations on a test split so far; * is active"])
+        show.lines(out, [f"* is active; evaluations on a test split so far: {registry.trials()}"])
     else:
         show.lines(out, [f"{registry.path}: no versions yet; train one"])
     return 0
@@ -136,7 +136,7 @@ def _changes_table(row: Row) -> Table:
     table.add_column("before", justify="right")
     table.add_column("now", justify="right")
     for key, (before, now) in row["changes"].items():
-        table.add_row(key, escape(str(before)), escape(str(now)))
+        table.add_row(key, escape(_value(before)), escape(_value(now)))
     return table
 
 
@@ -164,6 +164,10 @@ def _figures(result: Row) -> list[str]:
         "max_drawdown_pips": ",.1f",
     }
     return [_number(result.get(name), how) for name, how in formats.items()]
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _number(value: float | None, how: str) -> str:
