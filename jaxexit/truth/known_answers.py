@@ -42,8 +42,8 @@ class Reversion(NamedTuple):
     and `entry_high`: as the price itself does (bars of the stationary market that lie in this range, a
     truncated normal) or uniformly.
 
-    A stop is out of play from 150 pips below the entry on: then it lies at 7 stationary deviations or more
-    below the mean, which 200 bars reach once in about 10^9 trades, or 140 pips below the lowest entry.
+    A stop is out of play from 150 pips below the entry on: then it lies 7 stationary deviations or more
+    below the mean, which by the rate of crossings 200 bars reach less than once in 10^9 trades.
     """
 
     half_life: float = 20.0
