@@ -1,8 +1,9 @@
 """What a stop could add to the best rule on the disorder market: a bound for policies of five actions.
 
 A stop acts inside a bar, between two decisions, where the best rule of hold and leave cannot. On the
-reversion market a fall is a reason to wait, so little can be gained (argued, not computed here); on the disorder market a fall is
-the news itself, and leaving on it before the bar is over saves some of the adverse drift.
+reversion market a fall is a reason to wait, so little can be gained (argued, not computed here); on the
+disorder market a fall is the news itself, and leaving on it before the bar is over saves some of the
+adverse drift.
 """
 
 from __future__ import annotations
