@@ -26,7 +26,7 @@ from jaxexit.data.simulated import FAR_PIPS, PIP, brownian, device
 from jaxexit.env import EnvSpec, Hindsight, World, env_params, env_spec
 from jaxexit.env.types import BY_TARGET
 from jaxexit.evaluate import TradeResults, run_policy
-from jaxexit.truth.exploiters import Examinee
+from jaxexit.truth.exploiters import Examinee, compiled_together
 from jaxexit.truth.verdict import Tally, Verdict
 
 HORIZON = 60  # bars
@@ -137,6 +137,7 @@ def examine(
         on_setting: called with each setting's name before it begins.
     """
     verdicts = []
+    played = compiled_together(examinees)
     for number, setting in enumerate(settings):
         on_setting(setting.name)
         tallies = [Tally() for _ in examinees]
@@ -144,10 +145,8 @@ def examine(
             rng = np.random.default_rng([seed, number, batch])
             spec, world = make_world(setting, rng, size, features)
             key = jax.random.fold_in(jax.random.key(seed), batch)
-            for examinee, tally in zip(examinees, tallies, strict=True):
-                results, _ = run_policy(
-                    spec, examinee.policy, world, examinee.params, key, horizon=HORIZON
-                )
+            for (policy, params), tally in zip(played, tallies, strict=True):
+                results, _ = run_policy(spec, policy, world, params, key, horizon=HORIZON)
                 net = np.asarray(results.net, np.float64) * np.asarray(results.entry) / PIP
                 tally.add(net, net + known_costs(setting, results))
         verdicts += [
