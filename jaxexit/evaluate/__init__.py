@@ -1,16 +1,38 @@
 """Run any policy over given trades, and say in numbers what came of it."""
 
 from jaxexit.evaluate.backtest import Backtest
+from jaxexit.evaluate.bootstrap import Estimate
 from jaxexit.evaluate.metrics import summarise
 from jaxexit.evaluate.run import StepRecords, TradeResults, run_policy
+from jaxexit.evaluate.sharpe import DeflatedSharpe, deflated_sharpe, effective_observations
+from jaxexit.evaluate.statistics import (
+    Comparison,
+    Superiority,
+    compare,
+    mean_per_trade,
+    sharpe_interval,
+    superior,
+    verdict,
+)
 from jaxexit.evaluate.table import guard_table, trade_table
 
 __all__ = [
     "Backtest",
+    "Comparison",
+    "DeflatedSharpe",
+    "Estimate",
     "StepRecords",
+    "Superiority",
     "TradeResults",
+    "compare",
+    "deflated_sharpe",
+    "effective_observations",
     "guard_table",
+    "mean_per_trade",
     "run_policy",
+    "sharpe_interval",
     "summarise",
+    "superior",
     "trade_table",
+    "verdict",
 ]

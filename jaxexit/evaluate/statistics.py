@@ -1,0 +1,245 @@
+"""Is a result luck? Intervals, comparisons on the same trades, and a verdict in words.
+
+How the intervals are made, and why, is in `evaluate.bootstrap`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from jaxexit.errors import DataError
+from jaxexit.evaluate.bootstrap import (
+    CONFIDENCE,
+    DAY,
+    RESAMPLES,
+    Estimate,
+    annual_sharpe_of_days,
+    brownian_sums,
+    cells_of,
+    holding_time,
+    interval,
+    ratio,
+    sums_by_cell,
+)
+from jaxexit.evaluate.metrics import daily_net_pips
+
+FEW_BLOCKS = 8
+"""Below this many independent stretches of time an interval is hardly evidence, however narrow."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One policy against another on the same trades: first minus second."""
+
+    trades: int
+    pips: Estimate
+    r: Estimate
+    verdict: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Nested objects of plain numbers, and the verdict in words."""
+        pips, r = self.pips.as_json(), self.r.as_json()
+        return {"trades": self.trades, "pips": pips, "r": r, "verdict": self.verdict}
+
+
+@dataclass(frozen=True)
+class Superiority:
+    """Hansen's test: is the best of several versions better than the benchmark, given how many there are?
+
+    Attributes:
+        best: the version with the highest mean.
+        p_value: the consistent one. A small one speaks against "none is better than the benchmark".
+        p_lower: liberal bound.
+        p_upper: conservative bound (White's reality check).
+        blocks: see `Estimate`.
+        verdict: in words.
+    """
+
+    best: str
+    p_value: float
+    p_lower: float
+    p_upper: float
+    blocks: float
+    verdict: str
+
+
+def mean_per_trade(
+    table: pd.DataFrame, column: str = "net_pips", *, resamples: int = RESAMPLES, seed: int = 0
+) -> Estimate:
+    """Mean of a trade table's column over trades, with its interval.
+
+    Args:
+        table: with trade_id, entry_time, exit_time, direction (+1, -1) and the column.
+        column: what to average, such as net_pips or net_r.
+        resamples: of the bootstrap.
+        seed: the same seed, the same interval.
+    """
+    entry, exit_ = _moments(table, "entry_time"), _moments(table, "exit_time")
+    return _mean(entry, entry, exit_, table, table[column].to_numpy(float), resamples, seed)
+
+
+def compare(
+    table: pd.DataFrame, other: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int = 0
+) -> Comparison:
+    """Paired difference of two policies' net results on the same trades.
+
+    Rows are matched by trade_id. What both did alike cancels: a difference lives in the time between the
+    two exits, which is what the intervals are computed from.
+
+    Raises:
+        DataError: the tables do not hold the same trades.
+    """
+    other = _matched(table, other)
+    ends = np.stack([_moments(table, "exit_time"), _moments(other, "exit_time")])
+    entry, first, last = _moments(table, "entry_time"), ends.min(0), ends.max(0)
+
+    def difference(column: str) -> Estimate:
+        values = table[column].to_numpy(float) - other[column].to_numpy(float)
+        return _mean(entry, first, last, table, values, resamples, seed)
+
+    pips = difference("net_pips")
+    return Comparison(len(table), pips, difference("net_r"), verdict(pips, "pips a trade"))
+
+
+def verdict(difference: Estimate, unit: str) -> str:
+    """Better, worse or not distinguishable, with the interval and a warning where there is little data."""
+    word = "not distinguishable"
+    if difference.low > 0 or difference.high < 0:
+        word = "better" if difference.low > 0 else "worse"
+    said = (
+        f"{word}: {difference.value:+.2f} {unit} "
+        f"(95% interval {difference.low:+.2f} to {difference.high:+.2f})"
+    )
+    if difference.blocks < FEW_BLOCKS:
+        said += f"; only {difference.blocks:.1f} independent stretches of time, believe neither"
+    return said
+
+
+def sharpe_interval(
+    table: pd.DataFrame,
+    start: np.datetime64,
+    end: np.datetime64,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Estimate | None:
+    """Annualised Sharpe ratio of daily net pips (`metrics.annual_sharpe`) with its interval.
+
+    Days are resampled in blocks at least as long as trades last. The standard error is that of the
+    ratio's influence function, z - SR (z^2 - 1) / 2 with z the standardised day.
+
+    Args:
+        table: trade table.
+        start: first moment of the split.
+        end: last moment of the split.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
+
+    Returns:
+        None with fewer than two days or without variation.
+    """
+    daily = daily_net_pips(table, start, end)
+    if len(daily) < 2 or not daily.std() > 0:
+        return None
+    entry, exit_ = _moments(table, "entry_time"), _moments(table, "exit_time")
+    # The day of a trade's exit, counted as `daily_net_pips` counts days: each weekday, and others traded.
+    closed = exit_.astype("datetime64[D]")
+    every = np.arange(start.astype("datetime64[D]"), end.astype("datetime64[D]") + 1)
+    cell = np.searchsorted(np.union1d(every[np.is_busday(every)], closed), closed)
+    weekdays = holding_time(entry, exit_) / DAY * 5 / 7
+    null = brownian_sums(entry, exit_, _directions(table), cell, len(daily), DAY, resamples, seed)
+    ones = np.ones_like(daily)
+    return interval(annual_sharpe_of_days, daily, ones, null, weekdays, 1.0, resamples, seed)
+
+
+def superior(
+    benchmark: pd.DataFrame,
+    versions: Mapping[str, pd.DataFrame],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Superiority:
+    """Hansen's test of superior predictive ability (2005; `arch.bootstrap.SPA`), in net pips.
+
+    Args:
+        benchmark: trade table of what is to be beaten.
+        versions: trade tables of its rivals on the same trades, by name.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
+
+    Raises:
+        DataError: the tables do not hold the same trades.
+    """
+    from arch.bootstrap import SPA
+
+    tables = [benchmark, *(_matched(benchmark, table) for table in versions.values())]
+    entry = _moments(benchmark, "entry_time")
+    longest = np.max([_moments(table, "exit_time") for table in tables], axis=0)
+    cell, cells, width = cells_of(entry, holding_time(entry, longest))
+    block = max(math.ceil(holding_time(entry, longest) / width), 1)
+    net = np.stack(
+        [sums_by_cell(cell, table["net_pips"].to_numpy(float), cells) for table in tables], 1
+    )
+    test = SPA(-net[:, 0], -net[:, 1:], block_size=block, reps=resamples, seed=seed)
+    test.compute()
+    lower, consistent, upper = (float(p) for p in test.pvalues)
+    means = net[:, 1:].sum(0) / len(benchmark)
+    best = list(versions)[int(means.argmax())]
+    gain = float(means.max() - net[:, 0].sum() / len(benchmark))
+    found = consistent <= 1 - CONFIDENCE
+    word = "better than the benchmark" if found else "not distinguishable from the benchmark"
+    said = f"the best of {len(versions)}, {best}, is {word}: {gain:+.2f} pips a trade"
+    said += f" (p = {consistent:.3f} after counting all {len(versions)})"
+    return Superiority(best, consistent, lower, upper, cells / block, said)
+
+
+def _mean(
+    entry: np.ndarray,
+    first: np.ndarray,
+    last: np.ndarray,
+    table: pd.DataFrame,
+    values: np.ndarray,
+    resamples: int,
+    seed: int,
+) -> Estimate:
+    """Mean of `values` [trades], each earned between `first` and `last`, resampled by `entry`."""
+    if len(values) == 0 or not np.isfinite(values).all():
+        raise DataError("statistics need at least one trade, and a finite result for every trade")
+    holding = holding_time(entry, last)
+    cell, cells, width = cells_of(entry, holding)
+    sums, counts = (
+        sums_by_cell(cell, values, cells),
+        sums_by_cell(cell, np.ones_like(values), cells),
+    )
+    null = brownian_sums(first, last, _directions(table), cell, cells, width, resamples, seed)
+    block = holding / width
+    return interval(ratio, sums, counts, null, block, float(width / DAY), resamples, seed)
+
+
+def _directions(table: pd.DataFrame) -> np.ndarray:
+    return np.sign(table["direction"].to_numpy(float))
+
+
+def _moments(table: pd.DataFrame, column: str) -> np.ndarray:
+    return table[column].to_numpy("datetime64[s]")
+
+
+def _matched(table: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    """`other` in the order of `table`; both must hold the same trades, each once."""
+    ids, theirs = pd.Index(table["trade_id"]), pd.Index(other["trade_id"])
+    if not (ids.is_unique and theirs.is_unique):
+        raise DataError("a trade_id occurs twice: trades can only be paired by unique ids")
+    missing = len(ids.difference(theirs)) + len(theirs.difference(ids))
+    if missing:
+        raise DataError(f"the two tables are not about the same trades: {missing} are in one only")
+    aligned = other.set_index(theirs).loc[ids]
+    same = _moments(aligned, "entry_time") == _moments(table, "entry_time")
+    if not (same & (_directions(aligned) == _directions(table))).all():
+        raise DataError("the same trade_id has another entry time or direction in the other table")
+    return aligned
