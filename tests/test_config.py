@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
@@ -424,6 +424,8 @@ def test_an_edited_or_damaged_snapshot_is_refused(tmp_path: Path, experiments: P
         load_snapshot(path)
 
 
+# Line breaks to YAML, and what may be lost at an end.
+@example({"\x85": "a\x85b\u2028c\ufeff\xa0 d\n\n e\t"})
 @given(
     st.dictionaries(
         st.text(min_size=1),

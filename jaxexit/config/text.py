@@ -50,6 +50,13 @@ _Loader.yaml_implicit_resolvers = {
 class _Dumper(yaml.SafeDumper):
     """Quotes text that either this loader or any other YAML reader would take for something else."""
 
+    def represent_text(self, text: str) -> yaml.ScalarNode:
+        # Left bare, a character such as U+0085 counts as a line break and is read back as a space.
+        odd = not text.replace("\n", "").isprintable()
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style='"' if odd else None)
+
+
+_Dumper.add_representer(str, _Dumper.represent_text)
 
 for _reader in (_Loader, _Dumper):
     _reader.add_implicit_resolver("tag:yaml.org,2002:int", _INT, list("-+0123456789"))
