@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
@@ -425,6 +425,7 @@ def test_an_edited_or_damaged_snapshot_is_refused(tmp_path: Path, experiments: P
 
 
 # Line breaks to YAML, and what may be lost at an end.
+@settings(deadline=None)
 @example({"\x85": "a\x85b\u2028c\ufeff\xa0 d\n\n e\t"})
 @given(
     st.dictionaries(
