@@ -74,9 +74,8 @@ def test_numbers_do_not_recompile_neither_from_v1_to_v2_nor_between_seeds(datase
 
 def test_v1_and_v2_train_as_one_batch_of_programs(dataset: Dataset) -> None:
     """Variants that differ in traced numbers only are one `vmap`, and each is what it is alone."""
-    learner, task, *first = prepare("v1_baseline", dataset)
-    _, _, *second = prepare("v2_exit_guards", dataset)
-    (hyper_1, world_1, _), (hyper_2, world_2, _) = first, second
+    learner, task, hyper_1, world_1, _ = prepare("v1_baseline", dataset)
+    _, _, hyper_2, world_2, _ = prepare("v2_exit_guards", dataset)
     assert not jnp.array_equal(
         world_1.params.guards.min_bars_for_exit, world_2.params.guards.min_bars_for_exit
     )
