@@ -81,8 +81,8 @@ def _command(argv: Sequence[str] | None) -> int:
 
     with folder.locked():
         folder.check_start(experiment, start)
+        registry.register(experiment, yaml)  # first: a registry that cannot be used stops here
         folder.begin(experiment, start, provenance(experiment, dataset.fingerprint))
-        registry.register(experiment, yaml)
         registry.started(experiment, resumed=arguments.resume)
         began = time.perf_counter()
         try:
