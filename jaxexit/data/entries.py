@@ -26,6 +26,7 @@ NO_TRADE = "neither long nor short"
 NO_BAR = "match no bar"
 BEFORE_WARMUP = "before the warm-up ends"
 NO_PRICE = "have no entry price"
+NOT_TRADED = "have a given price outside their bar"
 WRONG_STOP = "have a stop that is not on the losing side of the entry"
 WRONG_TARGET = "have a target that is not on the winning side of the entry"
 
@@ -92,17 +93,20 @@ def file_candidates(
     """Trades of a file that have a bar: candidates, how many were dropped by reason, remarks.
 
     The entry price is the entry-side close of the entry bar, or the file's own where `given` (then
-    a trade without one is dropped). The stop is the file's, else `stop_atr` x ATR from the entry
-    price. Raises DataError for a file that cannot be read or matched, and for `given` without any
-    price.
+    a trade without one, or with one outside its bar, is dropped). The stop is the file's, else
+    `stop_atr` x ATR from the entry price. Raises DataError for a file that cannot be read or
+    matched, and for `given` without any price.
     """
     rows, remarks = load_trades(path, timezone)
     is_trade = rows["direction"].to_numpy() != 0
     counts = {NO_TRADE: int((~is_trade).sum())}
     rows = rows.take(np.flatnonzero(is_trade))
-    bar, match_remarks = match_bars(rows, bars, str(path))
+    bar, astray, match_remarks = match_bars(rows, bars, str(path))
     counts[NO_BAR] = int((bar < 0).sum())
-    rows, entry_bar = rows.take(np.flatnonzero(bar >= 0)), bar[bar >= 0]
+    # A price that the market never traded is no fill: where it would be one, the trade is out.
+    kept = (bar >= 0) & ~(astray & given)
+    counts[NOT_TRADED] = int((bar >= 0).sum() - kept.sum())
+    rows, entry_bar = rows.take(np.flatnonzero(kept)), bar[kept]
 
     direction = rows["direction"].to_numpy(np.int64)
     price = rows["entry_price"].to_numpy(np.float64)

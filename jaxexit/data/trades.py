@@ -119,8 +119,12 @@ def _direction(columns: Columns, name: str | None) -> tuple[np.ndarray, str]:
     )
 
 
-def match_bars(rows: pd.DataFrame, bars: Bars, where: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The bar that opens at each entry time, [rows] int, -1 where there is none; and remarks.
+def match_bars(
+    rows: pd.DataFrame, bars: Bars, where: str
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """The bar that opens at each entry time, [rows] int, -1 where there is none.
+
+    Also where the row's entry price lies outside that bar, [rows] bool; and remarks.
 
     Raises DataError where no trade matches, or where most entry prices lie outside their bars: then
     the file is of another zone or another market.
@@ -154,4 +158,4 @@ def match_bars(rows: pd.DataFrame, bars: Bars, where: str) -> tuple[np.ndarray, 
         remarks.append(
             f"{int(astray.sum()):,} entry prices lie more than {_TOLERANCE_PIPS:g} pip outside their bars"
         )
-    return np.where(matched, inside, -1), tuple(remarks)
+    return np.where(matched, inside, -1), astray, tuple(remarks)

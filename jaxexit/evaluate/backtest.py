@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,6 +18,11 @@ from jaxexit.evaluate.metrics import summarise
 from jaxexit.evaluate.run import StepRecords, run_policy
 from jaxexit.evaluate.table import trade_table
 from jaxexit.policies import DEFAULT_PARAMS, ORACLE, RANDOM, Policy, RandomActions
+
+
+def _policy_key(policy: Policy, seed: int) -> jax.Array:
+    """A key of the policy's own: two policies that draw must not draw the same numbers."""
+    return jax.random.fold_in(jax.random.key(seed), zlib.crc32(policy.name.encode()))
 
 
 class Backtest:
@@ -44,7 +50,7 @@ class Backtest:
             policy,
             self.world,
             policy_params,
-            jax.random.key(seed),
+            _policy_key(policy, seed),
             horizon=self.horizon,
             record=record,
         )

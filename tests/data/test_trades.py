@@ -134,14 +134,14 @@ def rows_at(*times: object, price: float = np.nan) -> pd.DataFrame:
 
 
 def test_a_time_matches_the_bar_that_opens_then():
-    matched, remarks = match_bars(rows_at(*BARS.times[[3, 499, 0]]), BARS, "made.csv")
+    matched, _, remarks = match_bars(rows_at(*BARS.times[[3, 499, 0]]), BARS, "made.csv")
     assert matched.tolist() == [3, 499, 0]
     assert not remarks
 
 
 def test_a_time_between_two_bars_is_listed_and_not_moved():
     off = BARS.times[3] + np.timedelta64(1, "s")
-    matched, remarks = match_bars(rows_at(BARS.times[3], off), BARS, "made.csv")
+    matched, _, remarks = match_bars(rows_at(BARS.times[3], off), BARS, "made.csv")
     assert matched.tolist() == [3, -1]
     assert remarks == ("1 trades match no bar: 2022-01-03 00:45",)
 
@@ -163,7 +163,7 @@ def test_prices_that_lie_outside_their_bars_betray_a_wrong_zone(shared_data: Pat
 def test_all_201_real_trades_of_2022_have_a_bar_that_closes_at_their_price(shared_data: Path):
     bars = load_bars(shared_data / "audusd_m15_bid_2022h1.parquet", spread_pips=0.0)
     rows, _ = load_trades(shared_data / "audusd_m15_trades_2022h1.csv", "UTC")
-    matched, remarks = match_bars(rows, bars, "made.csv")
+    matched, _, remarks = match_bars(rows, bars, "made.csv")
     assert len(matched) == 201
     assert not remarks
     assert (bars.bid[matched, 3] == rows["entry_price"]).all()
@@ -173,7 +173,7 @@ def test_1679_of_1681_real_trades_have_a_mid_bar(shared_data: Path):
     path = shared_data / "audusd_m15_mid_2020_2025.parquet"
     bars = load_bars(path, price_side="mid", spread_pips=1.4)
     rows, _ = load_trades(shared_data / "audusd_m15_trades.csv", "UTC")
-    matched, remarks = match_bars(rows, bars, "made.csv")
+    matched, _, remarks = match_bars(rows, bars, "made.csv")
     assert (matched >= 0).sum() == 1679
     assert remarks[0] == "2 trades match no bar: 2022-12-26 18:00, 2023-01-01 22:30"
 
@@ -203,6 +203,16 @@ def test_given_price_is_the_files(tmp_path: Path):
         tmp_path, f"entry_time,direction,price\n{AT},long,{price}\n", given=True
     )
     assert table["entry_price"].tolist() == [price]
+
+
+def test_a_given_price_that_its_bar_never_traded_is_no_fill(tmp_path: Path):
+    sound, absurd = BARS.ask[400, 3], BARS.ask[401, 3] - 300 * BARS.pip
+    first, second = (str(time) for time in BARS.times[[400, 401]])
+    text = f"entry_time,direction,price\n{first},long,{sound}\n{first},long,{sound}\n"
+    text += f"{second},long,{absurd}\n"
+    table, counts, _ = candidates(tmp_path, text, given=True)
+    assert table["entry_bar"].tolist() == [400, 400]
+    assert counts["have a given price outside their bar"] == 1
 
 
 def test_given_without_a_price_is_refused(tmp_path: Path):
