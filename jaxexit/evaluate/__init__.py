@@ -1,9 +1,9 @@
 """Run any policy over given trades, and say in numbers what came of it."""
 
-from jaxexit.evaluate.backtest import Backtest
+from jaxexit.evaluate.backtest import Backtest, PolicyResult
 from jaxexit.evaluate.bootstrap import Estimate
-from jaxexit.evaluate.metrics import summarise
-from jaxexit.evaluate.run import StepRecords, TradeResults, run_policy
+from jaxexit.evaluate.metrics import daily_net_pips, summarise
+from jaxexit.evaluate.run import Played, StepRecords, TradeResults, run_policy
 from jaxexit.evaluate.sharpe import DeflatedSharpe, deflated_sharpe, effective_observations
 from jaxexit.evaluate.statistics import (
     Comparison,
@@ -21,10 +21,13 @@ __all__ = [
     "Comparison",
     "DeflatedSharpe",
     "Estimate",
+    "Played",
+    "PolicyResult",
     "StepRecords",
     "Superiority",
     "TradeResults",
     "compare",
+    "daily_net_pips",
     "deflated_sharpe",
     "effective_observations",
     "guard_table",

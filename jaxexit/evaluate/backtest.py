@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +25,20 @@ def _policy_key(policy: Policy, seed: int) -> jax.Array:
     return jax.random.fold_in(jax.random.key(seed), zlib.crc32(policy.name.encode()))
 
 
+class PolicyResult(NamedTuple):
+    """What one policy made of every trade of a split.
+
+    Attributes:
+        table: one row a trade (see `evaluate.table.trade_table`).
+        marks: net pips by bar (its open, UTC) over the split, all trades marked to market at its close.
+        records: what happened at each decision, where asked for.
+    """
+
+    table: pd.DataFrame
+    marks: pd.Series
+    records: StepRecords | None
+
+
 class Backtest:
     """One split under one experiment's rules. Plays policies and turns the results into tables."""
 
@@ -43,9 +57,9 @@ class Backtest:
 
     def play(
         self, policy: Policy, policy_params: Any, *, seed: int = 0, record: bool = False
-    ) -> tuple[pd.DataFrame, StepRecords | None]:
-        """The trade table of one policy, and with `record` what happened at each decision."""
-        results, records = run_policy(
+    ) -> PolicyResult:
+        """Every trade of the split once under one policy."""
+        results, marks, records = run_policy(
             self.spec,
             policy,
             self.world,
@@ -54,31 +68,30 @@ class Backtest:
             horizon=self.horizon,
             record=record,
         )
-        return trade_table(self.dataset, self.split, results, records), records
+        table = trade_table(self.dataset, self.split, results, records)
+        entries = np.asarray(self.world.trades.entry_bar)
+        last = min(int(entries.max()) + self.horizon, len(self.dataset.times) - 1)
+        span = slice(int(entries.min()), last + 1)
+        times = pd.DatetimeIndex(self.dataset.times[span], tz="UTC", name="time")
+        by_bar = pd.Series(np.asarray(marks, float)[span], index=times, name="net_pips")
+        return PolicyResult(table, by_bar, records)
 
     def score(self, policy: Policy, policy_params: Any) -> float:
         """Mean net pips a trade: what the best checkpoint is chosen by, on the validation split."""
-        results, _ = run_policy(
+        results = run_policy(
             self.spec,
             policy,
             self.world,
             policy_params,
             jax.random.key(0),
             horizon=self.horizon,
-        )
+        ).results
         pips = np.asarray(results.net, float) * np.asarray(results.entry, float) / self.dataset.pip
         return float(pips.mean())
 
-    def summary(self, table: pd.DataFrame) -> dict[str, Any]:
-        """The metrics of a trade table (see `evaluate.metrics.summarise`)."""
-        bars = np.asarray(self.world.trades.entry_bar)
-        last = min(int(bars.max()) + self.horizon, len(self.dataset.times) - 1)
-        return summarise(
-            table,
-            horizon=self.horizon,
-            start=self.dataset.times[int(bars.min())],
-            end=self.dataset.times[last],
-        )
+    def summary(self, result: PolicyResult) -> dict[str, Any]:
+        """The metrics of a policy's result (see `evaluate.metrics.summarise`)."""
+        return summarise(result.table, result.marks, horizon=self.horizon)
 
     def baselines(
         self,
@@ -86,8 +99,8 @@ class Backtest:
         *,
         seed: int = 0,
         on_policy: Callable[[str], None] = lambda name: None,
-    ) -> Iterator[tuple[str, pd.DataFrame]]:
-        """Name and trade table of each baseline.
+    ) -> Iterator[tuple[str, PolicyResult]]:
+        """Name and result of each baseline.
 
         Args:
             imitated: trade table of the learned policy: the random policy draws its actions with the
@@ -100,5 +113,4 @@ class Backtest:
         everyone = {**DEFAULT_PARAMS, RANDOM: frequencies, ORACLE: self.world.hindsight}
         for policy, params in everyone.items():
             on_policy(policy.name)
-            table, _ = self.play(policy, params, seed=seed)
-            yield policy.name, table
+            yield policy.name, self.play(policy, params, seed=seed)

@@ -10,18 +10,24 @@ from jaxexit.env.types import ACTIONS
 WEEKDAYS_A_YEAR = 365.25 * 5 / 7
 
 
-def daily_net_pips(table: pd.DataFrame, start: np.datetime64, end: np.datetime64) -> np.ndarray:
-    """Net pips by the day (UTC) on which a trade was closed: [days] in order of date.
+def daily_net_pips(marks: pd.Series) -> pd.Series:
+    """Net pips by day (UTC), trades marked to market: [days], in order of date.
 
-    Every weekday of [start, end] is there, with 0 when nothing was closed on it; Saturdays and Sundays
-    only where something was.
+    A trade's result belongs to the days on which it was earned, not to the day on which it was closed:
+    with closes alone, trades that overlap and are held for days make neighbouring days alike, and a
+    Sharpe ratio of such days is too large by up to the square root of the days held.
+
+    Every weekday from the first bar to the last is there, with 0 when nothing was open; Saturdays and
+    Sundays only where something was earned or lost.
+
+    Args:
+        marks: net pips by bar, indexed by the bars' times (UTC).
     """
-    closed = table["exit_time"].to_numpy("datetime64[D]")
-    every_day = np.arange(start.astype("datetime64[D]"), end.astype("datetime64[D]") + 1)
-    days = np.union1d(every_day[np.is_busday(every_day)], closed)
-    net = np.zeros(len(days))
-    np.add.at(net, np.searchsorted(days, closed), _column(table, "net_pips"))
-    return net
+    days = marks.index.to_numpy("datetime64[D]")
+    every_day = np.arange(days[0], days[-1] + 1)
+    net = np.bincount((days - days[0]).astype(int), marks.to_numpy(float), len(every_day))
+    kept = np.is_busday(every_day) | (net != 0)
+    return pd.Series(net[kept], pd.DatetimeIndex(every_day[kept], name="date"), name="net_pips")
 
 
 def annual_sharpe(daily: np.ndarray) -> float | None:
@@ -37,7 +43,10 @@ def annual_sharpe(daily: np.ndarray) -> float | None:
 
 
 def max_drawdown(net_pips: np.ndarray) -> float:
-    """Largest fall of cumulative net pips from an earlier peak (the start, 0, included); >= 0."""
+    """Largest fall of cumulative net pips from an earlier peak (the start, 0, included); >= 0.
+
+    Of bars marked to market it counts losses of open trades too, at the bars' closes.
+    """
     equity = np.concatenate([[0.0], np.cumsum(net_pips)])
     return float((np.maximum.accumulate(equity) - equity).max())
 
@@ -48,23 +57,20 @@ def profit_factor(net_pips: np.ndarray) -> float | None:
     return float(net_pips[net_pips > 0].sum() / lost) if lost > 0 else None
 
 
-def summarise(
-    table: pd.DataFrame, *, horizon: int, start: np.datetime64, end: np.datetime64
-) -> dict[str, object]:
+def summarise(table: pd.DataFrame, marks: pd.Series, *, horizon: int) -> dict[str, object]:
     """Metrics of one policy on one split.
 
     Args:
         table: trade table of `evaluate.table.trade_table`.
+        marks: net pips by bar of the split, marked to market.
         horizon: `max_bars`: length of `exit_share_by_bar` less one.
-        start: first moment of the split, for the daily results behind the Sharpe ratio.
-        end: last moment of the split.
 
     Returns:
         The JSON object of the `backtest` command: trades; gross and net pips (mean, total); win rate
-        (share of net > 0); profit factor; Sharpe; drawdown of the equity in the order of exits; bars held;
+        (share of net > 0); profit factor; Sharpe and drawdown of the equity marked to market; bars held;
         share of trades closed at each bar; trades by exit reason; attempts and blocks by action.
     """
-    net = _column(table.sort_values("exit_time", kind="stable"), "net_pips")
+    net = _column(table, "net_pips")
     gross = _column(table, "gross_pips")
     held = np.bincount(_column(table, "bars_held").astype(int), minlength=horizon + 1)
     reasons, counts = np.unique(table["exit_reason"].to_numpy(str), return_counts=True)
@@ -77,8 +83,8 @@ def summarise(
         "net_r_mean": float(_column(table, "net_r").mean()),
         "win_rate": float((net > 0).mean()),
         "profit_factor": profit_factor(net),
-        "sharpe_annual": annual_sharpe(daily_net_pips(table, start, end)),
-        "max_drawdown_pips": max_drawdown(net),
+        "sharpe_annual": annual_sharpe(daily_net_pips(marks).to_numpy()),
+        "max_drawdown_pips": max_drawdown(marks.to_numpy()),
         "bars_held_mean": float(_column(table, "bars_held").mean()),
         "ambiguous_share": float(_column(table, "ambiguous").mean()),
         "exit_share_by_bar": (held / len(table)).tolist(),

@@ -1,7 +1,7 @@
 """Run any policy over given trades, each exactly once, through the environment's own `step`.
 
 No auto-reset, no first finishers: every trade is played to its end, and only money is reported, never the
-shaped reward. Memory is O(trades); only with `record` is there a row a trade and bar.
+shaped reward. Memory is O(bars + trades); only with `record` is there a row a trade and bar.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxexit.env import (
     ACTIONS,
     EnvSpec,
+    EnvState,
     Outcome,
     World,
     observe,
@@ -49,6 +50,16 @@ class TradeResults(NamedTuple):
     blocked: Array  # [N, 5] int32: attempts that a guard turned into HOLD
 
 
+class Played(NamedTuple):
+    """All trades played once."""
+
+    results: TradeResults  # [N]
+    marks: (
+        Array  # [T] float32, pips: change of what all trades are worth, marked at each bar's close
+    )
+    records: StepRecords | None  # [N, H], where asked for
+
+
 class StepRecords(NamedTuple):
     """What happened at each decision. All [N, H, ...]; rows past a trade's end have `taken` false."""
 
@@ -66,7 +77,7 @@ def _play_chunk(
     policy_params: Any,
     indices: Array,
     key: Array,
-) -> tuple[TradeResults, StepRecords | None]:
+) -> Played:
     """Play the trades `indices` [chunk]; a negative index is padding."""
     params, market, trades = world.params, world.market, world.trades
     real = indices >= 0
@@ -138,11 +149,22 @@ def _play_chunk(
         shapes = StepRecords(taken=real, chosen=orders.action, outcome=outcome)
         records = jax.tree.map(lambda leaf: jnp.zeros((horizon, *leaf.shape), leaf.dtype), shapes)
 
+    marks = jnp.zeros(market.bid.shape[0])
+
+    def worth(state: EnvState) -> Array:
+        """What each trade has earned if it is closed at its bar's close, in pips."""
+        open_profit = jax.vmap(partial(situation, spec, params, trades))(state).profit
+        return (state.realised + state.remaining * open_profit) * jnp.abs(state.entry) / world.pip
+
     def body(carry):
-        k, state, memory, results, records = carry
+        k, state, memory, results, records, marks = carry
         orders, new_memory, after, outcome = play_bar(state, memory, jax.random.fold_in(key, k))
         is_open = state.remaining > 0
         results = book(results, state, orders, after, outcome)
+        # Before its entry is filled a trade is worth nothing; the entry's costs fall into its first bar.
+        before = jnp.where(state.k == 0, 0.0, worth(state))
+        bar = trades.entry_bar[state.trade] + state.k + 1
+        marks = marks.at[bar].add(jnp.where(is_open, worth(after) - before, 0.0))
         if records is not None:
             row = StepRecords(taken=is_open, chosen=orders.action, outcome=outcome)
             records = jax.tree.map(lambda all_rows, new: all_rows.at[k].set(new), records, row)
@@ -152,17 +174,18 @@ def _play_chunk(
             _where(is_open, new_memory, memory),
             results,
             records,
+            marks,
         )
 
     def goes_on(carry):
         k, state, *_ = carry
         return (k < horizon) & (state.remaining > 0).any()
 
-    carry = (jnp.int32(0), start, memory, empty, records)
-    _, _, _, results, records = jax.lax.while_loop(goes_on, body, carry)
+    carry = (jnp.int32(0), start, memory, empty, records, marks)
+    _, _, _, results, records, marks = jax.lax.while_loop(goes_on, body, carry)
     if records is not None:
         records = jax.tree.map(lambda rows: jnp.swapaxes(rows, 0, 1), records)
-    return results, records
+    return Played(results, marks, records)
 
 
 def _where(condition: Array, new: Any, old: Any) -> Any:
@@ -184,7 +207,7 @@ def run_policy(
     *,
     horizon: int,
     record: bool = False,
-) -> tuple[TradeResults, StepRecords | None]:
+) -> Played:
     """Play every trade exactly once under a policy.
 
     Args:
@@ -197,7 +220,7 @@ def run_policy(
         record: also return what happened at each decision.
 
     Returns:
-        (results [N], records [N, H] or None).
+        Results [N], marks [T], and records [N, H] or None.
     """
     if not policy.guarded:
         world = world._replace(params=without_guards(world.params))
@@ -207,8 +230,12 @@ def run_policy(
     indices = jnp.arange(chunks * chunk, dtype=jnp.int32)
     indices = jnp.where(indices < count, indices, -1).reshape(chunks, chunk)
 
-    def play(indices: Array):
-        return _play_chunk(spec, policy, horizon, record, world, policy_params, indices, key)
+    def play(marks: Array, indices: Array):
+        played = _play_chunk(spec, policy, horizon, record, world, policy_params, indices, key)
+        return marks + played.marks, (played.results, played.records)
 
-    played = jax.lax.map(play, indices)
-    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:count], played)
+    marks, chunks_played = jax.lax.scan(play, jnp.zeros(world.market.bid.shape[0]), indices)
+    results, records = jax.tree.map(
+        lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:count], chunks_played
+    )
+    return Played(results, marks, records)

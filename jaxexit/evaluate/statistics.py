@@ -27,7 +27,7 @@ from jaxexit.evaluate.bootstrap import (
     ratio,
     sums_by_cell,
 )
-from jaxexit.evaluate.metrics import daily_net_pips
+from jaxexit.evaluate.metrics import annual_sharpe
 
 FEW_BLOCKS = 8
 """Below this many independent stretches of time an interval is hardly evidence, however narrow."""
@@ -122,40 +122,28 @@ def verdict(difference: Estimate, unit: str) -> str:
 
 
 def sharpe_interval(
-    table: pd.DataFrame,
-    start: np.datetime64,
-    end: np.datetime64,
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    daily: pd.Series, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> Estimate | None:
     """Annualised Sharpe ratio of daily net pips (`metrics.annual_sharpe`) with its interval.
 
-    Days are resampled in blocks at least as long as trades last. The standard error is that of the
-    ratio's influence function, z - SR (z^2 - 1) / 2 with z the standardised day.
+    The standard error is that of the ratio's influence function, z - SR (z^2 - 1) / 2 with z the
+    standardised day; blocks are as long as the days' own dependence asks for (Politis and White 2004).
+    Days marked to market do not share results of trades, however long those are held.
 
     Args:
-        table: trade table.
-        start: first moment of the split.
-        end: last moment of the split.
+        daily: net pips by day (`metrics.daily_net_pips`).
         resamples: of the bootstrap.
         seed: of the bootstrap.
 
     Returns:
         None with fewer than two days or without variation.
     """
-    daily = daily_net_pips(table, start, end)
-    if len(daily) < 2 or not daily.std() > 0:
+    net = daily.to_numpy(float)
+    if annual_sharpe(net) is None:
         return None
-    entry, exit_ = _moments(table, "entry_time"), _moments(table, "exit_time")
-    # The day of a trade's exit, counted as `daily_net_pips` counts days: each weekday, and others traded.
-    closed = exit_.astype("datetime64[D]")
-    every = np.arange(start.astype("datetime64[D]"), end.astype("datetime64[D]") + 1)
-    cell = np.searchsorted(np.union1d(every[np.is_busday(every)], closed), closed)
-    weekdays = holding_time(entry, exit_) / DAY * 5 / 7
-    null = brownian_sums(entry, exit_, _directions(table), cell, len(daily), DAY, resamples, seed)
-    ones = np.ones_like(daily)
-    return interval(annual_sharpe_of_days, daily, ones, null, weekdays, 1.0, resamples, seed)
+    null = np.random.default_rng([seed, 1]).standard_normal((resamples, len(net)))
+    ones = np.ones_like(net)
+    return interval(annual_sharpe_of_days, net, ones, null, 1.0, 1.0, resamples, seed)
 
 
 def superior(

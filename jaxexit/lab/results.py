@@ -10,7 +10,7 @@ import pandas as pd
 
 from jaxexit.config import Experiment, experiment_sha256
 from jaxexit.data import Dataset
-from jaxexit.evaluate import Backtest, guard_table
+from jaxexit.evaluate import Backtest, daily_net_pips, guard_table
 from jaxexit.lab.checkpoints import Which
 from jaxexit.lab.files import write_json, write_parquet
 from jaxexit.lab.registry import Registry
@@ -42,7 +42,8 @@ def backtest_version(
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Every trade of a split exactly once, under the learned policy and every baseline.
 
-    Writes trades.parquet (every policy's trades), summary.json and guard_stats.parquet.
+    Writes trades.parquet (every policy's trades), daily.parquet (net pips by day, marked to market, a
+    column a policy), summary.json and guard_stats.parquet.
 
     Args:
         experiment: the frozen experiment of the run.
@@ -62,23 +63,23 @@ def backtest_version(
     backtest = Backtest(experiment, dataset, split)
     policy = learned_policy(experiment, sample=sample)
     on_policy(policy.name)
-    learned, records = backtest.play(
-        policy, checkpoint.state.params, seed=experiment.seed, record=True
-    )
-    assert records is not None
-    baselines = backtest.baselines(learned, seed=experiment.seed, on_policy=on_policy)
-    tables = {policy.name: learned, **dict(baselines)}
+    learned = backtest.play(policy, checkpoint.state.params, seed=experiment.seed, record=True)
+    assert learned.records is not None
+    baselines = backtest.baselines(learned.table, seed=experiment.seed, on_policy=on_policy)
+    played = {policy.name: learned, **dict(baselines)}
     summary = {
         "version": experiment.version,
         "split": split,
         "checkpoint": {"step": checkpoint.step, "sha256": checkpoint.sha256},
         "snapshot_sha256": experiment_sha256(experiment),
-        "policies": {name: backtest.summary(table) for name, table in tables.items()},
+        "policies": {name: backtest.summary(result) for name, result in played.items()},
     }
     results = folder.results(split)
-    everything = [table.assign(policy=name) for name, table in tables.items()]
+    everything = [result.table.assign(policy=name) for name, result in played.items()]
+    daily = pd.DataFrame({name: daily_net_pips(result.marks) for name, result in played.items()})
     write_parquet(results / "trades.parquet", pd.concat(everything, ignore_index=True))
-    write_parquet(results / "guard_stats.parquet", guard_table(records))
+    write_parquet(results / "guard_stats.parquet", guard_table(learned.records))
+    write_parquet(results / "daily.parquet", daily.fillna(0.0).rename_axis("date").reset_index())
     write_json(results / "summary.json", summary)
     own = summary["policies"][policy.name]
     registry.register(experiment, yaml)
@@ -90,4 +91,4 @@ def backtest_version(
         checkpoint_sha256=checkpoint.sha256,
         step=checkpoint.step,
     )
-    return summary, learned
+    return summary, learned.table

@@ -146,7 +146,7 @@ def examine(
             spec, world = make_world(setting, rng, size, features)
             key = jax.random.fold_in(jax.random.key(seed), batch)
             for (policy, params), tally in zip(played, tallies, strict=True):
-                results, _ = run_policy(spec, policy, world, params, key, horizon=HORIZON)
+                results = run_policy(spec, policy, world, params, key, horizon=HORIZON).results
                 net = np.asarray(results.net, np.float64) * np.asarray(results.entry) / PIP
                 tally.add(net, net + known_costs(setting, results))
         verdicts += [

@@ -40,7 +40,7 @@ def ended_by(table: pd.DataFrame, reason: str) -> np.ndarray:
 
 
 def play(backtest: Backtest, policy) -> pd.DataFrame:
-    return backtest.play(policy, DEFAULT_PARAMS[policy])[0]
+    return backtest.play(policy, DEFAULT_PARAMS[policy]).table
 
 
 def test_leaving_at_once_earns_nothing_and_costs_the_spread(backtest: Backtest) -> None:
@@ -81,7 +81,7 @@ def test_trailing_never_exits_by_target_and_classical_does(backtest: Backtest) -
 def test_the_oracle_is_above_every_policy_that_uses_market_orders_and_stops(
     backtest: Backtest,
 ) -> None:
-    oracle, _ = backtest.play(ORACLE, backtest.world.hindsight)
+    oracle = backtest.play(ORACLE, backtest.world.hindsight).table
     for policy in (LEAVE_AT_ONCE, HOLD_TO_HORIZON, FIXED_TIME, ATR_TRAILING):
         assert (
             values(oracle, "net_pips") >= values(play(backtest, policy), "net_pips") - 1e-2
@@ -91,7 +91,7 @@ def test_the_oracle_is_above_every_policy_that_uses_market_orders_and_stops(
 def test_net_is_what_the_recorded_fills_paid(backtest: Backtest) -> None:
     """Money worked out again from the fills' own prices, in float64."""
     even = RandomActions(jnp.full(5, 0.2))
-    table, records = backtest.play(RANDOM, even, record=True)
+    table, _, records = backtest.play(RANDOM, even, record=True)
     assert records is not None
     pip = backtest.dataset.pip
     for trade in table.to_dict("records"):
@@ -104,6 +104,33 @@ def test_net_is_what_the_recorded_fills_paid(backtest: Backtest) -> None:
         )
         assert gained / pip == pytest.approx(trade["net_pips"], abs=0.01)
     assert max(len(fills) for fills in table["fills"]) == 2  # a partial close and the rest
+
+
+def test_marked_to_market_every_pip_is_counted_once_on_the_bar_that_earned_it(
+    backtest: Backtest,
+) -> None:
+    """Worth of all open trades at every bar's close, worked out again from fills and bars in float64."""
+    table, marks, records = backtest.play(RANDOM, RandomActions(jnp.full(5, 0.2)), record=True)
+    assert records is not None
+    assert marks.sum() == pytest.approx(table["net_pips"].sum(), abs=0.5)
+    bid = np.asarray(backtest.dataset.market.bid, float)
+    ask = np.asarray(backtest.dataset.market.ask, float)
+    worth = np.zeros(len(backtest.dataset.times))
+    entries = np.asarray(backtest.world.trades.entry_bar)
+    for trade, entered in zip(table.to_dict("records"), entries, strict=True):
+        side, open_size, realised = bid if trade["direction"] > 0 else ask, 1.0, 0.0
+        fills = list(trade["fills"])
+        last = fills[-1]["bar"]
+        for bar in range(entered + 1, last + 1):
+            for fill in (fill for fill in fills if fill["bar"] == bar):
+                open_size -= fill["size"]
+                realised += fill["size"] * (fill["price"] - trade["entry_fill"])
+            marked = realised + open_size * (side[bar, 3] - trade["entry_fill"])
+            worth[bar] += trade["direction"] * marked / backtest.dataset.pip
+        worth[last + 1 :] += trade["direction"] * realised / backtest.dataset.pip
+    equity = marks.cumsum().to_numpy()
+    first = int(entries.min())
+    np.testing.assert_allclose(equity, worth[first : first + len(equity)], atol=0.5)
 
 
 def test_every_trade_is_played_once_and_no_result_depends_on_its_neighbours(
@@ -126,13 +153,13 @@ def test_every_trade_is_played_once_and_no_result_depends_on_its_neighbours(
             "tables": {"test": backtest.dataset.tables["test"].iloc[keep]},
         }
     )
-    alone, _ = few.play(ATR_TRAILING, DEFAULT_PARAMS[ATR_TRAILING])
+    alone = few.play(ATR_TRAILING, DEFAULT_PARAMS[ATR_TRAILING]).table
     np.testing.assert_array_equal(alone["net_pips"], table["net_pips"].to_numpy()[keep])
 
 
 def test_guard_statistics_account_for_every_decision(backtest: Backtest) -> None:
     even = RandomActions(jnp.full(5, 0.2))
-    table, records = backtest.play(RANDOM, even, record=True)
+    table, _, records = backtest.play(RANDOM, even, record=True)
     assert records is not None
     stats = guard_table(records)
     for action in ACTIONS:
@@ -164,7 +191,7 @@ def test_classical_policy_repeats_the_strategys_own_exits(shared_data) -> None:
     compared = 0
     for split in dataset.splits:
         backtest = Backtest(experiment, dataset, split)
-        table, _ = backtest.play(CLASSICAL, DEFAULT_PARAMS[CLASSICAL])
+        table = backtest.play(CLASSICAL, DEFAULT_PARAMS[CLASSICAL]).table
         own = {"STOP": "SL", "TARGET": "TP"}
         reasons = [own[reason] for reason in values(table, "exit_reason")]
         assert reasons == values(table, "source_exit_reason").tolist()

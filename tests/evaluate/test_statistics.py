@@ -59,6 +59,17 @@ def held(
     )
 
 
+def daily(price: np.ndarray, table: pd.DataFrame) -> pd.Series:
+    """Net pips by day of the trades of `held`, marked to market."""
+    times = hours(len(price))
+    position = np.zeros(len(price))
+    for column, sign in (("entry_time", 1), ("exit_time", -1)):
+        at = np.searchsorted(times, table[column].to_numpy("datetime64[s]"))
+        np.add.at(position, at, sign * table["direction"].to_numpy(float))
+    marks = np.append(0.0, np.cumsum(position)[:-1] * np.diff(price))
+    return daily_net_pips(pd.Series(marks, pd.to_datetime(times, utc=True)))
+
+
 def experiment(
     seed: int, *, bars: int, low: int, high: int, market: str, stop: float, estimate: str
 ) -> Estimate:
@@ -72,8 +83,7 @@ def experiment(
         other = held(price, entries, sign, np.maximum(length // 4, 1))
         return compare(table, other, resamples=400, seed=seed).pips
     if estimate == "sharpe":
-        times = hours(bars + high + 1)
-        found = sharpe_interval(table, times[0], times[-1], resamples=400, seed=seed)
+        found = sharpe_interval(daily(price, table), resamples=400, seed=seed)
         assert found is not None
         return found
     return mean_per_trade(table, resamples=400, seed=seed)
@@ -171,13 +181,13 @@ def test_independent_trades_get_the_textbook_interval() -> None:
 
 
 def test_sharpe_is_the_ratio_of_the_metrics() -> None:
-    table = held(prices(np.random.default_rng(8), 2100, "brownian"), *three(2000, 20))
-    start, end = START, np.datetime64("2017-05-10", "s")
-    found = sharpe_interval(table, start, end)
+    price = prices(np.random.default_rng(8), 2100, "brownian")
+    days = daily(price, held(price, *three(2000, 20)))
+    found = sharpe_interval(days)
     assert found is not None
-    assert found.value == pytest.approx(annual_sharpe(daily_net_pips(table, start, end)))
+    assert found.value == pytest.approx(annual_sharpe(days.to_numpy()))
     assert found.low < found.value < found.high
-    assert sharpe_interval(table.assign(net_pips=0.0), start, end) is None
+    assert sharpe_interval(0 * days) is None
 
 
 def test_two_trades_allow_no_interval() -> None:
