@@ -4,7 +4,7 @@
 <root>/<version>/provenance.json    code, packages, device, data, command, seed
 <root>/<version>/metrics.jsonl      one line an update
 <root>/<version>/models/            checkpoints
-<root>/<version>/results/<split>/   trades.parquet, summary.json, guard_stats.parquet
+<root>/<version>/results/<split>/   trades.parquet, daily.parquet, summary.json, guard_stats.parquet
 """
 
 from __future__ import annotations
