@@ -2,6 +2,7 @@
 
 from jaxexit.evaluate.backtest import Backtest, PolicyResult
 from jaxexit.evaluate.bootstrap import Estimate
+from jaxexit.evaluate.judgement import judge
 from jaxexit.evaluate.metrics import daily_net_pips, summarise
 from jaxexit.evaluate.run import Played, StepRecords, TradeResults, run_policy
 from jaxexit.evaluate.sharpe import DeflatedSharpe, deflated_sharpe, effective_observations
@@ -31,6 +32,7 @@ __all__ = [
     "deflated_sharpe",
     "effective_observations",
     "guard_table",
+    "judge",
     "mean_per_trade",
     "run_policy",
     "sharpe_interval",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -17,6 +17,7 @@ from jaxexit.env import make_world
 from jaxexit.evaluate.metrics import summarise
 from jaxexit.evaluate.run import StepRecords, run_policy
 from jaxexit.evaluate.table import trade_table
+from jaxexit.evaluate.tuning import policy_numbers, tune
 from jaxexit.policies import DEFAULT_PARAMS, ORACLE, RANDOM, Policy, RandomActions
 
 
@@ -93,9 +94,14 @@ class Backtest:
         """The metrics of a policy's result (see `evaluate.metrics.summarise`)."""
         return summarise(result.table, result.marks, horizon=self.horizon)
 
+    def tuned(self) -> dict[str, dict[str, float]]:
+        """The best settings of the tunable baselines on this split: tune on the training split."""
+        return tune(self.spec, self.world, horizon=self.horizon)
+
     def baselines(
         self,
         imitated: pd.DataFrame,
+        tuned: Mapping[str, Mapping[str, float]],
         *,
         seed: int = 0,
         on_policy: Callable[[str], None] = lambda name: None,
@@ -105,12 +111,14 @@ class Backtest:
         Args:
             imitated: trade table of the learned policy: the random policy draws its actions with the
                 same frequencies.
+            tuned: settings by policy (`evaluate.tuning.tune` on the training split).
             seed: of the random policy.
             on_policy: called with each policy's name before it is played.
         """
         attempts = imitated.filter(like="chosen_").sum().to_numpy(float)
         frequencies = RandomActions(jnp.asarray(attempts / attempts.sum(), jnp.float32))
         everyone = {**DEFAULT_PARAMS, RANDOM: frequencies, ORACLE: self.world.hindsight}
+        everyone |= {p: policy_numbers(p, tuned[p.name]) for p in everyone if p.name in tuned}
         for policy, params in everyone.items():
             on_policy(policy.name)
             yield policy.name, self.play(policy, params, seed=seed)

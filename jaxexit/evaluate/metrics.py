@@ -66,7 +66,8 @@ def summarise(table: pd.DataFrame, marks: pd.Series, *, horizon: int) -> dict[st
         horizon: `max_bars`: length of `exit_share_by_bar` less one.
 
     Returns:
-        The JSON object of the `backtest` command: trades; gross and net pips (mean, total); win rate
+        The JSON object of the `backtest` command: trades; gross and net pips (mean, total); total return
+        (sum of net fractions of the entry price: the same unlevered amount in every trade); win rate
         (share of net > 0); profit factor; Sharpe and drawdown of the equity marked to market; bars held;
         share of trades closed at each bar; trades by exit reason; attempts and blocks by action.
     """
@@ -80,6 +81,7 @@ def summarise(table: pd.DataFrame, marks: pd.Series, *, horizon: int) -> dict[st
         "cost_pips_mean": float(gross.mean() - net.mean()),
         "net_pips_mean": float(net.mean()),
         "net_pips_total": float(net.sum()),
+        "return_total": float(_column(table, "net_fraction").sum()),
         "net_r_mean": float(_column(table, "net_r").mean()),
         "win_rate": float((net > 0).mean()),
         "profit_factor": profit_factor(net),

@@ -1,0 +1,82 @@
+"""What a backtest's numbers are worth: intervals, differences on the same trades, the verdict in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from jaxexit.evaluate.backtest import PolicyResult
+from jaxexit.evaluate.bootstrap import Estimate
+from jaxexit.evaluate.metrics import WEEKDAYS_A_YEAR, daily_net_pips
+from jaxexit.evaluate.sharpe import deflated_sharpe, effective_observations
+from jaxexit.evaluate.statistics import Comparison, compare, mean_per_trade, sharpe_interval
+from jaxexit.policies import ORACLE
+
+
+def judge(
+    results: Mapping[str, PolicyResult], *, trials: int, trial_sharpes: Sequence[float]
+) -> tuple[dict[str, dict[str, Any]], str]:
+    """Intervals of every policy, and the first one against each of the others on the same trades.
+
+    Args:
+        results: by name; the first is the one in question.
+        trials: looks at a test split so far, this one included: what the deflated Sharpe ratio pays for.
+        trial_sharpes: annualised Sharpe ratios of the trials whose results are known.
+
+    Returns:
+        (by policy: `intervals` of net_pips_mean and sharpe_annual; for the first `deflated_sharpe`, for the
+        others `learned_minus`, the paired difference; the verdict in one line).
+    """
+    name, *others = results
+    learned = results[name]
+    mean = mean_per_trade(learned.table)
+    found: dict[str, dict[str, Any]] = {name: {"intervals": _intervals(learned, mean)}}
+    found[name]["deflated_sharpe"] = _deflated(learned, trials, trial_sharpes)
+    compared: dict[str, Comparison] = {}
+    for other in others:
+        theirs = results[other]
+        compared[other] = compare(learned.table, theirs.table)
+        found[other] = {
+            "intervals": _intervals(theirs, mean_per_trade(theirs.table)),
+            "learned_minus": compared[other].as_json(),
+        }
+    return found, verdict_line(name, mean, compared)
+
+
+def verdict_line(name: str, mean: Estimate, compared: Mapping[str, Comparison]) -> str:
+    """One line: is it above zero, and which baselines does it beat?"""
+    sign = "above zero" if mean.low > 0 else "below zero" if mean.high < 0 else None
+    said = f"{name}: net {mean.value:+.2f} pips a trade (95% interval {mean.low:+.2f} to {mean.high:+.2f}), "
+    said += sign or "not distinguishable from zero"
+    attainable = {other: c for other, c in compared.items() if other != ORACLE.name}
+    for word in ("better", "worse"):
+        which = [other for other, c in attainable.items() if c.verdict.startswith(word)]
+        said += f"; {word} than {', '.join(which) if which else 'no baseline'}"
+    return said
+
+
+def _intervals(result: PolicyResult, mean: Estimate) -> dict[str, Any]:
+    sharpe = sharpe_interval(daily_net_pips(result.marks))
+    return {
+        "net_pips_mean": mean.as_json(),
+        "sharpe_annual": None if sharpe is None else sharpe.as_json(),
+    }
+
+
+def _deflated(
+    result: PolicyResult, trials: int, trial_sharpes: Sequence[float]
+) -> dict[str, float] | None:
+    series = daily_net_pips(result.marks)
+    interval = sharpe_interval(series)
+    if interval is None or not math.isfinite(interval.standard_error):
+        return None
+    daily, year = series.to_numpy(), math.sqrt(WEEKDAYS_A_YEAR)
+    found = deflated_sharpe(
+        daily,
+        [sharpe / year for sharpe in trial_sharpes],
+        trials=trials,
+        effective=effective_observations(daily, interval.standard_error / year),
+    )
+    return None if found is None else asdict(found)
