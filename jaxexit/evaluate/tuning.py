@@ -6,6 +6,7 @@ is given as many tries as every other, and the best on the training split is wha
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -69,7 +70,7 @@ def tune(spec: EnvSpec, world: World, *, horizon: int) -> dict[str, dict[str, fl
     return best
 
 
-def policy_numbers(policy: Policy, tuned: dict[str, float]) -> Any:
+def policy_numbers(policy: Policy, tuned: Mapping[str, float]) -> Any:
     """The params of a tuned baseline, from what `tune` found (floats, as a file keeps them)."""
     template = candidates(1)[policy]
     leaves = {

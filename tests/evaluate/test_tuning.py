@@ -50,4 +50,4 @@ def test_what_was_tuned_on_train_is_what_is_played_on_test(backtests: dict[str, 
     left = played["fixed_time"].table
     by_exit = left["exit_reason"].to_numpy(str) == "EXIT"
     assert by_exit.sum() > 10
-    assert (left["bars_held"].to_numpy()[by_exit] == 7).all()
+    assert set(left["bars_held"].to_numpy()[by_exit]) == {7}
