@@ -34,7 +34,7 @@ def test_the_chosen_setting_is_the_best_of_all_on_the_training_split(
     assert set(tuned) == {p.name for p in (FIXED_TIME, ATR_TRAILING, BREAK_EVEN_THEN_TRAIL)}
     settings = candidates(train.horizon)[ATR_TRAILING]
     values = [
-        train.play(ATR_TRAILING, type(settings)(multiple)).table["net_pips"].mean()
+        train.play(ATR_TRAILING, type(settings)(multiple)).table["net_pips"].to_numpy(float).mean()
         for multiple in settings.multiple
     ]
     assert tuned["atr_trailing"]["multiple"] == pytest.approx(
