@@ -93,6 +93,11 @@ class Data(Section):
     trades: str | None = Field(
         default=None, description="path of the trades file, for entries: trades"
     )
+    filled_at: Literal["bar_close", "bar_open"] = Field(
+        default="bar_close",
+        description="where in the bar of its entry time a trade of the file was filled (backtesting.py and "
+        "freqtrade: bar_open)",
+    )
     every: Count = Field(
         default=1, description="bars from one entry to the next, for entries: every_bar"
     )
@@ -116,6 +121,11 @@ class Data(Section):
             raise ValueError(
                 f"entries: found '{self.entries}', allowed with a trades file is 'trades'"
             )
+        if self.entries != "trades" and self.filled_at != "bar_close":
+            raise ValueError(
+                f"filled_at: found '{self.filled_at}', allowed with entries '{self.entries}' is "
+                "'bar_close'"
+            )
         return self
 
 
@@ -127,7 +137,9 @@ class Costs(Section):
     )
     commission: NonNegative = Field(default=0.0, description="fraction of notional, per side")
     slippage_pips: NonNegative = Field(
-        default=0.0, description="pips, on market orders and on stops"
+        default=0.0,
+        description="pips lost by each EXIT, PARTIAL, stop and close at the horizon; none by entries and "
+        "targets",
     )
     swap_long_pips: Real = Field(
         default=0.0,
@@ -178,7 +190,8 @@ class Env(Section):
     )
     entry_fill: Literal["next_open", "bar_close", "given"] = Field(
         default="next_open",
-        description="price of the entry: open of the next bar, close, or the file's price",
+        description="price of the entry: open of the next bar, close, or the file's price; the next bar is "
+        "the one after the signal's (for data.filled_at bar_open: that of the entry time)",
     )
     order_fill: Literal["next_open", "bar_close"] = Field(
         default="next_open",

@@ -102,12 +102,14 @@ def device_trades(table: pd.DataFrame) -> Trades:
     def column(name: str) -> np.ndarray:
         return table[name].to_numpy(np.float32)
 
+    given_fill = column("given_fill") if "given_fill" in table else np.full(len(table), np.nan)
     return Trades(
         entry_bar=jnp.asarray(table["entry_bar"].to_numpy(np.int32)),
         direction=jnp.asarray(column("direction")),
         entry_price=jnp.asarray(column("entry_price")),
         stop=jnp.asarray(column("stop")),
         target=jnp.asarray(column("target")),
+        given_fill=jnp.asarray(given_fill, jnp.float32),
     )
 
 
@@ -128,6 +130,7 @@ def _candidates(
         atr,
         data.timezone,
         given=env.entry_fill == "given",
+        filled_at=data.filled_at,
         stop_atr=env.initial_stop_atr,
     )
 

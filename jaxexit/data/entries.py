@@ -1,7 +1,9 @@
 """Entries of any kind as one table of candidate trades, and the checks that all of them must pass.
 
 A candidate table has the columns of `TABLE_COLUMNS` in front, one row a trade, in the order of
-entry bars.
+entry bars. Of a file it may also have `given_fill` (the file's price of a fill at the open after the
+entry bar; `entry_price` is then the entry bar's close) and `listed_decision` (see
+`trades.listed_decisions`).
 """
 
 from __future__ import annotations
@@ -14,13 +16,14 @@ import pandas as pd
 from jaxexit.data.bars import Bars
 from jaxexit.data.ema_bb import ema_bb_entries
 from jaxexit.data.features import feature_columns
-from jaxexit.data.trades import load_trades, match_bars
+from jaxexit.data.trades import FilledAt, listed_decisions, load_trades, match_bars
 from jaxexit.errors import DataError
 
 TABLE_COLUMNS = (
     "trade_id", "entry_bar", "entry_time", "direction", "entry_price", "stop", "target",
     "exit_time", "exit_price", "exit_reason",
 )  # fmt: skip
+OWN_COLUMNS = ("given_fill", "listed_decision")  # never taken from a file
 
 NO_TRADE = "neither long nor short"
 NO_BAR = "match no bar"
@@ -88,20 +91,32 @@ def built_in_candidates(
 
 
 def file_candidates(
-    path: Path, bars: Bars, atr: np.ndarray, timezone: str, *, given: bool, stop_atr: float
+    path: Path,
+    bars: Bars,
+    atr: np.ndarray,
+    timezone: str,
+    *,
+    given: bool,
+    stop_atr: float,
+    filled_at: FilledAt = "bar_close",
 ) -> tuple[pd.DataFrame, dict[str, int], tuple[str, ...]]:
     """Trades of a file that have a bar: candidates, how many were dropped by reason, remarks.
 
-    The entry price is the entry-side close of the entry bar, or the file's own where `given` (then
-    a trade without one, or with one outside its bar, is dropped). The stop is the file's, else
-    `stop_atr` x ATR from the entry price. Raises DataError for a file that cannot be read or
+    The entry bar is the one that opens at the entry time, or with `filled_at` "bar_open" the one
+    before, so that the bar of the entry time is the first that the trade meets. The entry price is the
+    entry-side close of the entry bar, or the file's own where `given` (then a trade without one, or with
+    one outside its bar, is dropped; a fill at an open is kept apart, as `given_fill`). The stop is the
+    file's, else `stop_atr` x ATR from the entry price. Raises DataError for a file that cannot be read or
     matched, and for `given` without any price.
     """
     rows, remarks = load_trades(path, timezone)
+    rows = rows.drop(columns=list(OWN_COLUMNS), errors="ignore")
     is_trade = rows["direction"].to_numpy() != 0
     counts = {NO_TRADE: int((~is_trade).sum())}
     rows = rows.take(np.flatnonzero(is_trade))
-    bar, astray, match_remarks = match_bars(rows, bars, str(path))
+    bar, astray, match_remarks = match_bars(rows, bars, str(path), filled_at)
+    if filled_at == "bar_open":
+        bar = np.maximum(bar - 1, -1)
     counts[NO_BAR] = int((bar < 0).sum())
     # A price that the market never traded is no fill: where it would be one, the trade is out.
     kept = (bar >= 0) & ~(astray & given)
@@ -112,15 +127,22 @@ def file_candidates(
     price = rows["entry_price"].to_numpy(np.float64)
     if given and not np.isfinite(price).any():
         raise DataError(f"{path}: env.entry_fill is 'given', but the file has no entry price")
-    if not given:
-        price = entry_side_close(bars, entry_bar, direction)
+    known = entry_side_close(bars, entry_bar, direction)
+    if given and filled_at == "bar_open":
+        rows["given_fill"] = price
+        price = np.where(np.isnan(price), np.nan, known)
+    elif not given:
+        price = known
     stop = rows["stop"].to_numpy(np.float64)
     rows["entry_bar"], rows["entry_price"] = entry_bar, price
     rows["stop"] = np.where(np.isnan(stop), price - direction * stop_atr * atr[entry_bar], stop)
     rows["trade_id"] = rows.index
+    decision, exit_remarks = listed_decisions(rows, entry_bar, bars, filled_at)
+    if (decision >= 0).any():
+        rows["listed_decision"] = decision
     others = [name for name in rows.columns if name not in TABLE_COLUMNS]
     rows = rows.filter([*TABLE_COLUMNS, *others]).take(np.argsort(entry_bar, kind="stable"))
-    return rows.reset_index(drop=True), counts, remarks + match_remarks
+    return rows.reset_index(drop=True), counts, remarks + match_remarks + exit_remarks
 
 
 def entry_side_close(bars: Bars, entry_bar: np.ndarray, direction: np.ndarray) -> np.ndarray:
@@ -131,19 +153,24 @@ def entry_side_close(bars: Bars, entry_bar: np.ndarray, direction: np.ndarray) -
 def keep_sound(candidates: pd.DataFrame, first: int) -> tuple[pd.DataFrame, dict[str, int]]:
     """Candidates that can be traded from bar `first` on; how many were dropped, by reason.
 
-    Compared in float32, the precision in which they are traded.
+    Compared in float32, the precision in which they are traded. A fill given for the next open must lie
+    between stop and target as the entry price must.
     """
     direction = candidates["direction"].to_numpy(np.float32)
     price, stop, target = (
         candidates[name].to_numpy(np.float32) for name in ("entry_price", "stop", "target")
     )
+    fill = candidates["given_fill"].to_numpy(np.float32) if "given_fill" in candidates else price
     keep = np.ones(len(candidates), bool)
     counts = {}
     for reason, wrong in (
         (BEFORE_WARMUP, candidates["entry_bar"].to_numpy() < first),
         (NO_PRICE, np.isnan(price)),
-        (WRONG_STOP, ~(direction * (price - stop) > 0)),
-        (WRONG_TARGET, direction * (target - price) <= 0),
+        (WRONG_STOP, ~((direction * (price - stop) > 0) & (direction * (fill - stop) > 0))),
+        (
+            WRONG_TARGET,
+            (direction * (target - price) <= 0) | (direction * (target - fill) <= 0),
+        ),
     ):
         counts[reason] = int((keep & wrong).sum())
         keep &= ~wrong

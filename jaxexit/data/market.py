@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from jaxexit.data.bars import Bars
+from jaxexit.data.bars import Bars, find_gaps
 from jaxexit.data.types import Market
 
 ROLLOVER_ZONE, ROLLOVER_HOUR = "America/New_York", 17
@@ -14,13 +14,24 @@ ROLLOVER_ZONE, ROLLOVER_HOUR = "America/New_York", 17
 NIGHTS_BY_WEEKDAY = (1, 1, 3, 1, 1, 0, 0)
 
 
-def rollover_nights(times: np.ndarray) -> np.ndarray:
-    """Swap-weighted 17:00 New York rollovers r with times[t-1] < r <= times[t].
+def rollover_nights(times: np.ndarray, length: np.timedelta64) -> tuple[np.ndarray, np.ndarray]:
+    """Swap-weighted 17:00 New York rollovers, where a position crosses them.
 
-    Returns [T] float32, the first 0. `times`: bar opens [T] datetime64[ns] in UTC, rising. Daylight
+    A bar lasts from its open until `length` later, or until the next open if that comes first. Daylight
     saving is New York's.
+
+    Args:
+        times: bar opens [T] datetime64[ns] in UTC, rising.
+        length: of a bar, above 0.
+
+    Returns:
+        (crossed, inside), [T] float32 each: rollovers between the end of bar t-1 and the open of bar t,
+        both included (the first is 0), and rollovers strictly inside bar t. Bars that begin or end
+        at each rollover (M1 to H1 that begin with the hour) have none inside.
     """
-    stamps = pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(ROLLOVER_ZONE)
+    ends = times + length
+    ends[:-1] = np.minimum(ends[:-1], times[1:])
+    stamps = pd.DatetimeIndex([times[0], ends[-1]]).tz_localize("UTC").tz_convert(ROLLOVER_ZONE)
     days = pd.date_range(
         stamps[0].tz_localize(None).normalize(),
         stamps[-1].tz_localize(None).normalize(),
@@ -30,18 +41,22 @@ def rollover_nights(times: np.ndarray) -> np.ndarray:
     rollovers = rollovers.tz_convert("UTC").tz_localize(None).as_unit("ns").to_numpy()
     weights = np.array(NIGHTS_BY_WEEKDAY)[days.day_of_week]
     before = np.concatenate([[0], np.cumsum(weights)])  # nights of the first n rollovers
-    passed = before[np.searchsorted(rollovers, times, side="right")]
-    return np.diff(passed, prepend=passed[:1]).astype(np.float32)
+    by_open = before[np.searchsorted(rollovers, times, side="right")]
+    by_end = before[np.searchsorted(rollovers, ends, side="left")]
+    crossed = by_open - np.concatenate([by_open[:1], by_end[:-1]])
+    return crossed.astype(np.float32), (by_end - by_open).astype(np.float32)
 
 
 def build_market(bars: Bars, columns: np.ndarray, atr: np.ndarray) -> Market:
     """`Market` of T bars with feature columns [T, F] and ATR [T] (nan: not defined yet)."""
     import jax.numpy as jnp  # here, so that reading files does not wait for jax
 
+    nights, nights_inside = rollover_nights(bars.times, find_gaps(bars.times).step)
     return Market(
         bid=jnp.asarray(bars.bid, jnp.float32),
         ask=jnp.asarray(bars.ask, jnp.float32),
         features=jnp.asarray(columns, jnp.float32),
         atr=jnp.asarray(np.nan_to_num(atr, nan=0.0), jnp.float32),
-        nights=jnp.asarray(rollover_nights(bars.times)),
+        nights=jnp.asarray(nights),
+        nights_inside=jnp.asarray(nights_inside),
     )

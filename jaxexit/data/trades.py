@@ -1,13 +1,15 @@
 """Trade files: a list of entries that the user brings, matched to the bars.
 
 Understood as columns: what `data entries` writes, MetaTrader 4 and 5 reports, backtesting.py, vectorbt,
-freqtrade. `entry_time` is the open of the bar at whose close the entry is known. Times are matched
-to bar opens exactly; what does not match is listed, never moved.
+freqtrade. `entry_time` is the open of the bar at whose close the trade was filled, or, where
+`data.filled_at` says so, of the bar at whose open it was. Times are matched to bar opens exactly; what does
+not match is listed, never moved.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -15,7 +17,10 @@ import pandas as pd
 from jaxexit.data.bars import Bars, minute
 from jaxexit.data.tables import Columns, plain, read_table
 from jaxexit.data.times import to_utc
+from jaxexit.data.types import CLOSE, OPEN
 from jaxexit.errors import DataError
+
+FilledAt = Literal["bar_close", "bar_open"]
 
 # Plain names (see `tables.plain`), the most telling first.
 _ALIASES: dict[str, tuple[str, ...]] = {
@@ -37,7 +42,8 @@ _LONG = {"1", "1.0", "+1", "long", "buy", "l", "b"}
 _SHORT = {"-1", "-1.0", "short", "sell", "s"}
 _SIGNED_SIZE = ("size",)  # backtesting.py tells the side by the sign of the size
 _LISTED = 3  # how many trades a message names
-_TOLERANCE_PIPS = 1.0  # how far a price may lie outside its bar before it is called astray
+_TOLERANCE_PIPS = 1.0  # how far a price may lie outside its bar, or beside an open, to belong to it
+_TELLING = 5  # fewer prices do not tell at which end of their bars they were filled
 
 
 def load_trades(path: Path, timezone: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -120,14 +126,15 @@ def _direction(columns: Columns, name: str | None) -> tuple[np.ndarray, str]:
 
 
 def match_bars(
-    rows: pd.DataFrame, bars: Bars, where: str
+    rows: pd.DataFrame, bars: Bars, where: str, filled_at: FilledAt = "bar_close"
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """The bar that opens at each entry time, [rows] int, -1 where there is none.
 
     Also where the row's entry price lies outside that bar, [rows] bool; and remarks.
 
-    Raises DataError where no trade matches, or where most entry prices lie outside their bars: then
-    the file is of another zone or another market.
+    Raises DataError where no trade matches, where most entry prices lie outside their bars (then the
+    file is of another zone or another market), and where the prices clearly lie at the other end of
+    their bars than `filled_at` says.
     """
     times, entry_times = bars.times, rows["entry_time"].to_numpy().astype("datetime64[ns]")
     at = np.searchsorted(times, entry_times)
@@ -154,8 +161,78 @@ def match_bars(
             f"{where}: {int(astray.sum()):,} of {int(priced.sum()):,} entry prices lie outside their "
             "bars, check data.timezone (zone of the stamps) and that the bars are of the same market"
         )
+    _check_filled_at(price, priced, inside, bars, where, filled_at)
     if astray.any():
         remarks.append(
             f"{int(astray.sum()):,} entry prices lie more than {_TOLERANCE_PIPS:g} pip outside their bars"
         )
     return np.where(matched, inside, -1), astray, tuple(remarks)
+
+
+def _beside(price: np.ndarray, bars: Bars, bar: np.ndarray, column: int) -> np.ndarray:
+    """How far prices [N] lie outside the book at the open or close of their bars [N], in pips; >= 0."""
+    below, above = bars.bid[bar, column] - price, price - bars.ask[bar, column]
+    return np.maximum(np.maximum(below, above), 0.0) / bars.pip
+
+
+def _check_filled_at(
+    price: np.ndarray,
+    priced: np.ndarray,
+    bar: np.ndarray,
+    bars: Bars,
+    where: str,
+    filled_at: FilledAt,
+) -> None:
+    """Raise DataError where the prices belong to the other end of their bars than `filled_at` says.
+
+    A price tells if it belongs to one end and lies nearer to it than to the other. The setting is
+    refused where more than twice as many tell against it as for it.
+    """
+    at_open, at_close = (_beside(price, bars, bar, column) for column in (OPEN, CLOSE))
+    found = {
+        "bar_open": int((priced & (at_open < at_close) & (at_open <= _TOLERANCE_PIPS)).sum()),
+        "bar_close": int((priced & (at_close < at_open) & (at_close <= _TOLERANCE_PIPS)).sum()),
+    }
+    other = "bar_open" if filled_at == "bar_close" else "bar_close"
+    if found[other] >= _TELLING and found[other] > 2 * found[filled_at]:
+        raise DataError(
+            f"{where}: {found['bar_open']:,} entry prices are the open and {found['bar_close']:,} the close "
+            f"of the bar that opens at their entry time, set data.filled_at to {other}"
+        )
+
+
+def listed_decisions(
+    rows: pd.DataFrame, entry_bar: np.ndarray, bars: Bars, filled_at: FilledAt
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """At which decision k to send EXIT so that a trade leaves where the file says; and remarks.
+
+    The order fills at the close of bar e+k or at the open that follows it. A trade that the file closed at
+    the open of a bar is to leave at that open: those of open-stamped files, unless the exit price tells
+    that it was inside the bar. All others are to leave at the close of the bar of their exit time, so
+    that a stop or target is met in that bar first.
+
+    Args:
+        rows: [N] trades with exit_time and exit_price.
+        entry_bar: [N] int, the bar of decision 0.
+        bars: all bars.
+        filled_at: which end of a bar the file's times mean.
+
+    Returns:
+        [N] int, -1 where the file has no exit, or one that is no bar's or lies before the entry.
+    """
+    times, exit_times = bars.times, rows["exit_time"].to_numpy().astype("datetime64[ns]")
+    at = np.minimum(np.searchsorted(times, exit_times), len(times) - 1)
+    first = entry_bar + (filled_at == "bar_open")
+    sound = (times[at] == exit_times) & (at >= first)
+    decision = at - entry_bar
+    if filled_at == "bar_open":
+        price = rows["exit_price"].to_numpy(np.float64)
+        decision -= ~(_beside(price, bars, at, OPEN) > _TOLERANCE_PIPS)  # without a price: the open
+    unsound = int((~np.isnat(exit_times) & ~sound).sum())
+    remarks = ()
+    if unsound:
+        remarks = (
+            f"{unsound:,} exit times are no bar's open or lie before the entry: the baseline 'listed' holds "
+            "those trades to their stop, target or horizon",
+        )
+    return np.where(sound, decision, -1), remarks

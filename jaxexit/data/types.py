@@ -17,14 +17,20 @@ class Market(NamedTuple):
     ask: jax.Array  # [T, 4]
     features: jax.Array  # [T, F] raw facts of a bar's close, finite; see `data.features`
     atr: jax.Array  # [T] ATR 14 (TA-Lib, mid) in price units; 0 before it is defined
-    nights: jax.Array  # [T] swap-weighted 17:00 New York rollovers in (time[t-1], time[t]]
+    nights: jax.Array  # [T] swap-weighted rollovers between the last bar's close and this open
+    nights_inside: jax.Array  # [T] the same strictly inside the bar; 0 on bars of an hour or less
 
 
 class Trades(NamedTuple):
-    """N trades: only what is known at decision 0, the close of the entry bar."""
+    """N trades: what is known at decision 0, the close of the entry bar; and a fill that is not."""
 
     entry_bar: jax.Array  # [N] int32, row of `Market`
     direction: jax.Array  # [N] float32, +1 long, -1 short
-    entry_price: jax.Array  # [N] float32: entry-side close of the entry bar, or the given price
+    entry_price: (
+        jax.Array
+    )  # [N] float32: entry-side close of the entry bar, or the price given there
     stop: jax.Array  # [N] float32: initial stop, on the losing side of `entry_price`
     target: jax.Array  # [N] float32: the entry's own target, nan where it has none
+    # [N] float32: the file's price of a fill at the open of the next bar, else nan. Unknown at decision 0:
+    # only the fill itself and hindsight read it.
+    given_fill: jax.Array

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxexit.data.types import Market
-from jaxexit.env.types import Costs
+from jaxexit.data.types import Market, Trades
+from jaxexit.env.types import Costs, EnvSpec
 
 Array = jax.Array
 
@@ -83,6 +83,26 @@ def net_fraction(costs: Costs, price: Array, entry: Array) -> Array:
 def market_net(costs: Costs, price: Array, entry: Array) -> Array:
     """Net result of one unit closed by a market order while the book shows `price`."""
     return net_fraction(costs, price - costs.slippage, entry)
+
+
+def late_entry(spec: EnvSpec, bar: Quote, trades: Trades, trade: Array) -> tuple[Array, Array]:
+    """The fill of an entry that comes into being after decision 0 (`spec.opens_late`).
+
+    No situation of decision 0 may show it. Entries are not slipped.
+
+    Args:
+        spec: static structure.
+        bar: bar e+1 of the trade.
+        trades: all trades.
+        trade: the row.
+
+    Returns:
+        (long-form price, price units paid over the middle of the book).
+    """
+    if spec.entry_fill == "next_open":
+        return bar.entry_open, bar.half_spread_open
+    price = trades.direction[trade] * trades.given_fill[trade]
+    return price, price - 0.5 * (bar.open + bar.entry_open)
 
 
 def swap_fraction(costs: Costs, nights: Array, direction: Array, entry: Array) -> Array:

@@ -14,6 +14,7 @@ from jaxexit.data.types import Market, Trades
 from jaxexit.env.book import (
     fill_stop,
     fill_target,
+    late_entry,
     market_net,
     net_fraction,
     quote,
@@ -67,7 +68,7 @@ def reset(
     entry = direction * trades.entry_price[trade]
     now = quote(market, trades.entry_bar[trade], direction)
     profit = jnp.float32(0.0)
-    if spec.entry_fill != "next_open":
+    if not spec.opens_late:
         profit = market_net(params.costs, now.close, entry)
     return EnvState(
         trade=jnp.asarray(trade, jnp.int32),
@@ -89,7 +90,7 @@ def reset(
 def situation(spec: EnvSpec, params: EnvParams, trades: Trades, state: EnvState) -> Situation:
     """Everything that may be known at the state's decision."""
     profit = market_net(params.costs, state.close, state.entry)
-    if spec.entry_fill == "next_open":
+    if spec.opens_late:
         # At decision 0 nothing has been filled: there is no result yet, not even the spread's loss.
         profit = jnp.where(state.k == 0, 0.0, profit)
     entry_bar = trades.entry_bar[state.trade]
@@ -154,10 +155,11 @@ def step(spec: EnvSpec, world: World, state: EnvState, order: Order) -> tuple[En
     entry, half_spread_in = state.entry, state.entry_half_spread
     mfe, mae = state.mfe, state.mae
     fills_now = jnp.bool_(False)  # whether the position comes into being at this bar's open
-    if spec.entry_fill == "next_open":
+    if spec.opens_late:
         fills_now = state.k == 0
-        entry = jnp.where(fills_now, bar.entry_open, entry)
-        half_spread_in = jnp.where(fills_now, bar.half_spread_open, half_spread_in)
+        fill, half_spread = late_entry(spec, bar, trades, state.trade)
+        entry = jnp.where(fills_now, fill, entry)
+        half_spread_in = jnp.where(fills_now, half_spread, half_spread_in)
         # What decision 0 showed was provisional; the excursions begin with the fill.
         mfe = jnp.where(fills_now, -jnp.inf, mfe)
         mae = jnp.where(fills_now, jnp.inf, mae)
@@ -172,7 +174,7 @@ def step(spec: EnvSpec, world: World, state: EnvState, order: Order) -> tuple[En
     left = state.remaining - sold
     order_price, order_bar, half_spread_order = bar.open, now.bar + 1, bar.half_spread_open
     if spec.order_fill == "bar_close":
-        # Nothing can be sold before it was bought: at decision 0 of a next-open entry, its open.
+        # Nothing can be sold before it was bought: where the entry fills at an open, that open.
         close_half_spread = 0.5 * (market.ask[now.bar, 3] - market.bid[now.bar, 3])
         order_price = jnp.where(fills_now, bar.open, state.close)
         order_bar = jnp.where(fills_now, now.bar + 1, now.bar)
@@ -207,11 +209,17 @@ def step(spec: EnvSpec, world: World, state: EnvState, order: Order) -> tuple[En
     bar_reason = jnp.where(stopped, stop_reason, jnp.where(on_target, BY_TARGET, BY_TIME))
     order_reason = jnp.where(action == EXIT, BY_EXIT, BY_PARTIAL)
 
-    # Money. Swap is charged as a rollover is crossed, on the size that crosses it: an order at the open
-    # fills after the crossing, an order at the close before it.
+    # Money. Swap is charged as a rollover is crossed, on the size that crosses it. Between two bars: an
+    # order at the open fills after the crossing, an order at the close before it. Inside the bar (four
+    # hours and longer): on what is open through it; where it closes inside, before or after the rollover
+    # is unknown, so swap that costs is charged and swap that is a credit is not granted.
     crossing = state.remaining if spec.order_fill == "next_open" else left
     crossing = jnp.where(fills_now, 0.0, crossing)
     swap = crossing * swap_fraction(costs, market.nights[now.bar + 1], now.direction, entry)
+    inside = left * swap_fraction(costs, market.nights_inside[now.bar + 1], now.direction, entry)
+    closed_inside = (stopped | on_target) & ~at_open
+    inside = jnp.where(closed_inside, jnp.maximum(inside, 0.0), inside)
+    swap += jnp.where((stopped | on_target) & at_open, 0.0, inside)
     order_net = net_fraction(costs, order_price, entry)
     bar_net = net_fraction(costs, bar_price, entry)
     net = sold * order_net + bar_size * bar_net - swap

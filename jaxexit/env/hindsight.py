@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxexit.data.types import Market, Trades
-from jaxexit.env.book import fill_stop, market_net, quote, swap_fraction
+from jaxexit.env.book import fill_stop, late_entry, market_net, quote, swap_fraction
 from jaxexit.env.types import EnvParams, EnvSpec, Hindsight
 
 Array = jax.Array
@@ -20,18 +20,18 @@ def _best_of_one(
     costs, horizon = params.costs, params.orders.max_bars
     entry_bar, direction = trades.entry_bar[trade], trades.direction[trade]
     stop = direction * trades.stop[trade]
-    next_open_entry = spec.entry_fill == "next_open"
     entry = direction * trades.entry_price[trade]
-    if next_open_entry:
-        entry = quote(market, entry_bar + 1, direction).entry_open
+    if spec.opens_late:
+        entry, _ = late_entry(spec, quote(market, entry_bar + 1, direction), trades, trade)
 
     def decision(k: Array, carry: tuple[Array, Array, Array, Array]):
         alive, swap, best_net, best_decision = carry
         bar = quote(market, entry_bar + k + 1, direction)
         crossed = swap_fraction(costs, market.nights[entry_bar + k + 1], direction, entry)
-        fills_now = (k == 0) & next_open_entry
-        swap_after = swap + jnp.where(fills_now, 0.0, crossed)
-        price, paid = bar.open, swap_after
+        inside = swap_fraction(costs, market.nights_inside[entry_bar + k + 1], direction, entry)
+        fills_now = (k == 0) & spec.opens_late
+        swap_at_open = swap + jnp.where(fills_now, 0.0, crossed)
+        price, paid = bar.open, swap_at_open
         if spec.order_fill == "bar_close":
             close = quote(market, entry_bar + k, direction).close
             price = jnp.where(fills_now, bar.open, close)
@@ -41,7 +41,7 @@ def _best_of_one(
         stopped, _ = fill_stop(stop, bar.open, bar.low)
         return (
             alive & ~stopped,
-            swap_after,
+            swap_at_open + inside,  # of a trade that is still alive
             jnp.where(better, net, best_net),
             jnp.where(better, k, best_decision),
         )

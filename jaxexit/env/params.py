@@ -11,8 +11,11 @@ from jaxexit.env.types import Costs, EnvParams, EnvSpec, Guards, Orders, RewardW
 
 def env_spec(experiment: Experiment, features: tuple[Feature, ...]) -> EnvSpec:
     """The static structure of an experiment's environment."""
+    entry_fill = experiment.env.entry_fill
+    if entry_fill == "given" and experiment.data.filled_at == "bar_open":
+        entry_fill = "given_next_open"
     return EnvSpec(
-        entry_fill=experiment.env.entry_fill,
+        entry_fill=entry_fill,
         order_fill=experiment.env.order_fill,
         guard_mode=experiment.guards.mode,
         features=features,

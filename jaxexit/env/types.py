@@ -31,17 +31,22 @@ REASONS = ("", "EXIT", "STOP", "BREAKEVEN_STOP", "TARGET", "TIME", "PARTIAL")
 class EnvSpec(NamedTuple):
     """Structure of the environment: static under jit, hashable."""
 
-    entry_fill: Literal["next_open", "bar_close", "given"]
+    entry_fill: Literal["next_open", "bar_close", "given", "given_next_open"]
     order_fill: Literal["next_open", "bar_close"]
     guard_mode: Literal["penalise", "mask"]
     features: tuple  # of data.features.Feature: what `observe` shows besides the position
+
+    @property
+    def opens_late(self) -> bool:
+        """Whether the position comes into being at the open of bar e+1, after decision 0."""
+        return self.entry_fill in ("next_open", "given_next_open")
 
 
 class Costs(NamedTuple):
     """Costs beside the spread, which is in the prices. Scalars, float32."""
 
     commission: Array  # fraction of notional, per side
-    slippage: Array  # price units, on market orders and stops
+    slippage: Array  # price units, on every market order that closes and on stops; not on entries
     swap_long: Array  # price units charged for each rollover night, longs
     swap_short: Array  # the same, shorts
 

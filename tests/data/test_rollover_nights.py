@@ -2,13 +2,16 @@
 
 import datetime as dt
 from itertools import pairwise
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jaxexit.data.bars import find_gaps
 from jaxexit.data.market import rollover_nights
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -18,8 +21,15 @@ def opens(*stamps: str) -> np.ndarray:
     return np.array(stamps, "datetime64[ns]")
 
 
+MOMENT = np.timedelta64(1, "ns")
+QUARTER, HOUR, FOUR_HOURS, DAY = (np.timedelta64(m, "m") for m in (15, 60, 240, 1440))
+
+
 def nights_between(start: str, end: str) -> float:
-    return float(rollover_nights(opens(start, end))[1])
+    """Nights crossed from a bar of 15 minutes to the next one."""
+    crossed, inside = rollover_nights(opens(start, end), QUARTER)
+    assert not inside.any()
+    return float(crossed[1])
 
 
 @pytest.mark.parametrize(
@@ -53,17 +63,16 @@ def test_clock_changes_on_new_yorks_date_not_londons():
 
 
 def test_a_bar_that_opens_at_the_rollover_has_crossed_it_once():
-    assert rollover_nights(
-        opens("2022-01-03T21:00", "2022-01-03T22:00", "2022-01-03T23:00")
-    ).tolist() == [
-        0,
-        1,
-        0,
-    ]
+    crossed, inside = rollover_nights(
+        opens("2022-01-03T21:00", "2022-01-03T22:00", "2022-01-03T23:00"), HOUR
+    )
+    assert crossed.tolist() == [0, 1, 0]
+    assert inside.tolist() == [0, 0, 0]
 
 
 def test_the_first_bar_has_crossed_nothing():
-    assert rollover_nights(opens("2022-01-05T22:00", "2022-01-05T22:15")).tolist() == [0, 0]
+    crossed, _ = rollover_nights(opens("2022-01-05T22:00", "2022-01-05T22:15"), QUARTER)
+    assert crossed.tolist() == [0, 0]
 
 
 def test_the_weekend_costs_fridays_night_only():
@@ -74,7 +83,52 @@ def test_a_week_has_seven_nights_whatever_the_clock_does():
     for monday in ("2022-01-03", "2022-03-07", "2022-03-14", "2022-10-31", "2022-07-04"):
         start = np.datetime64(monday, "ns")
         hours = start + np.arange(7 * 24 + 1) * np.timedelta64(1, "h")
-        assert rollover_nights(hours).sum() == 7
+        crossed, inside = rollover_nights(hours, HOUR)
+        assert crossed.sum() == 7
+        assert not inside.any()
+
+
+@pytest.mark.parametrize(
+    ("step", "first", "night"),
+    [(FOUR_HOURS, "2022-01-03T00:00", 5), (DAY, "2022-01-03T00:00", 0)],
+    ids=["H4", "D1"],
+)
+def test_a_rollover_inside_a_long_bar_belongs_to_that_bar_and_not_to_the_next(
+    step: np.timedelta64, first: str, night: int
+):
+    # In winter 17:00 New York is 22:00 UTC: inside the bar of 20:00, and inside each day.
+    times = np.datetime64(first, "ns") + np.arange(0, 5 * DAY, step)
+    crossed, inside = rollover_nights(times, step)
+    assert not crossed.any()
+    assert inside[night :: int(DAY / step)].tolist() == [1, 1, 3, 1, 1]
+    assert inside.sum() == 7
+
+
+def test_long_bars_that_open_at_the_rollover_have_none_inside():
+    times = np.datetime64("2022-01-02T22:00", "ns") + np.arange(0, 5 * DAY, FOUR_HOURS)
+    crossed, inside = rollover_nights(times, FOUR_HOURS)
+    assert crossed[6::6].tolist() == [1, 1, 3, 1]
+    assert not inside.any()
+
+
+def test_a_rollover_in_the_gap_after_a_long_bar_is_crossed_and_not_inside():
+    # The Friday's last bar ends at 20:00, an hour before the bars of the next week could.
+    times = opens("2022-01-07T12:00", "2022-01-07T16:00", "2022-01-10T00:00")
+    crossed, inside = rollover_nights(times, FOUR_HOURS)
+    assert crossed.tolist() == [0, 0, 1]
+    assert not inside.any()
+
+
+def test_bars_of_an_hour_and_less_are_charged_as_ever(shared_data: Path):
+    """All rollovers of (last open, this open] are crossed by the open: the rule before bars had insides."""
+    long = [pd.read_parquet(shared_data / "eurusd_h1_bidask_2007_2018.parquet")["time"]]
+    long.append(pd.read_parquet(shared_data / "audusd_m15_mid_2020_2025.parquet")["time"])
+    for times in long:
+        opened = pd.DatetimeIndex(times).tz_localize(None).to_numpy("datetime64[ns]")
+        crossed, inside = rollover_nights(opened, find_gaps(opened).step)
+        assert not inside.any()
+        whole, _ = rollover_nights(opened, MOMENT)
+        np.testing.assert_array_equal(crossed, whole)
 
 
 def counted_one_by_one(start: dt.datetime, end: dt.datetime) -> int:
@@ -98,8 +152,10 @@ def test_nights_agree_with_counting_day_by_day(start: dt.datetime, minutes: list
     times = [start]
     for step in minutes:
         times.append(times[-1] + dt.timedelta(minutes=step))
-    nights = rollover_nights(
-        np.array([time.replace(tzinfo=None) for time in times], "datetime64[ns]")
-    )
+    opened = np.array([time.replace(tzinfo=None) for time in times], "datetime64[ns]")
     expected = [counted_one_by_one(a, b) for a, b in pairwise(times)]
-    assert nights.tolist() == [0, *expected]
+    at_once, _ = rollover_nights(opened, MOMENT)
+    assert at_once.tolist() == [0, *expected]
+    # Whatever the bars' length, a position held from open to open pays each rollover once.
+    crossed, inside = rollover_nights(opened, DAY)
+    assert (crossed[1:] + inside[:-1]).tolist() == expected

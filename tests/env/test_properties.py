@@ -27,7 +27,9 @@ from jaxexit.env import (
     valid_actions,
 )
 from tests.support.device import device_orders, device_world, play
-from tests.support.markets import Case, cases, make_case, mirrored, numpy_pick
+from tests.support.markets import TICK, Case, cases, make_case, mirrored, numpy_pick
+from tests.support.records import EXIT, LONG, Bar, Quote, Rules, Trade
+from tests.support.records import Order as RecordedOrder
 from tests.support.reference import simulate
 
 TINY = 1e-6
@@ -120,6 +122,44 @@ def test_bars_after_the_coming_one_never_change_what_has_happened(case: Case, cu
         return jax.tree.map(lambda leaf: leaf[: cut + 1], (now, outcome, state))
 
     chex.assert_trees_all_equal(up_to_cut(before), up_to_cut(after))
+
+
+def given_at_the_next_open(order_fill, fill_ticks: int) -> Case:
+    """A long signalled at 1.0 whose fill at the next open the file gives, so many ticks away."""
+    quiet = Rules(
+        max_bars=3,
+        entry_fill="given_next_open",
+        order_fill=order_fill,
+        min_profit_for_exit=-1.0,
+        min_bars_for_exit=0,
+    )
+    price = 1.0 + fill_ticks * TICK
+    later = Bar(Quote(price, price, price, price), Quote(price, price, price, price))
+    bars = [Bar(Quote(1.0, 1.0, 1.0, 1.0), Quote(1.0, 1.0, 1.0, 1.0)), later, later, later]
+    trade = Trade(0, LONG, 1.0, 1.0 - 900 * TICK, given_fill=price)
+    return Case(bars, trade, quiet, [RecordedOrder(EXIT)])
+
+
+@pytest.mark.parametrize("order_fill", ["next_open", "bar_close"])
+def test_an_order_sent_before_the_fill_earns_nothing_from_the_gap_it_cannot_know(
+    order_fill,
+) -> None:
+    """Filled 300 ticks below the signal's close; sold at once: not at that close, at the fill's open."""
+    spec, world = device_world(given_at_the_next_open(order_fill, -300))
+    _, outcome, after = play(spec, world, device_orders(given_at_the_next_open(order_fill, -300)))
+    assert outcome.done[0]
+    assert float(after.realised[0]) == 0.0
+    assert world.hindsight.best_net[0] == 0.0
+
+
+def test_decision_0_sees_nothing_of_a_fill_given_for_the_next_open() -> None:
+    seen = []
+    for ticks in (-300, 200):
+        case = given_at_the_next_open("next_open", ticks)
+        spec, world = device_world(case)
+        now, _, _ = play(spec, world, device_orders(case))
+        seen.append(jax.tree.map(lambda leaf: leaf[0], now))
+    chex.assert_trees_all_equal(*seen)
 
 
 def test_dense_reward_is_a_potential_and_regret_is_affine_in_money() -> None:

@@ -12,14 +12,15 @@ def candle(
     close: float,
     spread: float = 0.0,
     nights: float = 0.0,
+    nights_inside: float = 0.0,
 ) -> Bar:
     """A bar in bid prices; the ask lies `spread` pips above it everywhere."""
     up = spread * PIP
     bid = Quote(open_, high, low, close)
     ask = Quote(open_ + up, high + up, low + up, close + up)
-    return Bar(bid, ask, nights)
+    return Bar(bid, ask, nights, nights_inside)
 
 
-def flat(price: float, spread: float = 0.0, nights: float = 0.0) -> Bar:
+def flat(price: float, spread: float = 0.0, nights: float = 0.0, nights_inside: float = 0.0) -> Bar:
     """A bar that never moved."""
-    return candle(price, price, price, price, spread, nights)
+    return candle(price, price, price, price, spread, nights, nights_inside)

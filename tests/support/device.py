@@ -58,14 +58,17 @@ def device_world(case: Case) -> tuple[EnvSpec, World]:
         features=jnp.zeros((ROWS, 0)),
         atr=jnp.ones(ROWS),
         nights=jnp.array([bar.nights for bar in bars], jnp.float32),
+        nights_inside=jnp.array([bar.nights_inside for bar in bars], jnp.float32),
     )
     target = np.nan if trade.target is None else trade.target
+    given_fill = np.nan if trade.given_fill is None else trade.given_fill
     trades = Trades(
         entry_bar=jnp.array([trade.entry_bar], jnp.int32),
         direction=jnp.array([trade.direction], jnp.float32),
         entry_price=jnp.array([trade.entry_price], jnp.float32),
         stop=jnp.array([trade.stop], jnp.float32),
         target=jnp.array([target], jnp.float32),
+        given_fill=jnp.array([given_fill], jnp.float32),
     )
     params = device_params(rules)
     hindsight = compute_hindsight(spec, params, market, trades)

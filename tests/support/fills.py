@@ -106,6 +106,11 @@ def entry_fill(bars: Sequence[Bar], trade: Trade, rules: Rules) -> tuple[float, 
     if rules.entry_fill == "next_open":
         price = entry_side(next_bar, trade.direction).open
         return price, (next_bar.ask.open - next_bar.bid.open) / 2.0
+    if rules.entry_fill == "given_next_open":
+        assert trade.given_fill is not None
+        price = trade.given_fill
+        middle = (next_bar.ask.open + next_bar.bid.open) / 2.0
+        return price, price - middle if trade.direction == LONG else middle - price
     price = trade.entry_price
     if rules.entry_fill == "bar_close":
         price = entry_side(signal_bar, trade.direction).close
@@ -122,7 +127,7 @@ def market_order(
     With entry at the next open and orders at the bar's close, an order of decision 0 waits for its
     entry and fills at that open: nothing can be sold before it was bought.
     """
-    waits_for_entry = k == 0 and rules.entry_fill == "next_open"
+    waits_for_entry = k == 0 and rules.opens_late
     at_open = rules.order_fill == "next_open" or waits_for_entry
     row = trade.entry_bar + k + 1 if at_open else trade.entry_bar + k
     bar = bars[row]
@@ -137,10 +142,27 @@ def swap_of_crossing(
     bars: Sequence[Bar], trade: Trade, k: int, entry: float, rules: Rules
 ) -> float:
     """Swap per unit of size between the close of bar e+k and the open of bar e+k+1."""
-    if k == 0 and rules.entry_fill == "next_open":
+    if k == 0 and rules.opens_late:
         return 0.0  # the position opens after the rollover
+    return swap_of_nights(bars[trade.entry_bar + k + 1].nights, trade, entry, rules)
+
+
+def swap_of_nights(nights: float, trade: Trade, entry: float, rules: Rules) -> float:
+    """Swap per unit of size, positive when it costs."""
     pips = rules.swap_long_pips if trade.direction == LONG else rules.swap_short_pips
-    return bars[trade.entry_bar + k + 1].nights * pips * rules.pip / entry
+    return nights * pips * rules.pip / entry
+
+
+def swap_inside(bar: Bar, trade: Trade, entry: float, fill: Fill | None, rules: Rules) -> float:
+    """Swap per unit of size of rollovers inside the bar, for what was open after its open.
+
+    `fill` is what the bar closed it by, if anything. A fill at the open came before the rollover; a
+    stop or target later in the bar may have come after it and is charged, but credited nothing.
+    """
+    swap = swap_of_nights(bar.nights_inside, trade, entry, rules)
+    if fill is None or fill.reason == "TIME":
+        return swap
+    return 0.0 if fill.at_open else max(swap, 0.0)
 
 
 # --- the coming bar ------------------------------------------------------------------------

@@ -152,7 +152,7 @@ def make_bar(pick: Pick, last_close: int, usual_spread: int, moves: Moves) -> Ba
         min(ask_open, ask_close, lowest + spreads[2]) * TICK,
         ask_close * TICK,
     )
-    return Bar(bid, ask, float(pick((0, 0, 0, 1, 3))))
+    return Bar(bid, ask, float(pick((0, 0, 0, 1, 3))), float(pick((0, 0, 0, 1, 3))))
 
 
 # --- trades --------------------------------------------------------------------------------
@@ -165,9 +165,14 @@ def make_trade(pick: Pick, bars: Sequence[Bar], entry_bar: int, rules: Rules) ->
         price += pick((0, 1, -1, 7, -7)) * TICK
     risk = pick((8, 1, 2, 3, 5, 13, 40, 90, 90, 300, 300)) * TICK
     reward = pick((12, 1, 4, 30, 90)) * TICK
+    given_fill = None
+    if rules.entry_fill == "given_next_open":
+        given_fill = (
+            entry_side(bars[entry_bar + 1], direction).open + pick((0, 1, -1, 7, -7)) * TICK
+        )
     if direction == LONG:
-        return Trade(entry_bar, LONG, price, price - risk, price + reward)
-    return Trade(entry_bar, SHORT, price, price + risk, price - reward)
+        return Trade(entry_bar, LONG, price, price - risk, price + reward, given_fill)
+    return Trade(entry_bar, SHORT, price, price + risk, price - reward, given_fill)
 
 
 # --- rules ---------------------------------------------------------------------------------
@@ -178,7 +183,7 @@ def make_rules(pick: Pick, horizon: int) -> Rules:
     max_partials, partial_fraction = pick(((1, 0.5), (0, 0.5), (1, 0.25), (2, 0.375), (3, 0.25)))
     rules = Rules(
         max_bars=horizon,
-        entry_fill=pick(("next_open", "bar_close", "given")),
+        entry_fill=pick(("next_open", "bar_close", "given", "given_next_open")),
         order_fill=pick(("next_open", "bar_close")),
         tighten_fraction=pick((0.25, 0.5, 0.875)),
         partial_fraction=partial_fraction,
@@ -265,13 +270,17 @@ def mirrored(case: Case) -> Case:
 
     trade = case.trade
     return Case(
-        bars=[Bar(flip_quote(bar.ask), flip_quote(bar.bid), bar.nights) for bar in case.bars],
+        bars=[
+            Bar(flip_quote(bar.ask), flip_quote(bar.bid), bar.nights, bar.nights_inside)
+            for bar in case.bars
+        ],
         trade=Trade(
             trade.entry_bar,
             SHORT if trade.direction == LONG else LONG,
             flip(trade.entry_price),
             flip(trade.stop),
             flip_optional(trade.target),
+            flip_optional(trade.given_fill),
         ),
         rules=replace(
             level_free(case.rules),
@@ -287,6 +296,6 @@ def mirrored(case: Case) -> Case:
 
 def level_free(rules: Rules) -> Rules:
     """The rules without what depends on the price level, see `mirrored`."""
-    if rules.entry_fill == "next_open":
+    if rules.opens_late:
         rules = replace(rules, breakeven_buffer=0.0, min_stop_distance=0.0)
     return replace(rules, commission=0.0)

@@ -26,11 +26,15 @@ class Quote(NamedTuple):
 
 @dataclass(frozen=True)
 class Bar:
-    """`nights`: swap-weighted rollovers after the previous bar's open, up to this bar's open."""
+    """`nights`: swap-weighted rollovers after the previous bar's end, up to this bar's open.
+
+    `nights_inside`: those inside the bar, which only long bars have.
+    """
 
     bid: Quote
     ask: Quote
     nights: float = 0.0
+    nights_inside: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class Trade:
 
     `entry_price` is the entry-side close of the entry bar, or the file's fill if it is given.
     `target` is the classical exit's; it binds nobody: an order must carry it, bar by bar.
+    `given_fill` is the file's price of a fill at the next bar's open, unknown at that close.
     """
 
     entry_bar: int
@@ -46,6 +51,7 @@ class Trade:
     entry_price: float
     stop: float
     target: float | None = None
+    given_fill: float | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,7 @@ class Rules:
     """
 
     max_bars: int = 200
-    entry_fill: Literal["next_open", "bar_close", "given"] = "next_open"
+    entry_fill: Literal["next_open", "bar_close", "given", "given_next_open"] = "next_open"
     order_fill: Literal["next_open", "bar_close"] = "next_open"
     tighten_fraction: float = 0.25
     partial_fraction: float = 0.5
@@ -105,6 +111,11 @@ class Rules:
     invalid_action_penalty: float = 0.01
     risk_coef: float = 0.0
     dd_threshold: float = 0.0
+
+    @property
+    def opens_late(self) -> bool:
+        """Whether nothing is held before the open of the bar after the signal's."""
+        return self.entry_fill == "next_open" or self.entry_fill == "given_next_open"
 
 
 @dataclass(frozen=True)

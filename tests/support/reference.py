@@ -21,6 +21,7 @@ from .fills import (
     net_at_market,
     net_fraction,
     stop_fill,
+    swap_inside,
     swap_of_crossing,
     tightened,
 )
@@ -118,6 +119,7 @@ def best_single_order(
         swap = swap_after
         if stop_fill(trade.stop, bars[trade.entry_bar + k + 1], trade.direction, calls):
             return best, best_decision
+        swap += swap_inside(bars[trade.entry_bar + k + 1], trade, entry, None, rules)
     close = exit_side(bars[trade.entry_bar + rules.max_bars], trade.direction).close
     net = net_at_market(close, entry, trade.direction, rules) - swap
     if net > best:
@@ -163,7 +165,7 @@ def simulate(
     """
     check(bars, trade, rules)
     direction = trade.direction
-    opens_late = rules.entry_fill == "next_open"
+    opens_late = rules.opens_late
     entry, entry_half_spread = entry_fill(bars, trade, rules)
     calls = ClosestCall()
     hindsight, hindsight_decision = best_single_order(bars, trade, entry, rules, calls)
@@ -241,6 +243,8 @@ def simulate(
             )
             if fill is not None:
                 step_fills.append(fill)
+            swap += remaining * swap_inside(bar, trade, entry, fill, rules)
+            if fill is not None:
                 remaining = 0.0
         is_open = remaining > 0.0
 

@@ -177,6 +177,58 @@ def test_entry_at_the_next_open_misses_the_rollover_before_it():
     assert simulate(bars, LONG_AT_1, rules).costs.swap == pytest.approx(1 * PIP)
 
 
+# A rollover inside a bar of four hours or a day.
+
+NIGHT_INSIDE = [flat(1.0), flat(1.0), flat(1.0, nights_inside=1), flat(1.0)]
+
+
+def swap_paid(bars, rules, orders=(), trade=LONG_AT_1) -> float:
+    return simulate(bars, trade, rules, orders).costs.swap / PIP
+
+
+def test_a_position_open_through_a_long_bar_pays_the_rollover_inside_it():
+    rules = replace(FREE, swap_long_pips=2.0)
+    assert swap_paid(NIGHT_INSIDE, rules) == pytest.approx(2.0)
+    # Half is sold before: at the bar's open, or at the close before it.
+    assert swap_paid(NIGHT_INSIDE, rules, [HOLD, PARTIAL]) == pytest.approx(1.0)
+    at_close = replace(rules, order_fill="bar_close")
+    assert swap_paid(NIGHT_INSIDE, at_close, [HOLD, PARTIAL]) == pytest.approx(1.0)
+    assert swap_paid(NIGHT_INSIDE, rules, [HOLD, EXIT]) == 0.0
+
+
+def test_entry_at_a_long_bars_open_and_leaving_at_its_close_cross_the_rollover_inside():
+    rules = replace(FREE, entry_fill="next_open", swap_long_pips=2.0, max_bars=1)
+    bars = [flat(1.0), flat(1.0, nights=3, nights_inside=1)]
+    result = simulate(bars, LONG_AT_1, rules)
+    assert result.exit_reason == "TIME"
+    assert result.costs.swap == pytest.approx(2 * PIP)
+
+
+@pytest.mark.parametrize(
+    ("open_", "low", "pips", "charged"),
+    [
+        (1.0, 0.9970, 2.0, 2.0),  # stopped inside the bar, perhaps after the rollover: charged
+        (1.0, 0.9970, -2.0, 0.0),  # but a credit that was perhaps not earned is not granted
+        (0.9970, 0.9970, 2.0, 0.0),  # a gap through the stop fills at the open, before it
+        (0.9970, 0.9970, -2.0, 0.0),
+    ],
+)
+def test_a_stop_inside_a_bar_with_a_rollover_takes_the_worse_case(open_, low, pips, charged):
+    bars = [flat(1.0), flat(1.0), candle(open_, 1.0, low, 0.9985, 0, 0, 1), flat(1.0)]
+    result = simulate(bars, LONG_AT_1, replace(FREE, swap_long_pips=pips))
+    assert result.exit_reason == "STOP"
+    assert result.costs.swap == pytest.approx(charged * PIP)
+
+
+def test_hindsight_pays_the_rollover_inside_only_for_orders_after_it():
+    # +50 pips at the open of the bar with the rollover inside it, +51 at the open after it.
+    rules = replace(FREE, swap_long_pips=2.0)
+    bars = [flat(1.0), flat(1.0), flat(1.0050, nights_inside=1), flat(1.0051)]
+    result = simulate(bars, LONG_AT_1, rules)
+    assert result.hindsight == pytest.approx(0.0050)
+    assert result.hindsight_decision == 1
+
+
 def test_negative_swap_is_a_credit():
     bars = [flat(1.0), flat(1.0, nights=1), flat(1.0), flat(1.0)]
     result = simulate(bars, LONG_AT_1, replace(FREE, swap_long_pips=-0.5))
