@@ -5,10 +5,10 @@ import pytest
 from hypothesis import assume, given, settings
 
 from jaxexit.env import ACTIONS, REASONS, RULES
+from jaxexit.truth.reference.records import Result
+from jaxexit.truth.reference.simulator import simulate
 from tests.support.device import device_orders, device_world, play
 from tests.support.markets import Case, cases, float32_agrees, make_case, numpy_pick
-from tests.support.records import Result
-from tests.support.reference import simulate
 
 MONEY = 3e-6  # fractions of the entry: a few float32 roundings of a price near 1
 

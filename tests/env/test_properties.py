@@ -26,11 +26,11 @@ from jaxexit.env import (
     step,
     valid_actions,
 )
+from jaxexit.truth.reference.records import EXIT, LONG, Bar, Quote, Rules, Trade
+from jaxexit.truth.reference.records import Order as RecordedOrder
+from jaxexit.truth.reference.simulator import simulate
 from tests.support.device import device_orders, device_world, play
 from tests.support.markets import TICK, Case, cases, make_case, mirrored, numpy_pick
-from tests.support.records import EXIT, LONG, Bar, Quote, Rules, Trade
-from tests.support.records import Order as RecordedOrder
-from tests.support.reference import simulate
 
 TINY = 1e-6
 

@@ -1,1 +1,1 @@
-"""What several tests share: the plain reference simulator and the nasty markets."""
+"""What several tests share: nasty markets, short charts, tiny trainings."""

@@ -1,6 +1,6 @@
 """Short charts drawn by hand, for tests whose result is worked out on paper."""
 
-from .records import Bar, Quote
+from jaxexit.truth.reference.records import Bar, Quote
 
 PIP = 0.0001
 

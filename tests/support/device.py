@@ -9,9 +9,9 @@ import numpy as np
 from jaxexit.data.types import Market, Trades
 from jaxexit.env import EnvParams, EnvSpec, Order, World, compute_hindsight, reset, situation, step
 from jaxexit.env.types import Costs, Guards, Orders, RewardWeights
+from jaxexit.truth.reference.records import Rules
 
 from .markets import Case
-from .records import Rules
 
 LONGEST = 8  # bars: cases are padded to this horizon, so that each structure compiles once
 ROWS = LONGEST + 3

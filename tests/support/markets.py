@@ -20,9 +20,10 @@ from typing import Protocol, TypeVar
 import numpy as np
 from hypothesis import strategies as st
 
-from .fills import entry_fill, entry_side, exit_side
-from .records import (
+from jaxexit.truth.reference.fills import entry_fill, entry_side, exit_side
+from jaxexit.truth.reference.records import (
     EXIT,
+    FLOAT32_MARGIN,
     HOLD,
     LONG,
     PARTIAL,
@@ -36,10 +37,10 @@ from .records import (
     Rules,
     Trade,
 )
+
 from .scripts import SCRIPTS
 
 TICK = 2.0**-17
-FLOAT32_MARGIN = 5e-7
 
 Option = TypeVar("Option")
 

@@ -2,8 +2,19 @@
 
 from collections.abc import Callable, Sequence
 
-from .fills import entry_fill, exit_side
-from .records import EXIT, HOLD, LONG, PARTIAL, TIGHTEN_SL, TRAIL_BE, Bar, Order, Rules, Trade
+from jaxexit.truth.reference.fills import entry_fill, exit_side
+from jaxexit.truth.reference.records import (
+    EXIT,
+    HOLD,
+    LONG,
+    PARTIAL,
+    TIGHTEN_SL,
+    TRAIL_BE,
+    Bar,
+    Order,
+    Rules,
+    Trade,
+)
 
 TRAIL_DISTANCE = 6 * 2.0**-17
 

@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from .charts import PIP, candle, flat
-from .records import (
+from jaxexit.truth.reference.records import (
     EXIT,
     HOLD,
     LONG,
@@ -20,7 +19,9 @@ from .records import (
     Rules,
     Trade,
 )
-from .reference import simulate
+from jaxexit.truth.reference.simulator import simulate
+
+from .charts import PIP, candle, flat
 
 FREE = Rules(
     max_bars=3,

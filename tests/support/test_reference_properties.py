@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .fills import entry_side, exit_side
+from jaxexit.truth.reference.fills import entry_side, exit_side
+from jaxexit.truth.reference.records import LONG, Trade
+from jaxexit.truth.reference.simulator import simulate
+
 from .markets import (
     Case,
     cases,
@@ -17,8 +20,6 @@ from .markets import (
     mirrored,
     numpy_pick,
 )
-from .records import LONG, Trade
-from .reference import simulate
 
 few = settings(max_examples=80, deadline=None)
 

@@ -9,7 +9,7 @@ coming bar: stop first, then target, else the close at the horizon.
 import math
 from collections.abc import Sequence
 
-from .fills import (
+from jaxexit.truth.reference.fills import (
     ClosestCall,
     breakeven,
     coming_bar_fill,
@@ -25,7 +25,7 @@ from .fills import (
     swap_of_crossing,
     tightened,
 )
-from .records import (
+from jaxexit.truth.reference.records import (
     EXIT,
     HOLD,
     LONG,
@@ -131,14 +131,17 @@ def best_single_order(
 
 
 def regret(hindsight: float, net: float, rules: Rules) -> float:
+    """Reward lost for the money missed, when the trade closes."""
     return -rules.regret_coef * rules.reward_scale * max(0.0, hindsight - net)
 
 
 def impatience(k: int, rules: Rules) -> float:
+    """Reward lost for being still open after step k."""
     return -rules.time_coef / (1.0 + math.exp(-0.05 * (k - rules.time_sigmoid_center)))
 
 
 def action_cost(effective: int, rules: Rules) -> float:
+    """Reward lost for moving the stop by an action."""
     if effective == TIGHTEN_SL:
         return -rules.tighten_sl_cost
     if effective == TRAIL_BE:
@@ -147,6 +150,7 @@ def action_cost(effective: int, rules: Rules) -> float:
 
 
 def drawdown(mfe: float, unrealised: float, rules: Rules) -> float:
+    """Reward lost for what was given back from the best, beyond the threshold."""
     given_back = max(0.0, mfe - unrealised - rules.dd_threshold)
     return -rules.risk_coef * rules.reward_scale * given_back
 
@@ -325,6 +329,7 @@ def simulate(
 
 
 def check(bars: Sequence[Bar], trade: Trade, rules: Rules) -> None:
+    """Refuse what no trade can be. Raises ValueError."""
     if trade.direction not in (LONG, SHORT):
         raise ValueError(f"direction is {trade.direction}; it is +1 (long) or -1 (short)")
     if trade.entry_bar < 0 or trade.entry_bar + rules.max_bars >= len(bars):

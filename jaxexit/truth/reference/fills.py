@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from .records import LONG, Bar, Costs, Fill, Quote, Reason, Rules, Trade
+from jaxexit.truth.reference.records import LONG, Bar, Costs, Fill, Quote, Reason, Rules, Trade
 
 # --- the book ------------------------------------------------------------------------------
 
@@ -49,6 +49,7 @@ class ClosestCall:
         self.smallest = math.inf
 
     def note(self, a: float, b: float, unit: float = 1.0) -> None:
+        """A comparison of two numbers, whose distance is measured in `unit`."""
         if a != b:
             self.smallest = min(self.smallest, abs(a - b) / unit)
 
@@ -223,12 +224,14 @@ def moved_stop(
 
 
 def tightened(stop: float, close: float, direction: int, rules: Rules) -> float:
+    """Where TIGHTEN_SL wants the stop: part of the way to the close."""
     if direction == LONG:
         return stop + rules.tighten_fraction * (close - stop)
     return stop - rules.tighten_fraction * (stop - close)
 
 
 def breakeven(entry: float, direction: int, rules: Rules) -> float:
+    """Where TRAIL_BE wants the stop: at the entry, or a buffer beyond it."""
     if direction == LONG:
         return entry * (1.0 + rules.breakeven_buffer)
     return entry * (1.0 - rules.breakeven_buffer)

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 LONG, SHORT = 1, -1
 HOLD, EXIT, TIGHTEN_SL, TRAIL_BE, PARTIAL = range(5)
+FLOAT32_MARGIN = 5e-7  # fraction: a few roundings of single precision
 
 Reason = Literal["EXIT", "PARTIAL", "STOP", "BREAKEVEN_STOP", "TARGET", "TIME"]
 GuardRule = Literal["min_profit", "min_bars", "none_left", "cooldown"]
@@ -142,6 +143,7 @@ class Costs:
 
     @property
     def total(self) -> float:
+        """All four together: gross less net."""
         return self.spread + self.commission + self.slippage + self.swap
 
 
@@ -169,7 +171,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Result:
-    """A whole trade. `closest_call` is for comparisons in float32, see `markets.py`."""
+    """A whole trade. `closest_call` is for comparisons with float32 (fractions of the entry).
+
+    It is the smallest margin, other than an exact tie, by which any level was met or missed, or a guard
+    decided. Where it is below `FLOAT32_MARGIN`, single precision may rightly decide otherwise.
+    """
 
     entry_price: float  # as filled
     fills: list[Fill]
