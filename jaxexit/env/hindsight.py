@@ -1,4 +1,9 @@
-"""Hindsight: the best result that one market order could have had. For the reward and the oracle only."""
+"""Hindsight: the best result that one market order could have had. For the reward and the oracle only.
+
+With orders filled at the next open, no sequence of market orders and moved stops earns more on the same
+trade: a stop fills no better than the open of its bar, and there a market order would have been filled. A
+resting target can earn more, since it fills inside a bar; the learned policy has none.
+"""
 
 from __future__ import annotations
 

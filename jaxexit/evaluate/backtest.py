@@ -18,7 +18,16 @@ from jaxexit.evaluate.metrics import summarise
 from jaxexit.evaluate.run import StepRecords, run_policy
 from jaxexit.evaluate.table import trade_table
 from jaxexit.evaluate.tuning import policy_numbers, tune
-from jaxexit.policies import DEFAULT_PARAMS, ORACLE, RANDOM, Policy, RandomActions
+from jaxexit.policies import (
+    DEFAULT_PARAMS,
+    LISTED,
+    MASKED_RANDOM,
+    ORACLE,
+    RANDOM,
+    ListedExits,
+    Policy,
+    RandomActions,
+)
 
 
 def _policy_key(policy: Policy, seed: int) -> jax.Array:
@@ -106,7 +115,7 @@ class Backtest:
         seed: int = 0,
         on_policy: Callable[[str], None] = lambda name: None,
     ) -> Iterator[tuple[str, PolicyResult]]:
-        """Name and result of each baseline.
+        """Name and result of each baseline. `listed` is there if the trades' file has exits.
 
         Args:
             imitated: trade table of the learned policy: the random policy draws its actions with the
@@ -117,7 +126,12 @@ class Backtest:
         """
         attempts = imitated.filter(like="chosen_").sum().to_numpy(float)
         frequencies = RandomActions(jnp.asarray(attempts / attempts.sum(), jnp.float32))
-        everyone = {**DEFAULT_PARAMS, RANDOM: frequencies, ORACLE: self.world.hindsight}
+        table = self.dataset.tables[self.split]
+        everyone = dict(DEFAULT_PARAMS)
+        if "listed_decision" in table:
+            everyone[LISTED] = ListedExits(jnp.asarray(table["listed_decision"], jnp.int32))
+        everyone[MASKED_RANDOM if self.spec.guard_mode == "mask" else RANDOM] = frequencies
+        everyone[ORACLE] = self.world.hindsight
         everyone |= {p: policy_numbers(p, tuned[p.name]) for p in everyone if p.name in tuned}
         for policy, params in everyone.items():
             on_policy(policy.name)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from jaxexit.data import Dataset
 from jaxexit.env import ACTIONS, REASONS, rule_set_name
-from jaxexit.env.guards import PROFIT_BANDS, PROFIT_EDGES, RULES
+from jaxexit.env.guards import PROFIT_BANDS, PROFIT_EDGES
 from jaxexit.evaluate.run import StepRecords, TradeResults
 
 
@@ -62,9 +62,8 @@ def trade_table(
 def _fills(dataset: Dataset, records: StepRecords) -> list[list[dict]]:
     """Every fill of every trade, in order: at most an order and a stop, target or time in one bar."""
     taken = np.asarray(records.taken)
-    outcome = records.outcome
     found: list[list[dict]] = [[] for _ in taken]
-    for fill in (outcome.order_fill, outcome.bar_fill):
+    for fill in (records.order_fill, records.bar_fill):
         size, bar, price, reason = (np.asarray(leaf) for leaf in fill)
         for trade, k in zip(*np.nonzero((size > 0) & taken), strict=True):
             found[trade].append(
@@ -83,7 +82,7 @@ def _fills(dataset: Dataset, records: StepRecords) -> list[list[dict]]:
 
 def _stop_paths(records: StepRecords, entry_bar: np.ndarray) -> list[list[dict]]:
     """The stop in force: a point for the first bar and for each bar where it moved."""
-    taken, stops = np.asarray(records.taken), np.asarray(records.outcome.stop)
+    taken, stops = np.asarray(records.taken), np.asarray(records.stop)
     paths = []
     for trade, first in enumerate(entry_bar):
         own = stops[trade, : taken[trade].sum()]
@@ -100,10 +99,9 @@ def guard_table(records: StepRecords) -> pd.DataFrame:
     Columns: action, rules (joined by "+", empty: not blocked), k, profit_band, blocked (bool), count.
     """
     taken = np.asarray(records.taken)
-    fired = np.asarray(records.outcome.fired)[taken]
-    profit = np.asarray(records.outcome.profit)[taken]
+    masks = np.asarray(records.fired)[taken]
+    profit = np.asarray(records.profit)[taken]
     k = np.broadcast_to(np.arange(taken.shape[1]), taken.shape)[taken]
-    masks = fired @ (2 ** np.arange(len(RULES)))
     bands = np.searchsorted(np.array(PROFIT_EDGES, np.float32), profit, side="right")
     frame = pd.DataFrame(
         {

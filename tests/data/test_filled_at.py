@@ -77,8 +77,8 @@ def test_a_setting_that_the_prices_contradict_is_refused_in_one_line(
     with pytest.raises(DataError) as caught:
         read(stamped(tmp_path, column), said, given=given)
     assert str(caught.value).endswith(f"set data.filled_at to {right}")
-    # Of 34; the bars of the other two open and close at the same price, within the spread.
-    opens, closes = (32, 0) if column == OPEN else (0, 32)
+    # Of 34; the others lie at both ends, within the spread.
+    opens, closes = (28, 0) if column == OPEN else (0, 32)
     assert f"{opens} entry prices are the open and {closes} the close" in str(caught.value)
     assert "\n" not in str(caught.value)
 
