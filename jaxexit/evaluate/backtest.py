@@ -115,7 +115,7 @@ class Backtest:
         seed: int = 0,
         on_policy: Callable[[str], None] = lambda name: None,
     ) -> Iterator[tuple[str, PolicyResult]]:
-        """Name and result of each baseline. `listed` is there if the trades' file has exits.
+        """Name and result of each baseline (see `baseline_params`).
 
         Args:
             imitated: trade table of the learned policy: the random policy draws its actions with the
@@ -123,6 +123,17 @@ class Backtest:
             tuned: settings by policy (`evaluate.tuning.tune` on the training split).
             seed: of the random policy.
             on_policy: called with each policy's name before it is played.
+        """
+        for policy, params in self.baseline_params(imitated, tuned).items():
+            on_policy(policy.name)
+            yield policy.name, self.play(policy, params, seed=seed)
+
+    def baseline_params(
+        self, imitated: pd.DataFrame, tuned: Mapping[str, Mapping[str, float]]
+    ) -> dict[Policy, Any]:
+        """Every baseline with its numbers, in the order of the table; arguments as for `baselines`.
+
+        `listed` is there if the trades' file has exits.
         """
         attempts = imitated.filter(like="chosen_").sum().to_numpy(float)
         frequencies = RandomActions(jnp.asarray(attempts / attempts.sum(), jnp.float32))
@@ -133,6 +144,4 @@ class Backtest:
         everyone[MASKED_RANDOM if self.spec.guard_mode == "mask" else RANDOM] = frequencies
         everyone[ORACLE] = self.world.hindsight
         everyone |= {p: policy_numbers(p, tuned[p.name]) for p in everyone if p.name in tuned}
-        for policy, params in everyone.items():
-            on_policy(policy.name)
-            yield policy.name, self.play(policy, params, seed=seed)
+        return everyone
