@@ -168,5 +168,5 @@ def _or_dash(value: float | None) -> str:
 FOOTNOTE = (
     "net = gross - costs (spread, commission, slippage, swap). Sharpe: mean / standard deviation of daily "
     "net pips, open trades marked to market, x sqrt(260.9); days without a trade count as 0. max DD: of the "
-    "marked equity at bar closes. PF: gains / losses. The oracle knows the future and is not attainable."
+    "marked equity at bar closes. PF: gains / losses. The oracle is the best market order in hindsight, not attainable."
 )

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 _TRADE_COLUMNS = ("entry_bar", "direction", "entry_price", "stop", "target")
+_COLUMNS_OF_FILES = ("given_fill", "listed_decision")  # see `data.entries`
 
 
 def fingerprint_bars(times: np.ndarray, bid: np.ndarray, ask: np.ndarray) -> dict[str, int | str]:
@@ -19,8 +20,12 @@ def fingerprint_bars(times: np.ndarray, bid: np.ndarray, ask: np.ndarray) -> dic
 
 
 def fingerprint_trades(table: pd.DataFrame) -> dict[str, int | str]:
-    """The same of trades: entry bar, direction, entry price, stop and target of each row, in order."""
-    digest = _sha256(*(table[name].to_numpy(np.float64).astype("<f8") for name in _TRADE_COLUMNS))
+    """The same of trades: entry bar, direction, entry price, stop and target of each row, in order.
+
+    Fills given for an open and listed exits count where the table has them.
+    """
+    names = [*_TRADE_COLUMNS, *(name for name in _COLUMNS_OF_FILES if name in table)]
+    digest = _sha256(*(table[name].to_numpy(np.float64).astype("<f8") for name in names))
     return _fingerprint(table["entry_time"].to_numpy(), digest)
 
 
