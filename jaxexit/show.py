@@ -146,6 +146,45 @@ def backtest_table(summary: dict[str, Any], learned: pd.DataFrame) -> Table:
     return table
 
 
+def differences_table(summary: dict[str, Any]) -> Table:
+    """The learned policy less each baseline, paired on the same trades, and its own interval."""
+    name = next(iter(summary["policies"]))
+    table = Table(
+        title=f"{name} less each baseline, net pips on the same trades", title_justify="left"
+    )
+    table.add_column("baseline")
+    table.add_column("settings, tuned on train")
+    for heading in ("net/trade, 95% interval", "difference, 95% interval"):
+        table.add_column(heading, justify="right")
+    table.add_column("the learned policy is")
+    for other, metrics in summary["policies"].items():
+        own = _estimate(metrics["intervals"]["net_pips_mean"])
+        settings = ", ".join(
+            f"{key} {value:.3g}" for key, value in metrics.get("tuned", {}).items()
+        )
+        if other == name:
+            table.add_row(other, "", own, "", "", style="bold")
+            table.add_section()
+            continue
+        difference = metrics["learned_minus"]
+        words = difference["verdict"].split(":")[0]
+        table.add_row(other, settings, own, _estimate(difference["pips"]), words)
+    return table
+
+
+def _estimate(estimate: dict[str, float | None]) -> str:
+    if estimate["low"] is None or estimate["high"] is None:
+        return f"{estimate['value']:+.2f} (too few data)"
+    return f"{estimate['value']:+.2f} ({estimate['low']:+.2f} to {estimate['high']:+.2f})"
+
+
+def backtest(out: Console, summary: dict[str, Any], learned: pd.DataFrame) -> None:
+    """A backtest's tables, its verdict, and what the columns mean."""
+    out.print(backtest_table(summary, learned))
+    out.print(differences_table(summary))
+    lines(out, [summary["verdict"], FOOTNOTE])
+
+
 def _totals(metrics: dict[str, Any]) -> list[str]:
     return [
         f"{metrics['trades']:,}",
@@ -168,5 +207,6 @@ def _or_dash(value: float | None) -> str:
 FOOTNOTE = (
     "net = gross - costs (spread, commission, slippage, swap). Sharpe: mean / standard deviation of daily "
     "net pips, open trades marked to market, x sqrt(260.9); days without a trade count as 0. max DD: of the "
-    "marked equity at bar closes. PF: gains / losses. The oracle is the best market order in hindsight, not attainable."
+    "marked equity at bar closes. PF: gains / losses. The oracle is the best market order in hindsight, "
+    "not attainable."
 )
