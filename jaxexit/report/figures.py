@@ -1,0 +1,330 @@
+"""The pictures, as Plotly figures: of the tables in the run folder and of the replayed decisions.
+
+A figure says what is drawn; colours of text, grid and ground are the page's, which has a light and a dark
+theme. Colours are Okabe and Ito's, told apart by people who see fewer; every series has a dash or a symbol
+of its own as well.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from jaxexit.env import ACTIONS, REASONS
+from jaxexit.env.guards import PROFIT_BANDS
+from jaxexit.policies import ORACLE
+from jaxexit.report.run import ReportedRun
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1", "#7F7F7F")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+SYMBOLS = ("circle", "diamond", "square", "x", "triangle-up", "cross", "star")
+ACTION_COLOURS = dict(
+    zip(ACTIONS, ("#7F7F7F", "#0072B2", "#E69F00", "#009E73", "#CC79A7"), strict=True)
+)
+MOST_POINTS = 3000  # of the scatter plot; SVG becomes slow beyond
+SHOWN_AT_FIRST = ("classical", "listed")  # other baselines wait in the legend
+
+
+class Picture(NamedTuple):
+    """A figure with its words."""
+
+    key: str
+    title: str
+    words: str  # what one sees, and how it is defined
+    figure: str  # JSON
+
+
+def pictures(runs: Sequence[ReportedRun]) -> list[Picture]:
+    """All pictures of a report, in order; the first run is the report's own."""
+    run = runs[0]
+    found = [
+        ("equity", "Equity and drawdown", *_equity(runs)),
+        ("excursion", "What was there, and what was taken", *_excursion(run)),
+        ("held", "Bars held", *_bars_held(runs)),
+        ("reasons", "How trades ended", *_reasons(runs)),
+        ("actions", "What the agent chose, bar by bar", *_actions(run)),
+        ("blocked_bar", "Guard blocks by bar", *_blocked(run, "k")),
+        ("blocked_profit", "Guard blocks by profit", *_blocked(run, "profit_band")),
+        ("reward", "What the reward paid for", *_reward(runs)),
+    ]
+    if run.metrics:
+        found.append(("training", "Training", *_training(run)))
+    return [Picture(key, title, words, _as_json(figure)) for key, title, figure, words in found]
+
+
+def _as_json(figure: go.Figure) -> str:
+    figure.update_layout(template="none", margin={"l": 56, "r": 12, "t": 8, "b": 44}, height=320)
+    figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
+    text = figure.to_json(engine="json")
+    assert text is not None
+    return json.dumps(json.loads(text), separators=(",", ":"))
+
+
+def _names(runs: Sequence[ReportedRun]) -> list[str]:
+    """What each run's learned policy is called on the page."""
+    return [run.learned if len(runs) == 1 else run.version for run in runs]
+
+
+def _equity(runs: Sequence[ReportedRun]) -> tuple[go.Figure, str]:
+    figure = make_subplots(
+        rows=2, shared_xaxes=True, row_heights=[0.68, 0.32], vertical_spacing=0.04
+    )
+    series = [
+        (n, r.daily[r.learned], r.daily["date"], True)
+        for n, r in zip(_names(runs), runs, strict=True)
+    ]
+    first = runs[0]
+    series += [
+        (name, first.daily[name], first.daily["date"], name in SHOWN_AT_FIRST)
+        for name in first.tables
+        if name != first.learned and name in first.daily
+    ]
+    for i, (name, daily, dates, shown) in enumerate(series):
+        total = np.concatenate([[0.0], np.cumsum(daily.to_numpy(float))])[1:]
+        fall = total - np.maximum.accumulate(np.maximum(total, 0.0))
+        line = {
+            "color": PALETTE[i % len(PALETTE)],
+            "dash": DASHES[i % len(DASHES)],
+            "width": 2.5 if i < len(runs) else 1.5,
+        }
+        common: dict[str, Any] = {
+            "x": list(pd.to_datetime(dates).dt.strftime("%Y-%m-%d")),
+            "mode": "lines",
+            "line": line,
+            "legendgroup": name,
+            "visible": True if shown else "legendonly",
+        }
+        label = f"{name} (not attainable)" if name == ORACLE.name else name
+        figure.add_scatter(y=_rounded(total), name=label, **common, row=1, col=1)
+        figure.add_scatter(
+            y=_rounded(fall),
+            name=f"{label}: drawdown",
+            showlegend=False,
+            fill="tozeroy" if i == 0 else None,
+            **common,
+            row=2,
+            col=1,
+        )
+    figure.update_yaxes(title_text="net pips", row=1, col=1)
+    figure.update_yaxes(title_text="drawdown", row=2, col=1)
+    return figure, (
+        "Cumulative net pips by day, every open trade marked to market at each bar's close, and the fall "
+        "from the highest day so far. Click a name to add or remove it."
+    )
+
+
+def _pattern(shape: str) -> dict[str, Any]:
+    """A hatching over a bar's colour."""
+    return {
+        "shape": shape,
+        "fillmode": "overlay",
+        "fgcolor": "#ffffff",
+        "solidity": 0.15,
+        "size": 6,
+    }
+
+
+def _rounded(values: np.ndarray) -> list[float]:
+    return np.round(values, 2).tolist()
+
+
+def _excursion(run: ReportedRun) -> tuple[go.Figure, str]:
+    table = run.table
+    every = -(-len(table) // MOST_POINTS)
+    figure = go.Figure()
+    shown = table.iloc[::every]
+    for i, reason in enumerate(r for r in REASONS[1:] if (shown["exit_reason"] == r).any()):
+        rows = shown[shown["exit_reason"] == reason]
+        figure.add_scatter(
+            x=_rounded(rows["mfe_pips"].to_numpy(float)),
+            y=_rounded(rows["net_pips"].to_numpy(float)),
+            customdata=rows.index.to_list(),
+            mode="markers",
+            name=reason,
+            marker={"symbol": SYMBOLS[i], "color": PALETTE[i], "size": 6, "opacity": 0.65},
+            hovertemplate="MFE %{x:+.1f}, realised %{y:+.1f} pips<extra>%{fullData.name}</extra>",
+        )
+    top = float(max(shown["mfe_pips"].max(), 1.0))
+    figure.add_scatter(
+        x=[0, top],
+        y=[0, top],
+        mode="lines",
+        name="all of it",
+        line={"dash": "dot", "color": "#7F7F7F"},
+        hoverinfo="skip",
+    )
+    figure.update_xaxes(title_text="best unrealised net result (MFE), pips")
+    figure.update_yaxes(title_text="realised net, pips")
+    words = (
+        "A point is a trade: the best that it showed while open against what was realised. The "
+        "dotted line is everything. Click a point to open its trade."
+    )
+    return figure, words + (f" Every {every}th trade is drawn." if every > 1 else "")
+
+
+def _bars_held(runs: Sequence[ReportedRun]) -> tuple[go.Figure, str]:
+    figure = go.Figure()
+    compared = [*zip(_names(runs), (run.table for run in runs), strict=True)]
+    if "classical" in runs[0].tables:
+        compared.append(("classical", runs[0].tables["classical"]))
+    longest = max(int(np.quantile(table["bars_held"], 0.99)) for _, table in compared) + 1
+    for i, (name, table) in enumerate(compared):
+        counts = np.bincount(
+            np.minimum(table["bars_held"].to_numpy(int), longest), minlength=longest + 1
+        )
+        share = 100 * counts / len(table)
+        figure.add_bar(
+            x=list(range(longest + 1)),
+            y=np.round(share, 3).tolist(),
+            name=name,
+            marker={
+                "color": PALETTE[i % len(PALETTE)],
+                "pattern": _pattern(("", "/", ".", "x")[i % 4]),
+            },
+        )
+    figure.update_xaxes(title_text=f"bars held ({longest}: that many or more)")
+    figure.update_yaxes(title_text="% of trades")
+    return (
+        figure,
+        "How long positions were held. A profit at bar 0 needs an explanation: see the warnings.",
+    )
+
+
+def _reasons(runs: Sequence[ReportedRun]) -> tuple[go.Figure, str]:
+    figure = go.Figure()
+    for i, (name, run) in enumerate(zip(_names(runs), runs, strict=True)):
+        by = run.table.groupby("exit_reason")["net_pips"].agg(["count", "sum", "mean"])
+        by = by.reindex([reason for reason in REASONS[1:] if reason in by.index])
+        figure.add_bar(
+            y=list(by.index),
+            x=_rounded(by["sum"].to_numpy(float)),
+            name=name,
+            orientation="h",
+            marker={
+                "color": PALETTE[i % len(PALETTE)],
+                "pattern": _pattern(("", "/", ".", "x")[i % 4]),
+            },
+            text=[
+                f"{n:,} trades, {mean:+.1f} each".replace("-", "\u2212")
+                for n, mean in zip(by["count"], by["mean"], strict=True)
+            ],
+            textposition="auto",
+        )
+    figure.update_xaxes(title_text="net pips, total", zeroline=True)
+    figure.update_yaxes(automargin=True)
+    return (
+        figure,
+        "Total net pips of the trades that ended this way, how many there were, and their mean.",
+    )
+
+
+def _actions(run: ReportedRun) -> tuple[go.Figure, str]:
+    counts = run.guards.pivot_table(
+        index="k", columns="action", values="count", aggfunc="sum", fill_value=0
+    )
+    share = 100 * counts.div(counts.sum(axis=1), axis=0)
+    figure = go.Figure()
+    for i, action in enumerate(name for name in ACTIONS if name in share):
+        figure.add_bar(
+            x=share.index.to_list(),
+            y=np.round(share[action].to_numpy(float), 2).tolist(),
+            name=action,
+            marker={
+                "color": ACTION_COLOURS[action],
+                "pattern": _pattern(("", "/", ".", "x", "-")[i]),
+            },
+        )
+    figure.update_layout(barmode="stack", bargap=0.05)
+    figure.update_xaxes(title_text="bar (decision k)")
+    figure.update_yaxes(title_text="% of choices", range=[0, 100])
+    return figure, (
+        "The action chosen at each bar, before guards, as a share of the trades still open there. Late bars "
+        "have few trades."
+    )
+
+
+def _blocked(run: ReportedRun, by: str) -> tuple[go.Figure, str]:
+    guards = run.guards
+    figure = go.Figure()
+    order = list(PROFIT_BANDS) if by == "profit_band" else sorted(set(guards["k"].tolist()))
+    for i, action in enumerate(name for name in ACTIONS if name != "HOLD"):
+        own = guards[guards["action"] == action]
+        tried = own.groupby(by)["count"].sum().reindex(order, fill_value=0)
+        stopped = own[own["blocked"]].groupby(by)["count"].sum().reindex(order, fill_value=0)
+        if not stopped.any():
+            continue
+        figure.add_bar(
+            x=order,
+            y=stopped.tolist(),
+            name=action,
+            customdata=np.stack([tried, 100 * stopped / tried.where(tried > 0, 1)], 1)
+            .round(1)
+            .tolist(),
+            hovertemplate="%{y} of %{customdata[0]} attempts blocked (%{customdata[1]}%)"
+            "<extra>%{fullData.name}</extra>",
+            marker={"color": ACTION_COLOURS[action], "pattern": _pattern(("/", ".", "x", "-")[i])},
+        )
+    figure.update_layout(barmode="stack")
+    figure.update_xaxes(
+        title_text="bar (decision k)" if by == "k" else "unrealised net profit at the attempt"
+    )
+    figure.update_yaxes(title_text="attempts blocked")
+    if not figure.data:
+        figure.add_annotation(
+            text="no attempt was blocked", showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper"
+        )
+    return figure, "Attempts that a guard turned into HOLD."
+
+
+def _reward(runs: Sequence[ReportedRun]) -> tuple[go.Figure, str]:
+    figure = go.Figure()
+    for i, (name, run) in enumerate(zip(_names(runs), runs, strict=True)):
+        terms = run.decisions.row.terms._asdict()
+        means = [float(np.sum(values, dtype=float)) / len(run.table) for values in terms.values()]
+        figure.add_bar(
+            x=[term.replace("_", " ") for term in terms],
+            y=np.round(means, 4).tolist(),
+            name=name,
+            text=[f"{mean:+.3f}".replace("-", "\u2212") for mean in means],
+            marker={
+                "color": PALETTE[i % len(PALETTE)],
+                "pattern": _pattern(("", "/", ".", "x")[i % 4]),
+            },
+        )
+    figure.update_yaxes(title_text="reward a trade")
+    return figure, (
+        "Mean over trades of each reward term, undiscounted. The agent maximises their discounted sum; only "
+        "'realised' is money. What dominates here is what it was taught."
+    )
+
+
+def _training(run: ReportedRun) -> tuple[go.Figure, str]:
+    figure = go.Figure()
+    for i, (key, name) in enumerate(
+        (
+            ("net_pips_mean", "training, as it explores"),
+            ("validation_net_pips_mean", "validation, greedy"),
+        )
+    ):
+        lines = [line for line in run.metrics if line.get(key) is not None]
+        figure.add_scatter(
+            x=[line["env_steps"] for line in lines],
+            y=[round(line[key], 3) for line in lines],
+            mode="lines+markers",
+            name=name,
+            line={"color": PALETTE[i], "dash": DASHES[i]},
+            marker={"symbol": SYMBOLS[i]},
+        )
+    figure.add_vline(x=run.summary["checkpoint"]["step"], line={"dash": "dot", "color": "#7F7F7F"})
+    figure.update_xaxes(title_text="environment steps (dotted: the checkpoint of this report)")
+    figure.update_yaxes(title_text="net pips a trade")
+    return figure, (
+        "Net pips a trade on the training split and on validation. A gap that opens between "
+        "them is what was learned by heart."
+    )

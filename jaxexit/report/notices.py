@@ -1,0 +1,116 @@
+"""What a careful reader would ask about a result, found by looking: no notice is written by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxexit.evaluate.statistics import FEW_BLOCKS
+from jaxexit.policies import LEAVE_AT_ONCE
+from jaxexit.report.run import ReportedRun
+from jaxexit.report.words import percent, signed
+
+BAR_ZERO_PIPS = 0.05  # gross that cannot be a float's rounding
+
+
+class Notice(NamedTuple):
+    """One thing to look at twice, or to know."""
+
+    level: str  # "warning" or "note"
+    text: str
+
+
+def notices(runs: Sequence[ReportedRun]) -> list[Notice]:
+    """Warnings first; what holds for every run is said once."""
+    said: dict[tuple[str, str], list[str]] = {}
+    for run in runs:
+        for notice in (*_results(run), *_run(run)):
+            said.setdefault(notice, []).append(run.version)
+    found = [
+        Notice(level, text if len(of) == len(runs) else f"{', '.join(of)}: {text}")
+        for (level, text), of in said.items()
+    ]
+    return sorted(found, key=lambda notice: notice.level != "warning")
+
+
+def _results(run: ReportedRun) -> Iterator[tuple[str, str]]:
+    table, metrics = run.table, run.summary["policies"][run.learned]
+    count = len(table)
+    at_once = table[table["bars_held"] == 0]
+    gained = at_once[np.abs(at_once["gross_pips"]) > BAR_ZERO_PIPS]
+    if len(gained):
+        yield (
+            "warning",
+            f"{len(gained):,} trades that were held for no bar show a gross result "
+            f"({signed(float(gained['gross_pips'].mean()))} pips on average): a position that was not held "
+            "cannot earn, look at how its entry was filled",
+        )
+    if len(at_once) > count / 4:
+        yield (
+            "warning",
+            f"{percent(len(at_once) / count)} of the trades were left at bar 0: the agent avoids trading",
+        )
+    instant = run.tables.get(LEAVE_AT_ONCE.name)
+    if instant is not None and instant["gross_pips"].abs().mean() > BAR_ZERO_PIPS:
+        yield (
+            "warning" if float(instant["gross_pips"].mean()) > BAR_ZERO_PIPS else "note",
+            f"leaving at once earns {signed(float(instant['gross_pips'].mean()))} pips gross instead of 0: "
+            "the entries' prices are not those of the bars",
+        )
+    ambiguous = float(table["ambiguous"].mean())
+    if ambiguous > 0.02:
+        yield (
+            "warning",
+            f"{percent(ambiguous)} of the trades have stop and target in one bar; the stop was taken, finer "
+            "bars would tell",
+        )
+    estimate = (metrics.get("intervals") or {}).get("net_pips_mean")
+    if estimate is None:
+        yield "warning", "these results carry no intervals: run the backtest again"
+    elif estimate["blocks"] is not None and estimate["blocks"] < FEW_BLOCKS:
+        yield (
+            "warning",
+            f"{count:,} trades, but only {estimate['blocks']:.1f} independent stretches of time: intervals "
+            "are hardly evidence",
+        )
+    deflated = metrics.get("deflated_sharpe")
+    if deflated and deflated["trials"] > 1:
+        yield "note", f"test splits have been looked at {deflated['trials']} times so far"
+    audit = run.summary.get("audit")
+    for warning in audit.get("warnings", ()) if isinstance(audit, dict) else ():
+        yield "warning", f"audit: {warning}"
+
+
+def _run(run: ReportedRun) -> Iterator[tuple[str, str]]:
+    experiment = run.experiment
+    if run.split != "test":
+        yield "warning", f"results on {run.split}: the agent was trained or chosen on these trades"
+    trained = max((line["env_steps"] for line in run.metrics), default=0)
+    if trained < experiment.ppo.total_timesteps:
+        yield (
+            "warning",
+            f"training stopped after {trained:,} of {experiment.ppo.total_timesteps:,} steps",
+        )
+    if (run.provenance.get("git") or {}).get("dirty"):
+        yield (
+            "note",
+            "trained with code that has uncommitted changes: a commit alone does not reproduce it",
+        )
+    for line in run.dataset.summary:
+        if line.startswith("note: "):
+            yield "note", line.removeprefix("note: ")
+    if run.learned.endswith("_sampled"):
+        yield "note", "actions were drawn from the policy, not the likeliest ones taken"
+    if experiment.data.entries == "every_bar":
+        yield (
+            "note",
+            "entries at every bar overlap: dense practice for the agent, not a strategy that could be traded "
+            "as it stands",
+        )
+    yield (
+        "note",
+        f"replayed for this page: {len(run.table):,} trades and {len(run.decisions.chosen):,} decisions from "
+        f"checkpoint {run.summary['checkpoint']['sha256'][:12]}, and every result came out as stored",
+    )

@@ -1,0 +1,165 @@
+"""One self-contained HTML file: template, styles, script, charting library and data, all inside."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from plotly.offline import get_plotlyjs
+
+from jaxexit import __version__
+from jaxexit.lab.files import write_text
+from jaxexit.report.blob import compress, pack
+from jaxexit.report.figures import pictures
+from jaxexit.report.notices import notices
+from jaxexit.report.panel import columns, rows, verdict, whiskers
+from jaxexit.report.payload import detail_payload, trades_payload
+from jaxexit.report.run import ReportedRun
+
+SCRIPTS = (
+    "words.js",
+    "data.js",
+    "table.js",
+    "mini.js",
+    "cards.js",
+    "pictures.js",
+    "chart.js",
+    "trade.js",
+    "main.js",
+)
+
+
+def write_report(runs: Sequence[ReportedRun], path: Path) -> int:
+    """Write a report of the first run, compared with the others on the same trades.
+
+    Args:
+        runs: at least one; `check_comparable` has accepted them.
+        path: where to; replaced atomically.
+
+    Returns:
+        Bytes written.
+    """
+    text = render(runs)
+    write_text(path, text)
+    return len(text.encode())
+
+
+def render(runs: Sequence[ReportedRun]) -> str:
+    """The page."""
+    first, found = runs[0], columns(runs)
+    drawn = pictures(runs)
+    script = "\n".join(_static(name) for name in SCRIPTS)
+    trades, facts = trades_payload(runs)
+    facts["figures"] = {picture.key: json.loads(picture.figure) for picture in drawn}
+    return _template().render(
+        title=" against ".join(run.version for run in runs),
+        runs=runs,
+        first=first,
+        facts=_facts(first),
+        provenance=[(run.version, _provenance(run)) for run in runs],
+        verdict=verdict(found),
+        whiskers=whiskers(found),
+        columns=found,
+        rows=rows(found),
+        notices=notices(runs),
+        pictures=drawn,
+        generator=f"jaxexit {__version__}",
+        style=_static("report.css"),
+        script=script,
+        script_hash=_sha256(script),
+        trades=pack(trades, facts),
+        details=pack(*detail_payload(runs)),
+        plotly=_plotly(),
+    )
+
+
+@lru_cache(maxsize=1)
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("jaxexit.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html")
+
+
+@lru_cache(maxsize=1)
+def _plotly() -> str:
+    """Plotly's script as its wheel ships it, compressed."""
+    return compress(get_plotlyjs().encode())
+
+
+def _static(name: str) -> str:
+    return (files("jaxexit.report") / "static" / name).read_text(encoding="utf-8")
+
+
+def _sha256(text: str) -> str:
+    """As a content security policy writes it."""
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _facts(run: ReportedRun) -> list[tuple[str, str]]:
+    """What was tested, under which costs."""
+    entries, costs = pd.DatetimeIndex(run.table["entry_time"]), run.experiment.costs
+    data = run.experiment.data
+    parts = [
+        f"spread {_mean(run, 'spread'):.2f}",
+        f"commission {_mean(run, 'commission'):.2f}",
+        f"slippage {_mean(run, 'slippage'):.2f}",
+        f"swap {_mean(run, 'swap'):.2f}",
+    ]
+    guards = run.experiment.guards
+    return [
+        ("Split", f"{run.split}, entries {entries.min():%Y-%m-%d} to {entries.max():%Y-%m-%d}"),
+        (
+            "Data",
+            f"{Path(data.bars).name}, entries {Path(data.trades).name if data.trades else data.entries}",
+        ),
+        ("Costs paid, pips a trade", ", ".join(parts)),
+        (
+            "Costs set",
+            f"slippage {costs.slippage_pips:g} pips, commission {costs.commission:g} of notional a side",
+        ),
+        (
+            "Guards",
+            f"{guards.mode}; EXIT from {guards.min_profit_for_exit:.4g} profit and bar "
+            f"{guards.min_bars_for_exit}, PARTIAL from {guards.min_profit_for_partial:.4g} and bar "
+            f"{guards.min_bars_for_partial}",
+        ),
+        (
+            "Checkpoint",
+            f"{run.summary['checkpoint']['step']:,} steps, {run.summary['checkpoint']['sha256'][:12]}",
+        ),
+    ]
+
+
+def _mean(run: ReportedRun, kind: str) -> float:
+    return float(run.table[f"{kind}_pips"].mean())
+
+
+def _provenance(run: ReportedRun) -> list[tuple[str, str]]:
+    """What a rerun would want to know."""
+    known, git = run.provenance, run.provenance.get("git") or {}
+    found: dict[str, Any] = {
+        "Trained": known.get("started"),
+        "Command": known.get("command"),
+        "Seed": run.experiment.seed,
+        "Commit": f"{git.get('commit')}{' (with uncommitted changes)' if git.get('dirty') else ''}",
+        "Packages": ", ".join(f"{name} {v}" for name, v in (known.get("packages") or {}).items()),
+        "Device": known.get("device"),
+        "Snapshot": run.summary["snapshot_sha256"],
+        "Checkpoint": run.summary["checkpoint"]["sha256"],
+        "Bars": (run.dataset.fingerprint.get("bars") or {}).get("sha256"),
+        "Trades": (run.dataset.fingerprint.get("trades") or {}).get("sha256"),
+    }
+    return [(name, str(value)) for name, value in found.items() if value is not None]

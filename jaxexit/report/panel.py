@@ -1,0 +1,293 @@
+"""Verdict and metrics panel: summary.json in words and rows. Each number's definition stands beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from jaxexit.evaluate import compare
+from jaxexit.policies import CLASSICAL, LISTED, ORACLE
+from jaxexit.report.run import ReportedRun
+from jaxexit.report.words import NOTHING, percent, plain, signed, typographic
+
+Metrics = Mapping[str, Any]
+
+
+class Cell(NamedTuple):
+    """A number, and what stands in small letters under it."""
+
+    text: str
+    below: str = ""
+    sign: int = 0  # of a result: -1 loss, +1 gain
+
+
+class MetricRow(NamedTuple):
+    """One metric of every policy."""
+
+    label: str
+    definition: str
+    cells: list[Cell]
+
+
+class Column(NamedTuple):
+    """One policy of the panel."""
+
+    name: str
+    note: str  # in small letters under the name
+    metrics: Metrics
+    capture: float | None
+    difference: Metrics | None  # the report's own learned policy minus this one, paired
+
+
+class Whisker(NamedTuple):
+    """Net pips a trade with its interval, in percent of the width of the picture."""
+
+    name: str
+    words: str
+    value: float
+    low: float
+    high: float
+    zero: float
+    own: bool
+
+
+class Verdict(NamedTuple):
+    """What a reader should take away."""
+
+    kind: str  # "better", "worse" or "undecided"
+    headline: str
+    sentences: list[str]
+
+
+def columns(runs: Sequence[ReportedRun]) -> list[Column]:
+    """The report's run, versions compared with it, then the run's baselines; the oracle last."""
+    first = runs[0]
+    policies = first.summary["policies"]
+    found = [
+        Column(
+            run.version,
+            "learned" if run is first else "learned, compared",
+            run.summary["policies"][run.learned],
+            _capture(run, run.learned),
+            None if run is first else compare(first.table, run.table).as_json(),
+        )
+        for run in runs
+    ]
+    for name in first.tables:
+        if name != first.learned:
+            note = "not attainable" if name == ORACLE.name else _numbers(first, name)
+            own = policies[name]
+            found.append(Column(name, note, own, _capture(first, name), own.get("learned_minus")))
+    return found
+
+
+def _numbers(run: ReportedRun, policy: str) -> str:
+    """The numbers of a tuned baseline, where the summary says them."""
+    tuned = (run.summary.get("tuned") or {}).get(policy) or {}
+    return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in tuned.items())
+
+
+def _capture(run: ReportedRun, policy: str) -> float | None:
+    best = float(run.tables[ORACLE.name]["net_pips"].sum()) if ORACLE.name in run.tables else 0.0
+    return float(run.tables[policy]["net_pips"].sum()) / best if best > 0 else None
+
+
+def verdict(found: Sequence[Column]) -> Verdict:
+    """The run against the exit that its entries came with: the list's own, else stop and target."""
+    own, rest = found[0], {column.name: column for column in found[1:]}
+    sentences = []
+    mean = (own.metrics.get("intervals") or {}).get("net_pips_mean")
+    if mean is not None:
+        sentences.append(
+            f"Learned exits earn {signed(mean['value'])} pips a trade net, 95% interval "
+            f"{_interval(mean)}: {_against_zero(mean)}."
+        )
+    rival = next((rest[p.name] for p in (LISTED, CLASSICAL) if p.name in rest), None)
+    if rival is None or rival.difference is None:
+        return Verdict(
+            "undecided", "No comparison in these results: run the backtest again", sentences
+        )
+    title = {
+        LISTED.name: "the exits of the trade list",
+        CLASSICAL.name: "the classical exit",
+    }[rival.name]
+    kind, said = _verdict_of(rival.difference)
+    sentences.insert(0, f"Learned minus {rival.name}, on the same trades: {said}.")
+    headline = {
+        "better": f"Better than {title}",
+        "worse": f"Worse than {title}",
+        "undecided": f"Not distinguishable from {title}",
+    }[kind]
+    return Verdict(kind, headline, sentences)
+
+
+def _verdict_of(difference: Metrics) -> tuple[str, str]:
+    """The kind of a paired difference, and its words."""
+    said = str(difference["verdict"])
+    kind = next((word for word in ("better", "worse") if said.startswith(word)), "undecided")
+    return kind, typographic(said.split(": ", 1)[-1])
+
+
+def _against_zero(estimate: Metrics) -> str:
+    low, high = estimate["low"], estimate["high"]
+    if low is not None and low > 0:
+        return "above zero"
+    if high is not None and high < 0:
+        return "below zero"
+    return "not distinguishable from zero"
+
+
+def _interval(estimate: Metrics, digits: int = 2) -> str:
+    low, high = estimate["low"], estimate["high"]
+    return " to ".join("unbounded" if end is None else signed(end, digits) for end in (low, high))
+
+
+def rows(found: Sequence[Column]) -> list[MetricRow]:
+    """The metrics panel: a row a metric, a cell a column."""
+
+    def row(label: str, definition: str, cell: Callable[[Column], Cell]) -> MetricRow:
+        return MetricRow(label, definition, [cell(column) for column in found])
+
+    def number(key: str, write: Callable[[Any], str] = plain) -> Callable[[Column], Cell]:
+        return lambda column: Cell(write(column.metrics.get(key)))
+
+    def result(key: str, digits: int = 2) -> Callable[[Column], Cell]:
+        def cell(column: Column) -> Cell:
+            value, estimate = column.metrics[key], _estimate(column, key)
+            below = _interval(estimate, digits) if estimate else ""
+            return Cell(signed(value, digits), below, _sign(value))
+
+        return cell
+
+    return [
+        row("Trades", "Every trade of the split, each exactly once.", number("trades", _count)),
+        row(
+            "Net pips a trade",
+            "Mean of net results: gross less spread, commission, slippage and swap. Below: 95% interval from "
+            "a block bootstrap of calendar time, since trades that overlap are not independent.",
+            result("net_pips_mean"),
+        ),
+        row(
+            f"{found[0].name} minus this",
+            "Mean paired difference on the same trades, net pips a trade, with its 95% interval. Better or "
+            "worse is said only where the interval excludes zero.",
+            _difference,
+        ),
+        row("Net pips, total", "Sum over all trades.", result("net_pips_total", 1)),
+        row(
+            "Gross pips a trade",
+            "Before spread, commission, slippage and swap: what the middle of the book gave.",
+            result("gross_pips_mean"),
+        ),
+        row(
+            "Costs, pips a trade",
+            "Spread (half at either end), commission, slippage and swap.",
+            number("cost_pips_mean"),
+        ),
+        row("Win rate", "Share of trades with a net result above 0.", number("win_rate", percent)),
+        row(
+            "Profit factor",
+            "Sum of net gains over sum of net losses; a dash where nothing was lost.",
+            number("profit_factor"),
+        ),
+        row(
+            "Expectancy, R",
+            "Mean net result in units of the risk taken at entry, the distance to the first stop.",
+            result("net_r_mean", 3),
+        ),
+        row(
+            "Sharpe, annual",
+            "Mean over standard deviation of daily net pips x sqrt(260.9), open trades marked to market, "
+            "days without a trade as 0, no risk-free rate. Below: 95% interval.",
+            result("sharpe_annual"),
+        ),
+        row(
+            "Deflated Sharpe",
+            "Probability that the true Sharpe ratio is above what the best of as many worthless trials would "
+            "show by luck (Bailey and Lopez de Prado 2014). Below: looks at a test split so far.",
+            _deflated,
+        ),
+        row(
+            "Max drawdown, pips",
+            "Largest fall of the equity, marked to market at bar closes, from an earlier peak.",
+            number("max_drawdown_pips", lambda v: plain(v, 1)),
+        ),
+        row("Bars held", "Mean number of bars a position was held.", number("bars_held_mean")),
+        row(
+            "Capture",
+            "Total net pips over those of the best single market order in hindsight on each trade (the "
+            "oracle). Negative for a loss.",
+            lambda column: Cell(percent(column.capture), "", _sign(column.capture or 0.0)),
+        ),
+        row(
+            "Blocked attempts",
+            "Share of the policy's choices that a guard turned into HOLD. Fixed exits have no guards.",
+            lambda column: Cell(percent(_blocked_share(column.metrics))),
+        ),
+        row(
+            "Stop and target in one bar",
+            "Share of trades whose last bar held both: which came first is unknown, the stop was taken.",
+            number("ambiguous_share", percent),
+        ),
+    ]
+
+
+def whiskers(found: Sequence[Column]) -> list[Whisker]:
+    """Net pips a trade with intervals, for the picture beside the verdict; the oracle would dwarf them."""
+    shown = [
+        (column, estimate)
+        for column in found
+        if column.name != ORACLE.name and (estimate := _estimate(column, "net_pips_mean"))
+    ]
+    ends = [e[k] for _, e in shown for k in ("low", "high", "value") if e[k] is not None]
+    low, high = min([0.0, *ends]), max([0.0, *ends])
+    width = (high - low) or 1.0
+
+    def place(value: float | None, otherwise: float) -> float:
+        return round(100 * ((otherwise if value is None else value) - low) / width, 2)
+
+    return [
+        Whisker(
+            name=column.name,
+            words=f"{signed(e['value'])} ({_interval(e)})",
+            value=place(e["value"], 0.0),
+            low=place(e["low"], low),
+            high=place(e["high"], high),
+            zero=place(0.0, 0.0),
+            own=column is found[0],
+        )
+        for column, e in shown
+    ]
+
+
+def _estimate(column: Column, key: str) -> Metrics | None:
+    return (column.metrics.get("intervals") or {}).get(key)
+
+
+def _difference(column: Column) -> Cell:
+    if column.difference is None:
+        return Cell(NOTHING)
+    pips = column.difference["pips"]
+    kind, _ = _verdict_of(column.difference)
+    words = {"better": "better", "worse": "worse", "undecided": "not distinguishable"}[kind]
+    return Cell(signed(pips["value"]), f"{_interval(pips)}: {words}", _sign(pips["value"]))
+
+
+def _deflated(column: Column) -> Cell:
+    found = column.metrics.get("deflated_sharpe")
+    if not found:
+        return Cell(NOTHING)
+    return Cell(percent(found["deflated"]), f"{found['trials']} looks")
+
+
+def _blocked_share(metrics: Metrics) -> float | None:
+    attempts = sum(metrics["actions"].values())
+    return sum(metrics["blocked"].values()) / attempts if attempts else None
+
+
+def _count(value: int) -> str:
+    return f"{value:,}"
+
+
+def _sign(value: float | None) -> int:
+    return 0 if not value else (1 if value > 0 else -1)

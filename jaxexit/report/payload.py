@@ -1,0 +1,227 @@
+"""From runs to the columns that the page draws: trades, decisions, bars. Nothing is simulated here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from jaxexit.data.indicators import talib_indicators
+from jaxexit.env import ACTIONS, REASONS
+from jaxexit.env.guards import RULES
+from jaxexit.env.types import CostFractions, RewardTerms
+from jaxexit.policies import ORACLE
+from jaxexit.report.run import ReportedRun
+
+Columns = dict[str, np.ndarray]
+
+BARS_BEFORE = 60  # shown before the entry bar at most
+BARS_AFTER = 20  # shown after the horizon at most
+SMALLEST_GAP_PIPS = 0.02  # float32 prices know no less
+MONEY = (
+    "net_pips",
+    "net_r",
+    "gross_pips",
+    *(f"{kind}_pips" for kind in CostFractions._fields),
+    "mfe_pips",
+    "mae_pips",
+    "mfe_r",
+    "mae_r",
+)
+OWN_COLUMNS = {
+    *("trade_id", "entry_bar", "entry_time", "direction", "entry_price", "stop", "target"),
+    *("entry_fill", "exit_time", "exit_price", "exit_reason", "bars_held", "ambiguous"),
+    *("net_fraction", "fills", "stop_path", "policy", "given_fill", "listed_decision"),
+    *MONEY,
+    *(f"{word}_{action}" for word in ("chosen", "blocked") for action in ACTIONS),
+}
+
+
+def trades_payload(runs: Sequence[ReportedRun]) -> tuple[Columns, dict[str, Any]]:
+    """What cards, filters and sums need: columns [trades] of the first run's order, and facts.
+
+    Columns of a run are prefixed by its number ("0.net_pips"), those of a baseline by its name
+    ("policy.classical.net_pips"; the baselines are the first run's).
+    """
+    first = runs[0]
+    table = first.table
+    columns: Columns = {
+        "entry_time": _milliseconds(table["entry_time"]),
+        "direction": table["direction"].to_numpy(np.int32),
+        "entry_bar": table["entry_bar"].to_numpy(np.int32) - first_bar(first),
+    }
+    for number, run in enumerate(runs):
+        columns |= {f"{number}.{name}": values for name, values in _own_columns(run, first).items()}
+    for name in first.tables:
+        if name != first.learned:
+            columns |= {f"policy.{name}.{k}": v for k, v in _brief(first, name).items()}
+    facts = {
+        "ids": [str(trade) for trade in table["trade_id"]],
+        "tags": _tags(table),
+        "actions": list(ACTIONS),
+        "reasons": list(REASONS),
+        "versions": [run.version for run in runs],
+        "learned": [run.learned for run in runs],
+        "baselines": [name for name in first.tables if name != first.learned],
+        "oracle": ORACLE.name,
+        "pip": first.dataset.pip,
+        "order_fill": first.experiment.env.order_fill,
+        "split": first.split,
+    }
+    return columns, facts
+
+
+def detail_payload(runs: Sequence[ReportedRun]) -> tuple[Columns, dict[str, Any]]:
+    """What an opened trade needs: bars with indicators, fills, stop paths, decisions."""
+    columns = _bars(runs[0])
+    for number, run in enumerate(runs):
+        columns |= {f"{number}.{name}": values for name, values in _decisions(run).items()}
+    return columns, {
+        "rules": [rule.name for rule in RULES],
+        "groups": [list(run.decisions.groups) for run in runs],
+        "terms": list(RewardTerms._fields),
+    }
+
+
+def first_bar(run: ReportedRun) -> int:
+    """The first bar of the page; bars on the page are counted from it."""
+    return max(0, int(run.table["entry_bar"].min()) - BARS_BEFORE)
+
+
+def _last_bar(run: ReportedRun) -> int:
+    last = int(run.table["entry_bar"].max()) + run.experiment.env.max_bars + BARS_AFTER
+    return min(last, len(run.dataset.times) - 1)
+
+
+def _milliseconds(times: pd.Series) -> np.ndarray:
+    """Since 1970, UTC, float64: the page's own unit of time."""
+    return times.to_numpy("datetime64[ms]").astype(np.int64).astype(np.float64)
+
+
+def _reasons(table: pd.DataFrame) -> np.ndarray:
+    index = {reason: i for i, reason in enumerate(REASONS)}
+    return np.array([index[reason] for reason in table["exit_reason"]], np.uint8)
+
+
+def _bar_numbers(run: ReportedRun, times: pd.Series) -> np.ndarray:
+    """Row of the market of each time, exactly."""
+    return np.searchsorted(run.dataset.times, times.to_numpy("datetime64[ns]")).astype(np.int32)
+
+
+def _brief(run: ReportedRun, policy: str) -> Columns:
+    """Results of a policy, a row a trade."""
+    table = run.tables[policy]
+    return {
+        "net_pips": table["net_pips"].to_numpy(float),
+        "net_r": table["net_r"].to_numpy(float),
+        "gross_pips": table["gross_pips"].to_numpy(float),
+        "exit_price": table["exit_price"].to_numpy(float),
+        "exit_bar": _bar_numbers(run, table["exit_time"]) - first_bar(run),
+        "bars_held": table["bars_held"].to_numpy(np.int32),
+        "reason": _reasons(table),
+    }
+
+
+def _own_columns(run: ReportedRun, first: ReportedRun) -> Columns:
+    """Everything about the learned policy's trades."""
+    table, pip = run.table, run.dataset.pip
+    fills, fill_offsets = _flat(table["fills"])
+    path, path_offsets = _flat(table["stop_path"])
+    zero = first_bar(first)
+    levels = _stop_levels(run)
+    is_stop = np.isin([fill["reason"] for fill in fills], ("STOP", "BREAKEVEN_STOP"))
+    direction = np.repeat(table["direction"].to_numpy(float), np.diff(fill_offsets))
+    price = np.array([fill["price"] for fill in fills])
+    beyond = direction * (np.repeat(levels, np.diff(fill_offsets)) - price) / pip
+    # What a stop lost beyond its level and slippage: the market jumped over it.
+    gap = np.where(is_stop, beyond - run.experiment.costs.slippage_pips, 0.0)
+    gap = np.where(gap > SMALLEST_GAP_PIPS, gap, 0.0)
+    columns = {name: table[name].to_numpy(float) for name in MONEY}
+    columns |= _brief(run, run.learned)
+    columns |= {
+        "entry_fill": table["entry_fill"].to_numpy(float),
+        "entry_price": table["entry_price"].to_numpy(float),
+        "initial_stop": table["stop"].to_numpy(float),
+        "exit_time": _milliseconds(table["exit_time"]),
+        "ambiguous": table["ambiguous"].to_numpy(np.uint8),
+        "blocked": table.filter(like="blocked_").sum(axis=1).to_numpy(np.int32),
+        "fill_offsets": fill_offsets,
+        "fill_bar": np.array([fill["bar"] for fill in fills], np.int32) - zero,
+        "fill_price": price,
+        "fill_size": np.array([fill["size"] for fill in fills]),
+        "fill_reason": np.array([REASONS.index(fill["reason"]) for fill in fills], np.uint8),
+        "fill_gap_pips": gap,
+        "stop_offsets": path_offsets,
+        "stop_bar": np.array([point["bar"] for point in path], np.int32) - zero,
+        "stop_price": np.array([point["price"] for point in path]),
+    }
+    return columns
+
+
+def _stop_levels(run: ReportedRun) -> np.ndarray:
+    """The stop in force at each trade's end, price."""
+    return np.array([path[-1]["price"] for path in run.table["stop_path"]])
+
+
+def _flat(lists: pd.Series) -> tuple[list[dict[str, Any]], np.ndarray]:
+    """A column of lists as one list and where each row's part begins: [rows + 1] int32."""
+    lengths = [len(row) for row in lists]
+    return [item for row in lists for item in row], np.cumsum([0, *lengths]).astype(np.int32)
+
+
+def _tags(table: pd.DataFrame) -> dict[str, list[str]]:
+    """Columns that the user's trade list brought along, as text; empty ones are left out."""
+    tags = {}
+    for name in table.columns:
+        if name in OWN_COLUMNS:
+            continue
+        words = ["" if pd.isna(value) else str(value) for value in table[name]]
+        if any(words):
+            tags[str(name)] = words
+    return tags
+
+
+def _bars(run: ReportedRun) -> Columns:
+    """Bars of the page: both sides, times, and the indicators behind the built-in features, on mid prices."""
+    span = slice(first_bar(run), _last_bar(run) + 1)
+    bid, ask = np.asarray(run.dataset.market.bid), np.asarray(run.dataset.market.ask)
+    mid = (bid.astype(float) + ask) / 2
+    indicators = talib_indicators(*mid[:, 1:].T)
+    times = run.dataset.times[span].astype("datetime64[ms]").astype(np.int64).astype(np.float64)
+    columns: Columns = {"bar.time": times}
+    for side, prices in (("bid", bid), ("ask", ask)):
+        for i, name in enumerate(("open", "high", "low", "close")):
+            columns[f"bar.{side}_{name}"] = prices[span, i]
+    for name in ("ema_fast", "ema_slow", "band_upper", "band_lower"):
+        columns[f"bar.{name}"] = getattr(indicators, name)[span].astype(np.float32)
+    return columns
+
+
+def _decisions(run: ReportedRun) -> Columns:
+    decisions = run.decisions
+    row, insight = decisions.row, decisions.insight
+    columns: Columns = {
+        "offsets": decisions.offsets,
+        "k": row.k.astype(np.int32),
+        "chosen": decisions.chosen.astype(np.uint8),
+        "action": row.action.astype(np.uint8),
+        "fired": row.fired.astype(np.uint8),
+        "profit_pips": row.profit_pips,
+        "stop": row.stop,
+        "remaining": row.remaining,
+        "booked_pips": row.net_pips,
+        "value": insight.value,
+        "entropy": insight.entropy,
+    }
+    costs = sum(row.costs_pips)
+    columns["costs_pips"] = np.asarray(costs, np.float32)
+    columns |= {f"p{i}": insight.probabilities[:, i] for i in range(len(ACTIONS))}
+    columns |= {f"g{i}": insight.gradient[:, i] for i in range(len(decisions.groups))}
+    columns |= {f"r.{name}": value for name, value in row.terms._asdict().items()}
+    return {name: _as_float32(values) for name, values in columns.items()}
+
+
+def _as_float32(values: np.ndarray) -> np.ndarray:
+    return values.astype(np.float32) if values.dtype.kind == "f" else values

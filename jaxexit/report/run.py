@@ -1,0 +1,196 @@
+"""What a report is made of: a version's run folder, read, checked, and its decisions replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from jaxexit.config import Experiment, experiment_sha256
+from jaxexit.data import Dataset, load_dataset
+from jaxexit.errors import RunError
+from jaxexit.evaluate import Backtest
+from jaxexit.lab.run import RunFolder, read_json
+from jaxexit.lab.tracking import read_metrics
+from jaxexit.lab.training import learned_policy, state_template
+from jaxexit.ppo import ppo_spec
+from jaxexit.report.replay import Decisions, replay
+
+TOLERANCE_PIPS = 0.01  # between machines; on one machine a replay is exact
+
+
+@dataclass(frozen=True)
+class ReportedRun:
+    """One version on one split.
+
+    Attributes:
+        experiment: the frozen experiment.
+        dataset: its data.
+        split: which trades.
+        folder: the run folder.
+        summary: summary.json.
+        tables: trade table of each policy, the learned one first; the same trades in the same order.
+        daily: net pips by day, a column a policy, and `date`.
+        guards: guard_stats.parquet.
+        metrics: lines of metrics.jsonl.
+        provenance: provenance.json.
+        decisions: every decision of the learned policy.
+    """
+
+    experiment: Experiment
+    dataset: Dataset
+    split: str
+    folder: Path
+    summary: dict[str, Any]
+    tables: dict[str, pd.DataFrame]
+    daily: pd.DataFrame
+    guards: pd.DataFrame
+    metrics: list[dict[str, Any]]
+    provenance: dict[str, Any]
+    decisions: Decisions
+
+    @property
+    def version(self) -> str:
+        """The version's name."""
+        return self.experiment.version
+
+    @property
+    def learned(self) -> str:
+        """The learned policy's name in summary and tables."""
+        return next(iter(self.summary["policies"]))
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The learned policy's trades."""
+        return self.tables[self.learned]
+
+
+def read_run(yaml: Path, root: Path, split: str) -> ReportedRun:
+    """Read a version's results and replay them.
+
+    Args:
+        yaml: the experiment's file.
+        root: where run folders live.
+        split: "train", "validation" or "test".
+
+    Raises:
+        RunError: there are no results on the split, or they are not what this code and these data give.
+    """
+    folder = RunFolder(root, yaml.stem)
+    experiment = folder.trained_experiment(yaml)
+    results = folder.results(split)
+    again = f"run: python -m jaxexit.backtest {yaml} --split {split}"
+    summary = read_json(results / "summary.json")
+    if summary is None:
+        raise RunError(f"{results}: no results of {experiment.version} on {split}; {again}")
+    if summary["snapshot_sha256"] != experiment_sha256(experiment):
+        raise RunError(f"{results}: the results are of another snapshot of the experiment; {again}")
+    everything, daily, guards = (
+        _read_table(results / f"{table}.parquet", again)
+        for table in ("trades", "daily", "guard_stats")
+    )
+    tables = {
+        policy: everything[everything["policy"] == policy].reset_index(drop=True)
+        for policy in summary["policies"]
+    }
+    dataset = load_dataset(experiment)
+    folder.check_data(dataset.fingerprint)
+    return ReportedRun(
+        experiment=experiment,
+        dataset=dataset,
+        split=split,
+        folder=folder.path,
+        summary=summary,
+        tables=tables,
+        daily=daily,
+        guards=guards,
+        metrics=read_metrics(folder.metrics),
+        provenance=read_json(folder.path / "provenance.json") or {},
+        decisions=_replayed(experiment, dataset, folder, summary, tables, split, again),
+    )
+
+
+def _replayed(
+    experiment: Experiment,
+    dataset: Dataset,
+    folder: RunFolder,
+    summary: dict[str, Any],
+    tables: dict[str, pd.DataFrame],
+    split: str,
+    again: str,
+) -> Decisions:
+    """The decisions behind a result, after checking that they lead to that result."""
+    name, stored = next(iter(tables.items()))
+    checkpoint = folder.checkpoints(experiment).restore(
+        summary["checkpoint"]["step"], state_template(experiment, dataset)
+    )
+    if checkpoint.sha256 != summary["checkpoint"]["sha256"]:
+        raise RunError(f"{folder.path}: the results are of another checkpoint; {again}")
+    policy = next(
+        (
+            policy
+            for policy in (learned_policy(experiment, sample=sample) for sample in (False, True))
+            if policy.name == name
+        ),
+        None,
+    )
+    if policy is None:
+        raise RunError(f"{folder.path}: the results are of an unknown policy '{name}'; {again}")
+    backtest = Backtest(experiment, dataset, split)
+    params = checkpoint.state.params
+    played = backtest.play(policy, params, seed=experiment.seed, record=True)
+    assert played.records is not None
+    _check_same(stored, played.table, f"{folder.path}: {again}")
+    return replay(
+        backtest.spec,
+        backtest.world,
+        ppo_spec(experiment).network,
+        params,
+        np.asarray(played.records.taken),
+        np.asarray(played.records.chosen),
+    )
+
+
+def _check_same(stored: pd.DataFrame, played: pd.DataFrame, where: str) -> None:
+    """Refuse to explain results that a replay does not lead to."""
+    if not np.array_equal(stored["trade_id"], played["trade_id"]):
+        raise RunError(f"{where} (the stored results are of other trades)")
+    odd = (stored["exit_reason"].to_numpy(str) != played["exit_reason"].to_numpy(str)) | (
+        np.abs(stored["net_pips"] - played["net_pips"]) > TOLERANCE_PIPS
+    )
+    if odd.any():
+        raise RunError(
+            f"{where} (the code has changed since: {odd.sum():,} of {len(odd):,} trades end otherwise)"
+        )
+
+
+def _read_table(path: Path, again: str) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError):
+        raise RunError(f"{path}: cannot be read; {again}") from None
+
+
+def check_comparable(runs: Sequence[ReportedRun]) -> None:
+    """Refuse to lay runs side by side that are not about the same trades.
+
+    Raises:
+        RunError: other bars, other trades, or the same version twice.
+    """
+    first = runs[0]
+    for number, run in enumerate(runs[1:], 1):
+        if any(run.version == other.version for other in runs[:number]):
+            raise RunError(f"{run.version}: is named twice; name another version to compare with")
+        same = run.dataset.fingerprint["bars"] == first.dataset.fingerprint["bars"] and all(
+            np.array_equal(run.table[name], first.table[name])
+            for name in ("trade_id", "entry_time", "direction")
+        )
+        if not same:
+            raise RunError(
+                f"{run.version} and {first.version} were not backtested on the same trades; compare versions "
+                "of the same data and split"
+            )

@@ -1,0 +1,56 @@
+/* Start: trades first, so that a reader can read; bars, decisions and pictures follow. */
+
+let detailsArrived;
+/** Fulfilled when bars and decisions are unpacked. @type {Promise<void>} */
+const detailsReady = new Promise((resolve) => (detailsArrived = resolve));
+
+/** @param {"light"|"dark"} theme */
+function setTheme(theme) {
+  document.documentElement.dataset.theme = theme;
+}
+
+function startTheme() {
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const redraw = () => {
+    redrawPictures();
+    if (byId("trade").open) toStep(open_.step);
+  };
+  setTheme(system.matches ? "dark" : "light");
+  system.addEventListener("change", () => { setTheme(system.matches ? "dark" : "light"); redraw(); });
+  byId("theme").addEventListener("click", () => {
+    setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark");
+    redraw();
+  });
+}
+
+function frame() {
+  return new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+}
+
+async function start() {
+  startTheme();
+  startTables();
+  T = await columnsOf("data-trades");
+  startFilters();
+  startTrade();
+  addEventListener("scroll", () => layCards(), { passive: true });
+  let width = innerWidth;
+  addEventListener("resize", () => {
+    if (innerWidth !== width) layCards(true);
+    else layCards();
+    width = innerWidth;
+  });
+  addEventListener("beforeprint", printList);
+  document.body.dataset.usable = String(Math.round(performance.now()));
+  await frame();
+  D = await columnsOf("data-details");
+  detailsArrived();
+  drawWaitingCards();
+  startPictures();
+  document.body.dataset.ready = String(Math.round(performance.now()));
+  const wanted = decodeURIComponent(location.hash).match(/^#trade-(.+)$/);
+  const asked = wanted ? T.facts.ids.indexOf(wanted[1]) : -1;
+  if (asked >= 0) openTrade(asked);
+}
+
+start();
