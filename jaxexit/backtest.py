@@ -46,17 +46,18 @@ def _which(text: str) -> str | int:
 def _command(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
     from jaxexit.config import find_experiment
+    from jaxexit.lab.registry import Registry
     from jaxexit.lab.run import RunFolder
 
     yaml = find_experiment(arguments.experiment, arguments.root or Path("experiments"))
     root = arguments.root or yaml.parent
-    folder = RunFolder(root, yaml.stem)
+    folder, registry = RunFolder(root, yaml.stem), Registry(root)
+    cli.note(registry.recover(folder))
     experiment = folder.trained_experiment(yaml)
     cli.prepare_jax(arguments.device)
 
     from jaxexit import show
     from jaxexit.data import load_dataset
-    from jaxexit.lab.registry import Registry
     from jaxexit.lab.results import backtest_version
 
     out = show.console(quiet=arguments.quiet, json=arguments.json)
@@ -69,14 +70,13 @@ def _command(argv: Sequence[str] | None) -> int:
             yaml,
             dataset,
             folder,
-            Registry(root),
+            registry,
             which=arguments.checkpoint,
             split=arguments.split,
             sample=arguments.sample,
             on_policy=lambda name: status.update(f"play {name}"),
         )
-    out.print(show.backtest_table(summary, learned))
-    show.lines(out, [show.FOOTNOTE])
+    show.backtest(out, summary, learned)
     if arguments.json:
         print(json.dumps(summary))
     return 0

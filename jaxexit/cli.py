@@ -55,6 +55,12 @@ def run(command: Callable[[Sequence[str] | None], int], argv: Sequence[str] | No
         return OUR_MISTAKE
 
 
+def note(words: str | None) -> None:
+    """Tell on stderr what the user should know, if there is anything."""
+    if words:
+        print(f"note: {words}", file=sys.stderr)
+
+
 def add_experiment(parser: argparse.ArgumentParser, *, overrides: bool = True) -> None:
     """The experiment's path or name, `--root`, and `--set`."""
     parser.add_argument(

@@ -9,8 +9,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from jaxexit import cli
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
 
 STOPPED = 130
 
@@ -47,20 +52,22 @@ def _command(argv: Sequence[str] | None) -> int:
     experiment = load_experiment(yaml, overrides)
     root = arguments.root or yaml.parent
 
+    from jaxexit.lab.registry import Registry
     from jaxexit.lab.run import RunFolder
 
     folder = RunFolder(root, experiment.version)
+    registry = Registry(root)
+    cli.note(registry.recover(folder))
     start = "resume" if arguments.resume else "overwrite" if arguments.overwrite else "new"
     folder.check_start(experiment, start)
     cli.prepare_jax(arguments.device)
 
     from jaxexit import show
     from jaxexit.data import load_dataset
-    from jaxexit.lab.registry import Registry
-    from jaxexit.lab.results import backtest_version
+    from jaxexit.lab.results import headline
     from jaxexit.lab.run import provenance
     from jaxexit.lab.tracking import MetricsWriter
-    from jaxexit.lab.training import train
+    from jaxexit.lab.training import is_finished, train
     from jaxexit.ppo import num_updates, ppo_spec
 
     out = show.console(quiet=arguments.quiet, json=arguments.json)
@@ -68,7 +75,6 @@ def _command(argv: Sequence[str] | None) -> int:
     if arguments.resume:
         folder.check_data(dataset.fingerprint)
     show.lines(out, dataset.summary)
-    registry = Registry(root)
 
     def open_writer(after_update: int) -> MetricsWriter:
         writer = MetricsWriter(folder.metrics, after_update=after_update)
@@ -81,6 +87,10 @@ def _command(argv: Sequence[str] | None) -> int:
 
     with folder.locked():
         folder.check_start(experiment, start)
+        if arguments.resume and is_finished(experiment, folder):
+            show.lines(out, [f"{experiment.version} is already trained to its end"])
+            summary, learned = headline(experiment, yaml, dataset, folder, registry)
+            return _show_result(out, summary, learned, as_json=arguments.json, training=None)
         registry.register(experiment, yaml)  # first: a registry that cannot be used stops here
         folder.begin(experiment, start, provenance(experiment, dataset.fingerprint))
         registry.started(experiment, resumed=arguments.resume)
@@ -109,23 +119,20 @@ def _command(argv: Sequence[str] | None) -> int:
             )
             raise
         if result.interrupted:
-            # The registry keeps it as running; without its process that shows as interrupted.
+            registry.stopped(experiment.version, wall_seconds=time.perf_counter() - began)
             print(
                 f"stopped and saved after {result.trained_steps:,} steps; go on with the same command "
                 "and --resume",
                 file=sys.stderr,
             )
             return STOPPED
-        show.lines(
-            out,
-            [
-                f"trained {result.trained_steps:,} steps in {result.seconds:,.1f} s; validation, net "
-                f"pips a trade: best {result.best_score:+.3f} (at {result.best_step:,} steps), final "
-                f"{result.final_score:+.3f}"
-            ]
-            if result.best_score is not None and result.final_score is not None
-            else [f"already trained to {result.trained_steps:,} steps"],
-        )
+        words = f"trained {result.trained_steps:,} steps in {result.seconds:,.1f} s"
+        if result.best_score is not None and result.final_score is not None:
+            words += (
+                f"; validation, net pips a trade: best {result.best_score:+.3f} (at "
+                f"{result.best_step:,} steps), final {result.final_score:+.3f}"
+            )
+        show.lines(out, [words])
         registry.finished(
             experiment.version,
             "completed",
@@ -133,11 +140,23 @@ def _command(argv: Sequence[str] | None) -> int:
             wall_seconds=result.seconds,
         )
         with out.status("backtest on test"):
-            summary, learned = backtest_version(experiment, yaml, dataset, folder, registry)
-    out.print(show.backtest_table(summary, learned))
-    show.lines(out, [show.FOOTNOTE])
-    if arguments.json:
-        print(json.dumps({"training": asdict(result), "backtest": summary}))
+            summary, learned = headline(experiment, yaml, dataset, folder, registry)
+    return _show_result(out, summary, learned, as_json=arguments.json, training=asdict(result))
+
+
+def _show_result(
+    out: Console,
+    summary: dict[str, Any],
+    learned: pd.DataFrame,
+    *,
+    as_json: bool,
+    training: dict[str, Any] | None,
+) -> int:
+    from jaxexit import show
+
+    show.backtest(out, summary, learned)
+    if as_json:
+        print(json.dumps({"training": training, "backtest": summary}))
     return 0
 
 

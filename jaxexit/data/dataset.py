@@ -17,7 +17,7 @@ from jaxexit.data.entries import (
     keep_sound,
 )
 from jaxexit.data.features import Feature, feature_columns, resolve_features
-from jaxexit.data.fingerprint import fingerprint_bars, fingerprint_trades
+from jaxexit.data.fingerprint import fingerprint_bars, fingerprint_trades, fingerprint_user_columns
 from jaxexit.data.market import build_market
 from jaxexit.data.sample import load_named_bars
 from jaxexit.data.split import SPLITS, Bounds, assign_splits, split_bounds
@@ -90,6 +90,7 @@ def load_dataset(experiment: Experiment) -> Dataset:
         fingerprint={
             "bars": fingerprint_bars(bars.times, bars.bid, bars.ask),
             "trades": fingerprint_trades(kept),
+            **fingerprint_user_columns(bars.times, bars.table, features),
         },
         counts=counts,
     )
@@ -151,7 +152,7 @@ def _describe_entries(experiment: Experiment, kept: int, counts: dict[str, int])
     data = experiment.data
     source = data.trades if data.entries == "trades" else data.entries
     if data.entries == "every_bar" and data.every > 1:
-        source = f"every_bar (each {data.every}th)"
+        source = f"every_bar (one bar in {data.every})"
     dropped = "; ".join(f"{n:,} {reason}" for reason, n in counts.items()) or "none"
     return f"entries {source}: {kept:,} trades of at most {experiment.env.max_bars} bars; left out: {dropped}"
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+
+from jaxexit.data.features import Feature
 
 _TRADE_COLUMNS = ("entry_bar", "direction", "entry_price", "stop", "target")
 _COLUMNS_OF_FILES = ("given_fill", "listed_decision")  # see `data.entries`
@@ -27,6 +30,17 @@ def fingerprint_trades(table: pd.DataFrame) -> dict[str, int | str]:
     names = [*_TRADE_COLUMNS, *(name for name in _COLUMNS_OF_FILES if name in table)]
     digest = _sha256(*(table[name].to_numpy(np.float64).astype("<f8") for name in names))
     return _fingerprint(table["entry_time"].to_numpy(), digest)
+
+
+def fingerprint_user_columns(
+    times: np.ndarray, table: pd.DataFrame, features: Sequence[Feature]
+) -> dict[str, dict[str, int | str]]:
+    """`columns`: the same of the bar file's columns that features are made of; nothing without any."""
+    names = sorted({feature.column for feature in features if feature.from_bars})
+    if not names:
+        return {}
+    digest = _sha256(*(table[name].to_numpy(np.float64).astype("<f8") for name in names))
+    return {"columns": _fingerprint(times, digest)}
 
 
 def _sha256(*arrays: np.ndarray) -> str:

@@ -23,7 +23,7 @@ def judge(
     Args:
         results: by name; the first is the one in question.
         trials: looks at a test split so far, this one included: what the deflated Sharpe ratio pays for.
-        trial_sharpes: annualised Sharpe ratios of the trials whose results are known.
+        trial_sharpes: annualised Sharpe ratios of the other trials whose results are known.
 
     Returns:
         (by policy: `intervals` of net_pips_mean and sharpe_annual; for the first `deflated_sharpe`, for the
@@ -75,7 +75,7 @@ def _deflated(
     daily, year = series.to_numpy(), math.sqrt(WEEKDAYS_A_YEAR)
     found = deflated_sharpe(
         daily,
-        [sharpe / year for sharpe in trial_sharpes],
+        [interval.value / year, *(sharpe / year for sharpe in trial_sharpes)],
         trials=trials,
         effective=effective_observations(daily, interval.standard_error / year),
     )

@@ -206,7 +206,8 @@ class CheckpointStore:
     def _path(self, step: int) -> Path:
         return self.folder / f"step_{step}"
 
-    def _pointed(self, pointer: str) -> int | None:
+    def pointed(self, pointer: str) -> int | None:
+        """The step that "best" or "final" is, None where nobody has said."""
         try:
             return int(json.loads((self.folder / f"{pointer}.json").read_text())["step"])
         except FileNotFoundError:
@@ -221,7 +222,7 @@ class CheckpointStore:
         if which == "last":
             step = steps[-1] if steps else None
         elif isinstance(which, str):
-            step = self._pointed(which)
+            step = self.pointed(which)
         else:
             step = which
         if step is None or step not in steps:
@@ -242,7 +243,7 @@ class CheckpointStore:
     def _tidy(self) -> None:
         """Remove old checkpoints, and what a killed process left half written or removed."""
         kept = set(self.steps()[-KEEP_LAST:])
-        kept |= {step for name in ("best", "final") if (step := self._pointed(name)) is not None}
+        kept |= {step for name in ("best", "final") if (step := self.pointed(name)) is not None}
         for step in self.steps():
             if step not in kept:
                 remove_folder(self._path(step))

@@ -82,8 +82,15 @@ class Registry:
         return self.load()["active_version"]
 
     def trials(self) -> int:
-        """Completed evaluations on a test split, over all versions: what significance must pay for."""
+        """Looks at a test split, over all versions: what significance must pay for."""
         return sum(len(row.get("test_evaluations", ())) for row in self.load()["versions"].values())
+
+    def trial_sharpes(self, *, but: str) -> list[float]:
+        """Annualised Sharpe ratios on test, of every other version that has one."""
+        rows = self.load()["versions"].items()
+        results = (row.get("results", {}).get("test", {}) for name, row in rows if name != but)
+        found = (result.get("sharpe_annual") for result in results)
+        return [sharpe for sharpe in found if sharpe is not None]
 
     def register(self, experiment: Experiment, yaml: Path) -> None:
         """Make sure that the version has a row; its status is not touched if it has one."""
@@ -101,7 +108,10 @@ class Registry:
         self._change(add)
 
     def started(self, experiment: Experiment, *, resumed: bool) -> None:
-        """The version is being trained by this process; an earlier run's results are dropped."""
+        """The version is being trained by this process.
+
+        What an earlier run earned stays until this one is `completed`: until then it may come back.
+        """
 
         def change(row: dict[str, Any]) -> None:
             row |= {
@@ -110,22 +120,68 @@ class Registry:
             }
             row["git_commit"] = git_state()["commit"]
             row["snapshot_sha256"] = experiment_sha256(experiment)
-            if not resumed:
-                for stale in ("results", "trained_steps", "wall_seconds"):
-                    row.pop(stale, None)
+            row["wall_seconds_before"] = row.get("wall_seconds", 0.0) if resumed else 0.0
 
         self._change_row(experiment.version, change)
+
+    def stopped(self, version: str, *, wall_seconds: float) -> None:
+        """A session has ended before the training has; without its process it shows as interrupted."""
+
+        def change(row: dict[str, Any]) -> None:
+            row["wall_seconds"] = round(row.pop("wall_seconds_before", 0.0) + wall_seconds, 1)
+
+        self._change_row(version, change)
 
     def finished(
         self, version: str, status: Status, *, trained_steps: int | None, wall_seconds: float
     ) -> None:
-        """The training has ended, well or badly; None leaves the steps as they were."""
+        """The training has ended, well or badly.
+
+        Args:
+            version: its name.
+            status: "completed" drops the results of an earlier run.
+            trained_steps: None leaves them as they were.
+            wall_seconds: of this session; those of the sessions before are added.
+        """
 
         def change(row: dict[str, Any]) -> None:
             row.pop("process", None)
-            row |= {"status": status, "wall_seconds": round(wall_seconds, 1)}
+            total = row.pop("wall_seconds_before", 0.0) + wall_seconds
+            row |= {"status": status, "wall_seconds": round(total, 1)}
             if trained_steps is not None:
                 row["trained_steps"] = trained_steps
+            if status == "completed":
+                row.pop("results", None)
+
+        self._change_row(version, change)
+
+    def recover(self, folder: RunFolder) -> str | None:
+        """Put back a run that was to be replaced, if its successor died before its first checkpoint.
+
+        Returns:
+            What happened, None where there was nothing to do.
+        """
+        if not folder.recover():
+            return None
+
+        def change(row: dict[str, Any]) -> None:
+            # A completed run has results; another can be resumed or started over.
+            row |= {"status": "completed" if row.get("results") else "failed"}
+            for unfinished in ("process", "wall_seconds_before"):
+                row.pop(unfinished, None)
+
+        if folder.version in self.load()["versions"]:
+            self._change_row(folder.version, change)
+        return (
+            f"{folder.version}: the run that --overwrite was to replace is back, since the new one ended "
+            "before its first checkpoint"
+        )
+
+    def count_look(self, version: str, look: dict[str, Any]) -> None:
+        """A look at the test split: it counts as a trial, whatever comes of it. Before anything is seen."""
+
+        def change(row: dict[str, Any]) -> None:
+            row.setdefault("test_evaluations", []).append({**look, "evaluated": _now()})
 
         self._change_row(version, change)
 
@@ -139,7 +195,7 @@ class Registry:
         checkpoint_sha256: str,
         step: int,
     ) -> None:
-        """Keep what a checkpoint of this version earned on a split; a test split counts as a trial.
+        """Keep what a checkpoint of this version earned on a split.
 
         Raises:
             RunError: a hash is missing. A number without its proof is no result.
@@ -157,8 +213,6 @@ class Registry:
 
         def change(row: dict[str, Any]) -> None:
             row.setdefault("results", {})[split] = {**result, **proof}
-            if split == "test":
-                row.setdefault("test_evaluations", []).append(proof)
 
         self._change_row(version, change)
 

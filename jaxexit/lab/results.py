@@ -6,26 +6,54 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from jaxexit.config import Experiment, experiment_sha256
 from jaxexit.data import Dataset
-from jaxexit.evaluate import Backtest, daily_net_pips, guard_table
+from jaxexit.evaluate import Backtest, daily_net_pips, guard_table, judge
+from jaxexit.evaluate.tuning import EVALUATIONS
 from jaxexit.lab.checkpoints import Which
 from jaxexit.lab.files import write_json, write_parquet
 from jaxexit.lab.registry import Registry
-from jaxexit.lab.run import RunFolder
+from jaxexit.lab.run import RunFolder, read_json
 from jaxexit.lab.training import learned_policy, state_template
 
 REGISTRY_METRICS = (
     "trades",
     "net_pips_mean",
     "net_pips_total",
+    "return_total",
     "sharpe_annual",
     "max_drawdown_pips",
     "win_rate",
     "profit_factor",
+    "intervals",
+    "deflated_sharpe",
 )
+
+
+def results_name(split: str, which: Which, *, sampled: bool) -> str:
+    """Folder of a look's results: the split alone for the headline, the greedy best checkpoint."""
+    words = [split, *([] if which == "best" else [str(which)]), *(["sampled"] if sampled else [])]
+    return "_".join(words)
+
+
+def tuned_baselines(
+    experiment: Experiment, dataset: Dataset, folder: RunFolder
+) -> dict[str, dict[str, float]]:
+    """The baselines' settings, tuned on the training split once a run and kept in its folder."""
+    path = folder.path / "results" / "baselines.json"
+    known = read_json(path)
+    sha256 = experiment_sha256(experiment)
+    if known is None or known.get("snapshot_sha256") != sha256:
+        known = {
+            "snapshot_sha256": sha256,
+            "evaluations_each": EVALUATIONS,
+            "settings": Backtest(experiment, dataset, "train").tuned(),
+        }
+        write_json(path, known)
+    return known["settings"]
 
 
 def backtest_version(
@@ -43,14 +71,16 @@ def backtest_version(
     """Every trade of a split exactly once, under the learned policy and every baseline.
 
     Writes trades.parquet (every policy's trades), daily.parquet (net pips by day, marked to market, a
-    column a policy), summary.json and guard_stats.parquet.
+    column a policy), summary.json and guard_stats.parquet. Only the greedy best checkpoint is a version's
+    result; every other look has a folder of its own and does not touch the registered one. A look at the
+    test split is counted before anything is played: what cannot be counted is not seen.
 
     Args:
         experiment: the frozen experiment of the run.
         yaml: the file it came from, for the registry.
         dataset: its data.
         folder: its run folder.
-        registry: where the result is entered, with its hashes.
+        registry: where the look is counted and the result entered, with its hashes.
         which: which checkpoint.
         split: which trades.
         sample: draw the learned policy's actions instead of taking the likeliest.
@@ -60,35 +90,73 @@ def backtest_version(
         (summary, the learned policy's trade table); the summary is the command's JSON object.
     """
     checkpoint = folder.checkpoints(experiment).restore(which, state_template(experiment, dataset))
+    proof = {
+        "snapshot_sha256": experiment_sha256(experiment),
+        "checkpoint_sha256": checkpoint.sha256,
+        "step": checkpoint.step,
+    }
+    registry.register(experiment, yaml)
+    if split == "test":
+        registry.count_look(
+            experiment.version, {**proof, "checkpoint": str(which), "sampled": sample}
+        )
+    on_policy("the baselines' settings on train")
+    tuned = tuned_baselines(experiment, dataset, folder)
     backtest = Backtest(experiment, dataset, split)
     policy = learned_policy(experiment, sample=sample)
     on_policy(policy.name)
     learned = backtest.play(policy, checkpoint.state.params, seed=experiment.seed, record=True)
     assert learned.records is not None
-    baselines = backtest.baselines(learned.table, seed=experiment.seed, on_policy=on_policy)
+    baselines = backtest.baselines(learned.table, tuned, seed=experiment.seed, on_policy=on_policy)
     played = {policy.name: learned, **dict(baselines)}
+    on_policy("intervals and differences")
+    judged, verdict = judge(
+        played,
+        trials=max(registry.trials(), 1),
+        trial_sharpes=registry.trial_sharpes(but=experiment.version),
+    )
     summary = {
         "version": experiment.version,
         "split": split,
         "checkpoint": {"step": checkpoint.step, "sha256": checkpoint.sha256},
-        "snapshot_sha256": experiment_sha256(experiment),
-        "policies": {name: backtest.summary(result) for name, result in played.items()},
+        "which": str(which),
+        "sampled": sample,
+        "snapshot_sha256": proof["snapshot_sha256"],
+        "verdict": verdict,
+        "policies": {
+            name: {
+                **backtest.summary(result),
+                **judged[name],
+                **({"tuned": tuned[name]} if name in tuned else {}),
+            }
+            for name, result in played.items()
+        },
     }
-    results = folder.results(split)
+    results = folder.results(results_name(split, which, sampled=sample))
     everything = [result.table.assign(policy=name) for name, result in played.items()]
     daily = pd.DataFrame({name: daily_net_pips(result.marks) for name, result in played.items()})
     write_parquet(results / "trades.parquet", pd.concat(everything, ignore_index=True))
     write_parquet(results / "guard_stats.parquet", guard_table(learned.records))
     write_parquet(results / "daily.parquet", daily.fillna(0.0).rename_axis("date").reset_index())
     write_json(results / "summary.json", summary)
-    own = summary["policies"][policy.name]
-    registry.register(experiment, yaml)
-    registry.record_result(
-        experiment.version,
-        split,
-        {name: own[name] for name in REGISTRY_METRICS},
-        snapshot_sha256=experiment_sha256(experiment),
-        checkpoint_sha256=checkpoint.sha256,
-        step=checkpoint.step,
-    )
+    if which == "best" and not sample:
+        own = summary["policies"][policy.name]
+        result = {name: own[name] for name in REGISTRY_METRICS}
+        registry.record_result(experiment.version, split, result, **proof)
     return summary, learned.table
+
+
+def headline(
+    experiment: Experiment, yaml: Path, dataset: Dataset, folder: RunFolder, registry: Registry
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """The headline on the test split, as it stands; looked at only if the best checkpoint has none yet.
+
+    Returns: as `backtest_version`.
+    """
+    store, results = folder.checkpoints(experiment), folder.results("test")
+    summary = read_json(results / "summary.json")
+    if summary is not None and summary["checkpoint"]["step"] == store.pointed("best"):
+        table = pd.read_parquet(results / "trades.parquet")
+        own = table["policy"].to_numpy(str) == next(iter(summary["policies"]))
+        return summary, table.iloc[np.flatnonzero(own)]
+    return backtest_version(experiment, yaml, dataset, folder, registry)

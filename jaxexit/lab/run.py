@@ -33,7 +33,8 @@ from jaxexit.config import (
     resolved,
 )
 from jaxexit.errors import RunError
-from jaxexit.lab.files import remove_folder, write_json, write_text, writing
+from jaxexit.lab.files import write_json, write_text
+from jaxexit.lab.replacement import discard, put_back, set_aside
 
 if TYPE_CHECKING:
     from jaxexit.lab.checkpoints import CheckpointStore
@@ -124,9 +125,10 @@ class RunFolder:
                 )
 
     def begin(self, experiment: Experiment, start: Start, provenance: dict[str, Any]) -> None:
-        """Freeze the experiment; with `overwrite` after removing what an earlier run wrote.
+        """Freeze the experiment; with `overwrite` after setting aside what an earlier run wrote.
 
-        A resumed run keeps its snapshot; its provenance says on what it went on.
+        The earlier run is given up when the new one is `safe`. A resumed run keeps its snapshot; its
+        provenance says on what it went on.
 
         Raises:
             RunError: something cannot be written or removed.
@@ -138,15 +140,25 @@ class RunFolder:
             write_json(where, {**recorded, "resumed": sessions})
             return
         if start == "overwrite":
-            # The snapshot first: without it the version counts as never begun, whatever is left of it.
-            with writing(self.snapshot):
-                self.snapshot.unlink(missing_ok=True)
-                self.metrics.unlink(missing_ok=True)
-            for leftover in (self.models, self.path / "results"):
-                remove_folder(leftover)
+            set_aside(self.path)
         # The snapshot last: where there is one, everything that belongs to it is there too.
         write_json(where, provenance)
         write_text(self.snapshot, dump_snapshot(experiment))
+
+    def safe(self) -> None:
+        """The run has a checkpoint: one that it replaces may go."""
+        discard(self.path)
+
+    def recover(self) -> bool:
+        """Put back a run that was to be replaced, if its successor died before its first checkpoint.
+
+        Returns:
+            Whether one was; nothing is done while a living process holds the version.
+        """
+        if not self.path.is_dir() or self.is_held():
+            return False
+        with self.locked():
+            return put_back(self.path)
 
     def frozen(self) -> Experiment:
         """The experiment that this version was trained with.
@@ -200,7 +212,8 @@ class RunFolder:
                 "restore it, or start over with --overwrite"
             )
         if recorded != fingerprint:
-            odd = [name for name in fingerprint if recorded.get(name) != fingerprint[name]]
+            names = {**recorded, **fingerprint}
+            odd = [name for name in names if recorded.get(name) != fingerprint.get(name)]
             raise RunError(
                 f"{self.version}: the {' and '.join(odd)} are not those it was trained on (their "
                 f"fingerprint in {self.path / 'provenance.json'} differs); restore the files, or make it "
@@ -252,19 +265,26 @@ def _command_line() -> str:
     return shlex.join([*words, *sys.argv[1:]])
 
 
-def git_state() -> dict[str, Any]:
-    """Commit of the working directory's repository and whether it has changes; nulls without git.
+def git_state(file: Path = Path(__file__)) -> dict[str, Any]:
+    """Commit of the repository that this code is kept in, and whether it has changes.
 
-    Changes of a registry do not count: every run writes one.
+    Nulls without git, or for an installed package: then `packages` says which code it was. Changes of a
+    registry do not count: every run writes one.
+
+    Args:
+        file: one of the repository's files.
     """
 
     def git(*words: str) -> str | None:
+        command = ["git", "-C", str(file.parent), *words]
         try:
-            done = subprocess.run(["git", *words], capture_output=True, text=True, timeout=10)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=10)
         except (OSError, subprocess.TimeoutExpired):
             return None
         return done.stdout.strip() if done.returncode == 0 else None
 
+    if git("ls-files", "--error-unmatch", file.name) is None:
+        return {"commit": None, "dirty": None}
     status = git("status", "--porcelain", "--", ":/", ":(exclude,top,glob)**/registry.json")
     return {"commit": git("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}
 

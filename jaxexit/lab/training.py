@@ -53,15 +53,22 @@ class TrainingResult:
 
 def state_template(experiment: Experiment, dataset: Dataset) -> TrainState:
     """Shapes and types of the experiment's training state, computing nothing."""
-    spec, world = make_world(experiment, dataset, "train")
-    return jax.eval_shape(
-        lambda: init_state(
-            ppo_spec(experiment),
-            exit_task(spec),
-            ppo_params(experiment),
-            world,
-            jax.random.key(experiment.seed),
-        )
+
+    def initial() -> TrainState:
+        spec, world = make_world(experiment, dataset, "train")
+        task, key = exit_task(spec), jax.random.key(experiment.seed)
+        return init_state(ppo_spec(experiment), task, ppo_params(experiment), world, key)
+
+    return jax.eval_shape(initial)
+
+
+def is_finished(experiment: Experiment, folder: RunFolder) -> bool:
+    """Whether the training has come to its end, checkpoints and pointers written."""
+    store = folder.checkpoints(experiment)
+    steps = store.steps()
+    end = num_updates(experiment) * ppo_spec(experiment).batch_size
+    return (
+        bool(steps) and steps[-1] == end == store.pointed("final") and bool(store.pointed("best"))
     )
 
 
@@ -154,10 +161,12 @@ def train(
             if pointers or done % experiment.evaluation.checkpoint_every == 0 or stop_requested():
                 facts = {"update": done, "best_step": best_step, "best_score": best_score}
                 store.save(steps, state, pointers=pointers, **facts)
+                folder.safe()
                 saved = done
         if saved != done:
             facts = {"update": done, "best_step": best_step, "best_score": best_score}
             store.save(done * learner.batch_size, state, **facts)
+            folder.safe()
     writer.close()
     rate = learner.batch_size * measured_updates / measured_seconds if measured_updates else None
     return TrainingResult(

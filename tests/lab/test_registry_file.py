@@ -101,15 +101,30 @@ def test_a_result_without_its_proof_is_refused(registry: Registry):
 
 def test_every_look_at_the_test_split_is_a_trial_that_nothing_takes_back(registry: Registry):
     registry.record_result("v1_base", "validation", {}, **PROOF)
-    registry.record_result("v1_base", "train", {}, **PROOF)
     assert registry.trials() == 0
     for count, name in enumerate(("v1_base", "v1_base", "v2_next"), start=1):
-        registry.record_result(name, "test", {}, **PROOF)
+        registry.count_look(name, {"checkpoint": "best", **PROOF})
         assert registry.trials() == count
     experiment = load_experiment(registry.root / "v1_base.yaml")
-    registry.started(experiment, resumed=False)  # trained anew: the old results are gone ...
-    assert "results" not in registry.version("v1_base")
+    registry.started(
+        experiment, resumed=False
+    )  # trained anew: while it may yet come to nothing ...
+    assert "results" in registry.version("v1_base")
+    registry.finished("v1_base", "completed", trained_steps=1000, wall_seconds=1.0)
+    assert "results" not in registry.version("v1_base")  # ... they stay, and are then gone ...
     assert registry.trials() == 3  # ... but not that they were looked at
+
+
+def test_the_time_of_all_sessions_counts(registry: Registry):
+    experiment = load_experiment(registry.root / "v1_base.yaml")
+    registry.started(experiment, resumed=False)
+    registry.stopped("v1_base", wall_seconds=10.0)
+    registry.started(experiment, resumed=True)
+    registry.finished("v1_base", "completed", trained_steps=1000, wall_seconds=5.0)
+    assert registry.version("v1_base")["wall_seconds"] == 15.0
+    registry.started(experiment, resumed=False)
+    registry.finished("v1_base", "completed", trained_steps=1000, wall_seconds=2.0)
+    assert registry.version("v1_base")["wall_seconds"] == 2.0
 
 
 def test_a_version_that_is_not_registered_is_told_with_the_nearest(registry: Registry):
@@ -199,8 +214,7 @@ from jaxexit.lab.registry import Registry
 registry, name, count = Registry(Path(sys.argv[1])), sys.argv[2], int(sys.argv[3])
 print("ready", flush=True)
 for step in range(1, count + 1):
-    registry.record_result(name, "test", {}, snapshot_sha256="a" * 64, checkpoint_sha256="b" * 64,
-                           step=step)
+    registry.count_look(name, {"checkpoint": "best", "step": step})
     print(step, flush=True)
 """
 

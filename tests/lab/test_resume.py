@@ -157,9 +157,58 @@ def test_the_backtest_as_json(trained: tiny.Trained, tmp_path: Path, capsys):
     assert set(summary["policies"]) == {"learned", *BASELINES}
     for policy in summary["policies"].values():
         assert set(policy) >= POLICY_KEYS
-    # The same best checkpoint, played again, earns the same; and it is what train itself reported.
-    assert summary == json.loads(trained.out)["backtest"]
+    # The same best checkpoint, played again, earns the same; and it is what train itself reported. Only
+    # that somebody has looked twice by now makes its Sharpe ratio worth less.
+    first = json.loads(trained.out)["backtest"]
+    trials = [
+        one["policies"]["learned"].pop("deflated_sharpe")["trials"] for one in (first, summary)
+    ]
+    assert trials == [1, 2]
+    assert summary == first
     assert len(Registry(tmp_path).version("v1_tiny")["test_evaluations"]) == 2
+
+
+def test_another_look_is_counted_and_does_not_replace_the_versions_result(
+    trained: tiny.Trained, tmp_path: Path
+):
+    yaml = trained.copied_to(tmp_path)
+    folder, registry = tmp_path / "v1_tiny", Registry(tmp_path)
+    headline = {p.name: p.read_bytes() for p in (folder / "results" / "test").iterdir()}
+    registered = registry.version("v1_tiny")["results"]
+    assert main(["backtest", str(yaml), "--checkpoint", "final", "--sample", "--quiet"]) == 0
+    assert {p.name: p.read_bytes() for p in (folder / "results" / "test").iterdir()} == headline
+    row = registry.version("v1_tiny")
+    assert row["results"] == registered
+    looks = [(look["checkpoint"], look["sampled"]) for look in row["test_evaluations"]]
+    assert looks == [("best", False), ("final", True)]
+    other = json.loads((folder / "results" / "test_final_sampled" / "summary.json").read_text())
+    assert (other["which"], other["sampled"]) == ("final", True)
+
+
+def test_a_result_that_cannot_be_counted_is_not_seen(
+    trained: tiny.Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    yaml = trained.copied_to(tmp_path)
+    (tmp_path / "registry.json").write_text("not a registry")
+    assert main(["backtest", str(yaml), "--checkpoint", "final", "--json"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "registry.json: cannot be read" in err
+    assert not (tmp_path / "v1_tiny" / "results" / "test_final").exists()
+
+
+def test_resuming_a_finished_run_shows_its_result_and_counts_nothing(
+    trained: tiny.Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    yaml = trained.copied_to(tmp_path)
+    before = Registry(tmp_path).version("v1_tiny")
+    last = max(tmp_path.glob("v1_tiny/models/step_*"), key=lambda p: int(p.name.split("_")[1]))
+    for file in (last / "state").rglob("*"):
+        if file.is_file():
+            file.write_bytes(b"damaged")
+    assert main(["train", str(yaml), "--resume", "--json", "--quiet"]) == 0
+    assert json.loads(capsys.readouterr().out)["backtest"] == json.loads(trained.out)["backtest"]
+    assert Registry(tmp_path).version("v1_tiny") == before
 
 
 def test_every_policy_plays_the_same_trades_once(trained: tiny.Trained):

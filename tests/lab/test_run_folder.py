@@ -113,7 +113,7 @@ def test_other_data_than_those_trained_on_are_refused(folder: RunFolder):
         folder.check_data(FINGERPRINT)
 
 
-def test_starting_over_removes_the_old_run_and_nothing_beside_it(
+def test_starting_over_sets_the_old_run_aside_and_touches_nothing_beside_it(
     folder: RunFolder, yaml: Path, tmp_path: Path
 ):
     (folder.path / "notes.txt").write_text("mine")
@@ -125,6 +125,82 @@ def test_starting_over_removes_the_old_run_and_nothing_beside_it(
     assert not (folder.path / "results").exists()
     assert (folder.path / "notes.txt").read_text() == "mine"
     assert yaml.is_file()
+    folder.checkpoints(changed).save(200, {"weights": np.ones(1, np.float32)})
+    folder.safe()
+    assert not folder.recover()  # the old run is given up, the new one stays
+    assert folder.frozen().seed == 8
+    assert not list(folder.path.glob(".rep*"))
+
+
+def everything(folder: RunFolder) -> dict[str, bytes]:
+    """What a run wrote, but for its lock and empty folders."""
+    files = (path for path in folder.path.rglob("*") if path.is_file() and path.name != ".lock")
+    return {path.relative_to(folder.path).as_posix(): path.read_bytes() for path in files}
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("moves", range(12))
+def test_a_kill_at_any_move_of_starting_over_leaves_the_old_run_or_the_new_one(
+    folder: RunFolder, yaml: Path, moves: int, monkeypatch: pytest.MonkeyPatch
+):
+    changed = load_experiment(yaml, ["seed=8"])
+    before = everything(folder)
+    real, done = Path.replace, 0
+
+    def replace_until_killed(self: Path, target: Path) -> Path:
+        nonlocal done
+        if done == moves:
+            raise Killed
+        done += 1
+        return real(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", replace_until_killed)
+        try:
+            folder.begin(changed, "overwrite", provenance(changed, FINGERPRINT))
+            folder.metrics.write_text("new\n")
+            assert moves >= 8  # it takes as many moves to begin
+        except Killed:
+            pass
+    assert folder.recover()
+    assert everything(folder) == before
+    assert folder.frozen().seed == 3
+    assert not folder.recover()
+
+
+@pytest.mark.parametrize("moves", range(6))
+def test_a_kill_while_the_old_run_is_put_back_is_made_up_for(
+    folder: RunFolder, yaml: Path, moves: int, monkeypatch: pytest.MonkeyPatch
+):
+    changed = load_experiment(yaml, ["seed=8"])
+    before = everything(folder)
+    folder.begin(changed, "overwrite", provenance(changed, FINGERPRINT))
+    real, done = Path.replace, 0
+
+    def replace_until_killed(self: Path, target: Path) -> Path:
+        nonlocal done
+        if done == moves:
+            raise Killed
+        done += 1
+        return real(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", replace_until_killed)
+        with pytest.raises(Killed):
+            folder.recover()
+    assert folder.recover()
+    assert everything(folder) == before
+
+
+def test_a_living_process_in_its_first_updates_is_left_alone(folder: RunFolder, yaml: Path):
+    changed = load_experiment(yaml, ["seed=8"])
+    with folder.locked():
+        folder.begin(changed, "overwrite", provenance(changed, FINGERPRINT))
+        assert not RunFolder(folder.path.parent, folder.version).recover()
+        assert folder.frozen().seed == 8
 
 
 def test_checkpoints_left_without_a_snapshot_never_mix_with_a_new_run(
@@ -199,9 +275,7 @@ def test_a_second_process_on_a_version_is_told_and_a_dead_one_does_not_block(tmp
         pass
 
 
-def test_a_registry_written_by_a_run_does_not_make_the_code_dirty(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_registry_written_by_a_run_does_not_make_the_code_dirty(tmp_path: Path):
     def git(*words: str) -> None:
         identity = ("-c", "user.name=t", "-c", "user.email=t@example.com")
         subprocess.run(["git", *identity, *words], cwd=tmp_path, check=True, capture_output=True)
@@ -212,10 +286,13 @@ def test_a_registry_written_by_a_run_does_not_make_the_code_dirty(
     (tmp_path / "code.py").write_text("1")
     git("add", ".")
     git("commit", "-m", "first")
-    monkeypatch.chdir(tmp_path / "experiments")
-    assert git_state()["dirty"] is False
+    code = tmp_path / "code.py"
+    assert git_state(code)["dirty"] is False
     (tmp_path / "experiments" / "registry.json").write_text('{"versions": {}}')
-    assert git_state()["dirty"] is False
-    (tmp_path / "code.py").write_text("2")
-    assert git_state()["dirty"] is True
-    assert len(git_state()["commit"]) == 40
+    assert git_state(code)["dirty"] is False
+    code.write_text("2")
+    assert git_state(code)["dirty"] is True
+    assert len(git_state(code)["commit"]) == 40
+    stranger = tmp_path / "installed.py"  # in the repository's folder, and not kept in it
+    stranger.write_text("3")
+    assert git_state(stranger) == {"commit": None, "dirty": None}
