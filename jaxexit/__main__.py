@@ -11,10 +11,12 @@ from jaxexit import __version__
 COMMANDS = {
     "train": "train a version, then backtest it",
     "backtest": "run a trained version and every baseline over a split",
+    "report": "write one page that shows every decision and what it cost",
     "registry": "list and show versions",
     "exam": "sit exams whose answer is known from theory",
     "data": "inspect bar files, write entries",
 }
+PACKAGES = ("data", "report")
 
 
 def usage() -> str:
@@ -50,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"error: no command '{name}', allowed are {', '.join(COMMANDS)}{hint}", file=sys.stderr
         )
         return 2
-    module = "jaxexit.data.__main__" if name == "data" else f"jaxexit.{name}"
+    module = f"jaxexit.{name}.__main__" if name in PACKAGES else f"jaxexit.{name}"
     return importlib.import_module(module).main(rest)
 
 
