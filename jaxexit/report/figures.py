@@ -19,12 +19,13 @@ from plotly.subplots import make_subplots
 from jaxexit.env import ACTIONS, REASONS
 from jaxexit.env.guards import PROFIT_BANDS
 from jaxexit.policies import ORACLE
-from jaxexit.report.run import ReportedRun
+from jaxexit.report.run import ReportedRun, numbers
+from jaxexit.report.words import signed
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1", "#7F7F7F")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 SYMBOLS = ("circle", "diamond", "square", "x", "triangle-up", "cross", "star")
-ACTION_COLOURS = dict(
+ACTION_COLOURS: dict[str, str] = dict(
     zip(ACTIONS, ("#7F7F7F", "#0072B2", "#E69F00", "#009E73", "#CC79A7"), strict=True)
 )
 MOST_POINTS = 3000  # of the scatter plot; SVG becomes slow beyond
@@ -176,7 +177,7 @@ def _bars_held(runs: Sequence[ReportedRun]) -> tuple[go.Figure, str]:
     longest = max(int(np.quantile(table["bars_held"], 0.99)) for _, table in compared) + 1
     for i, (name, table) in enumerate(compared):
         counts = np.bincount(
-            np.minimum(table["bars_held"].to_numpy(int), longest), minlength=longest + 1
+            np.minimum(numbers(table, "bars_held").astype(int), longest), minlength=longest + 1
         )
         share = 100 * counts / len(table)
         figure.add_bar(
@@ -199,21 +200,19 @@ def _bars_held(runs: Sequence[ReportedRun]) -> tuple[go.Figure, str]:
 def _reasons(runs: Sequence[ReportedRun]) -> tuple[go.Figure, str]:
     figure = go.Figure()
     for i, (name, run) in enumerate(zip(_names(runs), runs, strict=True)):
-        by = run.table.groupby("exit_reason")["net_pips"].agg(["count", "sum", "mean"])
-        by = by.reindex([reason for reason in REASONS[1:] if reason in by.index])
+        ended, net = run.table["exit_reason"].to_numpy(str), numbers(run.table, "net_pips")
+        present = [reason for reason in REASONS[1:] if (ended == reason).any()]
+        results = [net[ended == reason] for reason in present]
         figure.add_bar(
-            y=list(by.index),
-            x=_rounded(by["sum"].to_numpy(float)),
+            y=present,
+            x=[round(float(own.sum()), 2) for own in results],
             name=name,
             orientation="h",
             marker={
                 "color": PALETTE[i % len(PALETTE)],
                 "pattern": _pattern(("", "/", ".", "x")[i % 4]),
             },
-            text=[
-                f"{n:,} trades, {mean:+.1f} each".replace("-", "\u2212")
-                for n, mean in zip(by["count"], by["mean"], strict=True)
-            ],
+            text=[f"{len(own):,} trades, {signed(float(own.mean()), 1)} each" for own in results],
             textposition="auto",
         )
     figure.update_xaxes(title_text="net pips, total", zeroline=True)
@@ -224,16 +223,29 @@ def _reasons(runs: Sequence[ReportedRun]) -> tuple[go.Figure, str]:
     )
 
 
+def _counts(
+    run: ReportedRun, by: str, order: Sequence[Any], *, blocked: bool = False
+) -> np.ndarray:
+    """Attempts of guard_stats.parquet: [actions, values of the column `by`]."""
+    guards = run.guards
+    kept = guards["blocked"].to_numpy(bool) | (not blocked)
+    action = np.array([ACTIONS.index(name) for name in guards["action"]])
+    place = {value: i for i, value in enumerate(order)}
+    column = np.array([place[value] for value in guards[by]])
+    found = np.zeros((len(ACTIONS), len(order)))
+    np.add.at(found, (action[kept], column[kept]), numbers(guards, "count")[kept])
+    return found
+
+
 def _actions(run: ReportedRun) -> tuple[go.Figure, str]:
-    counts = run.guards.pivot_table(
-        index="k", columns="action", values="count", aggfunc="sum", fill_value=0
-    )
-    share = 100 * counts.div(counts.sum(axis=1), axis=0)
+    bars = np.unique(run.guards["k"].to_numpy(int)).tolist()
+    counts = _counts(run, "k", bars)
+    share = 100 * counts / counts.sum(axis=0)
     figure = go.Figure()
-    for i, action in enumerate(name for name in ACTIONS if name in share):
+    for i, action in enumerate(ACTIONS):
         figure.add_bar(
-            x=share.index.to_list(),
-            y=np.round(share[action].to_numpy(float), 2).tolist(),
+            x=bars,
+            y=_rounded(share[i]),
             name=action,
             marker={
                 "color": ACTION_COLOURS[action],
@@ -250,25 +262,28 @@ def _actions(run: ReportedRun) -> tuple[go.Figure, str]:
 
 
 def _blocked(run: ReportedRun, by: str) -> tuple[go.Figure, str]:
-    guards = run.guards
     figure = go.Figure()
-    order = list(PROFIT_BANDS) if by == "profit_band" else sorted(set(guards["k"].tolist()))
-    for i, action in enumerate(name for name in ACTIONS if name != "HOLD"):
-        own = guards[guards["action"] == action]
-        tried = own.groupby(by)["count"].sum().reindex(order, fill_value=0)
-        stopped = own[own["blocked"]].groupby(by)["count"].sum().reindex(order, fill_value=0)
-        if not stopped.any():
+    order = (
+        list(PROFIT_BANDS)
+        if by == "profit_band"
+        else np.unique(run.guards["k"].to_numpy(int)).tolist()
+    )
+    tried, stopped = _counts(run, by, order), _counts(run, by, order, blocked=True)
+    share = 100 * stopped / np.maximum(tried, 1)
+    for i, action in enumerate(ACTIONS):
+        if not stopped[i].any():
             continue
         figure.add_bar(
             x=order,
-            y=stopped.tolist(),
+            y=stopped[i].tolist(),
             name=action,
-            customdata=np.stack([tried, 100 * stopped / tried.where(tried > 0, 1)], 1)
-            .round(1)
-            .tolist(),
+            customdata=np.stack([tried[i], share[i].round(1)], 1).tolist(),
             hovertemplate="%{y} of %{customdata[0]} attempts blocked (%{customdata[1]}%)"
             "<extra>%{fullData.name}</extra>",
-            marker={"color": ACTION_COLOURS[action], "pattern": _pattern(("/", ".", "x", "-")[i])},
+            marker={
+                "color": ACTION_COLOURS[action],
+                "pattern": _pattern(("", "/", ".", "x", "-")[i]),
+            },
         )
     figure.update_layout(barmode="stack")
     figure.update_xaxes(
@@ -291,7 +306,7 @@ def _reward(runs: Sequence[ReportedRun]) -> tuple[go.Figure, str]:
             x=[term.replace("_", " ") for term in terms],
             y=np.round(means, 4).tolist(),
             name=name,
-            text=[f"{mean:+.3f}".replace("-", "\u2212") for mean in means],
+            text=[signed(mean, 3) for mean in means],
             marker={
                 "color": PALETTE[i % len(PALETTE)],
                 "pattern": _pattern(("", "/", ".", "x")[i % 4]),

@@ -9,10 +9,12 @@ import numpy as np
 
 from jaxexit.evaluate.statistics import FEW_BLOCKS
 from jaxexit.policies import LEAVE_AT_ONCE
-from jaxexit.report.run import ReportedRun
+from jaxexit.report.run import ReportedRun, numbers
 from jaxexit.report.words import percent, signed
 
 BAR_ZERO_PIPS = 0.05  # gross that cannot be a float's rounding
+MANY_LEFT_AT_ONCE = 0.25  # share of trades
+MANY_AMBIGUOUS = 0.02  # share of trades
 
 
 class Notice(NamedTuple):
@@ -38,29 +40,30 @@ def notices(runs: Sequence[ReportedRun]) -> list[Notice]:
 def _results(run: ReportedRun) -> Iterator[tuple[str, str]]:
     table, metrics = run.table, run.summary["policies"][run.learned]
     count = len(table)
-    at_once = table[table["bars_held"] == 0]
-    gained = at_once[np.abs(at_once["gross_pips"]) > BAR_ZERO_PIPS]
+    at_once = numbers(table, "bars_held") == 0
+    gross = numbers(table, "gross_pips")
+    gained = gross[at_once & (np.abs(gross) > BAR_ZERO_PIPS)]
     if len(gained):
         yield (
             "warning",
-            f"{len(gained):,} trades that were held for no bar show a gross result "
-            f"({signed(float(gained['gross_pips'].mean()))} pips on average): a position that was not held "
-            "cannot earn, look at how its entry was filled",
+            f"{len(gained):,} trades that were held for no bar show a gross result ({signed(gained.mean())} "
+            "pips on average): a position that was not held cannot earn, look at how its entry was filled",
         )
-    if len(at_once) > count / 4:
+    if at_once.mean() > MANY_LEFT_AT_ONCE:
         yield (
             "warning",
-            f"{percent(len(at_once) / count)} of the trades were left at bar 0: the agent avoids trading",
+            f"{percent(at_once.mean())} of the trades were left at bar 0: the agent avoids trading",
         )
-    instant = run.tables.get(LEAVE_AT_ONCE.name)
-    if instant is not None and instant["gross_pips"].abs().mean() > BAR_ZERO_PIPS:
-        yield (
-            "warning" if float(instant["gross_pips"].mean()) > BAR_ZERO_PIPS else "note",
-            f"leaving at once earns {signed(float(instant['gross_pips'].mean()))} pips gross instead of 0: "
-            "the entries' prices are not those of the bars",
-        )
-    ambiguous = float(table["ambiguous"].mean())
-    if ambiguous > 0.02:
+    if LEAVE_AT_ONCE.name in run.tables:
+        instant = numbers(run.tables[LEAVE_AT_ONCE.name], "gross_pips")
+        if np.abs(instant).mean() > BAR_ZERO_PIPS:
+            yield (
+                "warning" if instant.mean() > BAR_ZERO_PIPS else "note",
+                f"leaving at once earns {signed(instant.mean())} pips gross instead of 0: the entries' "
+                "prices are not those of the bars",
+            )
+    ambiguous = float(numbers(table, "ambiguous").mean())
+    if ambiguous > MANY_AMBIGUOUS:
         yield (
             "warning",
             f"{percent(ambiguous)} of the trades have stop and target in one bar; the stop was taken, finer "

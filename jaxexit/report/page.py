@@ -22,7 +22,7 @@ from jaxexit.report.figures import pictures
 from jaxexit.report.notices import notices
 from jaxexit.report.panel import columns, rows, verdict, whiskers
 from jaxexit.report.payload import detail_payload, trades_payload
-from jaxexit.report.run import ReportedRun
+from jaxexit.report.run import ReportedRun, numbers
 
 SCRIPTS = (
     "words.js",
@@ -144,7 +144,7 @@ def _facts(run: ReportedRun) -> list[tuple[str, str]]:
 
 
 def _mean(run: ReportedRun, kind: str) -> float:
-    return float(run.table[f"{kind}_pips"].mean())
+    return float(numbers(run.table, f"{kind}_pips").mean())
 
 
 def _provenance(run: ReportedRun) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from jaxexit.evaluate import compare
 from jaxexit.policies import CLASSICAL, LISTED, ORACLE
-from jaxexit.report.run import ReportedRun
+from jaxexit.report.run import ReportedRun, numbers
 from jaxexit.report.words import NOTHING, percent, plain, signed, typographic
 
 Metrics = Mapping[str, Any]
@@ -88,8 +88,12 @@ def _numbers(run: ReportedRun, policy: str) -> str:
 
 
 def _capture(run: ReportedRun, policy: str) -> float | None:
-    best = float(run.tables[ORACLE.name]["net_pips"].sum()) if ORACLE.name in run.tables else 0.0
-    return float(run.tables[policy]["net_pips"].sum()) / best if best > 0 else None
+    best = (
+        float(numbers(run.tables[ORACLE.name], "net_pips").sum())
+        if ORACLE.name in run.tables
+        else 0.0
+    )
+    return float(numbers(run.tables[policy], "net_pips").sum()) / best if best > 0 else None
 
 
 def verdict(found: Sequence[Column]) -> Verdict:

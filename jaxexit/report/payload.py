@@ -13,7 +13,7 @@ from jaxexit.env import ACTIONS, REASONS
 from jaxexit.env.guards import RULES
 from jaxexit.env.types import CostFractions, RewardTerms
 from jaxexit.policies import ORACLE
-from jaxexit.report.run import ReportedRun
+from jaxexit.report.run import ReportedRun, numbers
 
 Columns = dict[str, np.ndarray]
 
@@ -48,7 +48,7 @@ def trades_payload(runs: Sequence[ReportedRun]) -> tuple[Columns, dict[str, Any]
     first = runs[0]
     table = first.table
     columns: Columns = {
-        "entry_time": _milliseconds(table["entry_time"]),
+        "entry_time": _milliseconds(table["entry_time"].to_numpy("datetime64[ms]")),
         "direction": table["direction"].to_numpy(np.int32),
         "entry_bar": table["entry_bar"].to_numpy(np.int32) - first_bar(first),
     }
@@ -75,7 +75,7 @@ def trades_payload(runs: Sequence[ReportedRun]) -> tuple[Columns, dict[str, Any]
 
 def detail_payload(runs: Sequence[ReportedRun]) -> tuple[Columns, dict[str, Any]]:
     """What an opened trade needs: bars with indicators, fills, stop paths, decisions."""
-    columns = _bars(runs[0])
+    columns = _bars(runs)
     for number, run in enumerate(runs):
         columns |= {f"{number}.{name}": values for name, values in _decisions(run).items()}
     return columns, {
@@ -87,17 +87,18 @@ def detail_payload(runs: Sequence[ReportedRun]) -> tuple[Columns, dict[str, Any]
 
 def first_bar(run: ReportedRun) -> int:
     """The first bar of the page; bars on the page are counted from it."""
-    return max(0, int(run.table["entry_bar"].min()) - BARS_BEFORE)
+    return max(0, int(numbers(run.table, "entry_bar").min()) - BARS_BEFORE)
 
 
-def _last_bar(run: ReportedRun) -> int:
-    last = int(run.table["entry_bar"].max()) + run.experiment.env.max_bars + BARS_AFTER
-    return min(last, len(run.dataset.times) - 1)
+def _last_bar(runs: Sequence[ReportedRun]) -> int:
+    horizon = max(run.experiment.env.max_bars for run in runs)
+    last = int(numbers(runs[0].table, "entry_bar").max()) + horizon + BARS_AFTER
+    return min(last, len(runs[0].dataset.times) - 1)
 
 
-def _milliseconds(times: pd.Series) -> np.ndarray:
+def _milliseconds(times: np.ndarray) -> np.ndarray:
     """Since 1970, UTC, float64: the page's own unit of time."""
-    return times.to_numpy("datetime64[ms]").astype(np.int64).astype(np.float64)
+    return times.astype("datetime64[ms]").astype(np.int64).astype(np.float64)
 
 
 def _reasons(table: pd.DataFrame) -> np.ndarray:
@@ -105,20 +106,21 @@ def _reasons(table: pd.DataFrame) -> np.ndarray:
     return np.array([index[reason] for reason in table["exit_reason"]], np.uint8)
 
 
-def _bar_numbers(run: ReportedRun, times: pd.Series) -> np.ndarray:
-    """Row of the market of each time, exactly."""
-    return np.searchsorted(run.dataset.times, times.to_numpy("datetime64[ns]")).astype(np.int32)
+def _bar_numbers(run: ReportedRun, times: np.ndarray) -> np.ndarray:
+    """Bar of the page that opened at each time."""
+    rows = np.searchsorted(run.dataset.times, times)
+    return rows.astype(np.int32) - first_bar(run)
 
 
 def _brief(run: ReportedRun, policy: str) -> Columns:
     """Results of a policy, a row a trade."""
     table = run.tables[policy]
     return {
-        "net_pips": table["net_pips"].to_numpy(float),
-        "net_r": table["net_r"].to_numpy(float),
-        "gross_pips": table["gross_pips"].to_numpy(float),
-        "exit_price": table["exit_price"].to_numpy(float),
-        "exit_bar": _bar_numbers(run, table["exit_time"]) - first_bar(run),
+        "net_pips": numbers(table, "net_pips"),
+        "net_r": numbers(table, "net_r"),
+        "gross_pips": numbers(table, "gross_pips"),
+        "exit_price": numbers(table, "exit_price"),
+        "exit_bar": _bar_numbers(run, table["exit_time"].to_numpy("datetime64[ns]")),
         "bars_held": table["bars_held"].to_numpy(np.int32),
         "reason": _reasons(table),
     }
@@ -127,24 +129,24 @@ def _brief(run: ReportedRun, policy: str) -> Columns:
 def _own_columns(run: ReportedRun, first: ReportedRun) -> Columns:
     """Everything about the learned policy's trades."""
     table, pip = run.table, run.dataset.pip
-    fills, fill_offsets = _flat(table["fills"])
-    path, path_offsets = _flat(table["stop_path"])
+    fills, fill_offsets = _flat(table["fills"].tolist())
+    path, path_offsets = _flat(table["stop_path"].tolist())
     zero = first_bar(first)
     levels = _stop_levels(run)
     is_stop = np.isin([fill["reason"] for fill in fills], ("STOP", "BREAKEVEN_STOP"))
-    direction = np.repeat(table["direction"].to_numpy(float), np.diff(fill_offsets))
+    direction = np.repeat(numbers(table, "direction"), np.diff(fill_offsets))
     price = np.array([fill["price"] for fill in fills])
     beyond = direction * (np.repeat(levels, np.diff(fill_offsets)) - price) / pip
     # What a stop lost beyond its level and slippage: the market jumped over it.
     gap = np.where(is_stop, beyond - run.experiment.costs.slippage_pips, 0.0)
     gap = np.where(gap > SMALLEST_GAP_PIPS, gap, 0.0)
-    columns = {name: table[name].to_numpy(float) for name in MONEY}
+    columns = {name: numbers(table, name) for name in MONEY}
     columns |= _brief(run, run.learned)
     columns |= {
-        "entry_fill": table["entry_fill"].to_numpy(float),
-        "entry_price": table["entry_price"].to_numpy(float),
-        "initial_stop": table["stop"].to_numpy(float),
-        "exit_time": _milliseconds(table["exit_time"]),
+        "entry_fill": numbers(table, "entry_fill"),
+        "entry_price": numbers(table, "entry_price"),
+        "initial_stop": numbers(table, "stop"),
+        "exit_time": _milliseconds(table["exit_time"].to_numpy("datetime64[ms]")),
         "ambiguous": table["ambiguous"].to_numpy(np.uint8),
         "blocked": table.filter(like="blocked_").sum(axis=1).to_numpy(np.int32),
         "fill_offsets": fill_offsets,
@@ -165,7 +167,7 @@ def _stop_levels(run: ReportedRun) -> np.ndarray:
     return np.array([path[-1]["price"] for path in run.table["stop_path"]])
 
 
-def _flat(lists: pd.Series) -> tuple[list[dict[str, Any]], np.ndarray]:
+def _flat(lists: Sequence[Sequence[dict[str, Any]]]) -> tuple[list[dict[str, Any]], np.ndarray]:
     """A column of lists as one list and where each row's part begins: [rows + 1] int32."""
     lengths = [len(row) for row in lists]
     return [item for row in lists for item in row], np.cumsum([0, *lengths]).astype(np.int32)
@@ -183,14 +185,14 @@ def _tags(table: pd.DataFrame) -> dict[str, list[str]]:
     return tags
 
 
-def _bars(run: ReportedRun) -> Columns:
+def _bars(runs: Sequence[ReportedRun]) -> Columns:
     """Bars of the page: both sides, times, and the indicators behind the built-in features, on mid prices."""
-    span = slice(first_bar(run), _last_bar(run) + 1)
+    run = runs[0]
+    span = slice(first_bar(run), _last_bar(runs) + 1)
     bid, ask = np.asarray(run.dataset.market.bid), np.asarray(run.dataset.market.ask)
     mid = (bid.astype(float) + ask) / 2
     indicators = talib_indicators(*mid[:, 1:].T)
-    times = run.dataset.times[span].astype("datetime64[ms]").astype(np.int64).astype(np.float64)
-    columns: Columns = {"bar.time": times}
+    columns: Columns = {"bar.time": _milliseconds(run.dataset.times[span])}
     for side, prices in (("bid", bid), ("ask", ask)):
         for i, name in enumerate(("open", "high", "low", "close")):
             columns[f"bar.{side}_{name}"] = prices[span, i]

@@ -69,6 +69,11 @@ class ReportedRun:
         return self.tables[self.learned]
 
 
+def numbers(table: pd.DataFrame, name: str) -> np.ndarray:
+    """A column as float64."""
+    return table[name].to_numpy(float)
+
+
 def read_run(yaml: Path, root: Path, split: str) -> ReportedRun:
     """Read a version's results and replay them.
 
@@ -93,8 +98,9 @@ def read_run(yaml: Path, root: Path, split: str) -> ReportedRun:
         _read_table(results / f"{table}.parquet", again)
         for table in ("trades", "daily", "guard_stats")
     )
+    of_policy = everything["policy"].to_numpy(str)
     tables = {
-        policy: everything[everything["policy"] == policy].reset_index(drop=True)
+        policy: everything.iloc[np.flatnonzero(of_policy == policy)].reset_index(drop=True)
         for policy in summary["policies"]
     }
     dataset = load_dataset(experiment)
