@@ -1,0 +1,1 @@
+"""Our exits beside those of an engine that others wrote."""
