@@ -12,8 +12,10 @@ COMMANDS = {
     "train": "train a version, then backtest it",
     "backtest": "run a trained version and every baseline over a split",
     "report": "write one page that shows every decision and what it cost",
+    "compare": "the same trades through several versions, and what that is worth",
     "registry": "list and show versions",
     "exam": "sit exams whose answer is known from theory",
+    "audit": "look whether a version's result is real: leaks, fills, luck",
     "data": "inspect bar files, write entries",
 }
 PACKAGES = ("data", "report")

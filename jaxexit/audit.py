@@ -1,0 +1,120 @@
+"""`python -m jaxexit.audit EXPERIMENT`: is a version's recorded result real? Exit code 1 when it is not."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jaxexit import cli
+
+if TYPE_CHECKING:  # annotations only: a mistake in the arguments must not wait for jax
+    from rich.table import Table
+
+    from jaxexit.truth.audit import Finding
+
+FAILED = 1
+STYLES = {"pass": "green", "note": "cyan", "warning": "yellow", "fail": "bold red"}
+
+
+def build_parser() -> cli.Parser:
+    """The command line."""
+    parser = cli.Parser(prog="python -m jaxexit.audit", description=__doc__)
+    cli.add_experiment(parser, overrides=False)
+    parser.add_argument(
+        "--split",
+        choices=("train", "validation", "test"),
+        default="test",
+        help="whose result (default: test)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of cuts, histories and null markets (default: 0)"
+    )
+    cli.add_output(parser)
+    return parser
+
+
+def findings_table(title: str, findings: Sequence[Finding]) -> Table:
+    """A row for each finding: what and how bad, where, what to do."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left", expand=True)
+    for column in ("", "check"):
+        table.add_column(column, no_wrap=True)
+    for column, share in (("finding", 6), ("where", 3), ("what to do", 4)):
+        table.add_column(column, ratio=share)
+    check = findings[0].check if findings else ""
+    for finding in findings:
+        if finding.check != check:
+            table.add_section()
+            check = finding.check
+        words = (f"{finding.what}: {finding.size}", finding.where, finding.advice)
+        table.add_row(
+            Text(finding.severity, style=STYLES[finding.severity]),
+            finding.check,
+            *(Text(text) for text in words),
+        )
+    return table
+
+
+def _command(argv: Sequence[str] | None) -> int:
+    arguments = build_parser().parse_args(argv)
+    from jaxexit.config import find_experiment
+    from jaxexit.errors import UserError
+    from jaxexit.lab.registry import Registry
+    from jaxexit.lab.run import RunFolder
+
+    if not 0 <= arguments.seed < 2**32:
+        raise UserError(f"--seed: found {arguments.seed}, allowed is 0 to {2**32 - 1}")
+    yaml = find_experiment(arguments.experiment, arguments.root or Path("experiments"))
+    root = arguments.root or yaml.parent
+    folder, registry = RunFolder(root, yaml.stem), Registry(root)
+    cli.note(registry.recover(folder))
+    experiment = folder.trained_experiment(yaml)
+    cli.prepare_jax(arguments.device)
+
+    from jaxexit import show
+    from jaxexit.data import load_dataset
+    from jaxexit.truth.audit import audit_version
+
+    out = show.console(quiet=arguments.quiet, json=arguments.json)
+    dataset = load_dataset(experiment)
+    folder.check_data(dataset.fingerprint)
+    show.lines(out, dataset.summary)
+    with out.status("replay") as status:
+        summary, findings = audit_version(
+            experiment,
+            dataset,
+            folder,
+            registry,
+            split=arguments.split,
+            seed=arguments.seed,
+            on_check=status.update,
+        )
+    checkpoint = summary["checkpoint"]
+    title = f"audit of {experiment.version} on {arguments.split}: checkpoint {checkpoint['step']:,}"
+    out.print(findings_table(f"{title} ({checkpoint['sha256'][:12]})", findings))
+    counts = Counter(finding.severity for finding in findings)
+    failed = counts["fail"]
+    verdict = f"{failed} FAILED: the result is not real" if failed else "nothing failed"
+    told = f"{counts['warning']} warnings, {counts['note']} notes, {counts['pass']} passed"
+    show.lines(out, [f"audit: {verdict}; {told}"])
+    if arguments.json:
+        record = {"version": experiment.version, "split": arguments.split, "seed": arguments.seed}
+        record |= {"checkpoint": checkpoint, "passed": not failed}
+        print(json.dumps(record | {"findings": [asdict(finding) for finding in findings]}))
+    return FAILED if failed else 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    return cli.run(_command, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

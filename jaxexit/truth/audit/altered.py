@@ -1,0 +1,95 @@
+"""An experiment's data with another future: every bar after a cut replaced, all else read and made anew.
+
+The replacement is made in the bar file's own table, so that all of the product's pipeline (reading, the book,
+indicators, features, entries, splits) works on it: blocks of rows from random places of the same file. Such
+rows are sound bars, with whatever columns the user has added, and have nothing to do with what they replace.
+Times are kept.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+
+from jaxexit.config import Experiment
+from jaxexit.data import Dataset, load_dataset
+from jaxexit.data.bars import Bars
+from jaxexit.data.sample import SAMPLE, SAMPLE_SIDE, sample_path
+from jaxexit.data.tables import plain, read_table
+from jaxexit.data.trades import load_trades
+from jaxexit.data.types import CLOSE, OPEN
+from jaxexit.truth.audit.subject import Subject, experiment_bars
+
+BLOCK = (
+    100  # bars: long enough for the built-in strategy to find entries in what replaces the future
+)
+
+
+def with_another_future(subject: Subject, last: int, rng: np.random.Generator) -> Dataset:
+    """The subject's data set, had every bar after row `last` been another.
+
+    Trades of a file that enter after the cut keep time and direction; their prices are those of the new bars.
+
+    Raises:
+        DataError: the pipeline refuses the altered bars.
+    """
+    data = subject.experiment.data
+    first = min(int(trades.entry_bar.min()) for trades in subject.dataset.splits.values())
+    rows = np.arange(len(subject.bars.times))
+    block = min(BLOCK, len(rows) - first)
+    later = len(rows) - last - 1
+    starts = rng.integers(first, len(rows) - block + 1, -(-later // block))
+    rows[last + 1 :] = (starts[:, None] + np.arange(block)).ravel()[:later]
+    path = sample_path() if data.bars == SAMPLE else Path(data.bars)
+    table = _storable(read_table(path).take(rows), subject.bars.times)
+    with TemporaryDirectory(prefix="jaxexit_audit_") as folder:
+        bars, trades = Path(folder) / "bars.parquet", Path(folder) / "trades.parquet"
+        table.to_parquet(bars, index=False)
+        facts = {
+            "bars": str(bars),
+            "price_side": SAMPLE_SIDE if data.bars == SAMPLE else data.price_side,
+            "timezone": "UTC",
+            "pip": subject.bars.pip,
+        }
+        experiment = _with_data(subject.experiment, facts)
+        if data.trades is not None:
+            altered = experiment_bars(experiment)
+            _trades(subject, last, altered).to_parquet(trades, index=False)
+            experiment = _with_data(experiment, {"trades": str(trades)})
+        return load_dataset(experiment)
+
+
+def _with_data(experiment: Experiment, facts: dict[str, object]) -> Experiment:
+    return experiment.model_copy(update={"data": experiment.data.model_copy(update=facts)})
+
+
+def _storable(table: pd.DataFrame, times: np.ndarray) -> pd.DataFrame:
+    """A table as Parquet can hold it, with one time column: `times` in UTC."""
+    table = table.rename(columns=str).reset_index(drop=True)
+    table = table.drop(columns=[name for name in table.columns if plain(name) == "time"])
+    mixed = {name: "string" for name in table.columns if table[name].dtype == object}
+    return table.astype(mixed).assign(time=pd.DatetimeIndex(times, tz="UTC"))
+
+
+def _trades(subject: Subject, last: int, altered: Bars) -> pd.DataFrame:
+    """The trades' file, its later rows filled at the altered bars' prices."""
+    data = subject.experiment.data
+    assert data.trades is not None
+    rows, _ = load_trades(Path(data.trades), data.timezone)
+    times = altered.times
+    entered = rows["entry_time"].to_numpy().astype("datetime64[ns]")
+    bar = np.minimum(np.searchsorted(times, entered), len(times) - 1)
+    later = entered > times[last]
+    price = altered.mid[bar, CLOSE if data.filled_at == "bar_close" else OPEN]
+    rows["entry_price"] = np.where(later, price, rows["entry_price"])
+    for name in ("stop", "target", "exit_price"):
+        rows[name] = np.where(later, np.nan, rows[name])
+    rows = rows.assign(direction=rows["direction"].astype(int).astype(str))
+    for name in ("entry_time", "exit_time"):
+        rows[name] = pd.DatetimeIndex(rows[name], tz="UTC")
+    rows.loc[later, "exit_time"] = pd.NaT
+    mixed = {name: "string" for name in rows.columns if rows[name].dtype == object}
+    return rows.rename(columns=str).astype(mixed)

@@ -1,0 +1,177 @@
+"""Null: how often chance does as well on the user's own entries.
+
+The same policy plays the same entries (bar and direction) in markets that have lost what it may know:
+
+- coin-flipped: each bar is turned upside down (gap, high, low and close against the last close, in
+  logarithms) with probability one half. No direction follows from what came before; sizes of bars stay.
+- shuffled: blocks of a day's bars in random order. What followed these entries is gone; bars keep their shape
+  and, inside a block, their neighbours.
+
+Both sides of the book are built again around the new mid with the spread that was quoted at that time, and
+indicators are computed again. Initial stops and targets keep their distance in ATR, given prices theirs from
+the close. Columns that the user brought stay as they are.
+
+p = (1 + markets in which the mean net result is at least as good) / (1 + markets)  (Phipson and Smyth 2010).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxexit.data import Trades
+from jaxexit.data.bars import Bars, find_gaps
+from jaxexit.data.features import feature_columns
+from jaxexit.data.market import build_market
+from jaxexit.data.types import CLOSE, HIGH, LOW, OPEN
+from jaxexit.env import World
+from jaxexit.truth.audit.finding import Finding
+from jaxexit.truth.audit.subject import Subject
+
+CHECK = "null"
+SIGNIFICANT = 0.05
+MOST, FEWEST = 100, 20  # markets of each kind
+MOST_TRADES = 2_000  # played in each market; of more, so many spread evenly
+BARS = 30_000_000  # played in all markets of one kind, at most, until only `FEWEST` are left: half a minute
+
+Moves = np.ndarray  # [T, 4]: gap, and high, low, close from the open, in logarithms of the mid
+
+
+def coin_flipped(moves: Moves, rng: np.random.Generator) -> tuple[Moves, np.ndarray]:
+    """Each bar upside down or not; and which bar each of them was, [T]."""
+    mirrored = -moves[:, [OPEN, LOW, HIGH, CLOSE]]
+    flip = rng.random(len(moves)) < 0.5
+    return np.where(flip[:, None], mirrored, moves), np.arange(len(moves))
+
+
+def shuffled(moves: Moves, rng: np.random.Generator, block: int) -> tuple[Moves, np.ndarray]:
+    """Blocks of bars in another order; and which bar each of them was, [T]."""
+    starts = np.arange(0, len(moves), block)
+    order = np.concatenate(
+        [np.arange(start, min(start + block, len(moves))) for start in rng.permutation(starts)]
+    )
+    return moves[order], order
+
+
+def check(subject: Subject) -> list[Finding]:
+    """How often chance does as well, in either kind of market."""
+    table = subject.result.table
+    rows = np.linspace(0, len(table) - 1, min(len(table), MOST_TRADES)).astype(int)
+    own = float(table["net_pips"].to_numpy(float)[rows].mean())
+    longest = int(table["bars_held"].to_numpy(int)[rows].max()) + 1
+    markets = int(np.clip(BARS // (len(rows) * longest), FEWEST, MOST))
+    step = find_gaps(subject.bars.times).step
+    block = max(2, round(np.timedelta64(1, "D") / step))
+    kinds: dict[str, Callable[[Moves, np.random.Generator], tuple[Moves, np.ndarray]]] = {
+        "coin-flipped bars": coin_flipped,
+        f"shuffled blocks of {block} bars": lambda moves, rng: shuffled(moves, rng, block),
+    }
+    stage = _Stage(subject, rows)
+    findings = []
+    for number, (kind, alter) in enumerate(kinds.items()):
+        rng = subject.rng(200 + number)
+        by_chance = np.array([stage.score(alter, rng) for _ in range(markets)])
+        as_good = int((by_chance >= own).sum())
+        p = (1 + as_good) / (1 + markets)
+        where = f"{subject.split}, {len(rows):,} trades, {markets} markets of {kind}"
+        size = (
+            f"{own:+.2f} pips a trade; by chance {by_chance.mean():+.2f} on average, as good in {as_good} of "
+            f"{markets} (p = {p:.3f})"
+        )
+        if p < SIGNIFICANT:
+            findings.append(Finding(CHECK, "pass", "chance seldom does as well", where, size))
+            continue
+        advice = "not distinguishable from luck: bring more trades, or do not bet on it"
+        findings.append(Finding(CHECK, "warning", "chance does as well", where, size, advice))
+    return findings
+
+
+class _Stage:
+    """The stretch of bars that a split's trades need, to be played with other moves."""
+
+    def __init__(self, subject: Subject, rows: np.ndarray) -> None:
+        """Args: the subject; which of the split's trades are played, [N] int."""
+        self.subject = subject
+        self.backtest = copy.copy(subject.backtest)
+        world: World = subject.backtest.world
+        trades, hindsight = jax.tree.map(lambda leaf: leaf[rows], (world.trades, world.hindsight))
+        self.backtest.world = world._replace(trades=trades, hindsight=hindsight)
+        self.trades: Trades = jax.tree.map(np.asarray, trades)
+        entries, bars = subject.entry_bars[rows], subject.bars
+        warm = min(int(trades.entry_bar.min()) for trades in subject.dataset.splits.values())
+        first = int(entries.min()) - warm
+        stretch = slice(first, int(entries.max()) + subject.backtest.horizon + 1)
+        self.bars = replace(
+            bars,
+            times=bars.times[stretch],
+            bid=bars.bid[stretch],
+            ask=bars.ask[stretch],
+            table=bars.table.iloc[stretch].reset_index(drop=True),
+        )
+        self.entries = entries - first
+        self.atr = np.asarray(subject.dataset.market.atr, float)[entries]
+        self.moves = log_moves(self.bars.mid)
+
+    def score(
+        self,
+        alter: Callable[[Moves, np.random.Generator], tuple[Moves, np.ndarray]],
+        rng: np.random.Generator,
+    ) -> float:
+        """Mean net pips a trade in a market of altered moves."""
+        moves, _ = alter(self.moves, rng)
+        bars = rebuilt(self.bars, moves)
+        columns, atr, _ = feature_columns(self.subject.dataset.features, bars)
+        self.backtest.world = self.backtest.world._replace(
+            market=build_market(bars, columns, atr), trades=self._trades(bars, atr)
+        )
+        return self.backtest.score(self.subject.policy, self.subject.params)
+
+    def _trades(self, bars: Bars, atr: np.ndarray) -> Trades:
+        """The same entries at the altered bars' prices."""
+        own = {name: leaf.astype(float) for name, leaf in self.trades._asdict().items()}
+        known = self._book(self.bars, 0, CLOSE), self._book(bars, 0, CLOSE)
+        late = self._book(self.bars, 1, OPEN), self._book(bars, 1, OPEN)
+        price = known[1] + (own["entry_price"] - known[0])
+        stretched = atr[self.entries] / self.atr
+        return jax.tree.map(
+            lambda leaf: jnp.asarray(leaf, jnp.float32),
+            self.trades._replace(
+                entry_price=price,
+                stop=price + (own["stop"] - own["entry_price"]) * stretched,
+                target=price + (own["target"] - own["entry_price"]) * stretched,
+                given_fill=late[1] + (own["given_fill"] - late[0]),
+            ),
+        )._replace(entry_bar=jnp.asarray(self.entries, jnp.int32))
+
+    def _book(self, bars: Bars, later: int, column: int) -> np.ndarray:
+        """What the entries pay at a bar's open or close, [N]."""
+        at = self.entries + later
+        return np.where(self.trades.direction > 0, bars.ask[at, column], bars.bid[at, column])
+
+
+def log_moves(mid: np.ndarray) -> Moves:
+    """Gap from the last close, and high, low and close from the open, of bars [T, 4] in logarithms."""
+    prices = np.log(mid)
+    gaps = prices[:, OPEN] - np.concatenate([prices[:1, OPEN], prices[:-1, CLOSE]])
+    return np.column_stack([gaps, prices[:, 1:] - prices[:, :1]])
+
+
+def rebuilt(bars: Bars, moves: Moves) -> Bars:
+    """Both sides of the book around the mid that moves [T, 4] make, with the spread that was quoted then."""
+    close = np.log(bars.mid[0, OPEN]) + np.cumsum(moves[:, OPEN] + moves[:, CLOSE])
+    opened = close - moves[:, CLOSE]
+    mid = np.exp(np.column_stack([opened, opened[:, None] + moves[:, 1:]]))
+    half = (bars.ask - bars.bid) / 2
+    sides = []
+    for side in (mid - half, mid + half):
+        ends = side[:, [OPEN, CLOSE]]
+        # A spread that widens inside the bar was quoted around other extremes.
+        side[:, HIGH] = np.maximum(side[:, HIGH], ends.max(axis=1))
+        side[:, LOW] = np.minimum(side[:, LOW], ends.min(axis=1))
+        sides.append(side)
+    return replace(bars, bid=sides[0], ask=sides[1])

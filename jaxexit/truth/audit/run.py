@@ -1,0 +1,85 @@
+"""The audit of a policy, and of the recorded result of a trained version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from jaxexit.config import Experiment
+from jaxexit.data import Dataset
+from jaxexit.errors import RunError
+from jaxexit.lab.registry import Registry
+from jaxexit.lab.run import RunFolder, read_json
+from jaxexit.lab.training import learned_policy, state_template
+from jaxexit.truth.audit import (
+    degeneracy,
+    fills,
+    foresight,
+    look_ahead,
+    null,
+    replay,
+    warm_up,
+)
+from jaxexit.truth.audit.finding import Finding
+from jaxexit.truth.audit.subject import Subject, make_subject
+
+# What can be asked of any policy on any data, in the order in which it is asked.
+CHECKS: dict[str, Callable[[Subject], list[Finding]]] = {
+    look_ahead.CHECK: look_ahead.check,
+    foresight.CHECK: foresight.check,
+    warm_up.CHECK: warm_up.check,
+    fills.CHECK: fills.check,
+    degeneracy.CHECK: degeneracy.check,
+    null.CHECK: null.check,
+}
+
+
+def audit_version(
+    experiment: Experiment,
+    dataset: Dataset,
+    folder: RunFolder,
+    registry: Registry,
+    *,
+    split: str = "test",
+    seed: int = 0,
+    on_check: Callable[[str], None] = lambda name: None,
+) -> tuple[dict[str, Any], list[Finding]]:
+    """Audit the recorded result of a trained version. Writes nothing.
+
+    Args:
+        experiment: the frozen experiment of the run.
+        dataset: its data.
+        folder: its run folder.
+        registry: where the result was entered.
+        split: whose result.
+        seed: of cuts, histories and null markets.
+        on_check: called with each check's name before it begins.
+
+    Returns:
+        (summary as recorded, all findings).
+
+    Raises:
+        RunError: there is no recorded result, or its checkpoint is gone.
+    """
+    where = folder.results(split) / "summary.json"
+    summary = read_json(where)
+    if summary is None:
+        raise RunError(
+            f"{where}: no result to audit; run python -m jaxexit.backtest with --split {split} first"
+        )
+    policy = learned_policy(experiment)
+    try:
+        step, _ = int(summary["checkpoint"]["step"]), summary["policies"][policy.name]
+    except (KeyError, TypeError, ValueError):
+        raise RunError(f"{where}: is not a backtest's summary; run the backtest again") from None
+    checkpoint = folder.checkpoints(experiment).restore(step, state_template(experiment, dataset))
+    row = registry.load()["versions"].get(experiment.version, {}).get("results", {}).get(split, {})
+    on_check(replay.CHECK)
+    subject = make_subject(
+        experiment, split, policy, checkpoint.state.params, dataset=dataset, seed=seed
+    )
+    findings = replay.check(subject, summary, row, checkpoint.sha256)
+    for check, look in CHECKS.items():
+        on_check(check)
+        findings += look(subject)
+    return summary, findings

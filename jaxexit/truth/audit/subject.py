@@ -1,0 +1,94 @@
+"""What is audited: one policy on one split of an experiment's data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from jaxexit.config import Experiment
+from jaxexit.data import Dataset, load_dataset
+from jaxexit.data.bars import Bars
+from jaxexit.data.sample import load_named_bars
+from jaxexit.evaluate import Backtest, PolicyResult, StepRecords
+from jaxexit.policies import Policy
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An audit's subject. Made by `make_subject`."""
+
+    experiment: Experiment
+    split: str
+    policy: Policy
+    params: Any  # the policy's numbers
+    bars: Bars  # read again from the file, float64
+    dataset: Dataset
+    backtest: Backtest
+    seed: int  # of the audit's own random numbers
+
+    @cached_property
+    def result(self) -> PolicyResult:
+        """What the policy made of every trade of the split, with records; played when first asked for."""
+        return self.backtest.play(self.policy, self.params, seed=self.experiment.seed, record=True)
+
+    @property
+    def records(self) -> StepRecords:
+        """What happened at each decision, [N, H]."""
+        assert self.result.records is not None
+        return self.result.records
+
+    @property
+    def entry_bars(self) -> np.ndarray:
+        """Entry bar of each trade of the split, [N] int."""
+        return np.asarray(self.dataset.splits[self.split].entry_bar)
+
+    def rng(self, check: int) -> np.random.Generator:
+        """A check's own random numbers: they do not depend on which other checks ran."""
+        return np.random.default_rng([self.seed, check])
+
+
+def make_subject(
+    experiment: Experiment,
+    split: str,
+    policy: Policy,
+    params: Any,
+    *,
+    dataset: Dataset | None = None,
+    seed: int = 0,
+) -> Subject:
+    """One policy on one split, ready to be audited.
+
+    Args:
+        experiment: a validated experiment.
+        split: "train", "validation" or "test".
+        policy: what decides.
+        params: its numbers.
+        dataset: the experiment's data, if they are loaded already.
+        seed: of the audit's own random numbers; the policy draws with the experiment's.
+    """
+    dataset = load_dataset(experiment) if dataset is None else dataset
+    return Subject(
+        experiment=experiment,
+        split=split,
+        policy=policy,
+        params=params,
+        bars=experiment_bars(experiment),
+        dataset=dataset,
+        backtest=Backtest(experiment, dataset, split),
+        seed=seed,
+    )
+
+
+def experiment_bars(experiment: Experiment) -> Bars:
+    """The bars that an experiment names."""
+    data = experiment.data
+    return load_named_bars(
+        data.bars,
+        price_side=data.price_side,
+        spread_pips=experiment.costs.spread_pips,
+        timezone=data.timezone,
+        pip=data.pip,
+    )
