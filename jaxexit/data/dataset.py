@@ -13,6 +13,7 @@ from jaxexit.data.bars import Bars, describe, minute
 from jaxexit.data.entries import (
     ema_bb_candidates,
     every_bar_candidates,
+    exit_side_close,
     file_candidates,
     keep_sound,
 )
@@ -61,7 +62,10 @@ def load_dataset(experiment: Experiment) -> Dataset:
     columns, atr, first_ready = feature_columns(features, bars)
     first = max(data.warmup, first_ready)
     candidates, counts, remarks = _candidates(experiment, bars, atr, first)
-    sound, unsound = keep_sound(candidates, first)
+    at_close = env.entry_fill != "next_open" and "given_fill" not in candidates
+    sound, unsound = keep_sound(
+        candidates, first, exit_side_close(bars, candidates) if at_close else None
+    )
     bounds = split_bounds(bars.times, data.split.validation_start, data.split.test_start)
     split, left_out = assign_splits(
         sound["entry_bar"].to_numpy(np.int64), bounds, env.max_bars, data.split.embargo_bars

@@ -31,6 +31,7 @@ BEFORE_WARMUP = "before the warm-up ends"
 NO_PRICE = "have no entry price"
 NOT_TRADED = "have a given price outside their bar"
 WRONG_STOP = "have a stop that is not on the losing side of the entry"
+STOP_IN_SPREAD = "have a stop that the book had already passed when they were filled"
 WRONG_TARGET = "have a target that is not on the winning side of the entry"
 
 
@@ -150,11 +151,25 @@ def entry_side_close(bars: Bars, entry_bar: np.ndarray, direction: np.ndarray) -
     return np.where(direction > 0, bars.ask[entry_bar, 3], bars.bid[entry_bar, 3])
 
 
-def keep_sound(candidates: pd.DataFrame, first: int) -> tuple[pd.DataFrame, dict[str, int]]:
+def exit_side_close(bars: Bars, candidates: pd.DataFrame) -> np.ndarray:
+    """Bid close of a long's entry bar, ask close of a short's, [N] float64."""
+    direction = candidates["direction"].to_numpy()
+    return entry_side_close(bars, candidates["entry_bar"].to_numpy(), -direction)
+
+
+def keep_sound(
+    candidates: pd.DataFrame, first: int, exit_close: np.ndarray | None = None
+) -> tuple[pd.DataFrame, dict[str, int]]:
     """Candidates that can be traded from bar `first` on; how many were dropped, by reason.
 
     Compared in float32, the precision in which they are traded. A fill given for the next open must lie
     between stop and target as the entry price must.
+
+    Args:
+        candidates: N of them.
+        first: the first bar on which a trade may be entered.
+        exit_close: [N] for trades filled at their bar's close: the exit side's close of that bar. A stop on
+            the wrong side of it, inside the spread, would be executed at once; no bar would ever meet it.
     """
     direction = candidates["direction"].to_numpy(np.float32)
     price, stop, target = (
@@ -167,6 +182,12 @@ def keep_sound(candidates: pd.DataFrame, first: int) -> tuple[pd.DataFrame, dict
         (BEFORE_WARMUP, candidates["entry_bar"].to_numpy() < first),
         (NO_PRICE, np.isnan(price)),
         (WRONG_STOP, ~((direction * (price - stop) > 0) & (direction * (fill - stop) > 0))),
+        (
+            STOP_IN_SPREAD,
+            np.zeros(len(candidates), bool)
+            if exit_close is None
+            else direction * (exit_close.astype(np.float32) - stop) <= 0,
+        ),
         (
             WRONG_TARGET,
             (direction * (target - price) <= 0) | (direction * (target - fill) <= 0),

@@ -2,7 +2,7 @@
 
 from jaxexit.evaluate.backtest import Backtest, PolicyResult
 from jaxexit.evaluate.bootstrap import Estimate
-from jaxexit.evaluate.judgement import judge
+from jaxexit.evaluate.judgement import deflated, judge
 from jaxexit.evaluate.metrics import daily_net_pips, summarise
 from jaxexit.evaluate.run import Played, StepRecords, TradeResults, run_policy
 from jaxexit.evaluate.sharpe import DeflatedSharpe, deflated_sharpe, effective_observations
@@ -29,6 +29,7 @@ __all__ = [
     "TradeResults",
     "compare",
     "daily_net_pips",
+    "deflated",
     "deflated_sharpe",
     "effective_observations",
     "guard_table",

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import pandas as pd
+
 from jaxexit.evaluate.backtest import PolicyResult
 from jaxexit.evaluate.bootstrap import Estimate
 from jaxexit.evaluate.metrics import WEEKDAYS_A_YEAR, daily_net_pips
-from jaxexit.evaluate.sharpe import deflated_sharpe, effective_observations
+from jaxexit.evaluate.sharpe import DeflatedSharpe, deflated_sharpe, effective_observations
 from jaxexit.evaluate.statistics import Comparison, compare, mean_per_trade, sharpe_interval
 from jaxexit.policies import ORACLE
 
@@ -33,7 +35,10 @@ def judge(
     learned = results[name]
     mean = mean_per_trade(learned.table)
     found: dict[str, dict[str, Any]] = {name: {"intervals": _intervals(learned, mean)}}
-    found[name]["deflated_sharpe"] = _deflated(learned, trials, trial_sharpes)
+    corrected = deflated(
+        daily_net_pips(learned.marks), trials=trials, trial_sharpes=trial_sharpes
+    )
+    found[name]["deflated_sharpe"] = None if corrected is None else asdict(corrected)
     compared: dict[str, Comparison] = {}
     for other in others:
         theirs = results[other]
@@ -65,18 +70,26 @@ def _intervals(result: PolicyResult, mean: Estimate) -> dict[str, Any]:
     }
 
 
-def _deflated(
-    result: PolicyResult, trials: int, trial_sharpes: Sequence[float]
-) -> dict[str, float] | None:
-    series = daily_net_pips(result.marks)
-    interval = sharpe_interval(series)
+def deflated(
+    daily: pd.Series, *, trials: int, trial_sharpes: Sequence[float]
+) -> DeflatedSharpe | None:
+    """Deflated Sharpe ratio of daily net pips, its days counted for as many as they are worth.
+
+    Args:
+        daily: net pips by day, marked to market.
+        trials: looks at a test split so far, this one included.
+        trial_sharpes: annualised Sharpe ratios of the other trials whose results are known.
+
+    Returns:
+        None without variation, or with too few days for a standard error.
+    """
+    interval = sharpe_interval(daily)
     if interval is None or not math.isfinite(interval.standard_error):
         return None
-    daily, year = series.to_numpy(), math.sqrt(WEEKDAYS_A_YEAR)
-    found = deflated_sharpe(
-        daily,
+    net, year = daily.to_numpy(float), math.sqrt(WEEKDAYS_A_YEAR)
+    return deflated_sharpe(
+        net,
         [interval.value / year, *(sharpe / year for sharpe in trial_sharpes)],
         trials=trials,
-        effective=effective_observations(daily, interval.standard_error / year),
+        effective=effective_observations(net, interval.standard_error / year),
     )
-    return None if found is None else asdict(found)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from jaxexit.data.bars import load_bars
-from jaxexit.data.entries import file_candidates, keep_sound
+from jaxexit.data.entries import WRONG_STOP, WRONG_TARGET, file_candidates, keep_sound
 from jaxexit.data.trades import load_trades, match_bars
 from jaxexit.errors import DataError
 from tests.data.made import bars_of, quarter_hours, walk
@@ -233,7 +233,7 @@ def test_stops_and_targets_on_the_wrong_side_are_left_out_and_counted(tmp_path: 
     table, _, _ = candidates(tmp_path, text)
     sound, counts = keep_sound(table, first=100)
     assert sound["trade_id"].tolist() == [2]
-    assert list(counts.values()) == [0, 0, 2, 1]
+    assert {reason: n for reason, n in counts.items() if n} == {WRONG_STOP: 2, WRONG_TARGET: 1}
 
 
 def test_rows_are_sorted_by_entry_bar_and_keep_their_number(tmp_path: Path):
@@ -241,3 +241,20 @@ def test_rows_are_sorted_by_entry_bar_and_keep_their_number(tmp_path: Path):
     table, _, _ = candidates(tmp_path, f"entry_time,direction\n{AT},1\n{early},1\n")
     assert table["trade_id"].tolist() == [1, 0]
     assert table["entry_bar"].tolist() == [300, 400]
+
+
+def test_a_stop_inside_the_spread_is_no_stop_for_a_trade_filled_at_the_close() -> None:
+    # Bought at 1.1002 while the bid is 1.1000: a stop at 1.1001 would have been executed at once.
+    table = pd.DataFrame(
+        {
+            "entry_bar": [200, 201],
+            "direction": [1, 1],
+            "entry_price": [1.1002, 1.1002],
+            "stop": [1.1001, 1.0999],
+            "target": [np.nan, np.nan],
+        }
+    )
+    sound, counts = keep_sound(table, first=100, exit_close=np.array([1.1000, 1.1000]))
+    assert sound["entry_bar"].tolist() == [201]
+    assert counts["have a stop that the book had already passed when they were filled"] == 1
+    assert len(keep_sound(table, first=100)[0]) == 2  # the next open is another price

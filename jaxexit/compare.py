@@ -1,0 +1,93 @@
+"""`python -m jaxexit.compare VERSION VERSION...`: the same trades through each, and what that is worth."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jaxexit import cli
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def build_parser() -> cli.Parser:
+    """The command line."""
+    parser = cli.Parser(prog="python -m jaxexit.compare", description=__doc__)
+    parser.add_argument(
+        "versions", metavar="VERSION", nargs="+", help="names or files; the first is the benchmark"
+    )
+    parser.add_argument(
+        "--root",
+        metavar="DIR",
+        type=Path,
+        default=Path("experiments"),
+        help="the folder of run folders and registry (default: experiments)",
+    )
+    parser.add_argument(
+        "--split", choices=("train", "validation", "test"), default="test", help="default: test"
+    )
+    parser.add_argument("--json", action="store_true", help="the same as one JSON object")
+    parser.add_argument("--quiet", action="store_true", help="no table")
+    return parser
+
+
+def comparison_table(found: dict[str, Any]) -> Table:
+    """A column a version, a row a metric."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from jaxexit.lab.comparison import ROWS
+
+    table = Table(
+        title=f"learned policies on {found['split']}, the same trades", title_justify="left"
+    )
+    table.add_column("")
+    for version in found["versions"]:
+        table.add_column(escape(version), justify="right")
+    for label, text in ROWS:
+        table.add_row(label, *(text(found["metrics"][version]) for version in found["versions"]))
+    for title, rows in found["changes"].items():
+        table.add_section()
+        table.add_row(f"[bold]changed, {escape(title)}[/bold]")
+        for key, (before, now) in rows.items():
+            table.add_row(key, escape(f"{json.dumps(before)} -> {json.dumps(now)}"))
+    return table
+
+
+def _command(argv: Sequence[str] | None) -> int:
+    arguments = build_parser().parse_args(argv)
+    from jaxexit.errors import UserError
+
+    names = [Path(version).stem for version in arguments.versions]
+    if len(set(names)) < 2 or len(set(names)) < len(names):
+        raise UserError(f"found {', '.join(names)}; give at least two different versions")
+
+    from jaxexit import show
+    from jaxexit.lab.comparison import compare_versions, load_tested, write_comparison
+    from jaxexit.lab.registry import Registry
+
+    out = show.console(quiet=arguments.quiet, json=arguments.json)
+    with out.status("compare"):
+        tested = [load_tested(arguments.root, name, arguments.split) for name in names]
+        found = compare_versions(tested, Registry(arguments.root), arguments.split)
+        page = write_comparison(arguments.root, found, tested)
+    out.print(comparison_table(found))
+    for one in found["verdict"].split("; "):
+        show.lines(out, [one])
+    show.lines(out, [f"written: {page}"])
+    if arguments.json:
+        print(json.dumps(found))
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    return cli.run(_command, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
