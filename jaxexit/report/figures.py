@@ -174,7 +174,7 @@ def _bars_held(runs: Sequence[ReportedRun]) -> tuple[go.Figure, str]:
     compared = [*zip(_names(runs), (run.table for run in runs), strict=True)]
     if "classical" in runs[0].tables:
         compared.append(("classical", runs[0].tables["classical"]))
-    longest = max(int(np.quantile(table["bars_held"], 0.99)) for _, table in compared) + 1
+    longest = 1 + max(int(np.quantile(numbers(run.table, "bars_held"), 0.99)) for run in runs)
     for i, (name, table) in enumerate(compared):
         counts = np.bincount(
             np.minimum(numbers(table, "bars_held").astype(int), longest), minlength=longest + 1
@@ -303,16 +303,20 @@ def _reward(runs: Sequence[ReportedRun]) -> tuple[go.Figure, str]:
         terms = run.decisions.row.terms._asdict()
         means = [float(np.sum(values, dtype=float)) / len(run.table) for values in terms.values()]
         figure.add_bar(
-            x=[term.replace("_", " ") for term in terms],
-            y=np.round(means, 4).tolist(),
+            y=[term.replace("_", " ") for term in terms],
+            x=np.round(means, 4).tolist(),
             name=name,
+            orientation="h",
+            textposition="outside",
+            cliponaxis=False,
             text=[signed(mean, 3) for mean in means],
             marker={
                 "color": PALETTE[i % len(PALETTE)],
                 "pattern": _pattern(("", "/", ".", "x")[i % 4]),
             },
         )
-    figure.update_yaxes(title_text="reward a trade")
+    figure.update_xaxes(title_text="reward a trade")
+    figure.update_yaxes(automargin=True, autorange="reversed")
     return figure, (
         "Mean over trades of each reward term, undiscounted. The agent maximises their discounted sum; only "
         "'realised' is money. What dominates here is what it was taught."

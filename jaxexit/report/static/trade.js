@@ -51,6 +51,7 @@ function playOrPause() {
 async function toStep(step) {
   const count = decisionCount();
   open_.step = Math.max(0, Math.min(count, step));
+  delete byId("trade").dataset.shown;
   const { i, v } = open_;
   const over = isOver();
   if (over) pause();
@@ -69,6 +70,7 @@ async function toStep(step) {
   const { traces, layout } = chartAt(i, v, open_.step, byId("indicators").checked);
   const Plotly = await plotly();
   await Plotly.react(byId("chart"), traces, layout, PLOT_OPTIONS);
+  if (open_.i === i && open_.v === v && byId("trade").dataset.step === (over ? "over" : String(open_.step))) byId("trade").dataset.shown = byId("trade").dataset.step;
 }
 
 /** What happens at this step, in a sentence. @returns {string} */
