@@ -356,6 +356,10 @@ class Network(Section):
         default=(256, 256), min_length=1, description="units a layer"
     )
     layer_norm: bool = Field(default=True, description="LayerNorm after each dense layer")
+    initial_hold_probability: Share | None = Field(
+        default=None,
+        description="chance of HOLD before any learning, the other actions share the rest; null: all alike",
+    )
 
 
 class Evaluation(Section):

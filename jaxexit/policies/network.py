@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxexit.env.environment import order_from_action
-from jaxexit.env.types import ACTIONS, Order
+from jaxexit.env.types import ACTIONS, HOLD, Order
 from jaxexit.policies.types import Policy, View, stateless
 
 Array = jax.Array
@@ -23,13 +24,19 @@ class NetworkSpec(NamedTuple):
 
     hidden_sizes: tuple[int, ...]
     layer_norm: bool
+    initial_hold_probability: float | None = None  # None: all actions alike
 
 
 class ActorCritic(nn.Module):
-    """Dense, LayerNorm, ReLU layers; orthogonal initialisation (sqrt 2, heads 0.01 and 1)."""
+    """Dense, LayerNorm, ReLU layers; orthogonal initialisation (sqrt 2, heads 0.01 and 1).
+
+    The policy head's bias begins at 0, or where HOLD has `initial_hold_probability` and the other actions
+    share the rest: an agent that begins by leaving early never sees what waiting brings.
+    """
 
     hidden_sizes: tuple[int, ...]
     layer_norm: bool
+    initial_hold_probability: float | None = None
 
     @nn.compact
     def __call__(self, observation: Array) -> tuple[Array, Array]:
@@ -41,14 +48,24 @@ class ActorCritic(nn.Module):
                 hidden = nn.LayerNorm()(hidden)
             hidden = nn.relu(hidden)
         policy_init, value_init = nn.initializers.orthogonal(0.01), nn.initializers.orthogonal(1.0)
-        logits = nn.Dense(len(ACTIONS), kernel_init=policy_init, name="policy")(hidden)
+        logits = nn.Dense(
+            len(ACTIONS), kernel_init=policy_init, bias_init=self._policy_bias, name="policy"
+        )(hidden)
         value = nn.Dense(1, kernel_init=value_init, name="value")(hidden)
         return logits, value[..., 0]
+
+    def _policy_bias(self, key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
+        del key
+        bias = jnp.zeros(shape, dtype)
+        hold = self.initial_hold_probability
+        if hold is not None:
+            bias = bias.at[HOLD].set(math.log(hold * (len(ACTIONS) - 1) / (1.0 - hold)))
+        return bias
 
 
 def make_network(spec: NetworkSpec) -> ActorCritic:
     """The Flax module of a structure."""
-    return ActorCritic(hidden_sizes=spec.hidden_sizes, layer_norm=spec.layer_norm)
+    return ActorCritic(*spec)
 
 
 def forward(spec: NetworkSpec, params: Any, observation: Array) -> tuple[Array, Array]:

@@ -22,6 +22,7 @@ def ppo_spec(experiment: Experiment) -> PPOSpec:
         network=NetworkSpec(
             hidden_sizes=tuple(experiment.network.hidden_sizes),
             layer_norm=experiment.network.layer_norm,
+            initial_hold_probability=experiment.network.initial_hold_probability,
         ),
     )
 

@@ -23,9 +23,9 @@ def disorder(
 ) -> Simulated:
     """Trades whose first G bars drift in their favour and all later ones against them.
 
-    G is geometric on 1, 2, 3, ... with mean `mean_bars`: P(G = n) = p (1 - p)^(n - 1), p = 1 / mean_bars.
-    So the bar after the entry is favourable for certain, and each later bar turns with chance p if the
-    one before had not. Before the entry there is no drift. Extremes are exact one side at a time: the
+    The drift turns at the beginning of bar G + 1 after the entry, geometric on 1, 2, 3, ... with mean
+    `mean_bars`: P(G = n) = p (1 - p)^n, p = 1 / mean_bars. So each bar, the first included, turns with
+    chance p if the one before had not. Before the entry there is no drift. Extremes are exact one side at a time: the
     bridge does not depend on the drift. Opens are the last closes.
 
     Args:
@@ -35,7 +35,7 @@ def disorder(
         warm: bars before each entry.
         drift_pips: a bar, towards the trade and then against it.
         noise_pips: standard deviation of a bar's move around its drift.
-        mean_bars: mean of G.
+        mean_bars: mean of G + 1.
         spread_pips: constant.
         side: "long", "short" or "both" (in turn).
         stop_pips: initial stop distances, equally likely.
@@ -47,7 +47,7 @@ def disorder(
     episodes = len(side_of)
     deviation = noise_pips * PIP
     entry = at_level(episodes)
-    favourable = rng.geometric(1.0 / mean_bars, episodes)
+    favourable = rng.geometric(1.0 / mean_bars, episodes) - 1
     sign = np.where(np.arange(1, horizon + 1) <= favourable[:, None], 1.0, -1.0)
     moves = sign * side_of[:, None] * (drift_pips * PIP)
     moves += deviation * rng.standard_normal((episodes, horizon))

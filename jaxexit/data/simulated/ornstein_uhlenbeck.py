@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import ndtr, ndtri
 
 from jaxexit.data.simulated.episodes import lay_out, left_at, sides
 from jaxexit.data.simulated.types import FAR_PIPS, LEVEL, PIP, Simulated
@@ -35,8 +36,8 @@ def ornstein_uhlenbeck(
         warm: bars before each entry.
         half_life: bars.
         deviation_pips: stationary standard deviation.
-        entry_pips: entries are uniform between these, on the trade's side: below the mean is cheap for a
-            long, above it for a short. Mid price.
+        entry_pips: entries lie between these as the stationary price itself does (a normal law, cut off), on
+            the trade's side: below the mean is cheap for a long, above it for a short. Mid price.
         spread_pips: constant.
         side: "long", "short" or "both" (in turn).
         stop_pips: initial stop distances, equally likely.
@@ -56,7 +57,8 @@ def ornstein_uhlenbeck(
             last = row
         return np.ascontiguousarray(path.T)
 
-    entry = side_of * rng.uniform(*entry_pips, episodes) * PIP
+    lowest, highest = (ndtr(pips / deviation_pips) for pips in entry_pips)
+    entry = side_of * stationary * ndtri(rng.uniform(lowest, highest, episodes))
     after = run(entry, horizon)
     # Led to the entry by the process's own bridge: its covariance with the end, over the end's variance.
     free = run(left_at(entry, after), warm)
