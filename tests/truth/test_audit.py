@@ -391,9 +391,7 @@ def test_altered_bars_are_sound_keep_their_spread_and_their_sizes(kind: str):
     bars = type(bars)(**{**bars.__dict__, "ask": wide})
     moves = null.log_moves(bars.mid)
     altered = (
-        null.coin_flipped(moves, rng)[0]
-        if kind == "coin-flipped"
-        else null.shuffled(moves, rng, 96)[0]
+        null.coin_flipped(moves, rng) if kind == "coin-flipped" else null.shuffled(moves, rng, 96)
     )
     assert not np.array_equal(altered, moves)
     np.testing.assert_allclose(

@@ -40,22 +40,23 @@ MOST_TRADES = 2_000  # played in each market; of more, so many spread evenly
 BARS = 30_000_000  # played in all markets of one kind, at most, until only `FEWEST` are left: half a minute
 
 Moves = np.ndarray  # [T, 4]: gap, and high, low, close from the open, in logarithms of the mid
+Alter = Callable[[Moves, np.random.Generator], Moves]
 
 
-def coin_flipped(moves: Moves, rng: np.random.Generator) -> tuple[Moves, np.ndarray]:
-    """Each bar upside down or not; and which bar each of them was, [T]."""
+def coin_flipped(moves: Moves, rng: np.random.Generator) -> Moves:
+    """Each bar upside down or not."""
     mirrored = -moves[:, [OPEN, LOW, HIGH, CLOSE]]
     flip = rng.random(len(moves)) < 0.5
-    return np.where(flip[:, None], mirrored, moves), np.arange(len(moves))
+    return np.where(flip[:, None], mirrored, moves)
 
 
-def shuffled(moves: Moves, rng: np.random.Generator, block: int) -> tuple[Moves, np.ndarray]:
-    """Blocks of bars in another order; and which bar each of them was, [T]."""
+def shuffled(moves: Moves, rng: np.random.Generator, block: int) -> Moves:
+    """Blocks of bars in another order."""
     starts = np.arange(0, len(moves), block)
     order = np.concatenate(
         [np.arange(start, min(start + block, len(moves))) for start in rng.permutation(starts)]
     )
-    return moves[order], order
+    return moves[order]
 
 
 def check(subject: Subject) -> list[Finding]:
@@ -67,7 +68,7 @@ def check(subject: Subject) -> list[Finding]:
     markets = int(np.clip(BARS // (len(rows) * longest), FEWEST, MOST))
     step = find_gaps(subject.bars.times).step
     block = max(2, round(np.timedelta64(1, "D") / step))
-    kinds: dict[str, Callable[[Moves, np.random.Generator], tuple[Moves, np.ndarray]]] = {
+    kinds: dict[str, Alter] = {
         "coin-flipped bars": coin_flipped,
         f"shuffled blocks of {block} bars": lambda moves, rng: shuffled(moves, rng, block),
     }
@@ -117,14 +118,9 @@ class _Stage:
         self.atr = np.asarray(subject.dataset.market.atr, float)[entries]
         self.moves = log_moves(self.bars.mid)
 
-    def score(
-        self,
-        alter: Callable[[Moves, np.random.Generator], tuple[Moves, np.ndarray]],
-        rng: np.random.Generator,
-    ) -> float:
+    def score(self, alter: Alter, rng: np.random.Generator) -> float:
         """Mean net pips a trade in a market of altered moves."""
-        moves, _ = alter(self.moves, rng)
-        bars = rebuilt(self.bars, moves)
+        bars = rebuilt(self.bars, alter(self.moves, rng))
         columns, atr, _ = feature_columns(self.subject.dataset.features, bars)
         self.backtest.world = self.backtest.world._replace(
             market=build_market(bars, columns, atr), trades=self._trades(bars, atr)
