@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jaxexit import cli
+from jaxexit.errors import UserError
 
 
 def build_parser() -> cli.Parser:
@@ -28,6 +29,9 @@ def build_parser() -> cli.Parser:
     parser.add_argument(
         "--sample", action="store_true", help="draw actions instead of taking the likeliest"
     )
+    parser.add_argument(
+        "--report", action="store_true", help="write report.html beside the results"
+    )
     cli.add_output(parser)
     return parser
 
@@ -45,6 +49,10 @@ def _which(text: str) -> str | int:
 
 def _command(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
+    if arguments.report and (arguments.checkpoint != "best" or arguments.sample):
+        raise UserError(
+            "--report: shows a version's result, the greedy best checkpoint; leave out the other"
+        )
     from jaxexit.config import find_experiment
     from jaxexit.lab.registry import Registry
     from jaxexit.lab.run import RunFolder
@@ -77,6 +85,10 @@ def _command(argv: Sequence[str] | None) -> int:
             on_policy=lambda name: status.update(f"play {name}"),
         )
     show.backtest(out, summary, learned)
+    if arguments.report:
+        from jaxexit.report import report_version
+
+        show.lines(out, [f"report: {report_version(yaml, root, arguments.split)}"])
     if arguments.json:
         print(json.dumps(summary))
     return 0

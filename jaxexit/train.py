@@ -34,6 +34,9 @@ def build_parser() -> cli.Parser:
         "--overwrite", action="store_true", help="start over; the version's run is replaced"
     )
     parser.add_argument("--wandb", action="store_true", help="send metrics to Weights & Biases too")
+    parser.add_argument(
+        "--report", action="store_true", help="write report.html beside the results"
+    )
     cli.add_output(parser)
     return parser
 
@@ -90,6 +93,7 @@ def _command(argv: Sequence[str] | None) -> int:
         if arguments.resume and is_finished(experiment, folder):
             show.lines(out, [f"{experiment.version} is already trained to its end"])
             summary, learned = headline(experiment, yaml, dataset, folder, registry)
+            _report(out, arguments.report, yaml, root)
             return _show_result(out, summary, learned, as_json=arguments.json, training=None)
         registry.register(experiment, yaml)  # first: a registry that cannot be used stops here
         folder.begin(experiment, start, provenance(experiment, dataset.fingerprint))
@@ -141,7 +145,18 @@ def _command(argv: Sequence[str] | None) -> int:
         )
         with out.status("backtest on test"):
             summary, learned = headline(experiment, yaml, dataset, folder, registry)
+    _report(out, arguments.report, yaml, root)
     return _show_result(out, summary, learned, as_json=arguments.json, training=asdict(result))
+
+
+def _report(out: Console, wanted: bool, yaml: Path, root: Path) -> None:
+    if wanted:
+        from jaxexit import show
+        from jaxexit.report import report_version
+
+        with out.status("report"):
+            path = report_version(yaml, root, "test")
+        show.lines(out, [f"report: {path}"])
 
 
 def _show_result(

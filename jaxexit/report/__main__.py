@@ -28,6 +28,9 @@ def build_parser() -> cli.Parser:
         type=Path,
         help="default: report.html beside the results in the run folder",
     )
+    parser.add_argument(
+        "--audit", action="store_true", help="audit the results and show what it finds"
+    )
     parser.add_argument("--open", action="store_true", help="open it in a browser")
     cli.add_output(parser)
     return parser
@@ -42,8 +45,8 @@ def _command(argv: Sequence[str] | None) -> int:
     cli.prepare_jax(arguments.device)
 
     from jaxexit import show
-    from jaxexit.report.page import write_report
-    from jaxexit.report.run import check_comparable, read_run
+    from jaxexit.report.page import report_path, write_report
+    from jaxexit.report.run import audited, check_comparable, read_run
 
     out = show.console(quiet=arguments.quiet, json=arguments.json)
     began = time.perf_counter()
@@ -53,7 +56,9 @@ def _command(argv: Sequence[str] | None) -> int:
             status.update(f"replay {yaml.stem}")
             runs.append(read_run(yaml, arguments.root or yaml.parent, arguments.split))
         check_comparable(runs)
-        path = arguments.out or runs[0].folder / "results" / arguments.split / "report.html"
+        if arguments.audit:
+            runs = [audited(run, status.update) for run in runs]
+        path = arguments.out or report_path(runs[0])
         status.update("write the page")
         size = write_report(runs, path)
     said = f"{path}: {len(runs[0].table):,} trades, {size / 1e6:.1f} MB"

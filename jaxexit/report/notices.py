@@ -28,7 +28,7 @@ def notices(runs: Sequence[ReportedRun]) -> list[Notice]:
     """Warnings first; what holds for every run is said once."""
     said: dict[tuple[str, str], list[str]] = {}
     for run in runs:
-        for notice in (*_results(run), *_run(run)):
+        for notice in (*_results(run), *_audit(run), *_run(run)):
             said.setdefault(notice, []).append(run.version)
     found = [
         Notice(level, text if len(of) == len(runs) else f"{', '.join(of)}: {text}")
@@ -81,9 +81,23 @@ def _results(run: ReportedRun) -> Iterator[tuple[str, str]]:
     deflated = metrics.get("deflated_sharpe")
     if deflated and deflated["trials"] > 1:
         yield "note", f"test splits have been looked at {deflated['trials']} times so far"
-    audit = run.summary.get("audit")
-    for warning in audit.get("warnings", ()) if isinstance(audit, dict) else ():
-        yield "warning", f"audit: {warning}"
+
+
+def _audit(run: ReportedRun) -> Iterator[tuple[str, str]]:
+    if run.findings is None:
+        yield "note", "not audited for this page: write it with --audit"
+        return
+    passed = 0
+    for finding in run.findings:
+        if finding.severity == "pass":
+            passed += 1
+            continue
+        level = "note" if finding.severity == "note" else "warning"
+        word = "audit FAILED" if finding.severity == "fail" else "audit"
+        where = f" ({finding.where})" if finding.where else ""
+        advice = f"; {finding.advice}" if finding.advice else ""
+        yield level, f"{word}, {finding.check}: {finding.what}: {finding.size}{where}{advice}"
+    yield "note", f"audit: {passed} of {len(run.findings)} findings are passes"
 
 
 def _run(run: ReportedRun) -> Iterator[tuple[str, str]]:

@@ -52,6 +52,11 @@ def write_report(runs: Sequence[ReportedRun], path: Path) -> int:
     return len(text.encode())
 
 
+def report_path(run: ReportedRun) -> Path:
+    """Where a run's report belongs: beside its results."""
+    return run.folder / "results" / run.split / "report.html"
+
+
 def render(runs: Sequence[ReportedRun]) -> str:
     """The page."""
     first, found = runs[0], columns(runs)

@@ -83,7 +83,7 @@ def columns(runs: Sequence[ReportedRun]) -> list[Column]:
 
 def _numbers(run: ReportedRun, policy: str) -> str:
     """The numbers of a tuned baseline, where the summary says them."""
-    tuned = (run.summary.get("tuned") or {}).get(policy) or {}
+    tuned = run.summary["policies"][policy].get("tuned") or {}
     return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in tuned.items())
 
 

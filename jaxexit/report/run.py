@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,13 @@ from jaxexit.config import Experiment, experiment_sha256
 from jaxexit.data import Dataset, load_dataset
 from jaxexit.errors import RunError
 from jaxexit.evaluate import Backtest
+from jaxexit.lab.registry import Registry
 from jaxexit.lab.run import RunFolder, read_json
 from jaxexit.lab.tracking import read_metrics
 from jaxexit.lab.training import learned_policy, state_template
 from jaxexit.ppo import ppo_spec
 from jaxexit.report.replay import Decisions, replay
+from jaxexit.truth.audit import Finding, audit_version
 
 TOLERANCE_PIPS = 0.01  # between machines; on one machine a replay is exact
 
@@ -39,6 +41,7 @@ class ReportedRun:
         metrics: lines of metrics.jsonl.
         provenance: provenance.json.
         decisions: every decision of the learned policy.
+        findings: of the audit; None where it was not asked for.
     """
 
     experiment: Experiment
@@ -52,6 +55,7 @@ class ReportedRun:
     metrics: list[dict[str, Any]]
     provenance: dict[str, Any]
     decisions: Decisions
+    findings: tuple[Finding, ...] | None = None
 
     @property
     def version(self) -> str:
@@ -118,6 +122,20 @@ def read_run(yaml: Path, root: Path, split: str) -> ReportedRun:
         provenance=read_json(folder.path / "provenance.json") or {},
         decisions=_replayed(experiment, dataset, folder, summary, tables, split, again),
     )
+
+
+def audited(run: ReportedRun, on_check: Callable[[str], None] = lambda name: None) -> ReportedRun:
+    """The run with what the audit finds."""
+    root = run.folder.parent
+    _, findings = audit_version(
+        run.experiment,
+        run.dataset,
+        RunFolder(root, run.version),
+        Registry(root),
+        split=run.split,
+        on_check=on_check,
+    )
+    return replace(run, findings=tuple(findings))
 
 
 def _replayed(

@@ -27,7 +27,7 @@ def test_decisions_add_up_to_the_trades(runs: list[ReportedRun]) -> None:
         costs = run.table[["spread_pips", "commission_pips", "slippage_pips", "swap_pips"]].sum(
             axis=1
         )
-        np.testing.assert_allclose(by_trade(run, sum(row.costs_pips)), costs, atol=2e-3)
+        np.testing.assert_allclose(by_trade(run, np.sum(row.costs_pips, axis=0)), costs, atol=2e-3)
         assert (row.remaining[run.decisions.offsets[1:] - 1] == 0).all()
         blocked = run.table.filter(like="blocked_").sum(axis=1)
         np.testing.assert_array_equal(by_trade(run, row.fired > 0), blocked)

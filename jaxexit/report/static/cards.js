@@ -197,7 +197,7 @@ function tradeCard(i, place) {
   opener.addEventListener("click", () => openTrade(i));
   const card = element("article", { class: "card", role: "listitem", "data-trade": T.facts.ids[i], "data-place": place, "aria-posinset": place + 1, "aria-setsize": shown.length },
     element("div", { class: "head" }, opener, element("span", { class: `pips ${signClass(net)}` }, `${signed(net, 1)} pips`)),
-    element("div", { class: "when" }, `${moment(T.columns.entry_time[i])} \u2192 ${moment(own(0, "exit_time")[i])} \u00b7 ${own(0, "bars_held")[i]} bars \u00b7 ${signed(own(0, "net_r")[i])} R`));
+    element("div", { class: "when" }, `${moment(T.columns.entry_time[i])} \u2192 ${moment(own(0, "exit_time")[i])} \u00b7 ${barCount(own(0, "bars_held")[i])} \u00b7 ${signed(own(0, "net_r")[i])} R`));
   const tags = Object.entries(T.facts.tags).filter(([, values]) => values[i]).map(([name, values]) => `${name}: ${values[i]}`);
   if (Object.keys(T.facts.tags).length) card.append(element("div", { class: "tags", title: tags.join("\n") }, tags.join(" \u00b7 ")));
   const picture = element("div", { class: "picture-of" });

@@ -4,6 +4,13 @@ const SYMBOLS = { TIGHTEN_SL: "triangle-up", TRAIL_BE: "triangle-up-open", PARTI
 /** Bars before the entry bar. */
 const context = () => (innerWidth < 560 ? 12 : 30);
 
+/** The best single order in hindsight, null where the oracle was not played. @param {number} i */
+function hindsightOf(i) {
+  const { oracle, baselines } = T.facts;
+  if (!baselines.includes(oracle)) return null;
+  return { bar: baseline(oracle, "exit_bar")[i], price: baseline(oracle, "exit_price")[i], net: baseline(oracle, "net_pips")[i] };
+}
+
 /** Traces and layout at a step.
  * @param {number} i trade @param {number} v version whose decisions are shown
  * @param {number} step 0..count: a decision, or (count) the end, where everything is shown
@@ -15,9 +22,11 @@ function chartAt(i, v, step, indicators) {
   const over = step >= count;
   const fills = fillsOf(v, i);
   const end = Math.max(...T.facts.versions.map((_, n) => fillsOf(n, i).at(-1).bar));
-  const hindsight = T.facts.baselines.includes(T.facts.oracle) ? { bar: baseline(T.facts.oracle, "exit_bar")[i], price: baseline(T.facts.oracle, "exit_price")[i] } : null;
+  const hindsight = hindsightOf(i);
+  // Hindsight may lie far behind the trade: it is drawn where there is room, and always said in words.
+  const view = end + Math.max(12, end - entryBar);
   const from = Math.max(0, entryBar - context());
-  const to = over ? Math.min(open.length - 1, Math.max(end, hindsight?.bar ?? 0) + 6) : entryBar + step;
+  const to = over ? Math.min(open.length - 1, Math.min(Math.max(end, hindsight?.bar ?? 0) + 6, view)) : entryBar + step;
   const bars = Array.from({ length: to - from + 1 }, (_, n) => from + n);
   const k = bars.map((bar) => bar - entryBar);
   const pick = (values) => bars.map((bar) => values[bar]);
@@ -44,7 +53,7 @@ function chartAt(i, v, step, indicators) {
   traces.push(price({ type: "scatter", mode: "lines", name: "entry price", x: [0.5, Math.max(edge, 1)], y: [entry, entry], line: { color: colour("--accent"), dash: "dot", width: 1.4 }, hoverinfo: "skip", showlegend: false }));
   traces.push(price({ type: "scatter", mode: "markers", name: `entry ${priced(entry)}`, x: [0.55], y: [entry], marker: { symbol: direction > 0 ? "triangle-up" : "triangle-down", size: 12, color: colour("--accent"), line: { width: 1, color: colour("--ground") } }, hovertemplate: `entry ${priced(entry)}<extra></extra>` }));
   const known = stopKnown(i, v, step, over);
-  traces.push(price({ type: "scatter", mode: "lines", name: "stop in force", x: known.x.map((x) => x - entryBar), y: known.y, line: { color: colour("--loss"), width: 2 }, hovertemplate: "stop %{y}<extra></extra>" }));
+  traces.push(price({ type: "scatter", mode: "lines+markers", marker: { size: 4 }, name: "stop in force", x: known.x.map((x) => x - entryBar), y: known.y, line: { color: colour("--loss"), width: 2 }, hovertemplate: "stop %{y}<extra></extra>" }));
   if (over) T.facts.versions.forEach((version, n) => {
     if (n === v) return;
     const path = stopPathOf(n, i), exit = fillsOf(n, i).at(-1);
@@ -64,7 +73,7 @@ function chartAt(i, v, step, indicators) {
     const gained = (fill.price - own(v, "entry_fill")[i]) * direction > 0;
     traces.push(price({ type: "scatter", mode: "markers+text", name: `${fill.reason} ${priced(fill.price)}`, x: [fill.x - entryBar], y: [fill.price], text: [`${fill.reason}${fill.size < 1 ? ` ${percent(fill.size, 0)}` : ""}`], textposition: fill.x - entryBar < -0.5 ? "top right" : "top center", textfont: { color: colour("--text"), size: 11 }, cliponaxis: false, marker: { symbol: SYMBOLS[fill.reason], size: 12, color: gained ? colour("--gain") : colour("--loss"), line: { width: 1.2, color: colour("--ground") } }, hovertemplate: `${fill.reason} ${priced(fill.price)}, ${percent(fill.size, 0)} of the position${fill.gap > 0 ? `, jumped the stop by ${plain(fill.gap, 1)} pips` : ""}<extra></extra>` }));
   }
-  if (over && hindsight) traces.push(price({ type: "scatter", mode: "markers", name: "hindsight best", x: [hindsight.bar - entryBar + (T.facts.order_fill === "bar_close" ? 0.42 : -0.42)], y: [hindsight.price], marker: { symbol: "star-open", size: 14, color: colour("--EXIT"), line: { width: 1.6 } }, hovertemplate: `best single order in hindsight ${priced(hindsight.price)}<extra></extra>` }));
+  if (over && hindsight && hindsight.bar <= to) traces.push(price({ type: "scatter", mode: "markers", name: "hindsight best", x: [hindsight.bar - entryBar + (T.facts.order_fill === "bar_close" ? 0.42 : -0.42)], y: [hindsight.price], marker: { symbol: "star-open", size: 14, color: colour("--EXIT"), line: { width: 1.6 } }, hovertemplate: `best single order in hindsight ${priced(hindsight.price)}<extra></extra>` }));
   T.facts.actions.forEach((action, a) => traces.push({ type: "bar", name: `P(${action})`, xaxis: "x", yaxis: "y2", x: rows.map((row) => decided(v, "k")[row]), y: rows.map((row) => decided(v, `p${a}`)[row]), marker: { color: colour(`--${action}`), pattern: { shape: ["", "/", ".", "x", "-"][a], size: 5, solidity: 0.15, fillmode: "overlay", fgcolor: colour("--ground") } }, showlegend: false, hovertemplate: `${action} %{y:.1%}<extra></extra>` }));
   return { traces, layout: chartLayout(i, v, k, bars, time, known, over, count) };
 }

@@ -77,8 +77,9 @@ async function toStep(step) {
 function momentText() {
   const { i, v, step } = open_;
   if (isOver()) {
+    const best = hindsightOf(i);
     const parts = fillsOf(v, i).map((fill) => `${fill.reason} ${percent(fill.size, 0)} at ${priced(fill.price)}${fill.gap > 0 ? ` (${plain(fill.gap, 1)} pips beyond its stop: the market opened there)` : ""}`);
-    return `Entered at ${priced(own(v, "entry_fill")[i])}, then ${parts.join(", ")}. Held ${own(v, "bars_held")[i]} bars.`;
+    return `Entered at ${priced(own(v, "entry_fill")[i])}, then ${parts.join(", ")}. Held ${barCount(own(v, "bars_held")[i])}.${best ? ` Best single order in hindsight: ${priced(best.price)} at bar ${best.bar - T.columns.entry_bar[i]}, ${signed(best.net, 1)} pips net.` : ""}`;
   }
   const row = decided(v, "offsets")[i] + step;
   const action = T.facts.actions[decided(v, "chosen")[row]], mask = decided(v, "fired")[row];

@@ -22,6 +22,9 @@ function percent(share, digits = 1) {
   return plain(100 * share, digits) + "%";
 }
 
+/** @param {number} count @returns {string} */
+const barCount = (count) => `${count} ${count === 1 ? "bar" : "bars"}`;
+
 /** @param {number} milliseconds since 1970 @returns {string} UTC, to the minute */
 function moment(milliseconds) {
   return new Date(milliseconds).toISOString().slice(0, 16).replace("T", " ");
