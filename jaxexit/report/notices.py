@@ -10,7 +10,7 @@ import numpy as np
 from jaxexit.evaluate.statistics import FEW_BLOCKS
 from jaxexit.policies import LEAVE_AT_ONCE
 from jaxexit.report.run import ReportedRun, numbers
-from jaxexit.report.words import percent, signed
+from jaxexit.report.words import percent, signed, typographic
 
 BAR_ZERO_PIPS = 0.05  # gross that cannot be a float's rounding
 MANY_LEFT_AT_ONCE = 0.25  # share of trades
@@ -31,7 +31,7 @@ def notices(runs: Sequence[ReportedRun]) -> list[Notice]:
         for notice in (*_results(run), *_audit(run), *_run(run)):
             said.setdefault(notice, []).append(run.version)
     found = [
-        Notice(level, text if len(of) == len(runs) else f"{', '.join(of)}: {text}")
+        Notice(level, typographic(text if len(of) == len(runs) else f"{', '.join(of)}: {text}"))
         for (level, text), of in said.items()
     ]
     return sorted(found, key=lambda notice: notice.level != "warning")
