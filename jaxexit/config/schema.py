@@ -80,11 +80,12 @@ class Data(Section):
 
     bars: str = Field(
         default="sample",
-        description="'sample', or a CSV/Parquet path relative to the working directory",
+        description="'sample', or a file of bars or ticks, relative to the working directory; 'BID,ASK': two "
+        "files, one a side",
     )
     price_side: Literal["auto", "bid", "ask", "mid"] = Field(
         default="auto",
-        description="which side one-sided OHLC columns are; auto: both sides are in the file",
+        description="which side one-sided OHLC columns are; auto: as the file or its format says",
     )
     entries: Literal["trades", "ema_bb", "every_bar"] = Field(
         default="every_bar",
@@ -104,8 +105,15 @@ class Data(Section):
     warmup: WholeNonNegative = Field(
         default=300, description="bars of indicator history before the first entry"
     )
+    timeframe: str | None = Field(
+        default=None,
+        description="length of bars, e.g. M15 or H1, made of the file's shorter ones or ticks; null: as they "
+        "are, ticks to M1",
+    )
     timezone: str = Field(
-        default="UTC", description="IANA zone of time stamps that carry no offset"
+        default="auto",
+        description="clock of stamps that carry no offset: IANA zone, UTC+3, America/New_York+7; auto: "
+        "the file format's own, else UTC",
     )
     pip: Positive | None = Field(
         default=None,

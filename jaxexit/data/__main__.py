@@ -1,4 +1,4 @@
-"""`python -m jaxexit.data`: look into a bar file, write a list of entries."""
+"""`python -m jaxexit.data`: look into a bar file, convert it, write a list of entries."""
 
 from __future__ import annotations
 
@@ -9,24 +9,44 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jaxexit import cli
+from jaxexit.data.zones import as_clock
+from jaxexit.errors import DataError
+
+_FILE = "a file of bars or ticks in any known format, 'BID,ASK' of one side each, or 'sample'"
 
 
 def build_parser() -> cli.Parser:
     """The command line of the room `data`."""
     parser = cli.Parser(
-        prog="python -m jaxexit.data", description="Bars and entries: look, check, list."
+        prog="python -m jaxexit.data", description="Bars and entries: look, check, convert, list."
     )
     commands = parser.add_subparsers(dest="command", required=True)
 
-    inspect = commands.add_parser("inspect", help="check a bar file and say what it holds")
-    inspect.add_argument("bars", metavar="FILE", help="CSV or Parquet file, or 'sample'")
+    inspect = commands.add_parser(
+        "inspect", help="say what a bar or tick file holds, right or wrong"
+    )
+    inspect.add_argument("bars", metavar="FILE", help=_FILE)
     _add_bar_options(inspect)
+    _add_reading_options(inspect)
     inspect.add_argument("--json", action="store_true", help="the same as one JSON object")
+    inspect.add_argument("--png", metavar="OUT", type=Path, help="draw price, spread and gaps")
+
+    convert = commands.add_parser("convert", help="write any bar or tick file as our own Parquet")
+    convert.add_argument("bars", metavar="IN", help=_FILE)
+    convert.add_argument("--out", metavar="OUT.parquet", type=Path, required=True)
+    _add_bar_options(convert)
+    _add_reading_options(convert)
+    convert.add_argument(
+        "--price-scale", metavar="X", type=_positive, help="divide prices, e.g. by 100000"
+    )
+    convert.add_argument(
+        "--repair",
+        action="store_true",
+        help="sort, and remove exact duplicates and impossible bars; how many is said",
+    )
 
     entries = commands.add_parser("entries", help="write the entries of a built-in kind as CSV")
-    entries.add_argument(
-        "--bars", metavar="FILE", required=True, help="CSV or Parquet file, or 'sample'"
-    )
+    entries.add_argument("--bars", metavar="FILE", required=True, help=_FILE)
     entries.add_argument("--kind", choices=("ema_bb", "every_bar"), required=True)
     entries.add_argument("--out", metavar="FILE", type=Path, required=True, help="CSV to write")
     entries.add_argument(
@@ -68,10 +88,14 @@ def _add_bar_options(parser: argparse.ArgumentParser) -> None:
         help="spread where the file has none (default 1.0)",
     )
     parser.add_argument(
+        "--tz",
         "--timezone",
-        metavar="ZONE",
-        default="UTC",
-        help="zone of time stamps without an offset, e.g. America/New_York (default UTC)",
+        dest="timezone",
+        metavar="CLOCK",
+        type=_clock,
+        default="auto",
+        help="of time stamps without an offset: Europe/Athens, UTC+3, America/New_York+7 (default auto: as "
+        "the file's format has it, else UTC)",
     )
     parser.add_argument(
         "--pip",
@@ -79,6 +103,25 @@ def _add_bar_options(parser: argparse.ArgumentParser) -> None:
         type=_positive,
         help="price units of a pip (default 0.0001, for prices like those of JPY pairs 0.01)",
     )
+
+
+def _add_reading_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--source-offset",
+        metavar="CLOCK",
+        type=_clock,
+        help="the clock that stamps labelled UTC are really of: hours ahead of UTC, or as for --tz",
+    )
+    parser.add_argument(
+        "--timeframe", metavar="M15|H1|...", help="make longer bars of the file's, or of its ticks"
+    )
+
+
+def _clock(text: str) -> str:
+    try:
+        return as_clock(text)
+    except DataError as error:
+        raise argparse.ArgumentTypeError(str(error).partition(": ")[2]) from None
 
 
 def _whole(least: int):
@@ -112,17 +155,43 @@ def _positive(text: str) -> float:
 
 
 def run_inspect(options: argparse.Namespace) -> None:
-    """Print what a bar file holds."""
+    """Print what a bar file holds, and draw it where asked to."""
     from jaxexit.data.inspect import as_record, as_text, inspect_bars
+    from jaxexit.data.quality import draw
 
-    bars = inspect_bars(
+    found = inspect_bars(
         options.bars,
         price_side=options.price_side,
         spread_pips=options.spread_pips,
         timezone=options.timezone,
         pip=options.pip,
+        source_offset=options.source_offset,
+        timeframe=options.timeframe,
     )
-    print(json.dumps(as_record(bars), indent=2) if options.json else as_text(bars))
+    if options.png is not None:
+        draw(found, options.png)
+    print(json.dumps(as_record(found), indent=2) if options.json else as_text(found))
+
+
+def run_convert(options: argparse.Namespace) -> None:
+    """Write bars as our own Parquet, and say what they are."""
+    from jaxexit.data.bars import describe
+    from jaxexit.data.convert import convert_bars
+
+    bars, sides = convert_bars(
+        Path(options.bars),
+        options.out,
+        timezone=options.timezone,
+        source_offset=options.source_offset,
+        timeframe=options.timeframe,
+        price_side=options.price_side,
+        spread_pips=options.spread_pips,
+        price_scale=options.price_scale,
+        pip=options.pip,
+        repair=options.repair,
+    )
+    print(describe(bars))
+    print(f"{len(bars.times):,} bars of {' and '.join(sides)} written to {options.out}")
 
 
 def run_entries(options: argparse.Namespace) -> None:
@@ -150,7 +219,9 @@ def run_entries(options: argparse.Namespace) -> None:
 def command(arguments: Sequence[str] | None) -> int:
     """Parse and run. Errors are raised."""
     options = build_parser().parse_args(arguments)
-    {"inspect": run_inspect, "entries": run_entries}[options.command](options)
+    {"inspect": run_inspect, "convert": run_convert, "entries": run_entries}[options.command](
+        options
+    )
     return 0
 
 

@@ -6,20 +6,30 @@ else with the constant `costs.spread_pips`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from jaxexit.data.doubts import doubts
 from jaxexit.data.quotes import Quotes, read_quotes
+from jaxexit.data.tables import plain
+from jaxexit.data.ticks import as_table, bins, merge, timeframe_length
+from jaxexit.data.zones import AUTO
 from jaxexit.errors import DataError
 
 PriceSide = Literal["auto", "bid", "ask", "mid"]
 
 DEFAULT_SPREAD_PIPS = 1.0
 UNUSUAL_PRICE = 500.0  # from here on a pip of 0.0001 is doubtful, and said to be
+# Columns of a file that the longer bars' own replace: plain names.
+_REPLACED = {
+    "time", "date", "datetime", "timestamp", "gmttime", "open", "high", "low", "close", "spread",
+    "spreadpips", "spreadpoints",
+}  # fmt: skip
+_SUMMED = {"volume", "vol", "tickvolume", "tickvol", "realvolume", "ticks"}
 _BELOW = {"bid": 0.0, "mid": 0.5, "ask": 1.0}  # share of the spread between the quotes and the bid
 
 
@@ -35,6 +45,12 @@ class Bars:
     table: pd.DataFrame  # the file's own columns, for user features
     origin: str  # where the two sides come from, for the summary
     widened: int  # bars whose open or close lay a rounding outside [low, high]
+    side: PriceSide = (
+        "auto"  # which side the table's plain OHLC are; auto: the table says it itself
+    )
+    family: str = ""  # the file's format
+    clock: str = ""  # how its stamps became UTC
+    remarks: tuple[str, ...] = ()  # what was done to its numbers, and what is doubtful in them
 
     @property
     def mid(self) -> np.ndarray:
@@ -52,17 +68,55 @@ def load_bars(
     *,
     price_side: PriceSide = "auto",
     spread_pips: float | None = None,
-    timezone: str = "UTC",
+    timezone: str = AUTO,
     pip: float | None = None,
+    timeframe: str | None = None,
 ) -> Bars:
-    """Read a bar file and complete the book.
+    """Read a bar or tick file of any format and complete the book.
 
-    `price_side`: what one-sided columns are. `spread_pips`: used only where the file has no spread
-    (None: 1.0). `timezone`: zone of stamps without an offset. `pip`: price units, None: guessed.
-    Errors are DataError; see `read_quotes` and `complete_book`.
+    `price_side`: what one-sided columns are (auto: as the format has it). `spread_pips`: used only where
+    the file has no spread (None: 1.0). `timezone`: clock of stamps without an offset (see `zones`). `pip`:
+    price units, None: guessed. `timeframe`: e.g. "M15", made of the file's shorter bars or ticks; None: as
+    they are, ticks to M1. Errors are DataError; see `read_quotes` and `complete_book`.
     """
-    return complete_book(
-        read_quotes(path, timezone), price_side=price_side, spread_pips=spread_pips, pip=pip
+    quotes = read_quotes(path, timezone)
+    bars = complete_book(quotes, price_side=price_side, spread_pips=spread_pips, pip=pip)
+    return lengthen(bars, timeframe)
+
+
+def lengthen(bars: Bars, timeframe: str | None) -> Bars:
+    """Bars made of shorter ones; volumes summed, other columns as at the last. None: as they are.
+
+    Raises DataError where the length is not a whole multiple of the file's.
+    """
+    if timeframe is None:
+        return bars
+    length, step = timeframe_length(timeframe), np.diff(bars.times).min()
+    if length == step:
+        return bars
+    if length % step != np.timedelta64(0):
+        raise DataError(
+            f"{bars.where}: data.timeframe: found {timeframe}, but the file's bars are of {duration(step)}, "
+            "which does not divide it"
+        )
+    times, starts = bins(bars.times, length)
+    bid, ask = merge(bars.bid, starts), merge(bars.ask, starts)
+    table = as_table(times, bid, ask)
+    last = np.append(starts[1:], len(bars.times)) - 1
+    for name in bars.table.columns:
+        if name not in table and plain(name) not in _REPLACED:
+            values = bars.table[name].to_numpy()
+            counts = plain(name) in _SUMMED and np.issubdtype(values.dtype, np.number)
+            table[name] = np.add.reduceat(values, starts) if counts else values[last]
+    remark = f"{len(bars.times):,} bars of {duration(step)} made bars of {timeframe.upper()}"
+    return replace(
+        bars,
+        times=times,
+        bid=bid,
+        ask=ask,
+        table=table,
+        side="auto",
+        remarks=(*bars.remarks, remark),
     )
 
 
@@ -84,6 +138,7 @@ def complete_book(
     against the file.
     """
     prices = next(iter(quotes.sides.values()))
+    side: PriceSide = "auto"
     pip = guess_pip(prices[:, 3]) if pip is None else pip
     if "bid" in quotes.sides and "ask" in quotes.sides:
         if price_side != "auto":
@@ -107,10 +162,25 @@ def complete_book(
                 f"{quotes.where}: the spread is larger than the price, check costs.spread_pips and "
                 "data.pip"
             )
-    return Bars(quotes.where, quotes.times, bid, ask, pip, quotes.table, origin, quotes.widened)
+    return Bars(
+        quotes.where,
+        quotes.times,
+        bid,
+        ask,
+        pip,
+        quotes.table,
+        origin,
+        quotes.widened,
+        side if "unknown" in quotes.sides else "auto",
+        quotes.family,
+        quotes.clock,
+        quotes.remarks + doubts(quotes, pip),
+    )
 
 
-def _one_side(quotes: Quotes, price_side: PriceSide, spread_pips: float | None) -> str:
+def _one_side(
+    quotes: Quotes, price_side: PriceSide, spread_pips: float | None
+) -> Literal["bid", "ask", "mid"]:
     """Which side the file's only OHLC columns are."""
     (named,) = quotes.sides
     if named in _BELOW:
@@ -118,9 +188,11 @@ def _one_side(quotes: Quotes, price_side: PriceSide, spread_pips: float | None) 
             raise DataError(
                 f"{quotes.where}: data.price_side: found {price_side}, but the columns are {named}"
             )
-        return named
+        return "bid" if named == "bid" else "ask"
     if price_side != "auto":
         return price_side
+    if quotes.usual_side is not None:
+        return quotes.usual_side
     if quotes.spread is None and spread_pips == 0:
         return "mid"  # without a spread all sides are one
     raise DataError(
@@ -175,6 +247,8 @@ def describe(bars: Bars) -> str:
     gaps, spread = find_gaps(bars.times), bars.spread_pips
     span = f"{minute(bars.times[0])} to {minute(bars.times[-1])} UTC"
     parts = [f"{len(bars.times):,} bars of {duration(gaps.step)}, {span}", bars.origin]
+    if bars.clock:
+        parts.insert(0, f"{bars.family}, clock: {bars.clock}")
     if np.ptp(spread) > 1e-6:  # a constant one has been told
         median, high = np.percentile(spread, [50, 99])
         parts.append(f"median spread {median:.2f} pips (99%: {high:.2f})")
@@ -187,6 +261,7 @@ def describe(bars: Bars) -> str:
         parts.append(f"{bars.widened:,} bars widened by a rounding of open or close")
     if np.median(bars.bid[:, 3]) >= UNUSUAL_PRICE:
         parts.append(f"median price {np.median(bars.bid[:, 3]):,.0f}: is data.pip right?")
+    parts += bars.remarks
     return f"bars {bars.where}: " + "; ".join(parts)
 
 

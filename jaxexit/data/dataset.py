@@ -57,6 +57,7 @@ def load_dataset(experiment: Experiment) -> Dataset:
         spread_pips=experiment.costs.spread_pips,
         timezone=data.timezone,
         pip=data.pip,
+        timeframe=data.timeframe,
     )
     features = resolve_features(env.features)
     columns, atr, first_ready = feature_columns(features, bars)

@@ -1,14 +1,17 @@
-"""Entries as a CSV file in the format that `data.trades` reads back."""
+"""Files that `data.bars` and `data.trades` read back: bars as Parquet, entries as CSV."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from jaxexit.data.bars import Bars
+from jaxexit.data.ticks import as_table
 from jaxexit.errors import DataError
 
 _NAMES = {
@@ -36,15 +39,37 @@ def as_trade_list(candidates: pd.DataFrame, bars: Bars) -> pd.DataFrame:
     return trades
 
 
+def bar_table(bars: Bars, sides: tuple[str, ...]) -> pd.DataFrame:
+    """Bars in our own format: time (UTC), and open, high, low, close of the sides named."""
+    table = as_table(bars.times, bars.bid, bars.ask)
+    return table[["time", *(name for name in table if name.split("_")[0] in sides)]]
+
+
 def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write under a temporary name, then rename: a reader never sees half a file."""
+    """Write a CSV file; a reader never sees half of it."""
+    with replacing(path) as temporary:
+        table.to_csv(temporary, index=False, date_format="%Y-%m-%d %H:%M:%S")
+
+
+def write_parquet(table: pd.DataFrame, path: Path) -> None:
+    """Write a Parquet file; a reader never sees half of it."""
+    with replacing(path) as temporary:
+        table.to_parquet(temporary, index=False)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its place if the body succeeds.
+
+    Raises DataError where it cannot be written.
+    """
     if not path.parent.is_dir():
         raise DataError(f"{path}: the folder {path.parent} does not exist, create it first")
     if path.is_dir():
         raise DataError(f"{path}: is a folder, name a file")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        table.to_csv(temporary, index=False, date_format="%Y-%m-%d %H:%M:%S")
+        yield temporary
         temporary.replace(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror})") from None

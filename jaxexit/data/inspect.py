@@ -1,4 +1,4 @@
-"""What a bar file holds, for people and for programs: `python -m jaxexit.data inspect`."""
+"""What a file holds, for people and for programs: `python -m jaxexit.data inspect`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from jaxexit.data.bars import Bars, PriceSide, complete_book, describe, find_gaps
+from jaxexit.data import quality
+from jaxexit.data.bars import PriceSide, complete_book, describe, find_gaps, lengthen
 from jaxexit.data.fingerprint import fingerprint_bars
-from jaxexit.data.quotes import read_quotes
-from jaxexit.data.sample import SAMPLE, load_named_bars
+from jaxexit.data.quality import Quality, assess
+from jaxexit.data.quotes import check_quotes, read_unchecked
+from jaxexit.data.sample import SAMPLE, SAMPLE_SIDE, sample_path
 
 UNKNOWN_SIDE = "one side, not said which (set data.price_side), shown without a spread"
 
@@ -23,24 +25,47 @@ def inspect_bars(
     spread_pips: float | None,
     timezone: str,
     pip: float | None,
-) -> Bars:
-    """The bars that `data.bars: name` would give; one side that is not named is shown as it is."""
+    source_offset: str | None = None,
+    timeframe: str | None = None,
+) -> Quality:
+    """The quality of what `data.bars: name` names, and the bars that a run would get of it.
+
+    One side that is not named is shown as it is; where a run would refuse the file, there are no bars.
+    """
     if name == SAMPLE:
-        return load_named_bars(name, price_side=price_side, spread_pips=spread_pips, pip=pip)
-    quotes = read_quotes(Path(name), timezone)
-    if price_side == "auto" and "unknown" in quotes.sides:
+        path, price_side = sample_path(), SAMPLE_SIDE if price_side == "auto" else price_side
+        timezone = "UTC"
+    else:
+        path = Path(name)
+    quotes = read_unchecked(path, timezone, source_offset)
+    found = assess(quotes, pip)
+    if found.faults:
+        return found
+    quotes = check_quotes(quotes)
+    if price_side == "auto" and "unknown" in quotes.sides and quotes.usual_side is None:
         bars = complete_book(replace(quotes, spread=None), spread_pips=0.0, pip=pip)
-        return replace(bars, origin=UNKNOWN_SIDE)
-    return complete_book(quotes, price_side=price_side, spread_pips=spread_pips, pip=pip)
+        bars = replace(bars, origin=UNKNOWN_SIDE)
+    else:
+        bars = complete_book(quotes, price_side=price_side, spread_pips=spread_pips, pip=pip)
+    return replace(found, bars=replace(lengthen(bars, timeframe), where=name))
 
 
-def as_text(bars: Bars) -> str:
-    """Two lines: the summary a run prints, and the file's columns."""
-    return f"{describe(bars)}\ncolumns: {', '.join(map(str, bars.table.columns))}"
+def as_text(found: Quality) -> str:
+    """The summary a run prints, the quality report, and the file's columns."""
+    head = [] if found.bars is None else [describe(found.bars)]
+    columns = f"columns: {', '.join(map(str, found.quotes.table.columns))}"
+    return "\n".join([*head, *quality.as_lines(found), columns])
 
 
-def as_record(bars: Bars) -> dict[str, Any]:
+def as_record(found: Quality) -> dict[str, Any]:
     """The same as plain values, for `--json`. Times in ISO (UTC), spreads in pips."""
+    return {**_bars_record(found), "quality": quality.as_record(found)}
+
+
+def _bars_record(found: Quality) -> dict[str, Any]:
+    bars = found.bars
+    if bars is None:
+        return {"file": found.quotes.where, "rows": len(found.quotes.times), "origin": "refused"}
     gaps, spread = find_gaps(bars.times), bars.spread_pips
     known = bars.origin != UNKNOWN_SIDE
     fingerprint = fingerprint_bars(bars.times, bars.bid, bars.ask)

@@ -9,14 +9,21 @@ MetaTrader file, known by its tick volume, where 0 means missing).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from jaxexit.data.tables import Columns, read_table
-from jaxexit.data.times import to_utc
+from jaxexit.data.formats import read_source
+from jaxexit.data.formats.delimited import joined
+from jaxexit.data.formats.source import LABELS, Side
+from jaxexit.data.hours import in_weekend
+from jaxexit.data.tables import Columns
+from jaxexit.data.ticks import bars_from_ticks, has_ticks
+from jaxexit.data.times import labelled, to_utc
+from jaxexit.data.zones import AUTO, explain, localise
 from jaxexit.errors import DataError
 
 POINTS_PER_PIP = 10.0
@@ -25,7 +32,7 @@ ROUNDING = 1.1e-5  # of the price: one point of a five-digit quote, a file's las
 _FIELDS = ("open", "high", "low", "close")
 _TIME_NAMES = (
     "time", "timestamp", "datetime", "datetimeutc", "timeutc", "gmttime", "utctime", "utc",
-    "opentime", "date", "index", "localtime",
+    "opentime", "date", "index", "localtime", "tsevent",
 )  # fmt: skip
 _TICK_VOLUME_NAMES = ("tickvolume", "tickvol")
 
@@ -41,32 +48,203 @@ class Quotes:
     spread_unit: str  # what the file's spread column counts
     table: pd.DataFrame  # the file's own columns, for user features
     widened: int  # bars whose open or close lay a rounding outside [low, high]
+    usual_side: Side | None = None  # what an "unknown" side is where the user does not say
+    family: str = ""  # the file's format
+    clock: str = ""  # how its stamps became UTC, and where that is known from
+    remarks: tuple[str, ...] = ()  # what was done to its numbers
 
 
-def read_quotes(path: Path, timezone: str = "UTC") -> Quotes:
-    """Read and check a bar file.
+def read_quotes(path: Path, timezone: str = AUTO, source_offset: str | None = None) -> Quotes:
+    """Read and check a bar or tick file; ticks become bars of a minute with both sides.
+
+    `timezone` is the clock of stamps without an offset (see `zones`; "auto": as the format has it).
+    `source_offset` is the clock that all stamps are really of, whatever they are labelled. `path` may name
+    two files, `BID,ASK`, of one side each: the ask is the one that lies above.
 
     Raises DataError for missing columns, bars out of order, equal times, and prices that are not
     positive finite numbers, have high below low, open or close outside [low, high], or ask below
     bid.
     """
+    return check_quotes(read_unchecked(path, timezone, source_offset))
+
+
+def read_unchecked(path: Path, timezone: str = AUTO, source_offset: str | None = None) -> Quotes:
+    """`read_quotes` with whatever the file holds: see `find_faults`."""
+    parts = str(path).split(",")
+    if len(parts) == 2 and not path.exists():
+        return join_sides(
+            *(_read_one(Path(part.strip()), timezone, source_offset) for part in parts), str(path)
+        )
+    return _read_one(path, timezone, source_offset)
+
+
+def _read_one(path: Path, timezone: str, source_offset: str | None) -> Quotes:
     where = str(path)
-    table = read_table(path)
-    columns = Columns(table, where)
-    times = _times(columns, timezone)
-    _check_order(times, where)
-    sides: dict[str, np.ndarray] = {}
+    source = read_source(path)
+    columns = Columns(source.table, where)
+    clock = source.clock if timezone == AUTO else timezone
+    times, has_labels = _times(columns, "UTC" if source_offset else clock)
+    if source_offset:
+        times = localise(pd.DatetimeIndex(times), source_offset, where)
+        told = f"{explain(source_offset)}, as you say, whatever the stamps are labelled"
+    elif has_labels:
+        told = "as the stamps are labelled"
+        told += "" if source.rule == LABELS else f" ({source.rule})"
+    elif timezone == AUTO:
+        told = f"{explain('UTC' if clock == AUTO else clock)}, {source.rule}"
+    else:
+        told = f"{explain(timezone)}, as you say"
+    ticks = has_ticks(columns)
+    if ticks:
+        bars = bars_from_ticks(columns, times)
+        times, sides, table = bars.times, {"bid": bars.bid, "ask": bars.ask}, bars.table
+        remarks = source.remarks + bars.remarks
+        spread, unit = None, ""
+    else:
+        sides, table, remarks = _sides(columns), source.table, source.remarks
+        spread, unit = _spread(columns)
+    return Quotes(
+        where, times, sides, spread, unit, table, 0, source.side, source.family, told, remarks
+    )
+
+
+def join_sides(first: Quotes, second: Quotes, where: str) -> Quotes:
+    """Bars of the bid and of the ask, from two files, where both have them; the ask lies above.
+
+    Raises DataError where a file has both sides already, or fewer than half of the bars are in both.
+    """
+    for quotes in (first, second):
+        if len(quotes.sides) != 1:
+            raise DataError(f"{quotes.where}: has both sides, name it alone")
+    times, one, other = np.intersect1d(first.times, second.times, return_indices=True)
+    most = max(len(first.times), len(second.times))
+    if 2 * len(times) < most:
+        raise DataError(
+            f"{where}: only {len(times):,} of {most:,} bars are in both files, check that they are of the "
+            "same market, length and zone"
+        )
+    prices = [
+        next(iter(quotes.sides.values()))[rows] for quotes, rows in ((first, one), (second, other))
+    ]
+    if np.median(prices[0] - prices[1]) > 0:
+        first, second, one, other, prices = second, first, other, one, prices[::-1]
+    alone = len(first.times) + len(second.times) - 2 * len(times)
+    remarks = (f"bid from {first.where}, ask from {second.where}",)
+    if alone:
+        remarks += (f"{alone:,} bars of one file only, left out",)
+    table = pd.DataFrame({"time": pd.DatetimeIndex(times, tz="UTC")})
+    for side, values in zip(("bid", "ask"), prices, strict=True):
+        for column, field in enumerate(_FIELDS):
+            table[f"{side}_{field}"] = values[:, column]
+    sides = {"bid": prices[0], "ask": prices[1]}
+    family = f"one file a side ({first.family})"
+    return Quotes(where, times, sides, None, "", table, 0, None, family, first.clock, remarks)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Rows that no run accepts."""
+
+    rows: np.ndarray  # [T] bool
+    what: str  # "high below low"
+    remedy: str  # "correct or remove it"
+    of_time: bool = False  # it is the stamp that is wrong
+
+
+def find_faults(quotes: Quotes) -> Iterator[Fault]:
+    """Each kind of wrong row, in the order in which they are refused; those that nothing has are left out."""
+    steps = np.diff(quotes.times)
+    for wrong, what, remedy in (
+        (steps < np.timedelta64(0), "is earlier than the one before it", "sort the bars by time"),
+        (steps == np.timedelta64(0), "appears twice", "remove the duplicates"),
+    ):
+        if wrong.any():
+            yield Fault(np.concatenate([[False], wrong]), what, remedy, True)
+    for side, prices in quotes.sides.items():
+        label = "" if side == "unknown" else f"{side} "
+        for wrong, what in _price_faults(prices):
+            if wrong.any():
+                yield Fault(wrong, label + what, "correct or remove it")
+    if "bid" in quotes.sides and "ask" in quotes.sides:
+        crossed = (quotes.sides["ask"] < quotes.sides["bid"]).any(axis=1)
+        if crossed.any():
+            yield Fault(crossed, "ask below bid", "correct or remove it")
+
+
+def _price_faults(prices: np.ndarray) -> Iterator[tuple[np.ndarray, str]]:
+    """Impossible bars [T, 4]; open or close a rounding outside the extremes is none."""
+    opened, high, low, close = prices.T
+    allowed = ROUNDING * np.abs(close)
+    yield ~(prices > 0).all(axis=1), "a price that is not above 0"
+    yield high < low, "high below low"
+    yield np.maximum(opened, close) > high + allowed, "open or close above high"
+    yield np.minimum(opened, close) < low - allowed, "open or close below low"
+
+
+def check_quotes(quotes: Quotes) -> Quotes:
+    """Refuse what `find_faults` finds, and widen extremes where open or close lies a rounding outside.
+
+    Raises DataError with the first row of the first fault, and how many there are.
+    """
+    where, times = quotes.where, quotes.times
+    if len(times) < 2:
+        raise DataError(f"{where}: one bar only, at least two are needed")
+    for fault in find_faults(quotes):
+        row = int(np.argmax(fault.rows))
+        stamp = _stamp(times[row])
+        place = f"row {row + 1}: time {stamp}" if fault.of_time else f"row {row + 1} ({stamp}):"
+        raise DataError(
+            f"{where}: {place} {fault.what}, {fault.remedy} ({int(fault.rows.sum())} such rows); "
+            "data convert --repair removes them"
+        )
     widened = np.zeros(len(times), bool)
-    for side, prices in _sides(columns).items():
-        sides[side], touched = _check_prices(prices, times, where, side)
-        widened |= touched
-    if "bid" in sides and "ask" in sides:
-        _check_book(sides["bid"], sides["ask"], times, where)
-    spread, unit = _spread(columns)
-    return Quotes(where, times, sides, spread, unit, table, int(widened.sum()))
+    sides = {}
+    for side, prices in quotes.sides.items():
+        sides[side] = prices.copy()
+        sides[side][:, 1], sides[side][:, 2] = prices.max(axis=1), prices.min(axis=1)
+        widened |= (sides[side] != prices).any(axis=1)
+    return replace(quotes, sides=sides, widened=int(widened.sum()))
 
 
-def _times(columns: Columns, timezone: str) -> np.ndarray:
+def repair_quotes(quotes: Quotes) -> Quotes:
+    """Bars sorted by time, without repetitions, impossible prices and weekend fillers; remarks say how many.
+
+    What stays twice with different prices is left for `check_quotes` to refuse.
+    """
+    order = np.argsort(quotes.times, kind="stable")
+    remarks = list(quotes.remarks)
+    if (np.diff(quotes.times) < np.timedelta64(0)).any():
+        remarks.append("rows sorted by time")
+    quotes = _take(quotes, order)
+    values = np.column_stack([quotes.times.astype(np.int64), *quotes.sides.values()])
+    again = np.concatenate([[False], (values[1:] == values[:-1]).all(axis=1)])
+    bad = np.zeros(len(quotes.times), bool)
+    if again.any():
+        remarks.append(f"{int(again.sum()):,} exact duplicates removed")
+    for fault in find_faults(quotes):
+        if not fault.of_time:
+            bad |= fault.rows
+            remarks.append(f"{int(fault.rows.sum()):,} bars with {fault.what} removed")
+    flat = np.logical_and.reduce([np.ptp(prices, axis=1) == 0 for prices in quotes.sides.values()])
+    fillers = flat & in_weekend(quotes.times) & ~(again | bad)
+    if fillers.any():
+        bad |= fillers
+        remarks.append(f"{int(fillers.sum()):,} flat bars in weekends removed")
+    return replace(_take(quotes, np.flatnonzero(~(again | bad))), remarks=tuple(remarks))
+
+
+def _take(quotes: Quotes, rows: np.ndarray) -> Quotes:
+    return replace(
+        quotes,
+        times=quotes.times[rows],
+        sides={side: prices[rows] for side, prices in quotes.sides.items()},
+        spread=None if quotes.spread is None else quotes.spread[rows],
+        table=quotes.table.take(rows).reset_index(drop=True),
+    )
+
+
+def _times(columns: Columns, timezone: str) -> tuple[np.ndarray, bool]:
+    """Times in UTC [T], and whether the stamps say their offset."""
     name = columns.find(_TIME_NAMES)
     if name is None:
         raise DataError(
@@ -77,12 +255,12 @@ def _times(columns: Columns, timezone: str) -> np.ndarray:
     date, clock = columns.find(["date"]), columns.find(["time"])
     if date is not None and clock is not None and _is_clock(columns.series(clock)):
         name = f"{date} {clock}"
-        stamps = columns.series(date).astype(str) + " " + columns.series(clock).astype(str)
-    return to_utc(stamps, timezone, f"{columns.where}: column '{name}'")
+        stamps = joined(columns.series(date), columns.series(clock))
+    return to_utc(stamps, timezone, f"{columns.where}: column '{name}'"), labelled(stamps)
 
 
 def _is_clock(stamps: pd.Series) -> bool:
-    return re.fullmatch(r"\d{1,2}:\d{2}(:\d{2})?", str(stamps.iloc[0]).strip()) is not None
+    return re.fullmatch(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?", str(stamps.iloc[0]).strip()) is not None
 
 
 def _sides(columns: Columns) -> dict[str, np.ndarray]:
@@ -130,61 +308,6 @@ def _spread(columns: Columns) -> tuple[np.ndarray | None, str]:
     if metatrader:
         values = np.where(values == 0, np.nan, values)
     return values / POINTS_PER_PIP, "points (0.1 pip)"
-
-
-def _check_order(times: np.ndarray, where: str) -> None:
-    if len(times) < 2:
-        raise DataError(f"{where}: one bar only, at least two are needed")
-    steps = np.diff(times)
-    for wrong, what, remedy in (
-        (steps < np.timedelta64(0), "is earlier than the one before it", "sort the bars by time"),
-        (steps == np.timedelta64(0), "appears twice", "remove the duplicates"),
-    ):
-        if wrong.any():
-            row = int(np.argmax(wrong)) + 1
-            raise DataError(
-                f"{where}: row {row + 1}: time {_stamp(times[row])} {what}, {remedy} "
-                f"({int(wrong.sum())} such rows)"
-            )
-
-
-def _check_prices(
-    prices: np.ndarray, times: np.ndarray, where: str, side: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Refuse impossible bars; widen extremes where open or close lies a rounding outside.
-
-    Returns prices [T, 4] and which bars were widened [T].
-    """
-    opened, high, low, close = prices.T
-    top, bottom = np.maximum(opened, close), np.minimum(opened, close)
-    allowed = ROUNDING * np.abs(close)
-    label = "" if side == "unknown" else f"{side} "
-    for wrong, what in (
-        (~(prices > 0).all(axis=1), "a price that is not above 0"),
-        (high < low, "high below low"),
-        (top > high + allowed, "open or close above high"),
-        (bottom < low - allowed, "open or close below low"),
-    ):
-        if wrong.any():
-            row = int(np.argmax(wrong))
-            raise DataError(
-                f"{where}: row {row + 1} ({_stamp(times[row])}): {label}{what}, correct or remove it "
-                f"({int(wrong.sum())} such rows)"
-            )
-    widened = (top > high) | (bottom < low)
-    fixed = prices.copy()
-    fixed[:, 1], fixed[:, 2] = np.maximum(high, top), np.minimum(low, bottom)
-    return fixed, widened
-
-
-def _check_book(bid: np.ndarray, ask: np.ndarray, times: np.ndarray, where: str) -> None:
-    wrong = (ask < bid).any(axis=1)
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        raise DataError(
-            f"{where}: row {row + 1} ({_stamp(times[row])}): ask below bid, correct or remove it "
-            f"({int(wrong.sum())} such rows)"
-        )
 
 
 def _stamp(time: np.datetime64) -> str:

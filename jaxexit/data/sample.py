@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 from jaxexit.data.bars import Bars, PriceSide, load_bars
+from jaxexit.data.zones import AUTO
 from jaxexit.errors import DataError
 
 SAMPLE = "sample"  # the value of `data.bars` that names it
@@ -40,8 +41,9 @@ def load_named_bars(
     *,
     price_side: PriceSide = "auto",
     spread_pips: float | None = None,
-    timezone: str = "UTC",
+    timezone: str = AUTO,
     pip: float | None = None,
+    timeframe: str | None = None,
 ) -> Bars:
     """`load_bars` for what `data.bars` may hold: a path, or "sample" with its known side and zone."""
     path = Path(name)
@@ -52,6 +54,11 @@ def load_named_bars(
             )
         path, price_side, timezone = sample_path(), SAMPLE_SIDE, "UTC"
     bars = load_bars(
-        path, price_side=price_side, spread_pips=spread_pips, timezone=timezone, pip=pip
+        path,
+        price_side=price_side,
+        spread_pips=spread_pips,
+        timezone=timezone,
+        pip=pip,
+        timeframe=timeframe,
     )
     return replace(bars, where=name)

@@ -1,66 +1,17 @@
-"""Reading CSV and Parquet files as tables, and finding columns whatever their spelling.
+"""Finding the columns of a table whatever their spelling.
 
-Every mistake a file can hold is told in one line that names the file.
+Every mistake a column can hold is told in one line that names the file.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from jaxexit.errors import DataError
-
-PARQUET_SUFFIXES = (".parquet", ".pq")
-_DELIMITERS = ",;\t"
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """A CSV (comma, semicolon or tab; with a header) or Parquet file as a table.
-
-    Raises DataError for a file that is missing, empty or not of its format.
-    """
-    if not path.exists():
-        raise DataError(f"{path}: no such file, check the path")
-    if path.is_dir():
-        raise DataError(f"{path}: is a folder, name a CSV or Parquet file")
-    if path.stat().st_size == 0:
-        raise DataError(f"{path}: the file is empty, it needs a header and at least two rows")
-    table = _read_parquet(path) if path.suffix.lower() in PARQUET_SUFFIXES else _read_csv(path)
-    if len(table) == 0:
-        raise DataError(f"{path}: the file has a header and no rows")
-    return table
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:  # pyarrow's own errors derive from these
-        raise DataError(f"{path}: not a readable Parquet file ({_one_line(error)})") from None
-    if isinstance(table.index, pd.RangeIndex):
-        return table
-    return table.reset_index()  # a table saved by pandas with its time as index
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            header = next((line for line in file if line.strip()), "")
-        delimiter = max(_DELIMITERS, key=header.count)
-        return pd.read_csv(path, sep=delimiter, encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise DataError(
-            f"{path}: not a text file in UTF-8, save it as CSV in UTF-8 or as Parquet"
-        ) from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise DataError(f"{path}: not a readable CSV file ({_one_line(error)})") from None
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:160]
 
 
 def plain(name: object) -> str:

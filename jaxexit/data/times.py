@@ -2,18 +2,19 @@
 
 Understood: ISO 8601 with or without offset, `01.01.2017 22:00:00.000` (dots: day first),
 `2021.06.16 00:00`, `20230601 000000`, slashes where the file shows which part is the day, epoch
-numbers, and columns that already hold times. Stamps without an offset are read in the zone the user
-names.
+numbers, and columns that already hold times. Stamps without an offset are read on the clock that the
+user or the file's format names (see `zones`).
 """
 
 from __future__ import annotations
 
 import re
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import pandas as pd
 
+from jaxexit.data.stamps import parse_fixed, parse_iso
+from jaxexit.data.zones import localise
 from jaxexit.errors import DataError
 
 _OFFSET = r"(?:Z|UTC|GMT|[+-]\d{2}:?\d{2})$"
@@ -35,7 +36,7 @@ _EPOCHS = ((1e11, "s"), (1e14, "ms"), (1e17, "us"), (np.inf, "ns"))
 def to_utc(stamps: pd.Series, timezone: str, where: str, *, blanks: bool = False) -> np.ndarray:
     """Stamps as datetime64[ns] in UTC, [len(stamps)].
 
-    `timezone` is the IANA zone of stamps without an offset; `where` names file and column in
+    `timezone` is the clock of stamps without an offset (see `zones`); `where` names file and column in
     errors. Blank stamps become NaT where `blanks` allows them. Raises DataError for a stamp that
     cannot be read or does not exist in the zone, for mixed layouts, and for day and month that
     cannot be told apart.
@@ -60,12 +61,28 @@ def _present_to_utc(stamps: pd.Series, timezone: str, where: str) -> np.ndarray:
         unit = next(name for limit, name in _EPOCHS if largest < limit)
         # Epochs have a zone of their own, but brokers write server time into them: take the user's
         # word.
-        return _localise(pd.DatetimeIndex(pd.to_datetime(stamps, unit=unit)), timezone, where)
+        return _to_utc(pd.DatetimeIndex(pd.to_datetime(stamps, unit=unit)), timezone, where)
     if pd.api.types.is_datetime64_any_dtype(stamps):
         times = pd.DatetimeIndex(stamps)
     else:
         times = _parse(stamps.astype(str).str.strip(), where)
-    return _localise(times, timezone, where)
+    return _to_utc(times, timezone, where)
+
+
+def _to_utc(times: pd.DatetimeIndex, timezone: str, where: str) -> np.ndarray:
+    if times.tz is None:
+        return localise(times, timezone, where)
+    return times.tz_convert("UTC").tz_localize(None).as_unit("ns").to_numpy()
+
+
+def labelled(stamps: pd.Series) -> bool:
+    """Whether the stamps say what offset they have."""
+    if pd.api.types.is_datetime64_any_dtype(stamps):
+        return pd.DatetimeIndex(stamps.iloc[:1]).tz is not None
+    if pd.api.types.is_numeric_dtype(stamps):
+        return False
+    present = stamps.dropna()
+    return bool(len(present)) and re.search(_OFFSET, str(present.iloc[0]).strip()) is not None
 
 
 def _is_compact_date(stamps: pd.Series) -> bool:
@@ -74,6 +91,14 @@ def _is_compact_date(stamps: pd.Series) -> bool:
 
 
 def _parse(stamps: pd.Series, where: str) -> pd.DatetimeIndex:
+    if _is_iso(str(stamps[0])):
+        times = parse_iso(stamps)
+        if times is not None:
+            return times
+    elif re.search(_OFFSET, str(stamps[0])) is None:
+        times = parse_fixed(stamps, _layout(stamps, where))
+        if times is not None:
+            return times
     with_offset = stamps.str.contains(_OFFSET, regex=True)
     if with_offset.any() and not with_offset.all():
         row = int(np.argmin(with_offset.to_numpy())) + 1
@@ -126,8 +151,8 @@ def _clock(rest: str) -> str:
     separator = re.match(r"[ T,]*", rest)
     gap = separator.group() if separator else ""
     clock = re.sub(_OFFSET, "", rest[len(gap) :]).strip()
-    if re.fullmatch(r"\d{6}", clock):
-        return f"{gap}%H%M%S"
+    if re.fullmatch(r"\d{6,9}", clock):  # HistData's ticks have milliseconds
+        return f"{gap}%H%M%S" + ("%f" if len(clock) > 6 else "")
     seconds = clock.count(":") == 2
     fraction = "." in clock
     return gap + "%H:%M" + (":%S" if seconds else "") + (".%f" if fraction else "")
@@ -136,36 +161,3 @@ def _clock(rest: str) -> str:
 def _first_unreadable(stamps: pd.Series, layout: str, *, utc: bool) -> int:
     parsed = pd.to_datetime(stamps, format=layout, utc=utc, errors="coerce")
     return int(np.argmax(parsed.isna().to_numpy()))
-
-
-def _localise(times: pd.DatetimeIndex, timezone: str, where: str) -> np.ndarray:
-    if times.tz is None:
-        try:
-            zone = ZoneInfo(timezone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise DataError(
-                f"data.timezone: found '{timezone}', allowed is a zone name such as UTC, "
-                "Europe/London or America/New_York"
-            ) from None
-        try:
-            times = times.tz_localize(zone)
-        except ValueError:
-            times = _localise_clock_change(times, zone, timezone, where)
-    return times.tz_convert("UTC").tz_localize(None).as_unit("ns").to_numpy()
-
-
-def _localise_clock_change(
-    times: pd.DatetimeIndex, zone: ZoneInfo, timezone: str, where: str
-) -> pd.DatetimeIndex:
-    """Stamps in an hour that a clock change repeats: told apart where the order of bars shows which."""
-    try:
-        return times.tz_localize(zone, ambiguous="infer")
-    except ValueError as error:
-        raise DataError(
-            f"{where}: a stamp is repeated or skipped by a clock change in {timezone} "
-            f"({_one_line(error)}); give the times in UTC"
-        ) from None
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:120]

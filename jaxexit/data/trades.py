@@ -1,7 +1,7 @@
 """Trade files: a list of entries that the user brings, matched to the bars.
 
-Understood as columns: what `data entries` writes, MetaTrader 4 and 5 reports, backtesting.py, vectorbt,
-freqtrade. `entry_time` is the open of the bar at whose close the trade was filled, or, where
+Understood: what `data entries` writes, MetaTrader 4 and 5 reports (HTML and CSV), backtesting.py, vectorbt,
+freqtrade, NautilusTrader. `entry_time` is the open of the bar at whose close the trade was filled, or, where
 `data.filled_at` says so, of the bar at whose open it was. Times are matched to bar opens exactly; what does
 not match is listed, never moved.
 """
@@ -15,9 +15,11 @@ import numpy as np
 import pandas as pd
 
 from jaxexit.data.bars import Bars, minute
-from jaxexit.data.tables import Columns, plain, read_table
+from jaxexit.data.formats import read_source
+from jaxexit.data.tables import Columns, plain
 from jaxexit.data.times import to_utc
 from jaxexit.data.types import CLOSE, OPEN
+from jaxexit.data.zones import AUTO
 from jaxexit.errors import DataError
 
 FilledAt = Literal["bar_close", "bar_open"]
@@ -25,7 +27,8 @@ FilledAt = Literal["bar_close", "bar_open"]
 # Plain names (see `tables.plain`), the most telling first.
 _ALIASES: dict[str, tuple[str, ...]] = {
     "entry_time": (
-        "entrytime", "entrytimestamp", "opendate", "opentime", "entrydate", "entrydatetime", "time",
+        "entrytime", "entrytimestamp", "opendate", "opentime", "entrydate", "entrydatetime",
+        "entryindex", "time",
     ),
     "direction": ("direction", "side", "type"),
     "entry_price": ("entryprice", "avgentryprice", "openrate", "openprice", "price"),
@@ -33,7 +36,8 @@ _ALIASES: dict[str, tuple[str, ...]] = {
     "stop": ("sl", "stop", "initialstoplossabs", "stoploss", "stopprice"),
     "target": ("tp", "target", "takeprofit", "targetprice"),
     "exit_time": (
-        "exittime", "exittimestamp", "closedate", "closetime", "exitdate", "exitdatetime", "time1",
+        "exittime", "exittimestamp", "closedate", "closetime", "exitdate", "exitdatetime",
+        "exitindex", "time1",
     ),
     "exit_price": ("exitprice", "avgexitprice", "closerate", "closeprice", "price1"),
     "exit_reason": ("exitreason", "sellreason"),
@@ -55,7 +59,8 @@ def load_trades(path: Path, timezone: str) -> tuple[pd.DataFrame, tuple[str, ...
     or cannot be read.
     """
     where = str(path)
-    table = read_table(path)
+    source = read_source(path)
+    table, clock = source.table, source.clock if timezone == AUTO else timezone
     columns = Columns(table, where)
     found = {name: columns.find(aliases) for name, aliases in _ALIASES.items()}
     if found["entry_time"] is None:
@@ -70,7 +75,7 @@ def load_trades(path: Path, timezone: str) -> tuple[pd.DataFrame, tuple[str, ...
             np.datetime64("NaT", "ns")
             if column is None
             else to_utc(
-                columns.series(column), timezone, f"{where}: column '{column}'", blanks=optional
+                columns.series(column), clock, f"{where}: column '{column}'", blanks=optional
             )
         )
     for name in ("entry_price", "stop", "target", "exit_price"):

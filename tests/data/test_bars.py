@@ -182,18 +182,20 @@ def test_a_single_bar(tmp_path: Path):
 
 def test_a_file_that_is_not_parquet(tmp_path: Path):
     path = tmp_path / "bars.parquet"
-    path.write_text("time,open\n")
+    path.write_bytes(b"PAR1 cut short")
     assert "not a readable Parquet file" in refusal(path)
 
 
-def test_a_binary_file_called_csv(shared_data: Path, tmp_path: Path):
+def test_a_binary_file_called_csv(tmp_path: Path):
     path = tmp_path / "bars.csv"
-    path.write_bytes((shared_data / "formats" / "EURUSD60_head50.hst").read_bytes())
+    path.write_bytes(bytes(range(256)) * 9)
     assert "not a text file" in refusal(path)
 
 
-def test_a_file_without_header(shared_data: Path):
-    assert "a header must name" in refusal(shared_data / "formats" / "histdata_ascii_m1.csv")
+def test_a_file_without_header_of_no_known_format(tmp_path: Path):
+    path = tmp_path / "bars.csv"
+    path.write_text("1.1,1.2,1.0,1.1,10:00\n1.1,1.2,1.0,1.1,10:01\n")
+    assert "a header must name" in refusal(path)
 
 
 def test_a_missing_price_column(tmp_path: Path):

@@ -13,12 +13,13 @@ from jaxexit.data.__main__ import main
 from tests.data.made import bar_table, write_bars
 
 
-def test_inspect_says_in_one_line_what_a_file_holds(tmp_path: Path, capsys):
+def test_inspect_says_what_a_file_holds_and_how_good_it_is(tmp_path: Path, capsys):
     path = write_bars(tmp_path)
     assert main(["inspect", str(path), "--price-side", "bid", "--spread-pips", "1.4"]) == 0
-    first, columns = capsys.readouterr().out.splitlines()
+    first, *report, columns = capsys.readouterr().out.splitlines()
     assert "1,500 bars of 15 min" in first
     assert "bid bars with a constant spread of 1.4 pips" in first
+    assert "bad bars: none" in report
     assert columns == "columns: time, open, high, low, close"
 
 

@@ -17,8 +17,7 @@ import pandas as pd
 from jaxexit.config import Experiment
 from jaxexit.data import Dataset, load_dataset
 from jaxexit.data.bars import Bars
-from jaxexit.data.sample import SAMPLE, SAMPLE_SIDE, sample_path
-from jaxexit.data.tables import plain, read_table
+from jaxexit.data.tables import plain
 from jaxexit.data.trades import load_trades
 from jaxexit.data.types import CLOSE, OPEN
 from jaxexit.truth.audit.subject import Subject, experiment_bars
@@ -43,15 +42,15 @@ def with_another_future(subject: Subject, last: int, rng: np.random.Generator) -
     later = len(rows) - last - 1
     starts = rng.integers(first, len(rows) - block + 1, -(-later // block))
     rows[last + 1 :] = (starts[:, None] + np.arange(block)).ravel()[:later]
-    path = sample_path() if data.bars == SAMPLE else Path(data.bars)
-    table = _storable(read_table(path).take(rows), subject.bars.times)
+    table = _storable(subject.bars.table.take(rows), subject.bars.times)
     with TemporaryDirectory(prefix="jaxexit_audit_") as folder:
         bars, trades = Path(folder) / "bars.parquet", Path(folder) / "trades.parquet"
         table.to_parquet(bars, index=False)
         facts = {
             "bars": str(bars),
-            "price_side": SAMPLE_SIDE if data.bars == SAMPLE else data.price_side,
+            "price_side": subject.bars.side,
             "timezone": "UTC",
+            "timeframe": None,
             "pip": subject.bars.pip,
         }
         experiment = _with_data(subject.experiment, facts)

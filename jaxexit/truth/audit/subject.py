@@ -91,4 +91,5 @@ def experiment_bars(experiment: Experiment) -> Bars:
         spread_pips=experiment.costs.spread_pips,
         timezone=data.timezone,
         pip=data.pip,
+        timeframe=data.timeframe,
     )

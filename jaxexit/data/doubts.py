@@ -1,0 +1,123 @@
+"""What looks wrong in a file although no row of it is: clock, scale, unit of the spread, side.
+
+Nothing is changed here. Each doubt is said with the option that mends it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from jaxexit.data.hours import NEW_YORK, in_weekend, market_agreement, weekends
+from jaxexit.data.quotes import Quotes
+
+_FEWEST_WEEKENDS = 2
+_AGREEING = 0.8  # share of weekends that must lie at the market's hours
+_LONGEST_STEP = np.timedelta64(1, "h")  # of longer bars the market's hours cannot be told
+_SCALES = (100_000.0, 1_000.0)  # five- and three-digit quotes stored as whole points
+_HALF_POINTS = 0.2
+_NEVER_SHUT = 0.2  # share of bars in weekends from which on a market trades through them
+
+
+def doubts(quotes: Quotes, pip: float) -> tuple[str, ...]:
+    """Everything below that applies, one line each."""
+    prices = next(iter(quotes.sides.values()))
+    found = (
+        doubtful_clock(quotes.times),
+        doubtful_weekends(quotes.times, prices),
+        doubtful_scale(prices),
+        doubtful_spread(quotes, pip),
+        doubtful_side(quotes, pip),
+    )
+    return tuple(f"doubt: {words}" for words in found if words)
+
+
+def doubtful_clock(times: np.ndarray) -> str:
+    """Whether weekends lie at other hours than the market's; then which clock would put them right."""
+    if len(times) < 3 or np.median(np.diff(times)) > _LONGEST_STEP:
+        return ""
+    last, first = weekends(times)
+    if len(last) < _FEWEST_WEEKENDS or market_agreement(times, "UTC") >= 0.5:
+        return ""
+    fits = [clock for clock in _clocks() if market_agreement(times, clock) >= _AGREEING]
+    if not fits:
+        return ""
+    best = max(fits, key=lambda clock: market_agreement(times, clock))
+    edges = f"{_words(last[len(last) // 2])} and {_words(first[len(first) // 2])}"
+    return (
+        f"the market's week shuts and opens at 17:00 New York, but the bars beside the weekend are {edges} "
+        f"UTC: the clock is {best} if nothing else is known, say so (data.timezone, --tz; --source-offset "
+        f"where the stamps are labelled UTC)"
+    )
+
+
+def _clocks() -> list[str]:
+    """Clocks that brokers have, the usual ones first."""
+    shifts = [7, *(h for h in range(-7, 20) if h not in (7,))]
+    return [
+        *(f"{NEW_YORK}{hours:+d}" if hours else NEW_YORK for hours in shifts),
+        *(f"UTC{hours:+d}" for hours in range(-12, 15) if hours),
+        *(f"Europe/London{hours:+d}" if hours else "Europe/London" for hours in range(-5, 6)),
+    ]
+
+
+def _words(time: np.datetime64) -> str:
+    return f"{pd.Timestamp(time):%a %H:%M}"
+
+
+def doubtful_weekends(times: np.ndarray, prices: np.ndarray) -> str:
+    """Whether there are bars while the market is shut; a market that never shuts has none of them."""
+    inside = in_weekend(times)
+    flat = inside & (np.ptp(prices, axis=1) == 0)
+    if not inside.any() or (inside.mean() > _NEVER_SHUT and flat.sum() < inside.sum() / 2):
+        return ""
+    return (
+        f"{int(inside.sum()):,} bars lie in the weekend, {int(flat.sum()):,} of them flat fillers: data "
+        "convert --repair removes the fillers"
+    )
+
+
+def doubtful_scale(prices: np.ndarray) -> str:
+    """Whether prices are whole points, e.g. 105236 for 1.05236."""
+    close = prices[:, 3]
+    if np.median(close) < 20_000 or not (prices == np.round(prices)).all():
+        return ""
+    factor = next(scale for scale in _SCALES if np.median(close) / scale >= 0.2)
+    return (
+        f"all prices are whole numbers around {np.median(close):,.0f}: multiplied by {factor:,.0f}? "
+        f"data convert --price-scale {factor:.0f} divides them"
+    )
+
+
+def doubtful_spread(quotes: Quotes, pip: float) -> str:
+    """Whether a spread column counts points or price units where pips are taken."""
+    if quotes.spread is None or quotes.spread_unit != "pips":
+        return ""
+    spread = quotes.spread[np.isfinite(quotes.spread) & (quotes.spread > 0)]
+    if not len(spread):
+        return ""
+    median = float(np.median(spread))
+    if median < 20 * pip:
+        return f"a median spread of {median:g} pips: is the column in price units? Divide it by {pip:g}"
+    if median >= 5 and (spread == np.round(spread)).all():
+        return (
+            f"the spread is whole numbers around {median:g}: points of 0.1 pip, not pips? Name the column "
+            "spread_points"
+        )
+    return ""
+
+
+def doubtful_side(quotes: Quotes, pip: float) -> str:
+    """Whether one side's prices have the half points that only a mid has."""
+    if "bid" in quotes.sides and "ask" in quotes.sides:
+        return ""
+    close = next(iter(quotes.sides.values()))[:, 3] / pip * 10  # in points
+    half = np.abs(close - np.floor(close) - 0.5) < 0.05
+    if (
+        half.mean() < _HALF_POINTS
+        or (np.abs(close - np.round(close)) < 0.05).mean() + half.mean() < 0.99
+    ):
+        return ""
+    return (
+        f"{half.mean():.0%} of the closes have half a point: these are mid prices, not bid or ask"
+    )

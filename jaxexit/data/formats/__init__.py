@@ -1,0 +1,132 @@
+"""Files as traders have them: recognised by content, never by name, and read as one table.
+
+`read_source` is the only place where a path becomes a table; `quotes` and `trades` take it from there.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from jaxexit.data.formats import (
+    delimited,
+    frames,
+    freqtrade,
+    histdata,
+    hst,
+    lean,
+    metatrader,
+    oanda,
+    reports,
+    truefx,
+)
+from jaxexit.data.formats.source import Source
+from jaxexit.errors import DataError
+
+__all__ = ["Source", "read_source"]
+
+_HEADERLESS = (histdata, metatrader, truefx, lean)
+_PARQUET, _NUMPY = b"PAR1", b"\x93NUMPY"
+
+
+def read_source(path: Path) -> Source:
+    """A file of bars, ticks or trades as it is, with what its format says of clock and side.
+
+    Raises DataError for a file that is missing, empty or of no known kind.
+    """
+    if not path.exists():
+        raise DataError(f"{path}: no such file, check the path")
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder, name a CSV or Parquet file")
+    with path.open("rb") as file:
+        start = file.read(delimited.HEAD_BYTES)
+    if not start.strip():
+        raise DataError(f"{path}: the file is empty, it needs a header and at least two rows")
+    source = _read(path, start)
+    if len(source.table) == 0:
+        raise DataError(f"{path}: the file has a header and no rows")
+    return source
+
+
+def _read(path: Path, start: bytes) -> Source:
+    if start.startswith(_PARQUET):
+        return _describe(_read_parquet(path), path)
+    if start.startswith(_NUMPY):
+        return _describe(_read_records(path), path)
+    if hst.recognise(start):
+        return hst.read(path)
+    decoded = delimited.decode(start)
+    if decoded is None:
+        raise DataError(
+            f"{path}: not a text file in UTF-8, nor Parquet, nor MT4 history: save it as CSV in UTF-8 or as "
+            "Parquet"
+        )
+    text, encoding = decoded
+    if text.lstrip()[:1] in ("{", "["):
+        return _read_json(path, encoding)
+    if reports.recognise(text):
+        return reports.read(path, path.read_text(encoding, errors="replace"))
+    head = delimited.read_head(text, encoding, whole=len(start) < delimited.HEAD_BYTES)
+    for family in _HEADERLESS:
+        if family.recognise(head):
+            return family.read(path, head)
+    return _describe(*_with_header(path, head))
+
+
+def _describe(table: pd.DataFrame, path: Path) -> Source:
+    if len(table) == 0:
+        raise DataError(f"{path}: the file has a header and no rows")
+    return frames.describe(table, path)
+
+
+def _with_header(path: Path, head: delimited.Head) -> tuple[pd.DataFrame, Path]:
+    """A CSV with a header; yfinance's of three rows (fields, tickers, name of the index) as one."""
+    rows = head.rows
+    if len(rows) > 2 and rows[0][0] == "Price" and rows[1][0] == "Ticker":
+        tickers = sorted(set(rows[1][1:]) - {""})
+        if len(tickers) > 1:
+            raise DataError(f"{path}: bars of {', '.join(tickers[:4])}, keep one ticker in a file")
+        names = [rows[2][0], *rows[0][1:]]
+        layout = delimited.Head(
+            head.encoding, head.delimiter, head.decimal, [*rows[:2], names, *rows[3:]]
+        )
+        return delimited.read_delimited(path, layout, skip_rows=2), path
+    return delimited.read_delimited(path, head), path
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError) as error:  # pyarrow's own errors derive from these
+        words = " ".join(str(error).split())[:160]
+        raise DataError(f"{path}: not a readable Parquet file ({words})") from None
+    if isinstance(table.index, pd.RangeIndex):
+        return table
+    return table.reset_index()  # a table saved by pandas with its time as index
+
+
+def _read_records(path: Path) -> pd.DataFrame:
+    """What `numpy.save` writes of MetaTrader 5's rates: a record array."""
+    try:
+        records = np.load(path, allow_pickle=False)
+    except ValueError as error:
+        raise DataError(f"{path}: not a readable NumPy file ({error})") from None
+    if records.dtype.names is None:
+        raise DataError(f"{path}: a NumPy array without named columns, save it as Parquet")
+    return pd.DataFrame(records)
+
+
+def _read_json(path: Path, encoding: str) -> Source:
+    try:
+        content = json.loads(path.read_text(encoding))
+    except (ValueError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not a readable JSON file ({error})") from None
+    for family in (oanda, freqtrade):
+        if family.recognise(content):
+            return family.read(path, content)
+    raise DataError(
+        f"{path}: JSON, but neither OANDA's candles nor freqtrade's trades: save it as CSV or Parquet"
+    )

@@ -1,0 +1,99 @@
+"""Tables with a header, CSV or Parquet: whose they are, by their columns.
+
+Our own (`time`, `bid_open` ... `ask_close`, or OHLC), TradingView's exports, yfinance's frames, ticks, and
+the trade lists of NautilusTrader, backtesting.py, vectorbt and freqtrade.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from jaxexit.data.formats import dukascopy, metatrader
+from jaxexit.data.formats.source import LABELS, Source, named_side
+from jaxexit.data.tables import Columns, plain
+from jaxexit.data.times import labelled
+from jaxexit.errors import DataError
+
+_TRADE_LISTS = {
+    "freqtrade trades": ("openrate", "closerate"),
+    "vectorbt trades": ("avgentryprice", "avgexitprice"),
+    "backtesting.py trades": ("entrybar", "exitbar", "size"),
+    "MT4 trades": ("ticket", "opentime", "item"),
+    "MT5 trades": ("position", "time1", "price1"),
+    "trades": ("entrytime", "direction"),
+}
+_NAUTILUS = {
+    "ts_opened": "entry_time",
+    "ts_closed": "exit_time",
+    "avg_px_open": "entry_price",
+    "avg_px_close": "exit_price",
+    "entry": "direction",
+}
+_TRADINGVIEW = ["time", "open", "high", "low", "close"]
+
+
+def describe(table: pd.DataFrame, path: Path) -> Source:
+    """The source of a table with a header; one of an unknown origin is taken by its column names."""
+    table = flat(table, path)
+    columns = Columns(table, str(path))
+    if _NAUTILUS.keys() <= set(map(str, table.columns)):
+        return _nautilus(table)
+    for family, names in _TRADE_LISTS.items():
+        if all(name in columns for name in names):
+            return Source(family, table, rule=_rule(table))
+    found = metatrader.by_columns(columns) or dukascopy.by_columns(columns, path)
+    if found is not None:
+        return found
+    family = _family(table, columns)
+    side = None if any(plain(n).startswith(("bid", "ask")) for n in table) else named_side(path)
+    remarks = (f"{side} by the file's name",) if side else ()
+    return Source(family, table, rule=_rule(table), side=side, remarks=remarks)
+
+
+def _rule(table: pd.DataFrame) -> str:
+    for name in table.columns:
+        if re.search(r"time|date|utc", str(name), re.IGNORECASE) and labelled(table[name]):
+            return LABELS
+    return "UTC where a stamp has no offset"
+
+
+def _family(table: pd.DataFrame, columns: Columns) -> str:
+    names = [str(name) for name in table.columns]
+    if "bid" in columns and "ask" in columns and "open" not in columns:
+        return "ticks"
+    if "bidopen" in columns or "askopen" in columns:
+        return "bars of both sides" if "bidopen" in columns and "askopen" in columns else "bars"
+    if {"Open", "High", "Low", "Close"} <= set(names) and {"Date", "Datetime"} & set(names):
+        return "yfinance bars"
+    if names[:5] == _TRADINGVIEW and "T" in str(table["time"].iloc[0]):
+        return "TradingView bars"
+    return "bars"
+
+
+def _nautilus(table: pd.DataFrame) -> Source:
+    """NautilusTrader's positions report: `side` is FLAT once closed, `entry` is BUY or SELL."""
+    table = table.drop(columns="side", errors="ignore").rename(columns=_NAUTILUS)
+    return Source("NautilusTrader positions", table, "UTC", "NautilusTrader's times are in UTC")
+
+
+def flat(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """One level of column names: yfinance has a second one with the ticker.
+
+    Raises DataError where there are several tickers.
+    """
+    if isinstance(table.columns, pd.MultiIndex):
+        pairs = [tuple(map(str, name)) for name in table.columns]
+    else:
+        tuples = [re.fullmatch(r"\('([^']*)', '([^']*)'\)", str(n)) for n in table.columns]
+        if not any(tuples):
+            return table
+        pairs = [
+            m.groups() if m else (str(n), "") for m, n in zip(tuples, table.columns, strict=True)
+        ]
+    tickers = sorted({pair[1] for pair in pairs} - {""})
+    if len(tickers) > 1:
+        raise DataError(f"{path}: bars of {', '.join(tickers[:4])}, keep one ticker in a file")
+    return table.set_axis([pair[0] for pair in pairs], axis=1)

@@ -1,0 +1,37 @@
+"""HistData: ASCII M1 and ASCII ticks; its MetaTrader files are those of MT4 without volume.
+
+M1: `20230601 000000;0.651410;0.651410;0.651240;0.651250;0`, bid. Ticks:
+`20120201 000003660,1.306600,1.306770,0`: bid, ask. Layouts:
+histdata.com/f-a-q/data-files-detailed-specification.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jaxexit.data.formats.delimited import Head, read_delimited
+from jaxexit.data.formats.source import Source
+from jaxexit.data.zones import HISTDATA
+
+RULE = "as found in its files, which are not in the EST that it claims"
+_PRICE = r"\d+\.?\d*"
+
+
+def recognise(head: Head) -> bool:
+    """Whether the rows are those of an ASCII file."""
+    return _is_bars(head) or head.all_rows(r"\d{8} \d{9}", _PRICE, _PRICE)
+
+
+def _is_bars(head: Head) -> bool:
+    return head.all_rows(r"\d{8} \d{6}", _PRICE, _PRICE, _PRICE, _PRICE)
+
+
+def read(path: Path, head: Head) -> Source:
+    """M1 bars of the bid, or ticks of both sides."""
+    if _is_bars(head):
+        names = ["time", "bid_open", "bid_high", "bid_low", "bid_close", "volume"]
+        family = "HistData ASCII M1"
+    else:
+        names, family = ["time", "bid", "ask", "volume"], "HistData ASCII ticks"
+    table = read_delimited(path, head, names=names[: len(head.first)])
+    return Source(family, table, HISTDATA, RULE)

@@ -1,0 +1,67 @@
+"""QuantConnect Lean: quote bars of forex, and trade bars, without a header.
+
+Hour and day: `20070101 21:00,bid O,H,L,C,size,ask O,H,L,C,size`. Minute and second: milliseconds since
+midnight in place of the stamp, with the day in the file's name (`20140502_quote.csv`). Forex is in UTC;
+equities are in New York's time and their prices are stored times 10,000.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from jaxexit.data.formats.delimited import Head, read_delimited, scaled
+from jaxexit.data.formats.source import Source
+from jaxexit.errors import DataError
+
+_FIELDS = ("open", "high", "low", "close")
+_QUOTES = [
+    "time",
+    *(f"bid_{field}" for field in _FIELDS),
+    "bid_size",
+    *(f"ask_{field}" for field in _FIELDS),
+    "ask_size",
+]
+_TRADES = ["time", *_FIELDS, "volume"]
+_STAMP, _MILLISECONDS, _PRICE, _SIZE = r"\d{8} \d{2}:\d{2}", r"\d{1,8}", r"\d*\.?\d*", r"\d+\.?\d*"
+EQUITY_SCALE = 10_000
+
+
+def recognise(head: Head) -> bool:
+    """Whether the rows are Lean's quote or trade bars."""
+    columns = len(head.first)
+    if columns == len(_QUOTES):
+        start = rf"{_STAMP}|{_MILLISECONDS}"
+        return head.all_rows(start, *[_PRICE] * 4, _SIZE, *[_PRICE] * 4, _SIZE)
+    return columns == len(_TRADES) and head.all_rows(_STAMP, *[_SIZE] * 5)
+
+
+def read(path: Path, head: Head) -> Source:
+    """The file's bars. Raises DataError where the day is needed and not in the file's name."""
+    quotes = len(head.first) == len(_QUOTES)
+    names = _QUOTES if quotes else _TRADES
+    table = read_delimited(path, head, names=names)
+    if re.fullmatch(_MILLISECONDS, head.first[0]):
+        table["time"] = _day(path) + table["time"].to_numpy(np.int64) * np.timedelta64(1, "ms")
+    if quotes:
+        return Source("Lean quote bars", table, "UTC", "Lean's forex data are in UTC")
+    prices = table[list(_FIELDS)].to_numpy()
+    if not (prices == np.round(prices)).all():
+        return Source("Lean trade bars", table, "UTC", "Lean's forex and crypto data are in UTC")
+    table[list(_FIELDS)] = scaled(prices, EQUITY_SCALE)
+    remark = f"prices divided by {EQUITY_SCALE:,}, as Lean stores those of equities"
+    rule = "Lean's equities are in New York's time"
+    return Source("Lean trade bars", table, "America/New_York", rule, None, (remark,))
+
+
+def _day(path: Path) -> np.datetime64:
+    found = re.match(r"(\d{4})(\d{2})(\d{2})", path.name)
+    if found is None:
+        raise DataError(
+            f"{path}: Lean's milliseconds since midnight, and no day in the file's name: name it "
+            "like Lean does, 20140502_quote.csv"
+        )
+    return pd.Timestamp("-".join(found.groups())).to_datetime64().astype("datetime64[ns]")

@@ -1,0 +1,73 @@
+"""MetaTrader: MT4 CSV, MT5 bar and tick exports, and the rates and ticks of MT5's Python package.
+
+MT4: `2021.06.16,00:00,O,H,L,C,volume` without a header. MT5: tab-separated `<DATE> <TIME> <OPEN> <HIGH>
+<LOW> <CLOSE> <TICKVOL> <VOL> <SPREAD>` and `<DATE> <TIME> <BID> <ASK> <LAST> <VOLUME> <FLAGS>`. Charts
+are of the bid. Spreads are in points, which `quotes` knows by the tick volume.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from jaxexit.data.formats.delimited import Head, joined, read_delimited
+from jaxexit.data.formats.histdata import RULE
+from jaxexit.data.formats.source import SERVER, Source
+from jaxexit.data.tables import Columns, as_numbers
+from jaxexit.data.times import labelled
+from jaxexit.data.zones import AUTO, HISTDATA
+
+_DATE, _CLOCK, _PRICE = r"\d{4}\.\d{2}\.\d{2}", r"\d{2}:\d{2}(:\d{2})?", r"\d+\.?\d*"
+_WRONG_LABEL = "labelled UTC, but MetaTrader's epochs are the broker's server time: check the zone"
+
+
+def recognise(head: Head) -> bool:
+    """Whether the rows are those of MT4's history centre, date and clock apart."""
+    return head.all_rows(_DATE, _CLOCK, _PRICE, _PRICE, _PRICE, _PRICE)
+
+
+def read(path: Path, head: Head) -> Source:
+    """MT4's bars; HistData writes the same layout with a volume of 0 in all rows."""
+    names = ["date", "clock", "bid_open", "bid_high", "bid_low", "bid_close", "tick_volume"]
+    table = read_delimited(path, head, names=names[: len(head.first)])
+    table.insert(0, "time", joined(pd.Series(table.pop("date")), pd.Series(table.pop("clock"))))
+    if "tick_volume" in table and (table["tick_volume"] == 0).all():
+        return Source("HistData MetaTrader M1", table, HISTDATA, RULE)
+    return Source("MT4 CSV", table, AUTO, SERVER)
+
+
+def by_columns(columns: Columns) -> Source | None:
+    """MT5's exports and the frames of its Python package, by their header."""
+    table = columns.table
+    bars = columns.find(["open"]) is not None
+    if bars and columns.find(["tickvolume", "tickvol"]) is not None:
+        python = "realvolume" in columns
+        exported = str(table.columns[0]).startswith("<")
+        family = "MT5 bar export" if exported else "MT5 rates" if python else "MetaTrader bars"
+        return Source(family, table, AUTO, _rule(columns), "bid")
+    if not bars and "bid" in columns and "ask" in columns and "flags" in columns:
+        return _ticks(columns)
+    return None
+
+
+def _rule(columns: Columns) -> str:
+    name = columns.find(["time", "date"])
+    return _WRONG_LABEL if name and labelled(columns.series(name)) else SERVER
+
+
+def _ticks(columns: Columns) -> Source:
+    """Ticks; where bid or ask is blank or 0 it has not changed."""
+    table, milliseconds = columns.table.copy(), columns.find(["timemsc"])
+    exported = "date" in columns
+    if milliseconds is not None:
+        table[columns.find(["time"])] = table.pop(milliseconds)
+    for side in ("bid", "ask"):
+        name = columns.find([side])
+        values = pd.Series(as_numbers(columns.series(str(name))))
+        table[name] = values.mask(values == 0).ffill().to_numpy()
+    both = table[[columns.find(["bid"]), columns.find(["ask"])]].notna().all(axis=1)
+    left_out = int((~both).sum())
+    remarks = (f"{left_out:,} ticks before both sides were known left out",) if left_out else ()
+    family = "MT5 tick export" if exported else "MT5 ticks"
+    return Source(family, table[both].reset_index(drop=True), AUTO, _rule(columns), None, remarks)

@@ -1,0 +1,48 @@
+"""JSON: candles of OANDA's v20 API, and freqtrade's trade lists.
+
+OANDA: `{"instrument", "granularity", "candles": [{"time", "complete", "volume", "bid"|"ask"|"mid":
+{"o","h","l","c"}}]}`; times RFC 3339 or seconds (UNIX), in UTC. A candle that is not complete is left out.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from jaxexit.data.formats.source import LABELS, Source
+from jaxexit.errors import DataError
+
+_FIELDS = {"o": "open", "h": "high", "l": "low", "c": "close"}
+
+
+def recognise(content: Any) -> bool:
+    """Whether a JSON file's content is OANDA's candles."""
+    return isinstance(content, dict) and isinstance(content.get("candles"), list)
+
+
+def read(path: Path, content: dict[str, Any]) -> Source:
+    """Candles of whichever sides were asked for; both if both are there."""
+    candles = [candle for candle in content["candles"] if candle.get("complete", True)]
+    left_out = len(content["candles"]) - len(candles)
+    if not candles:
+        raise DataError(f"{path}: no complete candle in it")
+    present = {side for candle in candles for side in ("bid", "ask", "mid") if side in candle}
+    sides = ("bid", "ask") if {"bid", "ask"} <= present else tuple(present)[:1]
+    if not sides:
+        raise DataError(f"{path}: candles without bid, ask or mid, ask for price=BA")
+    table = pd.DataFrame({"time": [candle.get("time") for candle in candles]})
+    numeric = pd.to_numeric(table["time"], errors="coerce")
+    if numeric.notna().all():
+        table["time"] = pd.to_datetime(numeric, unit="s", utc=True)
+    for side in sides:
+        for letter, field in _FIELDS.items():
+            column = "" if side == "mid" else f"{side}_"
+            table[column + field] = [candle.get(side, {}).get(letter) for candle in candles]
+    table["volume"] = [candle.get("volume") for candle in candles]
+    remarks = (f"{left_out:,} candles not complete, left out",) if left_out else ()
+    if present > set(sides):
+        remarks += ("mid not used beside bid and ask",)
+    name = f"OANDA v20 ({content.get('instrument', '?')} {content.get('granularity', '?')})"
+    return Source(name, table, "UTC", LABELS, "mid" if sides == ("mid",) else None, remarks)

@@ -1,0 +1,201 @@
+"""The quality report of a bar, tick or trade file: `python -m jaxexit.data inspect`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from jaxexit.data.bars import duration, find_gaps, guess_pip, minute
+from jaxexit.data.doubts import doubts
+from jaxexit.data.export import replacing
+from jaxexit.data.hours import market_agreement, weekends
+from jaxexit.data.quotes import Fault, Quotes, find_faults
+from jaxexit.errors import DataError
+
+if TYPE_CHECKING:
+    from jaxexit.data.bars import Bars
+
+PERCENTILES = (1, 25, 50, 75, 99, 100)
+_LONGEST = 5  # gaps that are listed
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What a file holds, right or wrong."""
+
+    quotes: Quotes  # unchecked
+    pip: float
+    faults: tuple[Fault, ...]
+    doubts: tuple[str, ...]
+    spread: np.ndarray | None  # [T] pips at the close, as the file has it; nan where missing
+    bars: Bars | None = None  # what a run would get; None where it refuses the file
+
+    @property
+    def bad(self) -> np.ndarray:
+        """[T] bool: rows with any fault."""
+        rows = np.zeros(len(self.quotes.times), bool)
+        for fault in self.faults:
+            rows |= fault.rows
+        return rows
+
+
+def assess(quotes: Quotes, pip: float | None = None, bars: Bars | None = None) -> Quality:
+    """Look through unchecked quotes. Raises DataError where there are less than two rows."""
+    if len(quotes.times) < 2:
+        raise DataError(f"{quotes.where}: one bar only, at least two are needed")
+    close = next(iter(quotes.sides.values()))[:, 3]
+    pip = guess_pip(close) if pip is None else pip
+    spread = quotes.spread
+    if "bid" in quotes.sides and "ask" in quotes.sides:
+        spread = (quotes.sides["ask"][:, 3] - quotes.sides["bid"][:, 3]) / pip
+    return Quality(quotes, pip, tuple(find_faults(quotes)), doubts(quotes, pip), spread, bars)
+
+
+def as_lines(quality: Quality) -> list[str]:
+    """The report, one fact a line."""
+    quotes, times = quality.quotes, np.sort(quality.quotes.times)
+    gaps = find_gaps(times)
+    sides = " and ".join(quotes.sides).replace("unknown", "one side")
+    if quotes.usual_side and "unknown" in quotes.sides:
+        sides = f"{quotes.usual_side} (usual for the format)"
+    lines = [
+        f"format: {quotes.family}",
+        f"rows: {len(times):,} bars of {duration(gaps.step)}, {sides}",
+        f"range: {minute(times[0])} to {minute(times[-1])} UTC",
+        f"clock: {quotes.clock}",
+        f"weekends: {_weekend_words(times)}",
+        f"gaps: {gaps.others:,} beside weekends{_gap_words(times)}",
+        f"spread: {_spread_words(quality)}",
+        f"price: {_price_words(quotes)}, pip {quality.pip:g}",
+        f"bad bars: {_fault_words(quality)}",
+    ]
+    lines += [f"note: {remark}" for remark in quotes.remarks]
+    lines += [doubt.replace("doubt:", "DOUBT:", 1) for doubt in quality.doubts]
+    return lines
+
+
+def _weekend_words(times: np.ndarray) -> str:
+    last, _ = weekends(times)
+    if not len(last):
+        return "none in the file, the clock cannot be checked"
+    if np.median(np.diff(times)) > np.timedelta64(1, "h"):
+        return f"{len(last):,}; bars too long to check the clock"
+    share = market_agreement(times, "UTC")
+    return f"{len(last):,}, {share:.0%} from Friday to Sunday 17:00 New York as the market's"
+
+
+def _gap_words(times: np.ndarray) -> str:
+    steps = np.diff(times)
+    usual = np.sort(steps)[len(steps) // 2]
+    noon, week = np.datetime64("1970-01-03T12", "ns"), np.timedelta64(7, "D")
+    other = np.where(np.diff((times - noon) // week) > 0, np.timedelta64(0), steps)
+    order = np.argsort(-other.astype(np.int64), kind="stable")[:_LONGEST]
+    listed = [f"{duration(other[i])} after {minute(times[i])}" for i in order if other[i] > usual]
+    return f", the longest {'; '.join(listed)}" if listed else ""
+
+
+def _spread_words(quality: Quality) -> str:
+    if quality.spread is None:
+        return "none in the file, costs.spread_pips adds it"
+    known = quality.spread[np.isfinite(quality.spread)]
+    missing = len(quality.spread) - len(known)
+    if not len(known):
+        return f"missing in all {missing:,} bars"
+    values = np.percentile(known, PERCENTILES)
+    names = [f"{p}%" if p != 50 else "median" for p in PERCENTILES[:-1]] + ["max"]
+    words = ", ".join(f"{name} {value:.2f}" for name, value in zip(names, values, strict=True))
+    words += f" pips; {int((known == 0).sum()):,} zero, {int((known < 0).sum()):,} negative"
+    return words + (f", {missing:,} missing" if missing else "")
+
+
+def _price_words(quotes: Quotes) -> str:
+    prices = next(iter(quotes.sides.values()))
+    known = prices[np.isfinite(prices)]
+    return f"{known.min():.6g} to {known.max():.6g}"
+
+
+def _fault_words(quality: Quality) -> str:
+    if not quality.faults:
+        return "none"
+    counted = []
+    for fault in quality.faults:
+        row = int(np.argmax(fault.rows))
+        what = fault.what if not fault.of_time else f"a time that {fault.what}"
+        counted.append(f"{int(fault.rows.sum()):,} with {what} (first in row {row + 1})")
+    bad = f"{int(quality.bad.sum()):,}: {', '.join(counted)}"
+    return f"{bad}; a run refuses them, data convert --repair removes them"
+
+
+def as_record(quality: Quality) -> dict[str, Any]:
+    """What the lines say as plain values, for `--json`."""
+    spread = quality.spread
+    known = spread[np.isfinite(spread)] if spread is not None else np.array([])
+    last, _ = weekends(np.sort(quality.quotes.times))
+    return {
+        "format": quality.quotes.family,
+        "clock": quality.quotes.clock,
+        "sides": list(quality.quotes.sides),
+        "usual_side": quality.quotes.usual_side,
+        "spread_pips": {
+            f"p{p}": float(v)
+            for p, v in zip(PERCENTILES, np.percentile(known, PERCENTILES), strict=True)
+        }
+        if len(known)
+        else None,
+        "spread_missing": int(len(spread) - len(known)) if spread is not None else None,
+        "weekends_seen": len(last),
+        "market_hours_share": market_agreement(np.sort(quality.quotes.times), "UTC"),
+        "bad_bars": {fault.what: int(fault.rows.sum()) for fault in quality.faults},
+        "doubts": [words.removeprefix("doubt: ") for words in quality.doubts],
+        "remarks": list(quality.quotes.remarks),
+    }
+
+
+def draw(quality: Quality, path: Path) -> None:
+    """Price, spread by hour of the day, gaps and bad bars as a small PNG.
+
+    Raises DataError where matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise DataError('--png needs matplotlib, run: pip install "jaxexit[plots]"') from None
+
+    times, close = quality.quotes.times, next(iter(quality.quotes.sides.values()))[:, 3]
+    thin = np.unique(np.linspace(0, len(times) - 1, 2000).astype(int))
+    figure = Figure(figsize=(9, 6), layout="constrained")
+    price, hours, gaps = figure.subplots(3, 1, height_ratios=[3, 2, 1])
+    price.plot(times[thin], close[thin], linewidth=0.8)
+    bad = np.flatnonzero(quality.bad)[:2000]
+    if len(bad):
+        price.plot(
+            times[bad], close[bad], "rx", markersize=4, label=f"{int(quality.bad.sum()):,} bad bars"
+        )
+        price.legend()
+    price.set_title(
+        f"{Path(quality.quotes.where).name}: {quality.quotes.family}, {len(times):,} bars"
+    )
+    price.set_ylabel("close")
+    hour = pd.DatetimeIndex(times).hour.to_numpy()
+    if quality.spread is not None:
+        shown = range(24)
+        groups = [quality.spread[(hour == h) & np.isfinite(quality.spread)] for h in shown]
+        level = [[np.percentile(g, q) if len(g) else np.nan for g in groups] for q in (50, 99)]
+        hours.bar(shown, level[0], label="median")
+        hours.plot(shown, level[1], "k_", label="99%")
+        hours.set_ylabel("spread, pips")
+        hours.legend()
+    else:
+        hours.bar(range(24), np.bincount(hour, minlength=24))
+        hours.set_ylabel("bars")
+    hours.set_xlabel("hour, UTC")
+    steps = np.diff(times) / np.timedelta64(1, "h")
+    long = steps > np.median(steps)
+    gaps.vlines(times[:-1][long], 0, np.minimum(steps[long], 96), linewidth=0.8)
+    gaps.set_ylabel("gap, h")
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=80)
