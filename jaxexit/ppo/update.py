@@ -16,6 +16,7 @@ from jaxexit.policies.network import make_network
 from jaxexit.ppo.loss import ppo_loss
 from jaxexit.ppo.rollout import collect
 from jaxexit.ppo.schedules import entropy_coefficient, learning_rate
+from jaxexit.ppo.shuffle import shuffled
 from jaxexit.ppo.types import Batch, PPOParams, PPOSpec, Task, TrainState
 
 Array = jax.Array
@@ -105,7 +106,7 @@ def _epochs(
 
     def epoch(carry: tuple[Array, _Progress]) -> tuple[Array, _Progress]:
         index, progress = carry
-        order = jax.random.permutation(jax.random.fold_in(key, index), spec.batch_size)
+        order = shuffled(jax.random.fold_in(key, index), spec.batch_size)
         order = order.reshape(spec.num_minibatches, spec.minibatch_size)
 
         def body(carry: tuple[Array, _Progress]) -> tuple[Array, _Progress]:
