@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ import jax.numpy as jnp
 
 from jaxexit.env.environment import order_from_action
 from jaxexit.env.types import ACTIONS, HOLD, Order
+from jaxexit.policies.normalised_relu import normalised_relu
 from jaxexit.policies.types import Policy, View, stateless
 
 Array = jax.Array
@@ -25,6 +27,38 @@ class NetworkSpec(NamedTuple):
     hidden_sizes: tuple[int, ...]
     layer_norm: bool
     initial_hold_probability: float | None = None  # None: all actions alike
+
+
+class LayerNormRelu(nn.Module):
+    """LayerNorm (Ba et al. 2016), then ReLU: `normalised_relu` with its scale and bias."""
+
+    @nn.compact
+    def __call__(self, hidden: Array) -> Array:
+        """[..., features] -> [..., features]."""
+        features = hidden.shape[-1:]
+        scale = self.param("scale", nn.initializers.ones, features)
+        bias = self.param("bias", nn.initializers.zeros, features)
+        return normalised_relu(hidden, scale, bias)
+
+
+class Head(nn.Module):
+    """A dense layer of few outputs, its kernel [outputs, features].
+
+    Stored that way round only for speed: on a CPU the gradient of [features, outputs] is a product of five
+    columns, seven times slower. The whole update gains 1.05.
+    """
+
+    outputs: int
+    gain: float
+    bias_init: Callable[..., Array] = nn.initializers.zeros
+
+    @nn.compact
+    def __call__(self, hidden: Array) -> Array:
+        """[..., features] -> [..., outputs]."""
+        shape = (self.outputs, hidden.shape[-1])
+        kernel = self.param("kernel", nn.initializers.orthogonal(self.gain), shape)
+        bias = self.param("bias", self.bias_init, (self.outputs,))
+        return jnp.einsum("...f,of->...o", hidden, kernel) + bias
 
 
 class ActorCritic(nn.Module):
@@ -44,19 +78,14 @@ class ActorCritic(nn.Module):
         hidden = observation
         for size in self.hidden_sizes:
             hidden = nn.Dense(size, kernel_init=nn.initializers.orthogonal(2.0**0.5))(hidden)
-            if self.layer_norm:
-                hidden = nn.LayerNorm()(hidden)
-            hidden = nn.relu(hidden)
-        policy_init, value_init = nn.initializers.orthogonal(0.01), nn.initializers.orthogonal(1.0)
-        logits = nn.Dense(
-            len(ACTIONS), kernel_init=policy_init, bias_init=self._policy_bias, name="policy"
-        )(hidden)
-        value = nn.Dense(1, kernel_init=value_init, name="value")(hidden)
-        return logits, value[..., 0]
+            hidden = LayerNormRelu()(hidden) if self.layer_norm else nn.relu(hidden)
+        policy = Head(len(ACTIONS), gain=0.01, bias_init=self._policy_bias, name="policy")
+        value = Head(1, gain=1.0, name="value")(hidden)
+        return policy(hidden), value[..., 0]
 
-    def _policy_bias(self, key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
+    def _policy_bias(self, key: Array, shape: tuple[int, ...]) -> Array:
         del key
-        bias = jnp.zeros(shape, dtype)
+        bias = jnp.zeros(shape)
         hold = self.initial_hold_probability
         if hold is not None:
             bias = bias.at[HOLD].set(math.log(hold * (len(ACTIONS) - 1) / (1.0 - hold)))

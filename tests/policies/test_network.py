@@ -29,7 +29,7 @@ def test_weights_begin_orthogonal(params) -> None:
     kernel = np.asarray(params["params"]["Dense_1"]["kernel"])
     np.testing.assert_allclose(kernel.T @ kernel, 2.0 * np.eye(64), atol=1e-4)
     policy = np.asarray(params["params"]["policy"]["kernel"])
-    np.testing.assert_allclose(policy.T @ policy, 1e-4 * np.eye(5), atol=1e-7)
+    np.testing.assert_allclose(policy @ policy.T, 1e-4 * np.eye(5), atol=1e-7)
 
 
 def test_a_forbidden_action_has_no_probability_and_leaves_entropy_finite() -> None:
@@ -67,7 +67,7 @@ def test_greedy_takes_the_likeliest_and_sampling_follows_the_probabilities(param
     observation = 3.0 * jnp.ones(32)
     biased = jax.tree.map(lambda leaf: leaf, params)
     biased["params"]["policy"]["bias"] = jnp.log(jnp.array([0.1, 0.5, 0.1, 0.2, 0.1]))
-    biased["params"]["policy"]["kernel"] = jnp.zeros((64, 5))
+    biased["params"]["policy"]["kernel"] = jnp.zeros((5, 64))
 
     def act(policy, key: jax.Array) -> jax.Array:
         everything = jnp.ones(5, bool)
