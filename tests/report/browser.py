@@ -108,16 +108,17 @@ class Reader:
         return self.js(script)
 
     def open_trade(self, place: int) -> None:
-        """Open a trade by its place in the list."""
+        """Open a trade by its place in the list; the first one with a click on its card."""
+        if place:
+            self.js("openTrade(shown[arguments[0]])", place)
+            self.settled()
+            return
         self.js(
             "scrollTo({ top: document.getElementById('trades').offsetTop, behavior: 'instant' })"
         )
         self.wait(lambda: self.js("return document.querySelector('[data-place=\"0\"]')"))
         self.click('[data-place="0"] .open-it')
         self.settled()
-        if place:
-            self.js("openTrade(shown[arguments[0]])", place)
-            self.settled()
 
     def next_trade(self) -> None:
         """Go on to the next trade."""
