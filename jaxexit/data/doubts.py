@@ -12,7 +12,8 @@ from jaxexit.data.hours import NEW_YORK, in_weekend, market_agreement, weekends
 from jaxexit.data.quotes import Quotes
 
 _FEWEST_WEEKENDS = 2
-_AGREEING = 0.8  # share of weekends that must lie at the market's hours
+_ACCEPTED = 0.5  # share of weekends at the market's hours from which a clock is not doubted
+_AGREEING = 0.8  # the same for another clock to be named
 _LONGEST_STEP = np.timedelta64(1, "h")  # of longer bars the market's hours cannot be told
 _SCALES = (100_000.0, 1_000.0)  # five- and three-digit quotes stored as whole points
 _HALF_POINTS = 0.2
@@ -34,20 +35,20 @@ def doubts(quotes: Quotes, pip: float) -> tuple[str, ...]:
 
 def doubtful_clock(times: np.ndarray) -> str:
     """Whether weekends lie at other hours than the market's; then which clock would put them right."""
-    if len(times) < 3 or np.median(np.diff(times)) > _LONGEST_STEP:
+    found = weekends(times)
+    if found.step > _LONGEST_STEP or len(found.last) < _FEWEST_WEEKENDS:
         return ""
-    last, first = weekends(times)
-    if len(last) < _FEWEST_WEEKENDS or market_agreement(times, "UTC") >= 0.5:
+    if market_agreement(found, "UTC") >= _ACCEPTED:
         return ""
-    fits = [clock for clock in _clocks() if market_agreement(times, clock) >= _AGREEING]
-    if not fits:
+    shares = {clock: market_agreement(found, clock) for clock in _clocks()}
+    best = max(shares, key=lambda clock: shares[clock])
+    if shares[best] < _AGREEING:
         return ""
-    best = max(fits, key=lambda clock: market_agreement(times, clock))
-    edges = f"{_words(last[len(last) // 2])} and {_words(first[len(first) // 2])}"
+    middle = len(found.last) // 2
     return (
-        f"the market's week shuts and opens at 17:00 New York, but the bars beside the weekend are {edges} "
-        f"UTC: the clock is {best} if nothing else is known, say so (data.timezone, --tz; --source-offset "
-        f"where the stamps are labelled UTC)"
+        "the market's week is from Sunday to Friday 17:00 New York, but the bars beside a weekend open "
+        f"{_words(found.last[middle])} and {_words(found.first[middle])} UTC: the clock is {best} if nothing "
+        "else is known, say so (data.timezone, --tz; --source-offset where the stamps are labelled UTC)"
     )
 
 
@@ -68,7 +69,7 @@ def _words(time: np.datetime64) -> str:
 def doubtful_weekends(times: np.ndarray, prices: np.ndarray) -> str:
     """Whether there are bars while the market is shut; a market that never shuts has none of them."""
     inside = in_weekend(times)
-    flat = inside & (np.ptp(prices, axis=1) == 0)
+    flat = inside & (prices[:, 1] == prices[:, 2])
     if not inside.any() or (inside.mean() > _NEVER_SHUT and flat.sum() < inside.sum() / 2):
         return ""
     return (

@@ -2,40 +2,49 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
 from jaxexit.data.zones import localise
 
 NEW_YORK = "America/New_York"
-_SHUTS, _WEEKEND = 17.0, (4, 6)  # Friday's and Sunday's hour
+_SHUTS, _FRIDAY, _SATURDAY, _SUNDAY = 17.0, 4, 5, 6
 _TOLERANCE = 0.55  # hours that a broker may open late or shut early
+_HOUR, _DAY, _WEEK = np.timedelta64(1, "h"), np.timedelta64(1, "D"), np.timedelta64(7, "D")
+_A_SATURDAY_NOON = np.datetime64("1970-01-03T12", "ns")
 
 
-def weekends(times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Last bar open before, and first after, each gap of a day to four around a Saturday noon, [W] each."""
+class Weekends(NamedTuple):
+    """The gaps of a day to four around a Saturday noon, as a file's clock shows them."""
+
+    last: np.ndarray  # [W] datetime64[ns], open of the last bar before
+    first: np.ndarray  # [W] open of the first bar after
+    step: np.timedelta64  # the bars' usual length
+
+
+def weekends(times: np.ndarray) -> Weekends:
+    """The weekends of rising bar opens [T]."""
+    if len(times) < 2:
+        return Weekends(times[:0], times[:0], np.timedelta64(0, "ns"))
     steps = np.diff(times)
-    noon, week = np.datetime64("1970-01-03T12", "ns"), np.timedelta64(7, "D")
-    long = (steps > np.timedelta64(30, "h")) & (steps < np.timedelta64(96, "h"))
-    # A clock half a day wrong still has its weekend around the noon.
-    at = np.flatnonzero(long & (np.diff((times - noon) // week) > 0))
-    return times[at], times[at + 1]
+    at = np.flatnonzero((steps > 30 * _HOUR) & (steps < 96 * _HOUR))
+    noons = (times[at + 1] - _A_SATURDAY_NOON) // _WEEK - (times[at] - _A_SATURDAY_NOON) // _WEEK
+    at = at[noons > 0]
+    return Weekends(times[at], times[at + 1], np.partition(steps, len(steps) // 2)[len(steps) // 2])
 
 
-def market_agreement(times: np.ndarray, clock: str) -> float:
+def market_agreement(found: Weekends, clock: str) -> float:
     """Share of weekends that shut on Friday and open on Sunday at 17:00 New York, read on `clock`.
 
-    `times` [T] are bar opens as their file's clock shows them, of bars of an hour or less.
+    For bars of an hour or less; 0 where there is no weekend.
     """
-    if len(times) < 3:
+    if not len(found.last):
         return 0.0
-    step = np.sort(np.diff(times))[len(times) // 2]
-    last, first = weekends(times)
-    if not len(last):
-        return 0.0
-    shut = _hours(last + step, clock, _WEEKEND[0]) - _SHUTS
-    opened = _hours(first, clock, _WEEKEND[1]) - _SHUTS
-    early = _TOLERANCE + float(step / np.timedelta64(1, "h"))
+    shut = _hours(found.last + found.step, clock, _FRIDAY) - _SHUTS
+    opened = _hours(found.first, clock, _SUNDAY) - _SHUTS
+    early = _TOLERANCE + float(found.step / _HOUR)
     return float(((np.abs(opened) <= _TOLERANCE) & (shut <= 0.05) & (shut >= -early)).mean())
 
 
@@ -52,14 +61,20 @@ def in_weekend(times: np.ndarray) -> np.ndarray:
 
     Bars of more than an hour may begin in it and trade later: of those only the whole days of a Saturday.
     """
+    inside = np.zeros(len(times), bool)
     if len(times) < 2:
-        return np.zeros(len(times), bool)
-    if np.median(np.diff(times)) > np.timedelta64(1, "h"):
-        day = np.timedelta64(1, "D")
-        whole = (times.astype("datetime64[D]") == times) & (np.median(np.diff(times)) == day)
-        return whole & (pd.DatetimeIndex(times).day_of_week.to_numpy() == 5)
-    local = pd.DatetimeIndex(times, tz="UTC").tz_convert(NEW_YORK)
+        return inside
+    noon = (times - _A_SATURDAY_NOON + 84 * _HOUR) % _WEEK - 84 * _HOUR  # since the nearest one
+    near = np.flatnonzero((noon > -16 * _HOUR) & (noon < 36 * _HOUR))
+    step = np.median(np.diff(times))
+    index = pd.DatetimeIndex(times[near])
+    if step > _HOUR:
+        whole = (index == index.normalize()) & (step == _DAY)
+        inside[near] = whole & (index.day_of_week.to_numpy() == _SATURDAY)
+        return inside
+    local = index.tz_localize("UTC").tz_convert(NEW_YORK)
     hour = (
         24.0 * local.day_of_week.to_numpy() + local.hour.to_numpy() + local.minute.to_numpy() / 60
     )
-    return (hour >= 24 * _WEEKEND[0] + _SHUTS + 1) & (hour < 24 * _WEEKEND[1] + _SHUTS - 1)
+    inside[near] = (hour >= 24 * _FRIDAY + _SHUTS + 1) & (hour < 24 * _SUNDAY + _SHUTS - 1)
+    return inside

@@ -79,12 +79,13 @@ def as_lines(quality: Quality) -> list[str]:
 
 
 def _weekend_words(times: np.ndarray) -> str:
-    last, _ = weekends(times)
+    found = weekends(times)
+    last = found.last
     if not len(last):
         return "none in the file, the clock cannot be checked"
-    if np.median(np.diff(times)) > np.timedelta64(1, "h"):
+    if found.step > np.timedelta64(1, "h"):
         return f"{len(last):,}; bars too long to check the clock"
-    share = market_agreement(times, "UTC")
+    share = market_agreement(found, "UTC")
     return f"{len(last):,}, {share:.0%} from Friday to Sunday 17:00 New York as the market's"
 
 
@@ -134,7 +135,7 @@ def as_record(quality: Quality) -> dict[str, Any]:
     """What the lines say as plain values, for `--json`."""
     spread = quality.spread
     known = spread[np.isfinite(spread)] if spread is not None else np.array([])
-    last, _ = weekends(np.sort(quality.quotes.times))
+    found = weekends(np.sort(quality.quotes.times))
     return {
         "format": quality.quotes.family,
         "clock": quality.quotes.clock,
@@ -147,8 +148,8 @@ def as_record(quality: Quality) -> dict[str, Any]:
         if len(known)
         else None,
         "spread_missing": int(len(spread) - len(known)) if spread is not None else None,
-        "weekends_seen": len(last),
-        "market_hours_share": market_agreement(np.sort(quality.quotes.times), "UTC"),
+        "weekends_seen": len(found.last),
+        "market_hours_share": market_agreement(found, "UTC"),
         "bad_bars": {fault.what: int(fault.rows.sum()) for fault in quality.faults},
         "doubts": [words.removeprefix("doubt: ") for words in quality.doubts],
         "remarks": list(quality.quotes.remarks),

@@ -225,7 +225,7 @@ def repair_quotes(quotes: Quotes) -> Quotes:
         if not fault.of_time:
             bad |= fault.rows
             remarks.append(f"{int(fault.rows.sum()):,} bars with {fault.what} removed")
-    flat = np.logical_and.reduce([np.ptp(prices, axis=1) == 0 for prices in quotes.sides.values()])
+    flat = np.logical_and.reduce([prices[:, 1] == prices[:, 2] for prices in quotes.sides.values()])
     fillers = flat & in_weekend(quotes.times) & ~(again | bad)
     if fillers.any():
         bad |= fillers

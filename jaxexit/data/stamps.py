@@ -18,7 +18,7 @@ _WIDTHS = {"Y": 4, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2}
 
 def parse_iso(stamps: pd.Series) -> pd.DatetimeIndex | None:
     """ISO 8601 stamps, all with an offset (then in UTC) or all without."""
-    text = pa.array(stamps, pa.large_string())
+    text = _text(stamps)
     for kind in (pa.timestamp("ns"), pa.timestamp("ns", "UTC")):
         try:
             times = pc.cast(text, kind)
@@ -55,9 +55,15 @@ def parse_fixed(stamps: pd.Series, layout: str) -> pd.DatetimeIndex | None:
     return _assemble(fields) if place == letters.shape[1] else None
 
 
+def _text(stamps: pd.Series) -> pa.LargeStringArray:
+    """The stamps as one array of Arrow's."""
+    text = pa.array(stamps, pa.large_string())
+    return text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text
+
+
 def _letters(stamps: pd.Series, width: int) -> np.ndarray | None:
     """The stamps' characters, [rows, width] uint8; None where widths differ."""
-    text = pa.array(stamps, pa.large_string())
+    text = _text(stamps)
     offsets = np.frombuffer(text.buffers()[1], np.int64)[text.offset : text.offset + len(text) + 1]
     if text.null_count or (np.diff(offsets) != width).any():
         return None
