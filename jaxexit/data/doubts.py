@@ -23,9 +23,9 @@ _NEVER_SHUT = 0.2  # share of bars in weekends from which on a market trades thr
 def doubts(quotes: Quotes, pip: float) -> tuple[str, ...]:
     """Everything below that applies, one line each."""
     prices = next(iter(quotes.sides.values()))
+    clock = doubtful_clock(quotes.times)
     found = (
-        doubtful_clock(quotes.times),
-        doubtful_weekends(quotes.times, prices),
+        clock or doubtful_weekends(quotes.times, prices),  # a wrong clock moves bars into weekends
         doubtful_scale(prices),
         doubtful_spread(quotes, pip),
         doubtful_side(quotes, pip),

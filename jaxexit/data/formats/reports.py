@@ -25,6 +25,7 @@ from jaxexit.data.zones import AUTO
 from jaxexit.errors import DataError
 
 _STAMP = re.compile(r"\d{4}\.\d{2}\.\d{2} \d{2}:\d{2}(:\d{2})?")
+_PRICE = re.compile(r"[\d ]+\.?\d*")  # blanks between thousands
 _SIDES = ("buy", "sell")
 _COLUMNS = (
     "entry_time", "direction", "entry_price", "S / L", "T / P", "exit_time", "exit_price", "symbol",
@@ -93,13 +94,23 @@ def _is(row: Row, place: int, pattern: re.Pattern[str] | tuple[str, ...]) -> boo
 
 def _statement(rows: list[Row]) -> Iterable[Row]:
     for row in rows:
-        if _is(row, 1, _STAMP) and _is(row, 2, _SIDES) and _is(row, 8, _STAMP) and len(row) > 9:
+        if (
+            _is(row, 1, _STAMP)
+            and _is(row, 2, _SIDES)
+            and _is(row, 8, _STAMP)
+            and _is(row, 9, _PRICE)
+        ):
             yield (row[1], row[2], row[5], row[6], row[7], row[8], row[9], row[4])
 
 
 def _positions(rows: list[Row]) -> Iterable[Row]:
     for row in rows:
-        if _is(row, 0, _STAMP) and _is(row, 3, _SIDES) and _is(row, 8, _STAMP) and len(row) > 9:
+        if (
+            _is(row, 0, _STAMP)
+            and _is(row, 3, _SIDES)
+            and _is(row, 8, _STAMP)
+            and _is(row, 9, _PRICE)
+        ):
             yield (row[0], row[3], row[5], row[6], row[7], row[8], row[9], row[2])
 
 
