@@ -72,9 +72,8 @@ def read_unchecked(path: Path, timezone: str = AUTO, source_offset: str | None =
     """`read_quotes` with whatever the file holds: see `find_faults`."""
     parts = str(path).split(",")
     if len(parts) == 2 and not path.exists():
-        return join_sides(
-            *(_read_one(Path(part.strip()), timezone, source_offset) for part in parts), str(path)
-        )
+        first, second = (_read_one(Path(part), timezone, source_offset) for part in parts)
+        return join_sides(first, second, str(path))
     return _read_one(path, timezone, source_offset)
 
 
@@ -166,7 +165,7 @@ def find_faults(quotes: Quotes) -> Iterator[Fault]:
             if wrong.any():
                 yield Fault(wrong, label + what, "correct or remove it")
     if "bid" in quotes.sides and "ask" in quotes.sides:
-        crossed = (quotes.sides["ask"] < quotes.sides["bid"]).any(axis=1)
+        crossed = np.asarray((quotes.sides["ask"] < quotes.sides["bid"]).any(axis=1))
         if crossed.any():
             yield Fault(crossed, "ask below bid", "correct or remove it")
 
@@ -175,7 +174,7 @@ def _price_faults(prices: np.ndarray) -> Iterator[tuple[np.ndarray, str]]:
     """Impossible bars [T, 4]; open or close a rounding outside the extremes is none."""
     opened, high, low, close = prices.T
     allowed = ROUNDING * np.abs(close)
-    yield ~(prices > 0).all(axis=1), "a price that is not above 0"
+    yield np.asarray(~(prices > 0).all(axis=1)), "a price that is not above 0"
     yield high < low, "high below low"
     yield np.maximum(opened, close) > high + allowed, "open or close above high"
     yield np.minimum(opened, close) < low - allowed, "open or close below low"

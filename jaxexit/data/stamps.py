@@ -39,7 +39,7 @@ def parse_fixed(stamps: pd.Series, layout: str) -> pd.DatetimeIndex | None:
     for token in re.findall(r"%.|.", layout):
         width = 1
         if token[0] == "%":
-            width = _WIDTHS.get(token[1], letters.shape[1] - place)
+            width = _WIDTHS.get(token[1], int(letters.shape[1]) - place)
             digits = letters[:, place : place + width]
             if digits.shape[1] != width or ((digits < ord("0")) | (digits > ord("9"))).any():
                 return None

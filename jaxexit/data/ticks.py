@@ -73,10 +73,10 @@ def bars_from_ticks(columns: Columns, times: np.ndarray) -> TickBars:
         times, bid, ask = times[order], bid[order], ask[order]
         remarks.append("ticks sorted by time")
     opens, starts = bins(times, _TICK_BARS)
-    sides = [merge(np.repeat(price[:, None], 4, axis=1), starts) for price in (bid, ask)]
-    table = as_table(opens, *sides)
+    bids, asks = (merge(np.repeat(price[:, None], 4, axis=1), starts) for price in (bid, ask))
+    table = as_table(opens, bids, asks)
     table["ticks"] = np.diff(np.append(starts, len(times)))
-    return TickBars(opens, *sides, table, tuple(remarks))
+    return TickBars(opens, bids, asks, table, tuple(remarks))
 
 
 def bins(times: np.ndarray, step: np.timedelta64) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ A clock is written as an IANA zone (`Europe/Athens`), a fixed offset (`UTC+3`), 
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -72,9 +73,9 @@ def localise(times: pd.DatetimeIndex, clock: str, where: str) -> np.ndarray:
     return aware.tz_convert("UTC").tz_localize(None).as_unit("ns").to_numpy()
 
 
-def _zone_and_shift(clock: str) -> tuple[ZoneInfo, pd.Timedelta]:
+def _zone_and_shift(clock: str) -> tuple[ZoneInfo, timedelta]:
     if zone := _zone(clock):
-        return zone, pd.Timedelta(0)
+        return zone, timedelta(0)
     shifted = _SHIFTED.fullmatch(clock)
     zone = _zone(shifted["zone"] or "UTC") if shifted else None
     if shifted is None or zone is None:
@@ -82,7 +83,7 @@ def _zone_and_shift(clock: str) -> tuple[ZoneInfo, pd.Timedelta]:
             f"data.timezone: found '{clock}', allowed is auto, a zone name such as UTC, Europe/London or "
             "America/New_York, or one with hours ahead of it, such as UTC+3 or America/New_York+7"
         )
-    shift = pd.Timedelta(hours=int(shifted["hours"]), minutes=int(shifted["minutes"] or 0))
+    shift = timedelta(hours=int(shifted["hours"]), minutes=int(shifted["minutes"] or 0))
     return zone, shift if shifted["sign"] == "+" else -shift
 
 

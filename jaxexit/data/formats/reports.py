@@ -119,7 +119,7 @@ def _deals(rows: list[Row]) -> Iterable[Row]:
     stops = {  # orders: open time, order, symbol, type, volume, price, S/L, T/P, time, state
         row[1]: (row[6], row[7])
         for row in rows
-        if _is(row, 0, _STAMP) and len(row) > 8 and re.match(r"(buy|sell)", row[3].lower())
+        if _is(row, 0, _STAMP) and _is(row, 8, _STAMP) and re.match(r"(buy|sell)", row[3].lower())
     }
     opened: list[Row] = []
     for row in rows:
