@@ -1,4 +1,7 @@
-"""`python -m jaxexit.exam martingale`: markets whose answer is known. Exit code 1 when one is missed."""
+"""`python -m jaxexit.exam martingale|ou|disorder|all`: markets whose answer is known.
+
+Exit code 1 when an examinee fails.
+"""
 
 from __future__ import annotations
 
@@ -6,43 +9,64 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jaxexit import cli
 
 if TYPE_CHECKING:  # annotations only: a mistake in the arguments must not wait for jax
     from rich.table import Table
 
+    from jaxexit.truth.optimal_exits import Share
     from jaxexit.truth.verdict import Verdict
 
 FAILED = 1
 
 
-def _martingale(arguments: argparse.Namespace, on_setting: Callable[[str], None]) -> list[Verdict]:
-    from jaxexit.truth import martingale
+Progress = Callable[[str], None]
+
+
+def _martingale(arguments: argparse.Namespace, on_step: Progress) -> list[Verdict]:
+    from jaxexit.truth import adversaries, martingale
     from jaxexit.truth.exploiters import everyone
 
-    quick = arguments.quick
+    quick, seed = arguments.quick, arguments.seed
+    trained = adversaries.adversaries(seed=seed, quick=quick, on_update=on_step)
     return martingale.examine(
-        everyone(),
+        [*everyone(), *trained],
         martingale.SETTINGS if quick else martingale.SETTINGS + martingale.AT_CLOSE,
         trades=martingale.QUICK_TRADES if quick else martingale.FULL_TRADES,
-        seed=arguments.seed,
-        on_setting=on_setting,
+        seed=seed,
+        features=adversaries.observed(),
+        on_setting=on_step,
     )
 
 
-# Each exam: from the arguments, and a function to call with what it is doing, to its verdicts.
-EXAMS: dict[str, Callable[[argparse.Namespace, Callable[[str], None]], list[Verdict]]] = {
-    "martingale": _martingale,
-}
+def _optimum(arguments: argparse.Namespace, on_step: Progress) -> list[Share]:
+    from jaxexit.truth.optimal_exits import sit
+
+    return sit(arguments.exam, quick=arguments.quick, seed=arguments.seed, on_step=on_step)
+
+
+class Exam(NamedTuple):
+    """How an exam is sat, shown, and judged: each result says whether it `passed`."""
+
+    sit: Callable[[argparse.Namespace, Progress], Sequence[Any]]
+    table: Callable[[str, Sequence[Any]], Table]
+    rule: str
+
+
+def _exams() -> dict[str, Exam]:
+    return {
+        "martingale": Exam(_martingale, verdict_table, "a mean within 4 standard errors"),
+        "ou": Exam(_optimum, share_table, "a share of the optimum, and never above the ceiling"),
+        "disorder": Exam(_optimum, share_table, "a share of the optimum, never above the ceiling"),
+    }
 
 
 def build_parser() -> cli.Parser:
     """The command line."""
     parser = cli.Parser(prog="python -m jaxexit.exam", description=__doc__)
-    parser.add_argument("exam", choices=tuple(EXAMS), help="which exam")
+    parser.add_argument("exam", choices=(*_exams(), "all"), help="which exam")
     parser.add_argument("--quick", action="store_true", help="fewer trades: within a minute")
     parser.add_argument("--seed", type=int, default=0, help="of markets and policies (default: 0)")
     cli.add_output(parser)
@@ -53,7 +77,7 @@ def verdict_table(title: str, verdicts: Sequence[Verdict]) -> Table:
     """A row for each examinee and market."""
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left")
+    table = Table(title=f"{title}, pips a trade", title_justify="left")
     for column in ("examinee", "market"):
         table.add_column(column)
     for column in ("trades", "mean pips", "should be", "std. error", "t"):
@@ -78,6 +102,35 @@ def verdict_table(title: str, verdicts: Sequence[Verdict]) -> Table:
     return table
 
 
+def share_table(title: str, shares: Sequence[Share]) -> Table:
+    """A row for each policy: simple rules, the best rule, what was learned."""
+    from rich.table import Table
+
+    table = Table(title=f"{title}, net pips a trade", title_justify="left")
+    table.add_column("policy")
+    for column in ("steps", "seed", "trades", "raw mean", "std. error", "share of optimum", "bars"):
+        table.add_column(column, justify="right")
+    table.add_column("verdict")
+    for share in shares:
+        trained = share.steps > 0
+        table.add_row(
+            share.examinee,
+            f"{share.steps:,}" if trained else "",
+            str(share.seed) if trained else "",
+            f"{share.trades:,}" if share.trades else "",
+            f"{share.mean:+.3f}",
+            f"{share.standard_error:.3f}",
+            f"{share.share:.2%} +- {share.share_error:.2%}",
+            f"{share.bars_held:.1f}" if share.trades else "",
+            share.words,
+            style=None if share.passed else "bold red",
+        )
+    if shares:
+        table.caption = f"nobody can be worth more than {shares[0].ceiling:.3f} pips"
+        table.caption_justify = "left"
+    return table
+
+
 def _command(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
     if not 0 <= arguments.seed < 2**32:
@@ -85,25 +138,35 @@ def _command(argv: Sequence[str] | None) -> int:
 
         raise UserError(f"--seed: found {arguments.seed}, allowed is 0 to {2**32 - 1}")
     cli.prepare_jax(arguments.device)
+    names = tuple(_exams()) if arguments.exam == "all" else (arguments.exam,)
+    records = [_sit(name, arguments) for name in names]
+    passed = all(record["passed"] for record in records)
+    if arguments.json:
+        whole = {"exam": "all", "passed": passed, "exams": records}
+        print(json.dumps(whole if arguments.exam == "all" else records[0]))
+    return 0 if passed else FAILED
+
+
+def _sit(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    """One exam: sat, printed, and as a JSON object."""
     from jaxexit import show
 
+    exam = _exams()[name]
     out = show.console(quiet=arguments.quiet, json=arguments.json)
-    with out.status(arguments.exam) as status:
-        verdicts = EXAMS[arguments.exam](
-            arguments, lambda name: status.update(f"{arguments.exam}: {name}")
-        )
-    failed = [verdict for verdict in verdicts if not verdict.passed]
-    title = f"{arguments.exam} exam, seed {arguments.seed}, pips a trade"
-    out.print(verdict_table(title, verdicts))
-    words = f"{len(failed)} of {len(verdicts)} FAILED" if failed else f"all {len(verdicts)} passed"
-    show.lines(out, [f"{arguments.exam}: {words} (4 standard errors)"])
-    if arguments.json:
-        rows = [
-            asdict(verdict) | {"t": verdict.t, "passed": verdict.passed} for verdict in verdicts
-        ]
-        record = {"exam": arguments.exam, "quick": arguments.quick, "seed": arguments.seed}
-        print(json.dumps(record | {"passed": not failed, "verdicts": rows}))
-    return FAILED if failed else 0
+    own = argparse.Namespace(**vars(arguments) | {"exam": name})
+    with out.status(name) as status:
+        results = exam.sit(own, lambda what: status.update(f"{name}: {what}"))
+    failed = [result for result in results if not result.passed]
+    out.print(exam.table(f"{name} exam, seed {arguments.seed}", results))
+    words = f"{len(failed)} of {len(results)} FAILED" if failed else f"all {len(results)} passed"
+    show.lines(out, [f"{name}: {words} ({exam.rule})"])
+    return {
+        "exam": name,
+        "quick": arguments.quick,
+        "seed": arguments.seed,
+        "passed": not failed,
+        "verdicts": [result.as_json() for result in results],
+    }
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -4,15 +4,18 @@ The whole product sits them: an experiment, the compiled update, the network as 
 own `step`. Trained on simulated trades, examined on others.
 
 The mean result of a trade is known to be at most the optimum; a raw mean of 200,000 trades has a standard
-error of 0.2 to 0.4% of it. The share is measured more finely, against the best rule **on the same trades**:
-share = 1 + mean(own result - best rule's result) / optimum. The raw mean stands beside it: it is what cannot
-be above the ceiling if there is no leak.
+error of 0.2 to 0.4% of it. So the luck of the market is taken off each trade first: what the best rule's
+value gained or lost unforeseeably while the trade was open, a martingale, whose mean is 0 at any exit that
+does not know the future (optional stopping), of any policy. For a policy that only holds and leaves, what
+remains is the optimum less what its decisions gave up (the performance-difference lemma, Kakade and Langford
+2002); unlike the lemma it starts from the money really earned, so a leak or a wrong fill still shows. The
+raw mean stands beside it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -20,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxexit.config import Experiment
-from jaxexit.config.schema import PPO, Costs, Env, Network, Reward, UserFeature
+from jaxexit.config.schema import Costs, Env, UserFeature
 from jaxexit.data.features import Feature, resolve_features
 from jaxexit.data.simulated import PIP, Simulated, device, disorder, ornstein_uhlenbeck
 from jaxexit.data.simulated.types import LEVEL
@@ -34,21 +37,24 @@ from jaxexit.env import (
     order_from_action,
     without_guards,
 )
-from jaxexit.env.types import EXIT, HOLD
+from jaxexit.env.types import BY_BREAKEVEN_STOP, BY_STOP, EXIT, HOLD
 from jaxexit.evaluate import run_policy
 from jaxexit.policies import Policy, View, network_policy
 from jaxexit.policies.types import stateless
-from jaxexit.ppo import exit_task, init_state, num_updates, ppo_params, ppo_spec, update
+from jaxexit.ppo import ppo_spec
 from jaxexit.truth.known_answers import (
     Disorder,
     Reversion,
     Solution,
+    exit_advantage,
     exit_now,
     next_posterior,
     reversion_state,
     solve_disorder,
     solve_reversion,
 )
+from jaxexit.truth.money import money_experiment, train
+from jaxexit.truth.simple_rules import Paths, best_simple_rules, fixed_hold_values
 from jaxexit.truth.stops import value_with_stops
 
 HORIZON = 200  # bars
@@ -66,21 +72,25 @@ class KnownMarket(NamedTuple):
     Attributes:
         name: of the exam.
         simulate: (generator, trades) -> a fresh market.
+        paths: of its trades: gains, and the state that its best rule looks at.
         features: what the agent observes besides its position.
         solution: its best rule, numpy float64.
         best: the best rule as a policy.
         ceiling: pips; no policy of five actions is worth more.
         targets: share of the optimum that is asked for, by environment steps of training.
+        quick: the same for a look of seconds.
         trades: examined.
     """
 
     name: str
     simulate: Callable[[np.random.Generator, int], Simulated]
+    paths: Callable[[Simulated], Paths]
     features: tuple[Feature, ...]
     solution: Solution
     best: Policy
     ceiling: float
     targets: dict[int, float]
+    quick: dict[int, float]
     trades: int
 
 
@@ -115,6 +125,45 @@ def _from_bars(column: str, scale: float) -> UserFeature:
     return UserFeature(column=column, scale=scale, directional=True)
 
 
+def _middle(simulated: Simulated) -> np.ndarray:
+    """Long-form middle price less `LEVEL` at each trade's decisions 0..H, pips, [H+1, N]."""
+    bar = simulated.trades["entry_bar"].to_numpy(np.int64)
+    close = simulated.bars.mid[bar + np.arange(simulated.horizon + 1)[:, None], 3]
+    return simulated.trades["direction"].to_numpy(float) * (close - LEVEL) / PIP
+
+
+def _reversion_paths(simulated: Simulated) -> Paths:
+    level = _middle(simulated)
+    return Paths(level - level[0], level)
+
+
+def _disorder_paths(simulated: Simulated) -> Paths:
+    gain = _middle(simulated)
+    gain -= gain[0]
+    posterior = np.full_like(gain, Disorder().prior)
+    for k in range(simulated.horizon):
+        posterior[k + 1] = next_posterior(Disorder(), posterior[k], gain[k + 1] - gain[k])
+    return Paths(gain, posterior)
+
+
+def luck(solution: Solution, paths: Paths) -> np.ndarray:
+    """What the market gave a trade beyond what was to be expected, up to each decision: [H+1, N] pips.
+
+    While a trade is held from k to k+1, gain_{k+1} - gain_k + W_{k+1} - (W_k if holding is best, else what
+    holding is worth), with W what the best rule still expects over leaving. A martingale that begins at 0.
+    """
+    horizon = len(paths.gain) - 1
+    total = np.zeros_like(paths.gain)
+    advantage = exit_advantage(solution, paths.state[0], np.int64(0))
+    for k in range(horizon):
+        change = paths.gain[k + 1] - paths.gain[k] + advantage
+        if k + 1 < horizon:
+            advantage = exit_advantage(solution, paths.state[k + 1], np.int64(k + 1))
+            change += np.maximum(-advantage, 0.0)
+        total[k + 1] = total[k] + change
+    return total
+
+
 def reversion_market() -> KnownMarket:
     """The Ornstein-Uhlenbeck exam. The price level is observed, as any chart shows it."""
     solution = solve_reversion(Reversion())
@@ -123,11 +172,13 @@ def reversion_market() -> KnownMarket:
         simulate=lambda rng, trades: ornstein_uhlenbeck(
             rng, trades, horizon=HORIZON, spread_pips=SPREAD_PIPS, stop_pips=(REVERSION_STOP,)
         ),
+        paths=_reversion_paths,
         features=resolve_features([_from_bars("deviation_pips", 20.0)]),
         solution=solution,
         best=BEST_REVERSION,
         ceiling=float(solution.value),
         targets={2_000_000: 0.985, 10_000_000: 0.99},
+        quick={300_000: 0.9},
         trades=200_000,
     )
 
@@ -149,50 +200,29 @@ def disorder_market() -> KnownMarket:
     return KnownMarket(
         name="disorder",
         simulate=_disorder,
+        paths=_disorder_paths,
         features=resolve_features([_from_bars("deviation_pips", 20.0), *averages]),
         solution=solution,
         best=BEST_DISORDER,
         ceiling=value_with_stops(Disorder()),
         targets={2_000_000: 0.98, 10_000_000: 0.985},
+        quick={300_000: 0.7},
         trades=1_000_000,
     )
 
 
 def exam_experiment(name: str, steps: int, seed: int) -> Experiment:
-    """The learner that sits an exam: money only, undiscounted, marked to market; begins by holding.
-
-    What mattered, and what v2's own settings would cost, is in docs/exams.md.
-    """
-    return Experiment(
-        version=f"exam_{name}",
-        seed=seed,
-        costs=Costs(spread_pips=SPREAD_PIPS),
-        env=Env(max_bars=HORIZON),
-        reward=Reward(
-            w_mtm=1.0,
-            regret_coef=0.0,
-            time_coef=0.0,
-            tighten_sl_cost=0.0,
-            trail_sl_cost=0.0,
-            invalid_action_penalty=0.0,
-        ),
-        ppo=PPO(
-            num_steps=256,
-            total_timesteps=steps,
-            gamma=1.0,
-            entropy_coef_start=0.005,
-            entropy_coef_end=0.0005,
-            entropy_anneal_steps=steps,
-        ),
-        network=Network(hidden_sizes=(64, 64), initial_hold_probability=0.92),
-    )
+    """The learner that sits this exam."""
+    costs = Costs(spread_pips=SPREAD_PIPS)
+    return money_experiment(name, env=Env(max_bars=HORIZON), costs=costs, steps=steps, seed=seed)
 
 
 def make_world(
-    experiment: Experiment, known: KnownMarket, rng: np.random.Generator, trades: int
+    experiment: Experiment, known: KnownMarket, simulated: Simulated
 ) -> tuple[EnvSpec, World]:
-    """A fresh market and its trades; no guards, and blank hindsight: the reward does not read it."""
-    market, entered = device(known.simulate(rng, trades), known.features)
+    """The world of a simulated market; no guards, and blank hindsight: the reward does not read it."""
+    market, entered = device(simulated, known.features)
+    trades = len(simulated.trades)
     world = World(
         params=without_guards(env_params(experiment, PIP)),
         market=market,
@@ -201,22 +231,6 @@ def make_world(
         pip=jnp.float32(PIP),
     )
     return env_spec(experiment, known.features), world
-
-
-def train(
-    experiment: Experiment,
-    spec: EnvSpec,
-    world: World,
-    on_update: Callable[[int, int], None] = lambda done, total: None,
-) -> Any:
-    """The parameters that an experiment's learner ends with on a world; `on_update(done, total)`."""
-    learner, hyper, task = ppo_spec(experiment), ppo_params(experiment), exit_task(spec)
-    state = init_state(learner, task, hyper, world, jax.random.key(experiment.seed))
-    total = num_updates(experiment)
-    for done in range(total):
-        state, _ = update(learner, task, hyper, world, state)
-        on_update(done + 1, total)
-    return state.params
 
 
 @dataclass(frozen=True)
@@ -230,7 +244,7 @@ class Share:
     trades: int
     mean: float
     standard_error: float
-    share: float  # of the optimum, against the best rule on the same trades
+    share: float  # of the optimum, the market's luck taken off
     share_error: float
     bars_held: float
     ceiling: float
@@ -254,6 +268,11 @@ class Share:
         if self.asked is None:
             return ""
         return f"reaches {self.asked:.1%}" if self.passed else f"FAIL: {self.asked:.1%} is asked"
+
+    def as_json(self) -> dict[str, Any]:
+        """The attributes, None for what is not a number, and `passed`."""
+        numbers = {k: None if v != v else v for k, v in asdict(self).items()}
+        return numbers | {"passed": self.passed}
 
 
 class Entrant(NamedTuple):
@@ -303,21 +322,23 @@ def examine(
     experiment = exam_experiment(known.name, 2_000_000, 0)
     best = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), known.solution)
     everyone = [Entrant("best rule", known.best, best), *entrants]
-    sums = np.zeros((len(everyone), 5))  # of net, net^2, difference, difference^2, bars held
+    sums = np.zeros((len(everyone), 5))  # of net, net^2, skill, skill^2, bars held
     sizes = [BATCH] * (trades // BATCH) + [trades % BATCH] * (trades % BATCH > 0)
     for number, size in enumerate(sizes):
-        spec, world = make_world(experiment, known, np.random.default_rng([seed, number]), size)
+        simulated = known.simulate(np.random.default_rng([seed, number]), size)
+        spec, world = make_world(experiment, known, simulated)
+        given = luck(known.solution, known.paths(simulated))
         key = jax.random.fold_in(jax.random.key(seed), number)
-        reference = None
         for row, entrant in zip(sums, everyone, strict=True):
             played = run_policy(
                 spec, entrant.policy, world, entrant.params, key, horizon=HORIZON
             ).results
             net = np.asarray(played.net, np.float64) * np.asarray(played.entry) / PIP
-            reference = net if reference is None else reference
-            difference = net - reference
-            bars = np.asarray(played.bars_held, np.float64)
-            row += [x.sum() for x in (net, net**2, difference, difference**2, bars)]
+            bars = np.asarray(played.bars_held)
+            # A stop ends a trade inside its last bar: what that bar's close brought is not its luck.
+            inside = np.isin(np.asarray(played.reason), (BY_STOP, BY_BREAKEVEN_STOP))
+            skill = net - given[bars - inside, np.arange(size)]
+            row += [x.sum() for x in (net, net**2, skill, skill**2, bars)]
         on_batch(number + 1, len(sizes))
     optimum = float(known.solution.value)
     return [
@@ -329,13 +350,13 @@ def examine(
             trades=trades,
             mean=mean,
             standard_error=_error(mean, square, trades),
-            share=1.0 + difference / optimum,
-            share_error=_error(difference, difference_square, trades) / optimum,
+            share=skill / optimum,
+            share_error=_error(skill, skill_square, trades) / optimum,
             bars_held=bars,
             ceiling=known.ceiling,
             asked=entrant.asked,
         )
-        for entrant, (mean, square, difference, difference_square, bars) in zip(
+        for entrant, (mean, square, skill, skill_square, bars) in zip(
             everyone, (sums / trades).tolist(), strict=True
         )
     ]
@@ -343,3 +364,81 @@ def examine(
 
 def _error(mean: float, square: float, count: int) -> float:
     return float(np.sqrt(max(0.0, square - mean**2) / max(1, count - 1)))
+
+
+MARKETS = {"ou": reversion_market, "disorder": disorder_market}
+SEEDS = (0, 1, 2)
+QUICK_TRADES = 10_000
+
+
+def sit(
+    name: str, *, quick: bool, seed: int, on_step: Callable[[str], None] = lambda what: None
+) -> list[Share]:
+    """The whole exam: train for each number of steps and seed, examine all on the same fresh trades.
+
+    Args:
+        name: "ou" or "disorder".
+        quick: one seed, few steps, few trades, a lower bar.
+        seed: of the examination's market; training's are their own.
+        on_step: called with what is being done.
+
+    Returns:
+        The simple rules, the best rule, and every trained network greedy and sampled. What is asked of a
+        greedy one: the target, and to close at least half of the best simple rule's gap to the optimum.
+    """
+    known = MARKETS[name]()
+    rules = simple_rules(known)
+    halfway = 0.5 * (1.0 + max(rule.share for rule in rules))
+    entrants = []
+    for steps, target in (known.quick if quick else known.targets).items():
+        asked = target if quick else max(target, halfway)
+        for own in SEEDS[: 1 if quick else None]:
+            experiment = exam_experiment(name, steps, own)
+            on_step(f"{steps:,} steps, seed {own}: make the market")
+            rng = np.random.default_rng([2**31, own])  # not a market of the examination
+            spec, world = make_world(experiment, known, known.simulate(rng, TRAINING_TRADES))
+            params = train(
+                experiment,
+                spec,
+                world,
+                lambda done, total, steps=steps, own=own: on_step(
+                    f"{steps:,} steps, seed {own}: {done} of {total} updates"
+                ),
+            )
+            entrants += learned(experiment, params, asked)
+    trades = QUICK_TRADES if quick else known.trades
+    found = examine(
+        known,
+        entrants,
+        trades=trades,
+        seed=seed,
+        on_batch=lambda done, total: on_step(f"examine: {done} of {total} batches"),
+    )
+    return rules + found
+
+
+def simple_rules(known: KnownMarket) -> list[Share]:
+    """The best fixed hold and the best rule of each simple family, for comparison."""
+    market = Reversion() if known.name == "ou" else Disorder()
+    optimum = float(known.solution.value)
+    holds = fixed_hold_values(market)
+    found = {f"hold {int(holds.argmax())} bars": (float(holds.max()), 0.0)}
+    for rule in best_simple_rules(market, known.solution).values():
+        found[rule.name] = rule.value, rule.standard_error
+    return [
+        Share(
+            examinee=name,
+            market=known.name,
+            steps=0,
+            seed=0,
+            trades=0,
+            mean=value,
+            standard_error=error,
+            share=value / optimum,
+            share_error=error / optimum,
+            bars_held=float("nan"),
+            ceiling=known.ceiling,
+            asked=None,
+        )
+        for name, (value, error) in found.items()
+    ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -39,6 +40,10 @@ class Verdict:
         if self.passed:
             return "earns nothing" if not self.one_sided else "earns no more than nothing"
         return "FAIL: money from nowhere" if self.t > 0 else "FAIL: loses more than its costs"
+
+    def as_json(self) -> dict[str, Any]:
+        """The attributes, `t` and `passed`."""
+        return asdict(self) | {"t": self.t, "passed": self.passed}
 
 
 class Tally:

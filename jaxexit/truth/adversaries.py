@@ -1,0 +1,88 @@
+"""Trained adversaries of the martingale exam: PPO, paid in money, on the very market that pays nobody.
+
+If a fill, a stop or an observation gives anything away, this is who finds it: three agents that differ in
+their seed, and one that must hold long, since an agent that can find nothing soon learns to leave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxexit.config.schema import DEFAULT_FEATURES, Costs, Env
+from jaxexit.data.features import Feature, resolve_features
+from jaxexit.env import Order, order_from_action, without_guards
+from jaxexit.env.types import HOLD
+from jaxexit.policies import NetworkSpec, Policy, View, network_policy
+from jaxexit.ppo import ppo_spec
+from jaxexit.truth.exploiters import Examinee
+from jaxexit.truth.martingale import HORIZON, Setting, make_world
+from jaxexit.truth.money import money_experiment, train
+
+TRAINING = Setting(jumps=True, costs=False, side="long")  # where there is most to be exploited
+TRAINING_TRADES = 20_000
+STEPS, QUICK_STEPS = 2_000_000, 150_000
+SEEDS, PATIENT_SEED = (0, 1, 2), 3
+PATIENCE = 25  # bars that the patient one must hold
+
+
+def observed() -> tuple[Feature, ...]:
+    """What the adversaries see: all that an experiment's agent sees by default."""
+    return resolve_features(DEFAULT_FEATURES)
+
+
+@lru_cache(maxsize=8)
+def _patient(network: NetworkSpec) -> Policy:
+    """The network, bound to hold for the first bars."""
+    free = network_policy(network, masked=False)
+
+    def act(params: Any, state: Any, view: View) -> tuple[Order, Any]:
+        order, state = free.act(params, state, view)
+        early = view.now.k < PATIENCE
+        return order_from_action(jnp.where(early, HOLD, order.action)), state
+
+    return Policy("adversary_patient", free.init, act)
+
+
+def adversaries(
+    *, seed: int, quick: bool = False, on_update: Callable[[str], None] = lambda what: None
+) -> list[Examinee]:
+    """Train them. Guards bind none of them.
+
+    Args:
+        seed: of the market that they are trained on.
+        quick: one of each kind, trained for a few seconds.
+        on_update: called with what is being done.
+    """
+    steps = QUICK_STEPS if quick else STEPS
+    rng = np.random.default_rng([seed, 2**31])  # not a market of the exam
+    spec, world = make_world(TRAINING, rng, TRAINING_TRADES, observed())
+    world = world._replace(params=without_guards(world.params))
+    found = []
+    for number in (*SEEDS[: 1 if quick else None], PATIENT_SEED):
+        patient = number == PATIENT_SEED
+        name = "adversary_patient" if patient else f"adversary_{number}"
+        experiment = money_experiment(
+            "martingale", env=Env(max_bars=HORIZON), costs=Costs(), steps=steps, seed=number
+        )
+        own = world
+        if patient:  # a forbidden action becomes HOLD, and costs nothing
+            wait = jnp.int32(PATIENCE)
+            guards = own.params.guards._replace(
+                min_bars_for_exit=wait, min_bars_for_partial=wait, min_bars_for_trail=wait
+            )
+            own = own._replace(params=own.params._replace(guards=guards))
+        params = train(
+            experiment,
+            spec,
+            own,
+            lambda done, total, name=name: on_update(f"train {name}, {done} of {total} updates"),
+        )
+        network = ppo_spec(experiment).network
+        policy = _patient(network) if patient else network_policy(network, masked=False)
+        found.append(Examinee(policy._replace(guarded=False), params, label=name))
+    return found

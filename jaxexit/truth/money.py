@@ -1,0 +1,80 @@
+"""The learner that sits exams: paid in money and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from jaxexit.config import Experiment
+from jaxexit.config.schema import PPO, Costs, Env, Network, Reward
+from jaxexit.env import EnvSpec, World
+from jaxexit.ppo import exit_task, init_state, num_updates, ppo_params, ppo_spec, update
+
+MONEY = Reward(
+    w_mtm=1.0,
+    regret_coef=0.0,
+    time_coef=0.0,
+    tighten_sl_cost=0.0,
+    trail_sl_cost=0.0,
+    invalid_action_penalty=0.0,
+)
+"""The change of what the trade is worth, bar by bar, costs included."""
+
+
+def money_experiment(
+    name: str, *, env: Env, costs: Costs, steps: int, seed: int, hold: float = 0.92
+) -> Experiment:
+    """An experiment of money only, undiscounted, that begins by holding.
+
+    What each of these settings is worth, and what v2's own would cost, is in docs/exams.md.
+
+    Args:
+        name: of the exam.
+        env: its fills and horizon.
+        costs: as the market charges them.
+        steps: environment steps of training; schedules end there.
+        seed: of the training.
+        hold: chance of HOLD before any learning.
+    """
+    return Experiment(
+        version=f"exam_{name}",
+        seed=seed,
+        costs=costs,
+        env=env,
+        reward=MONEY,
+        ppo=PPO(
+            num_steps=256,
+            total_timesteps=steps,
+            gamma=1.0,
+            learning_rate=1e-3,
+            entropy_coef_start=0.005,
+            entropy_coef_end=0.0005,
+            entropy_anneal_steps=steps,
+        ),
+        network=Network(hidden_sizes=(64, 64), initial_hold_probability=hold),
+    )
+
+
+def train(
+    experiment: Experiment,
+    spec: EnvSpec,
+    world: World,
+    on_update: Callable[[int, int], None] = lambda done, total: None,
+) -> Any:
+    """The parameters that an experiment's learner ends with on a world.
+
+    Args:
+        experiment: what to train.
+        spec: structure of the world.
+        world: market, trades, numbers.
+        on_update: called with (updates done, updates in all).
+    """
+    learner, hyper, task = ppo_spec(experiment), ppo_params(experiment), exit_task(spec)
+    state = init_state(learner, task, hyper, world, jax.random.key(experiment.seed))
+    total = num_updates(experiment)
+    for done in range(total):
+        state, _ = update(learner, task, hyper, world, state)
+        on_update(done + 1, total)
+    return state.params
