@@ -42,7 +42,8 @@ def as_trade_list(candidates: pd.DataFrame, bars: Bars) -> pd.DataFrame:
 def bar_table(bars: Bars, sides: tuple[str, ...]) -> pd.DataFrame:
     """Bars in our own format: time (UTC), and open, high, low, close of the sides named."""
     table = as_table(bars.times, bars.bid, bars.ask)
-    return table[["time", *(name for name in table if name.split("_")[0] in sides)]]
+    kept = [name for name in map(str, table.columns) if name.split("_")[0] in ("time", *sides)]
+    return table.filter(kept)
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:

@@ -95,7 +95,11 @@ def _gap_words(times: np.ndarray) -> str:
     noon, week = np.datetime64("1970-01-03T12", "ns"), np.timedelta64(7, "D")
     other = np.where(np.diff((times - noon) // week) > 0, np.timedelta64(0), steps)
     order = np.argsort(-other.astype(np.int64), kind="stable")[:_LONGEST]
-    listed = [f"{duration(other[i])} after {minute(times[i])}" for i in order if other[i] > usual]
+    listed = [
+        f"{duration(np.timedelta64(other[i]))} after {minute(np.datetime64(times[i]))}"
+        for i in order
+        if other[i] > usual
+    ]
     return f", the longest {'; '.join(listed)}" if listed else ""
 
 

@@ -55,7 +55,9 @@ def describe(table: pd.DataFrame, path: Path) -> Source:
 
 def _rule(table: pd.DataFrame) -> str:
     for name in table.columns:
-        if re.search(r"time|date|utc", str(name), re.IGNORECASE) and labelled(table[name]):
+        if re.search(r"time|date|utc", str(name), re.IGNORECASE) and labelled(
+            pd.Series(table[name])
+        ):
             return LABELS
     return "UTC where a stamp has no offset"
 

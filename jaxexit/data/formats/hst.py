@@ -55,6 +55,6 @@ def read(path: Path) -> Source:
     for name in record.names or ():
         table[name] = records[name]
     name = symbol.split(b"\0")[0].decode("ascii")
-    if "spread" in table and (table["spread"] == 0).all():
+    if "spread" in table and not table["spread"].to_numpy().any():
         del table["spread"]  # MT4 leaves it blank
     return Source(f"MT4 history v{version} ({name}, {period} min)", table, AUTO, SERVER, "bid")

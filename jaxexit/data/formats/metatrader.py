@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from jaxexit.data.formats.delimited import Head, joined, read_delimited
@@ -32,7 +33,7 @@ def read(path: Path, head: Head) -> Source:
     names = ["date", "clock", "bid_open", "bid_high", "bid_low", "bid_close", "tick_volume"]
     table = read_delimited(path, head, names=names[: len(head.first)])
     table.insert(0, "time", joined(pd.Series(table.pop("date")), pd.Series(table.pop("clock"))))
-    if "tick_volume" in table and (table["tick_volume"] == 0).all():
+    if "tick_volume" in table and not table["tick_volume"].to_numpy().any():
         return Source("HistData MetaTrader M1", table, HISTDATA, RULE)
     return Source("MT4 CSV", table, AUTO, SERVER)
 
@@ -66,8 +67,16 @@ def _ticks(columns: Columns) -> Source:
         name = columns.find([side])
         values = pd.Series(as_numbers(columns.series(str(name))))
         table[name] = values.mask(values == 0).ffill().to_numpy()
-    both = table[[columns.find(["bid"]), columns.find(["ask"])]].notna().all(axis=1)
-    left_out = int((~both).sum())
+    sides = table.filter([str(columns.find(["bid"])), str(columns.find(["ask"]))])
+    both = np.isfinite(sides.to_numpy(np.float64)).all(axis=1)
+    left_out = int(np.sum(~both))
     remarks = (f"{left_out:,} ticks before both sides were known left out",) if left_out else ()
     family = "MT5 tick export" if exported else "MT5 ticks"
-    return Source(family, table[both].reset_index(drop=True), AUTO, _rule(columns), None, remarks)
+    return Source(
+        family,
+        table.take(np.flatnonzero(both)).reset_index(drop=True),
+        AUTO,
+        _rule(columns),
+        None,
+        remarks,
+    )

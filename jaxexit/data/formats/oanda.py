@@ -9,9 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from jaxexit.data.formats.source import LABELS, Source
+from jaxexit.data.tables import as_numbers
 from jaxexit.errors import DataError
 
 _FIELDS = {"o": "open", "h": "high", "l": "low", "c": "close"}
@@ -33,9 +35,9 @@ def read(path: Path, content: dict[str, Any]) -> Source:
     if not sides:
         raise DataError(f"{path}: candles without bid, ask or mid, ask for price=BA")
     table = pd.DataFrame({"time": [candle.get("time") for candle in candles]})
-    numeric = pd.to_numeric(table["time"], errors="coerce")
-    if numeric.notna().all():
-        table["time"] = pd.to_datetime(numeric, unit="s", utc=True)
+    seconds = as_numbers(pd.Series(table["time"]))
+    if np.isfinite(seconds).all():
+        table["time"] = pd.DatetimeIndex((seconds * 1e9).astype("datetime64[ns]"), tz="UTC")
     for side in sides:
         for letter, field in _FIELDS.items():
             column = "" if side == "mid" else f"{side}_"
