@@ -45,7 +45,7 @@ class Head(nn.Module):
     """A dense layer of few outputs, its kernel [outputs, features].
 
     Stored that way round only for speed: on a CPU the gradient of [features, outputs] is a product of five
-    columns, seven times slower. The whole update gains 1.05.
+    columns, seven times slower. The epochs gain 1.05 to 1.12 (benchmarks/RESULTS.md).
     """
 
     outputs: int

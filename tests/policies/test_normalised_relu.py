@@ -15,11 +15,10 @@ SCALE = 1.0 + 0.3 * jax.random.normal(KEYS[1], (FEATURES,))
 BIAS = 0.5 * jax.random.normal(KEYS[2], (FEATURES,))
 
 
-def plain(hidden, scale, bias):
-    normal = nn.LayerNorm(use_fast_variance=False).apply(
-        {"params": {"scale": scale, "bias": bias}}, hidden
-    )
-    return nn.relu(normal)
+def plain(hidden, scale, bias) -> jax.Array:
+    layer = nn.LayerNorm(use_fast_variance=False)
+    normal = layer.apply({"params": {"scale": scale, "bias": bias}}, hidden)
+    return nn.relu(jnp.asarray(normal))
 
 
 @pytest.mark.parametrize("shape", [(FEATURES,), (64, FEATURES), (3, 7, FEATURES)])
