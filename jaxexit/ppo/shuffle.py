@@ -1,7 +1,7 @@
 """A random order of the samples without a sort.
 
-`jax.random.permutation` sorts: 108 ms of processor time for 131,072 samples, this 6.5 ms. The epochs gain 1.05
-to 1.09 (benchmarks/RESULTS.md).
+`jax.random.permutation` sorts: 108 ms of processor time for 131,072 samples, this 6.5 ms. The epochs gain
+1.05 to 1.09 (benchmarks/RESULTS.md).
 """
 
 from __future__ import annotations
