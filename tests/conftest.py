@@ -1,5 +1,6 @@
 """Fixtures that several rooms use."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,9 +28,14 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def compilation_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What commands compile is kept for the session, away from the user's own cache."""
+    """What commands compile is kept for the session, away from the user's own cache.
+
+    The processes that share the tests among them share it too.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("JAXEXIT_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        environment.setenv("JAXEXIT_CACHE_DIR", str(shared / "compiled"))
         yield
 
 

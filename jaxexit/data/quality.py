@@ -96,9 +96,9 @@ def _gap_words(times: np.ndarray) -> str:
     other = np.where(np.diff((times - noon) // week) > 0, np.timedelta64(0), steps)
     order = np.argsort(-other.astype(np.int64), kind="stable")[:_LONGEST]
     listed = [
-        f"{duration(np.timedelta64(other[i]))} after {minute(np.datetime64(times[i]))}"
-        for i in order
-        if other[i] > usual
+        f"{duration(gap)} after {minute(start)}"
+        for gap, start in zip(other[order], times[order], strict=True)
+        if gap > usual
     ]
     return f", the longest {'; '.join(listed)}" if listed else ""
 
@@ -161,14 +161,8 @@ def as_record(quality: Quality) -> dict[str, Any]:
 
 
 def draw(quality: Quality, path: Path) -> None:
-    """Price, spread by hour of the day, gaps and bad bars as a small PNG.
-
-    Raises DataError where matplotlib is not installed.
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise DataError('--png needs matplotlib, run: pip install "jaxexit[plots]"') from None
+    """Price, spread by hour of the day, gaps and bad bars as a small PNG."""
+    from matplotlib.figure import Figure
 
     times, close = quality.quotes.times, next(iter(quality.quotes.sides.values()))[:, 3]
     thin = np.unique(np.linspace(0, len(times) - 1, 2000).astype(int))

@@ -35,9 +35,7 @@ def judge(
     learned = results[name]
     mean = mean_per_trade(learned.table)
     found: dict[str, dict[str, Any]] = {name: {"intervals": _intervals(learned, mean)}}
-    corrected = deflated(
-        daily_net_pips(learned.marks), trials=trials, trial_sharpes=trial_sharpes
-    )
+    corrected = deflated(daily_net_pips(learned.marks), trials=trials, trial_sharpes=trial_sharpes)
     found[name]["deflated_sharpe"] = None if corrected is None else asdict(corrected)
     compared: dict[str, Comparison] = {}
     for other in others:

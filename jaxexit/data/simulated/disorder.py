@@ -25,8 +25,8 @@ def disorder(
 
     The drift turns at the beginning of bar G + 1 after the entry, geometric on 1, 2, 3, ... with mean
     `mean_bars`: P(G = n) = p (1 - p)^n, p = 1 / mean_bars. So each bar, the first included, turns with
-    chance p if the one before had not. Before the entry there is no drift. Extremes are exact one side at a time: the
-    bridge does not depend on the drift. Opens are the last closes.
+    chance p if the one before had not. Before the entry there is no drift. Extremes are exact one side at
+    a time: the bridge does not depend on the drift. Opens are the last closes.
 
     Args:
         rng: the only source of randomness.
