@@ -69,11 +69,15 @@ def _command(argv: Sequence[str] | None) -> int:
     from jaxexit import show
     from jaxexit.lab.comparison import compare_versions, load_tested, write_comparison
     from jaxexit.lab.registry import Registry
+    from jaxexit.lab.run import RunFolder
 
     out = show.console(quiet=arguments.quiet, json=arguments.json)
+    registry = Registry(arguments.root)
+    for name in names:
+        cli.note(registry.recover(RunFolder(arguments.root, name)))
     with out.status("compare"):
         tested = [load_tested(arguments.root, name, arguments.split) for name in names]
-        found = compare_versions(tested, Registry(arguments.root), arguments.split)
+        found = compare_versions(tested, registry, arguments.split)
         page = write_comparison(arguments.root, found, tested)
     out.print(comparison_table(found))
     for one in found["verdict"].split("; "):

@@ -45,10 +45,13 @@ def _command(argv: Sequence[str] | None) -> int:
     from jaxexit import show
     from jaxexit.errors import RunError
     from jaxexit.lab.registry import Registry
+    from jaxexit.lab.run import RunFolder
 
     if not arguments.root.is_dir():
         raise RunError(f"{arguments.root}: no such folder; give the one of the runs with --root")
     registry = Registry(arguments.root)
+    for name in registry.load()["versions"]:
+        cli.note(registry.recover(RunFolder(arguments.root, name)))
     out = show.console(json=arguments.json)
     if arguments.action == "list":
         return _list(registry, out, as_json=arguments.json)

@@ -67,10 +67,10 @@ def _command(argv: Sequence[str] | None) -> int:
 
     from jaxexit import show
     from jaxexit.data import load_dataset
+    from jaxexit.lab.provenance import provenance
     from jaxexit.lab.results import headline
-    from jaxexit.lab.run import provenance
     from jaxexit.lab.tracking import MetricsWriter
-    from jaxexit.lab.training import is_finished, train
+    from jaxexit.lab.training import is_finished, state_template, train
     from jaxexit.ppo import num_updates, ppo_spec
 
     out = show.console(quiet=arguments.quiet, json=arguments.json)
@@ -88,30 +88,31 @@ def _command(argv: Sequence[str] | None) -> int:
             writer.mirror_to_wandb(experiment, mode, folder.path)
         return writer
 
+    updates, batch_size = num_updates(experiment), ppo_spec(experiment).batch_size
     with folder.locked():
         folder.check_start(experiment, start)
         if arguments.resume and is_finished(experiment, folder):
             show.lines(out, [f"{experiment.version} is already trained to its end"])
+            registry.found_complete(experiment, yaml, trained_steps=updates * batch_size)
             summary, learned = headline(experiment, yaml, dataset, folder, registry)
             _report(out, arguments.report, yaml, root)
             return _show_result(out, summary, learned, as_json=arguments.json, training=None)
+        resumed = None
+        if arguments.resume:  # before anything is written: a damaged checkpoint stops here
+            template = state_template(experiment, dataset)
+            resumed = folder.checkpoints(experiment).restore("last", template)
         registry.register(experiment, yaml)  # first: a registry that cannot be used stops here
         folder.begin(experiment, start, provenance(experiment, dataset.fingerprint))
         registry.started(experiment, resumed=arguments.resume)
         began = time.perf_counter()
         try:
-            with show.TrainingProgress(
-                out,
-                experiment.version,
-                num_updates(experiment),
-                ppo_spec(experiment).batch_size,
-            ) as progress:
+            with show.TrainingProgress(out, experiment.version, updates, batch_size) as progress:
                 result = train(
                     experiment,
                     dataset,
                     folder,
                     open_writer,
-                    resume=arguments.resume,
+                    resumed=resumed,
                     on_update=progress.update,
                 )
         except BaseException:

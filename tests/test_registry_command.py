@@ -7,6 +7,7 @@ import pytest
 
 from jaxexit.config import load_experiment
 from jaxexit.lab.registry import Registry
+from jaxexit.lab.run import RunFolder
 from jaxexit.registry import main
 
 RESULT = {
@@ -31,6 +32,7 @@ def root(tmp_path: Path) -> Path:
     for yaml in (base, following):
         registry.register(load_experiment(yaml), yaml)
     registry.finished("v1_base", "completed", trained_steps=131_072, wall_seconds=12.34)
+    registry.count_look("v1_base", {"checkpoint": "best", "sampled": False, **PROOF})
     registry.record_result("v1_base", "test", RESULT, **PROOF)
     return tmp_path
 
@@ -107,6 +109,22 @@ def test_a_version_that_is_not_there_is_told_with_the_nearest(said, root: Path):
         assert "did you mean 'v2_next'?" in line
         assert line.count("\n") == 1
     assert (root / "registry.json").read_bytes() == before
+
+
+def test_a_look_at_the_registry_puts_a_run_back_whose_successor_died(
+    root: Path, capsys: pytest.CaptureFixture[str]
+):
+    experiment = load_experiment(root / "v1_base.yaml")
+    folder, registry = RunFolder(root, "v1_base"), Registry(root)
+    before = registry.version("v1_base")
+    folder.begin(experiment, "new", {"started": "first", "data": {}})
+    folder.begin(experiment, "overwrite", {"started": "second", "data": {}})
+    registry.started(experiment, resumed=False)
+    assert main(["list", "--root", str(root)]) == 0
+    out, err = capsys.readouterr()
+    assert err.startswith("note: v1_base: the run that --overwrite was to replace is back")
+    assert row_of(out, "v1_base")[2] == "completed"
+    assert (folder.began(), registry.version("v1_base")) == ("first", before)
 
 
 def test_a_folder_without_a_registry_is_empty_and_stays_so(

@@ -149,6 +149,22 @@ class CheckpointStore:
         found = (path.parent.name for path in self.folder.glob("step_*/manifest.json"))
         return sorted(int(name.removeprefix("step_")) for name in found)
 
+    def manifest(self, step: int) -> dict[str, Any]:
+        """What was written about the checkpoint of `step`.
+
+        Raises:
+            RunError: it cannot be read.
+        """
+        path = self._path(step)
+        try:
+            manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+            known = all(name in manifest for name in ("experiment_sha256", "shapes", "sha256"))
+        except (OSError, ValueError, TypeError):
+            known, manifest = False, {}
+        if not known:
+            raise RunError(self._damaged(path))
+        return manifest
+
     def restore(self, which: Which, template: Any) -> Checkpoint:
         """Read a checkpoint back.
 
@@ -164,13 +180,10 @@ class CheckpointStore:
 
         step = self._step(which)
         path = self._path(step)
-        try:
-            manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-            owner, known, sha256 = (
-                manifest[name] for name in ("experiment_sha256", "shapes", "sha256")
-            )
-        except (OSError, ValueError, KeyError, TypeError):
-            raise RunError(self._damaged(path)) from None
+        manifest = self.manifest(step)
+        owner, known, sha256 = (
+            manifest[name] for name in ("experiment_sha256", "shapes", "sha256")
+        )
         if owner != self.experiment_sha256:
             raise RunError(
                 f"{path}: belongs to another experiment (its snapshot's hash begins {owner[:12]}, this "

@@ -1,13 +1,11 @@
 """The registry: every version, its status, its out-of-sample results, and how often anybody looked.
 
-One JSON file beside the experiments, locked while it is changed and replaced atomically. A result is
-recorded only with the hashes of the snapshot and the checkpoint that earned it.
+A result is recorded only with the hashes of the snapshot and the checkpoint that earned it.
 """
 
 from __future__ import annotations
 
 import difflib
-import json
 import os
 import re
 import socket
@@ -16,18 +14,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from filelock import FileLock, Timeout
-
 from jaxexit.config import Experiment, differences, experiment_sha256, load_parent, resolved
 from jaxexit.errors import RunError
-from jaxexit.lab.files import write_json
-from jaxexit.lab.run import RunFolder, git_state
+from jaxexit.lab.provenance import git_state
+from jaxexit.lab.registry_file import RegistryFile
+from jaxexit.lab.run import RunFolder
+from jaxexit.lab.tracking import read_metrics
 
-SCHEMA_VERSION = 1
-LOCK_SECONDS = 30
 SHA256 = re.compile(r"[0-9a-f]{64}")
 Status = Literal["pending", "running", "completed", "failed"]
 WORDS = ("version", "description", "hypothesis")  # keys that are no change of the experiment
+OF_A_RUN = (
+    "status",
+    "process",
+    "git_commit",
+    "snapshot_sha256",
+    "trained_steps",
+    "wall_seconds",
+    "wall_seconds_before",
+    "results",
+)
+"""What a row says of one run; the rest is the version's, whatever run it has."""
 
 
 class Registry:
@@ -37,6 +44,7 @@ class Registry:
         """Args: the folder that holds `registry.json`."""
         self.root = root
         self.path = root / "registry.json"
+        self._file = RegistryFile(self.path)
 
     def load(self) -> dict[str, Any]:
         """The registry as it stands; an empty one where there is no file.
@@ -44,23 +52,7 @@ class Registry:
         Raises:
             RunError: the file is not a registry of this schema.
         """
-        try:
-            content = json.loads(self.path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return {"schema_version": SCHEMA_VERSION, "active_version": None, "versions": {}}
-        except (OSError, ValueError) as error:
-            words = " ".join(str(error).split())
-            raise RunError(f"{self.path}: cannot be read ({words}); restore it from git") from None
-        if not isinstance(content, dict) or content.get("schema_version") != SCHEMA_VERSION:
-            raise RunError(
-                f"{self.path}: is not a registry of schema {SCHEMA_VERSION}; restore it from git"
-            )
-        rows = content.get("versions")
-        if not isinstance(rows, dict) or not all(
-            isinstance(row, dict) and "status" in row for row in rows.values()
-        ):
-            raise RunError(f"{self.path}: a version has no status; restore it from git")
-        return {"active_version": None, **content}
+        return self._file.load()
 
     def versions(self) -> dict[str, dict[str, Any]]:
         """Every version, a running one without a living process shown as `interrupted`."""
@@ -105,15 +97,22 @@ class Registry:
             if content["active_version"] is None:
                 content["active_version"] = experiment.version
 
-        self._change(add)
+        self._file.change(add)
 
     def started(self, experiment: Experiment, *, resumed: bool) -> None:
-        """The version is being trained by this process.
+        """The version is being trained by this process; its folder has begun.
 
-        What an earlier run earned stays until this one is `completed`: until then it may come back.
+        What the row says of a run that is set aside goes with it, and comes back with it (`recover`).
         """
+        folder = RunFolder(self.root, experiment.version)
+        aside = None if resumed or not folder.is_unsettled() else {"began": folder.replaced_began()}
 
         def change(row: dict[str, Any]) -> None:
+            row.pop("replaced", None)
+            if not resumed:
+                earlier = {name: row.pop(name) for name in OF_A_RUN if name in row}
+                if aside is not None:
+                    row["replaced"] = {**aside, **earlier}
             row |= {
                 "status": "running",
                 "process": {"pid": os.getpid(), "host": socket.gethostname()},
@@ -128,7 +127,8 @@ class Registry:
         """A session has ended before the training has; without its process it shows as interrupted."""
 
         def change(row: dict[str, Any]) -> None:
-            row["wall_seconds"] = round(row.pop("wall_seconds_before", 0.0) + wall_seconds, 1)
+            row.pop("replaced", None)
+            row["wall_seconds"] = self._spent(version, row, wall_seconds)
 
         self._change_row(version, change)
 
@@ -139,39 +139,54 @@ class Registry:
 
         Args:
             version: its name.
-            status: "completed" drops the results of an earlier run.
+            status: with "completed" a run that this one replaces is forgotten.
             trained_steps: None leaves them as they were.
             wall_seconds: of this session; those of the sessions before are added.
         """
 
         def change(row: dict[str, Any]) -> None:
             row.pop("process", None)
-            total = row.pop("wall_seconds_before", 0.0) + wall_seconds
-            row |= {"status": status, "wall_seconds": round(total, 1)}
+            row |= {"status": status, "wall_seconds": self._spent(version, row, wall_seconds)}
             if trained_steps is not None:
                 row["trained_steps"] = trained_steps
             if status == "completed":
-                row.pop("results", None)
+                row.pop("replaced", None)
 
         self._change_row(version, change)
+
+    def found_complete(self, experiment: Experiment, yaml: Path, *, trained_steps: int) -> None:
+        """A training has come to its end: say so where a kill was faster; nothing if it is said."""
+        row = self.load()["versions"].get(experiment.version, {})
+        if row.get("status") != "completed":
+            self.register(experiment, yaml)
+            name, steps = experiment.version, trained_steps
+            self.finished(name, "completed", trained_steps=steps, wall_seconds=0.0)
 
     def recover(self, folder: RunFolder) -> str | None:
         """Put back a run that was to be replaced, if its successor died before its first checkpoint.
 
+        With it comes what the row said of it. Nothing is done while a living process holds the version.
+
         Returns:
             What happened, None where there was nothing to do.
         """
-        if not folder.recover():
+        row = self.load()["versions"].get(folder.version, {})
+        if not (folder.is_unsettled() or "replaced" in row) or folder.is_held():
             return None
 
         def change(row: dict[str, Any]) -> None:
-            # A completed run has results; another can be resumed or started over.
-            row |= {"status": "completed" if row.get("results") else "failed"}
-            for unfinished in ("process", "wall_seconds_before"):
-                row.pop(unfinished, None)
+            earlier = row.pop("replaced", None)
+            if earlier is not None and earlier.pop("began") == folder.began():
+                for name in OF_A_RUN:
+                    row.pop(name, None)
+                row |= earlier
 
-        if folder.version in self.load()["versions"]:
-            self._change_row(folder.version, change)
+        with folder.locked():
+            back = folder.recover()
+            if "replaced" in self.load()["versions"].get(folder.version, {}):
+                self._change_row(folder.version, change)
+        if not back:
+            return None
         return (
             f"{folder.version}: the run that --overwrite was to replace is back, since the new one ended "
             "before its first checkpoint"
@@ -228,7 +243,13 @@ class Registry:
             content["active_version"] = version
 
         change(self.load())  # before anything is written
-        self._change(change)
+        self._file.change(change)
+
+    def _spent(self, version: str, row: dict[str, Any], wall_seconds: float) -> float:
+        """Seconds of all sessions: at least those of the updates on record, if one was killed."""
+        lines = read_metrics(RunFolder(self.root, version).metrics)
+        recorded = sum(line.get("seconds", 0.0) for line in lines)
+        return round(max(row.pop("wall_seconds_before", 0.0) + wall_seconds, recorded), 1)
 
     def _shown_status(self, name: str, row: dict[str, Any]) -> str:
         """The status, `interrupted` where it says `running` and the process is gone."""
@@ -252,23 +273,7 @@ class Registry:
         return rows[version]
 
     def _change_row(self, version: str, change: Callable[[dict[str, Any]], None]) -> None:
-        self._change(lambda content: change(self._row(content, version)))
-
-    def _change(self, change: Callable[[dict[str, Any]], None]) -> None:
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.root / ".registry.lock", timeout=LOCK_SECONDS):
-                content = self.load()
-                change(content)
-                write_json(self.path, content)
-        except Timeout:
-            raise RunError(
-                f"{self.path}: is held by another process for {LOCK_SECONDS} s; try again"
-            ) from None
-        except OSError as error:
-            raise RunError(
-                f"{self.path}: cannot be written: {error.strerror}; choose another --root"
-            ) from None
+        self._file.change(lambda content: change(self._row(content, version)))
 
 
 def _now() -> str:

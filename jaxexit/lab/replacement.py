@@ -8,12 +8,18 @@ Both names appear by one rename, so a kill at any moment leaves one of three sta
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from jaxexit.lab.files import remove_folder, writing
 
 OWN = ("experiment.yaml", "provenance.json", "metrics.jsonl", "models", "results")
 """What a run writes. Other files in its folder are the user's, and stay."""
+
+
+def is_unsettled(run: Path) -> bool:
+    """Whether there is an old run to put back, or to forget."""
+    return any((run / name).is_dir() for name in (".replaced", ".replacing"))
 
 
 def set_aside(run: Path) -> None:
@@ -23,6 +29,8 @@ def set_aside(run: Path) -> None:
         RunError: something cannot be moved.
     """
     put_back(run)
+    if not any((run / name).exists() for name in OWN):
+        return
     moving = run / ".replacing"
     with writing(moving):
         moving.mkdir()
@@ -38,7 +46,11 @@ def discard(run: Path) -> None:
     Raises:
         RunError: it cannot be removed.
     """
-    remove_folder(run / ".replaced")
+    aside = run / ".replaced"
+    if aside.is_dir():
+        if hasattr(os, "sync"):
+            os.sync()  # or a power failure could still take the new run's first checkpoint
+        remove_folder(aside)
 
 
 def put_back(run: Path) -> bool:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from jaxexit.config import Experiment, experiment_sha256
 from jaxexit.data import Dataset
+from jaxexit.errors import RunError
 from jaxexit.evaluate import Backtest, daily_net_pips, guard_table, judge
 from jaxexit.evaluate.tuning import EVALUATIONS
 from jaxexit.lab.checkpoints import Which
@@ -88,8 +89,13 @@ def backtest_version(
 
     Returns:
         (summary, the learned policy's trade table); the summary is the command's JSON object.
+
+    Raises:
+        RunError: there is no such checkpoint, the registry cannot be written, or the version was started
+            over in the meantime.
     """
     checkpoint = folder.checkpoints(experiment).restore(which, state_template(experiment, dataset))
+    began = folder.began()
     proof = {
         "snapshot_sha256": experiment_sha256(experiment),
         "checkpoint_sha256": checkpoint.sha256,
@@ -132,6 +138,11 @@ def backtest_version(
             for name, result in played.items()
         },
     }
+    if folder.began() != began:
+        raise RunError(
+            f"{experiment.version}: was started over while its backtest was played; nothing of it was "
+            "written, run the backtest of the new run"
+        )
     results = folder.results(results_name(split, which, sampled=sample))
     everything = [result.table.assign(policy=name) for name, result in played.items()]
     daily = pd.DataFrame({name: daily_net_pips(result.marks) for name, result in played.items()})
@@ -140,10 +151,20 @@ def backtest_version(
     write_parquet(results / "daily.parquet", daily.fillna(0.0).rename_axis("date").reset_index())
     write_json(results / "summary.json", summary)
     if which == "best" and not sample:
-        own = summary["policies"][policy.name]
-        result = {name: own[name] for name in REGISTRY_METRICS}
-        registry.record_result(experiment.version, split, result, **proof)
+        _register_headline(summary, registry)
     return summary, learned.table
+
+
+def _register_headline(summary: dict[str, Any], registry: Registry) -> None:
+    learned = next(iter(summary["policies"].values()))
+    registry.record_result(
+        summary["version"],
+        summary["split"],
+        {name: learned[name] for name in REGISTRY_METRICS},
+        snapshot_sha256=summary["snapshot_sha256"],
+        checkpoint_sha256=summary["checkpoint"]["sha256"],
+        step=summary["checkpoint"]["step"],
+    )
 
 
 def headline(
@@ -153,10 +174,33 @@ def headline(
 
     Returns: as `backtest_version`.
     """
+    found = _stored_headline(experiment, folder)
+    if found is None:
+        return backtest_version(experiment, yaml, dataset, folder, registry)
+    summary = found[0]
+    registered = registry.version(experiment.version).get("results", {}).get("test", {})
+    if registered.get("checkpoint_sha256") != summary["checkpoint"]["sha256"]:
+        _register_headline(summary, registry)  # a kill came between the files and the registry
+    return found
+
+
+def _stored_headline(
+    experiment: Experiment, folder: RunFolder
+) -> tuple[dict[str, Any], pd.DataFrame] | None:
+    """Summary and trades of the best checkpoint on test, None where they are not there, or another's."""
     store, results = folder.checkpoints(experiment), folder.results("test")
-    summary = read_json(results / "summary.json")
-    if summary is not None and summary["checkpoint"]["step"] == store.pointed("best"):
+    summary, step = read_json(results / "summary.json"), store.pointed("best")
+    if summary is None or step is None:
+        return None
+    best = {"step": step, "sha256": store.manifest(step)["sha256"]}
+    if (summary.get("snapshot_sha256"), summary["checkpoint"]) != (
+        experiment_sha256(experiment),
+        best,
+    ):
+        return None
+    try:
         table = pd.read_parquet(results / "trades.parquet")
-        own = table["policy"].to_numpy(str) == next(iter(summary["policies"]))
-        return summary, table.iloc[np.flatnonzero(own)]
-    return backtest_version(experiment, yaml, dataset, folder, registry)
+    except (OSError, ValueError):
+        return None
+    own = table["policy"].to_numpy(str) == next(iter(summary["policies"]))
+    return summary, table.iloc[np.flatnonzero(own)]

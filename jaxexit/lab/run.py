@@ -9,13 +9,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
-import platform
-import shlex
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,14 +28,14 @@ from jaxexit.config import (
 )
 from jaxexit.errors import RunError
 from jaxexit.lab.files import write_json, write_text
-from jaxexit.lab.replacement import discard, put_back, set_aside
+from jaxexit.lab.provenance import session
+from jaxexit.lab.replacement import discard, is_unsettled, put_back, set_aside
 
 if TYPE_CHECKING:
     from jaxexit.lab.checkpoints import CheckpointStore
 
 Start = Literal["new", "resume", "overwrite"]
 LOCK_SECONDS = 0.5  # longer than anybody needs to look whether it is held
-PACKAGES = ("jaxexit", "jax", "jaxlib", "flax", "optax", "numpy", "pandas", "orbax-checkpoint")
 
 
 class RunFolder:
@@ -106,8 +100,16 @@ class RunFolder:
 
         Raises:
             RunError: the version exists (and neither --resume nor --overwrite was given), there is
-                nothing to resume, or the experiment drifted from the frozen snapshot.
+                nothing to resume, the experiment drifted from the frozen snapshot, or another process
+                was faster.
         """
+        if (
+            self.is_unsettled()
+        ):  # and `Registry.recover` has looked: so it is another process's doing
+            raise RunError(
+                f"{self.version}: another process is starting over with it, or has just ended; wait for "
+                "it, or run the command again"
+            )
         exists = self.snapshot.is_file()
         # Checkpoints without a snapshot: a kill in the middle of starting over, or a file removed by hand.
         if start == "new" and (exists or any(self.models.glob("step_*"))):
@@ -136,7 +138,7 @@ class RunFolder:
         where = self.path / "provenance.json"
         if start == "resume":
             recorded = read_json(where) or {}
-            sessions = [*recorded.get("resumed", ()), _session(provenance)]
+            sessions = [*recorded.get("resumed", ()), session(provenance)]
             write_json(where, {**recorded, "resumed": sessions})
             return
         if start == "overwrite":
@@ -149,16 +151,27 @@ class RunFolder:
         """The run has a checkpoint: one that it replaces may go."""
         discard(self.path)
 
+    def is_unsettled(self) -> bool:
+        """Whether a run that was to be replaced is still there."""
+        return is_unsettled(self.path)
+
     def recover(self) -> bool:
         """Put back a run that was to be replaced, if its successor died before its first checkpoint.
 
+        Only for whoever holds the version; `Registry.recover` does it with the version's row.
+
         Returns:
-            Whether one was; nothing is done while a living process holds the version.
+            Whether one was put back.
         """
-        if not self.path.is_dir() or self.is_held():
-            return False
-        with self.locked():
-            return put_back(self.path)
+        return put_back(self.path)
+
+    def began(self) -> str | None:
+        """When the run began (UTC): tells it from another one of the same version."""
+        return _began(self.path)
+
+    def replaced_began(self) -> str | None:
+        """The same of the run that is set aside."""
+        return _began(self.path / ".replaced")
 
     def frozen(self) -> Experiment:
         """The experiment that this version was trained with.
@@ -228,72 +241,8 @@ class RunFolder:
         return CheckpointStore(self.models, experiment_sha256(experiment))
 
 
-def provenance(experiment: Experiment, fingerprint: dict[str, Any]) -> dict[str, Any]:
-    """Everything about the machine, the code and the data that a rerun would want to know."""
-    import jax
-
-    device = jax.devices()[0]
-    return {
-        "version": experiment.version,
-        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "command": _command_line(),
-        "overrides": list(experiment.overrides),
-        "seed": experiment.seed,
-        "git": git_state(),
-        "packages": {name: _package_version(name) for name in PACKAGES},
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "device": f"{device.platform}: {device.device_kind}",
-        "data": fingerprint,
-    }
-
-
-def _session(provenance: dict[str, Any]) -> dict[str, Any]:
-    """What may be different each time that a run goes on."""
-    return {
-        name: provenance[name]
-        for name in ("started", "command", "git", "packages", "python", "platform", "device")
-    }
-
-
-def _command_line() -> str:
-    """The command that is running, as it could be typed again."""
-    program = Path(sys.argv[0])
-    own = program.parent == Path(__file__).parent.parent
-    module = "jaxexit" if program.stem == "__main__" else f"jaxexit.{program.stem}"
-    words = ["python", "-m", module] if own else [program.name]
-    return shlex.join([*words, *sys.argv[1:]])
-
-
-def git_state(file: Path = Path(__file__)) -> dict[str, Any]:
-    """Commit of the repository that this code is kept in, and whether it has changes.
-
-    Nulls without git, or for an installed package: then `packages` says which code it was. Changes of a
-    registry do not count: every run writes one.
-
-    Args:
-        file: one of the repository's files.
-    """
-
-    def git(*words: str) -> str | None:
-        command = ["git", "-C", str(file.parent), *words]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=10)
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        return done.stdout.strip() if done.returncode == 0 else None
-
-    if git("ls-files", "--error-unmatch", file.name) is None:
-        return {"commit": None, "dirty": None}
-    status = git("status", "--porcelain", "--", ":/", ":(exclude,top,glob)**/registry.json")
-    return {"commit": git("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}
-
-
-def _package_version(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+def _began(run: Path) -> str | None:
+    return (read_json(run / "provenance.json") or {}).get("started")
 
 
 def read_json(path: Path) -> Any:

@@ -22,6 +22,7 @@ from jaxexit.env import ACTIONS, REASONS, make_world
 from jaxexit.env.guards import BAR_BINS, PROFIT_BANDS, rule_set_name
 from jaxexit.errors import RunError
 from jaxexit.evaluate import Backtest
+from jaxexit.lab.checkpoints import Checkpoint
 from jaxexit.lab.run import RunFolder
 from jaxexit.lab.tracking import MetricsWriter
 from jaxexit.policies import network_policy
@@ -85,7 +86,7 @@ def train(
     folder: RunFolder,
     writer_for: Callable[[int], MetricsWriter],
     *,
-    resume: bool = False,
+    resumed: Checkpoint | None = None,
     on_update: Callable[[Line], None] = lambda line: None,
 ) -> TrainingResult:
     """Train to the end, or until Ctrl-C (or SIGTERM), which saves first.
@@ -95,7 +96,7 @@ def train(
         dataset: its data.
         folder: where checkpoints go; begun and locked by the caller.
         writer_for: opens the metrics record that continues after a given update.
-        resume: go on from the last checkpoint.
+        resumed: the last checkpoint, restored, to go on from.
         on_update: called with each line of metrics.
 
     Raises:
@@ -110,20 +111,19 @@ def train(
     total = num_updates(experiment)
 
     best_step, best_score = None, None
-    if resume:
-        restored = store.restore("last", state_template(experiment, dataset))
-        state = restored.state
-        if restored.manifest["best_step"] in store.steps():  # nobody has removed it
-            best_step, best_score = (restored.manifest[n] for n in ("best_step", "best_score"))
+    if resumed is not None:
+        state = resumed.state
+        if resumed.manifest["best_step"] in store.steps():  # nobody has removed it
+            best_step, best_score = (resumed.manifest[n] for n in ("best_step", "best_score"))
             store.point("best", best_step)  # a kill may have come between checkpoint and pointer
         if int(state.update) == total:
-            store.point("final", restored.step)
+            store.point("final", resumed.step)
     else:
         state = init_state(learner, task, hyper, world, jax.random.key(experiment.seed))
     done = int(state.update)
     writer = writer_for(done)
     score, measured_seconds, measured_updates = None, 0.0, 0
-    saved = done if resume else None
+    saved = None if resumed is None else done
 
     with _stop_requests() as stop_requested:
         while done < total and not stop_requested():

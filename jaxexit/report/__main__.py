@@ -39,9 +39,14 @@ def build_parser() -> cli.Parser:
 def _command(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
     from jaxexit.config import find_experiment
+    from jaxexit.lab.registry import Registry
+    from jaxexit.lab.run import RunFolder
 
     first = find_experiment(arguments.experiment, arguments.root or Path("experiments"))
     yamls = [first, *(find_experiment(name, first.parent) for name in arguments.versions)]
+    for yaml in yamls:
+        root = arguments.root or yaml.parent
+        cli.note(Registry(root).recover(RunFolder(root, yaml.stem)))
     cli.prepare_jax(arguments.device)
 
     from jaxexit import show

@@ -116,6 +116,18 @@ def test_a_users_column_reaches_the_device(tmp_path: Path):
     )
 
 
+def test_a_single_value_of_a_users_column_changes_the_fingerprint(tmp_path: Path):
+    table = bar_table().assign(mood=np.linspace(-1, 1, 1500))
+    other = table.assign(mood=table["mood"].where(table.index != 700, 0.0))
+    features = "env.features=[adx, {column: mood, scale: 2.0}]"
+    one, two = (
+        load_dataset(experiment(tmp_path, features, bars=write_bars(tmp_path, which))).fingerprint
+        for which in (table, other)
+    )
+    assert one["columns"] != two["columns"]
+    assert (one["bars"], one["trades"]) == (two["bars"], two["trades"])
+
+
 def test_splits_by_date(tmp_path: Path):
     dates = ["data.split.validation_start=2022-01-12", "data.split.test_start=2022-01-15"]
     data = load_dataset(experiment(tmp_path, *dates))

@@ -106,12 +106,9 @@ def test_every_look_at_the_test_split_is_a_trial_that_nothing_takes_back(registr
         registry.count_look(name, {"checkpoint": "best", **PROOF})
         assert registry.trials() == count
     experiment = load_experiment(registry.root / "v1_base.yaml")
-    registry.started(
-        experiment, resumed=False
-    )  # trained anew: while it may yet come to nothing ...
-    assert "results" in registry.version("v1_base")
-    registry.finished("v1_base", "completed", trained_steps=1000, wall_seconds=1.0)
-    assert "results" not in registry.version("v1_base")  # ... they stay, and are then gone ...
+    registry.record_result("v1_base", "test", {}, **PROOF)
+    registry.started(experiment, resumed=False)  # trained anew: its results are gone ...
+    assert "results" not in registry.version("v1_base")
     assert registry.trials() == 3  # ... but not that they were looked at
 
 
@@ -125,6 +122,17 @@ def test_the_time_of_all_sessions_counts(registry: Registry):
     registry.started(experiment, resumed=False)
     registry.finished("v1_base", "completed", trained_steps=1000, wall_seconds=2.0)
     assert registry.version("v1_base")["wall_seconds"] == 2.0
+
+
+def test_the_time_of_a_session_that_was_killed_counts_by_its_record(registry: Registry):
+    experiment = load_experiment(registry.root / "v1_base.yaml")
+    metrics = registry.root / "v1_base" / "metrics.jsonl"
+    metrics.parent.mkdir()
+    registry.started(experiment, resumed=False)
+    metrics.write_text("".join(f'{{"update": {n}, "seconds": 4.0}}\n' for n in (1, 2, 3)))
+    registry.started(experiment, resumed=True)  # after a kill, which could say nothing
+    registry.finished("v1_base", "completed", trained_steps=1000, wall_seconds=0.5)
+    assert registry.version("v1_base")["wall_seconds"] == 12.0
 
 
 def test_a_version_that_is_not_registered_is_told_with_the_nearest(registry: Registry):

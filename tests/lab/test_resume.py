@@ -1,7 +1,9 @@
 """A run that is stopped, killed and resumed ends as if nothing had happened: bit for bit."""
 
 import json
+import shutil
 import signal
+import socket
 from pathlib import Path
 from typing import NamedTuple
 
@@ -209,6 +211,45 @@ def test_resuming_a_finished_run_shows_its_result_and_counts_nothing(
     assert main(["train", str(yaml), "--resume", "--json", "--quiet"]) == 0
     assert json.loads(capsys.readouterr().out)["backtest"] == json.loads(trained.out)["backtest"]
     assert Registry(tmp_path).version("v1_tiny") == before
+
+
+def test_what_a_kill_after_the_training_left_unsaid_is_said_on_resume(
+    trained: tiny.Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    yaml = trained.copied_to(tmp_path)
+    registry = Registry(tmp_path)
+    before, content = registry.version("v1_tiny"), registry.load()
+    row = content["versions"]["v1_tiny"]
+    row |= {"status": "running", "process": {"pid": 1, "host": socket.gethostname()}}
+    for name in ("results", "trained_steps", "wall_seconds"):
+        row.pop(name)
+    registry.path.write_text(json.dumps(content))
+    assert registry.version("v1_tiny")["status"] == "interrupted"
+    assert main(["train", str(yaml), "--resume", "--json", "--quiet"]) == 0
+    assert json.loads(capsys.readouterr().out)["backtest"] == json.loads(trained.out)["backtest"]
+    after = registry.version("v1_tiny")
+    assert 0 < after.pop("wall_seconds") <= before.pop("wall_seconds")
+    for one in (before, after):
+        one["results"]["test"].pop("evaluated")
+        one.pop("process", None)
+    assert after == before
+
+
+def test_a_damaged_checkpoint_is_refused_before_anything_is_written(
+    trained: tiny.Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    yaml = trained.copied_to(tmp_path)
+    folder = tmp_path / "v1_tiny"
+    *_, last, end = sorted(tiny.checkpoints_of(folder), key=lambda m: m["step"])
+    shutil.rmtree(folder / "models" / f"step_{end['step']}")  # as if it had been killed before
+    (folder / "models" / "final.json").unlink()
+    for file in (folder / "models" / f"step_{last['step']}" / "state").rglob("*"):
+        if file.is_file():
+            file.write_bytes(b"damaged")
+    written = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert main(["train", str(yaml), "--resume", "--quiet"]) == 2
+    assert "is damaged" in capsys.readouterr().err
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == written
 
 
 def test_every_policy_plays_the_same_trades_once(trained: tiny.Trained):

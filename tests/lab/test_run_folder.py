@@ -12,7 +12,8 @@ import pytest
 
 from jaxexit.config import Experiment, experiment_sha256, load_experiment
 from jaxexit.errors import ConfigError, RunError
-from jaxexit.lab.run import RunFolder, git_state, provenance
+from jaxexit.lab.provenance import git_state, provenance
+from jaxexit.lab.run import RunFolder
 
 FINGERPRINT = {"bars": {"rows": 6225, "sha256": "ab"}, "trades": {"rows": 10, "sha256": "cd"}}
 
@@ -132,75 +133,14 @@ def test_starting_over_sets_the_old_run_aside_and_touches_nothing_beside_it(
     assert not list(folder.path.glob(".rep*"))
 
 
-def everything(folder: RunFolder) -> dict[str, bytes]:
-    """What a run wrote, but for its lock and empty folders."""
-    files = (path for path in folder.path.rglob("*") if path.is_file() and path.name != ".lock")
-    return {path.relative_to(folder.path).as_posix(): path.read_bytes() for path in files}
-
-
-class Killed(BaseException):
-    """The process ends here."""
-
-
-@pytest.mark.parametrize("moves", range(12))
-def test_a_kill_at_any_move_of_starting_over_leaves_the_old_run_or_the_new_one(
-    folder: RunFolder, yaml: Path, moves: int, monkeypatch: pytest.MonkeyPatch
-):
-    changed = load_experiment(yaml, ["seed=8"])
-    before = everything(folder)
-    real, done = Path.replace, 0
-
-    def replace_until_killed(self: Path, target: Path) -> Path:
-        nonlocal done
-        if done == moves:
-            raise Killed
-        done += 1
-        return real(self, target)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", replace_until_killed)
-        try:
-            folder.begin(changed, "overwrite", provenance(changed, FINGERPRINT))
-            folder.metrics.write_text("new\n")
-            assert moves >= 8  # it takes as many moves to begin
-        except Killed:
-            pass
-    assert folder.recover()
-    assert everything(folder) == before
-    assert folder.frozen().seed == 3
-    assert not folder.recover()
-
-
-@pytest.mark.parametrize("moves", range(6))
-def test_a_kill_while_the_old_run_is_put_back_is_made_up_for(
-    folder: RunFolder, yaml: Path, moves: int, monkeypatch: pytest.MonkeyPatch
-):
-    changed = load_experiment(yaml, ["seed=8"])
-    before = everything(folder)
-    folder.begin(changed, "overwrite", provenance(changed, FINGERPRINT))
-    real, done = Path.replace, 0
-
-    def replace_until_killed(self: Path, target: Path) -> Path:
-        nonlocal done
-        if done == moves:
-            raise Killed
-        done += 1
-        return real(self, target)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", replace_until_killed)
-        with pytest.raises(Killed):
-            folder.recover()
-    assert folder.recover()
-    assert everything(folder) == before
-
-
-def test_a_living_process_in_its_first_updates_is_left_alone(folder: RunFolder, yaml: Path):
-    changed = load_experiment(yaml, ["seed=8"])
-    with folder.locked():
-        folder.begin(changed, "overwrite", provenance(changed, FINGERPRINT))
-        assert not RunFolder(folder.path.parent, folder.version).recover()
-        assert folder.frozen().seed == 8
+def test_columns_of_the_users_own_that_have_changed_are_refused(folder: RunFolder):
+    provenance = folder.path / "provenance.json"
+    known = {**FINGERPRINT, "columns": {"rows": 6225, "sha256": "ef"}}
+    provenance.write_text(json.dumps({"data": known}))
+    folder.check_data(known)
+    for other in (FINGERPRINT, {**known, "columns": {"rows": 6225, "sha256": "gh"}}):
+        with pytest.raises(RunError, match="the columns are not those it was trained on"):
+            folder.check_data(other)
 
 
 def test_checkpoints_left_without_a_snapshot_never_mix_with_a_new_run(

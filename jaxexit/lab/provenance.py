@@ -1,0 +1,84 @@
+"""Provenance: the code, the machine and the data of a run, for whoever wants to run it again."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from jaxexit.config import Experiment
+
+PACKAGES = ("jaxexit", "jax", "jaxlib", "flax", "optax", "numpy", "pandas", "orbax-checkpoint")
+
+
+def provenance(experiment: Experiment, fingerprint: dict[str, Any]) -> dict[str, Any]:
+    """Everything about the machine, the code and the data that a rerun would want to know."""
+    import jax
+
+    device = jax.devices()[0]
+    return {
+        "version": experiment.version,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "command": _command_line(),
+        "overrides": list(experiment.overrides),
+        "seed": experiment.seed,
+        "git": git_state(),
+        "packages": {name: _package_version(name) for name in PACKAGES},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": f"{device.platform}: {device.device_kind}",
+        "data": fingerprint,
+    }
+
+
+def session(provenance: dict[str, Any]) -> dict[str, Any]:
+    """What may be different each time that a run goes on."""
+    return {
+        name: provenance[name]
+        for name in ("started", "command", "git", "packages", "python", "platform", "device")
+    }
+
+
+def _command_line() -> str:
+    """The command that is running, as it could be typed again."""
+    program = Path(sys.argv[0])
+    own = program.parent == Path(__file__).parent.parent
+    module = "jaxexit" if program.stem == "__main__" else f"jaxexit.{program.stem}"
+    words = ["python", "-m", module] if own else [program.name]
+    return shlex.join([*words, *sys.argv[1:]])
+
+
+def git_state(file: Path = Path(__file__)) -> dict[str, Any]:
+    """Commit of the repository that this code is kept in, and whether it has changes.
+
+    Nulls without git, or for an installed package: then `packages` says which code it was. Changes of a
+    registry do not count: every run writes one.
+
+    Args:
+        file: one of the repository's files.
+    """
+
+    def git(*words: str) -> str | None:
+        command = ["git", "-C", str(file.parent), *words]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    if git("ls-files", "--error-unmatch", file.name) is None:
+        return {"commit": None, "dirty": None}
+    status = git("status", "--porcelain", "--", ":/", ":(exclude,top,glob)**/registry.json")
+    return {"commit": git("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}
+
+
+def _package_version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
