@@ -1,6 +1,7 @@
-"""`python -m jaxexit.exam martingale|ou|disorder|all`: markets whose answer is known.
+"""`python -m jaxexit.exam martingale|ou|disorder|controls|all`: markets whose answer is known.
 
-Exit code 1 when an examinee fails.
+`controls` plants traps, each of which an exam or an audit must catch. Exit code 1 when an examinee fails,
+or a trap is not caught.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from jaxexit import cli
 if TYPE_CHECKING:  # annotations only: a mistake in the arguments must not wait for jax
     from rich.table import Table
 
+    from jaxexit.truth.controls import Control
     from jaxexit.truth.optimal_exits import Share
     from jaxexit.truth.verdict import Verdict
 
@@ -47,6 +49,12 @@ def _optimum(arguments: argparse.Namespace, on_step: Progress) -> list[Share]:
     return sit(arguments.exam, quick=arguments.quick, seed=arguments.seed, on_step=on_step)
 
 
+def _controls(arguments: argparse.Namespace, on_step: Progress) -> list[Control]:
+    from jaxexit.truth.controls import sit
+
+    return sit(quick=arguments.quick, seed=arguments.seed, on_step=on_step)
+
+
 class Exam(NamedTuple):
     """How an exam is sat, shown, and judged: each result says whether it `passed`."""
 
@@ -60,6 +68,7 @@ def _exams() -> dict[str, Exam]:
         "martingale": Exam(_martingale, verdict_table, "a mean within 4 standard errors"),
         "ou": Exam(_optimum, share_table, "a share of the optimum, and never above the ceiling"),
         "disorder": Exam(_optimum, share_table, "a share of the optimum, never above the ceiling"),
+        "controls": Exam(_controls, control_table, "each trap caught, and nothing without one"),
     }
 
 
@@ -128,6 +137,26 @@ def share_table(title: str, shares: Sequence[Share]) -> Table:
     if shares:
         table.caption = f"nobody can be worth more than {shares[0].ceiling:.3f} pips"
         table.caption_justify = "left"
+    return table
+
+
+def control_table(title: str, controls: Sequence[Control]) -> Table:
+    """A row for each trap and check, those without a trap first."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left", expand=True)
+    for column, share in (("trap", 4), ("planted how", 4), ("check", 3), ("what it saw", 6)):
+        table.add_column(column, ratio=share)
+    table.add_column("verdict", ratio=2)
+    trap = ""
+    for control in controls:
+        if control.trap != trap:
+            table.add_section()
+            trap = control.trap
+        words = (control.trap, control.planted, control.check, control.statistic, control.words)
+        style = "" if control.passed else "bold red"
+        table.add_row(*(Text(text) for text in words), style=style)
     return table
 
 
