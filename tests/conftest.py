@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from jaxexit.cli import prepare_jax
 from tests.support import tiny
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -28,14 +29,15 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def compilation_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What commands compile is kept for the session, away from the user's own cache.
+    """What is compiled is kept for the session, away from the user's own cache.
 
-    The processes that share the tests among them share it too.
+    The processes that share the tests among them, and the commands that tests start, share it too.
     """
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("JAXEXIT_CACHE_DIR", str(shared / "compiled"))
+        prepare_jax()
         yield
 
 
