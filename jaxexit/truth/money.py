@@ -24,7 +24,14 @@ MONEY = Reward(
 
 
 def money_experiment(
-    name: str, *, env: Env, costs: Costs, steps: int, seed: int, hold: float = 0.92
+    name: str,
+    *,
+    env: Env,
+    costs: Costs,
+    steps: int,
+    seed: int,
+    learning_rate: float = 1e-3,
+    target_kl: float = 0.015,
 ) -> Experiment:
     """An experiment of money only, undiscounted, that begins by holding.
 
@@ -36,7 +43,8 @@ def money_experiment(
         costs: as the market charges them.
         steps: environment steps of training; schedules end there.
         seed: of the training.
-        hold: chance of HOLD before any learning.
+        learning_rate: Adam's, at the start.
+        target_kl: nats, of the KL stop.
     """
     return Experiment(
         version=f"exam_{name}",
@@ -48,12 +56,13 @@ def money_experiment(
             num_steps=256,
             total_timesteps=steps,
             gamma=1.0,
-            learning_rate=1e-3,
+            learning_rate=learning_rate,
+            target_kl=target_kl,
             entropy_coef_start=0.005,
             entropy_coef_end=0.0005,
             entropy_anneal_steps=steps,
         ),
-        network=Network(hidden_sizes=(64, 64), initial_hold_probability=hold),
+        network=Network(hidden_sizes=(64, 64), initial_hold_probability=0.92),
     )
 
 
