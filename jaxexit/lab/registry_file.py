@@ -33,6 +33,8 @@ class RegistryFile:
             content = json.loads(self.path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {"schema_version": SCHEMA_VERSION, "active_version": None, "versions": {}}
+        except NotADirectoryError:
+            raise RunError(f"{self.path.parent}: is not a folder; choose another --root") from None
         except (OSError, ValueError) as error:
             words = " ".join(str(error).split())
             raise RunError(f"{self.path}: cannot be read ({words}); restore it from git") from None
