@@ -110,6 +110,14 @@ def _one_bar_early(honest: Any) -> Any:
     return candidates
 
 
+def _at_the_bars_close(honest: Any) -> Any:
+    def late_entry(spec: Any, bar: Any, trades: Any, trade: Any) -> tuple[jax.Array, jax.Array]:
+        _, half_spread = honest(spec, bar, trades, trade)
+        return bar.entry_close, half_spread
+
+    return late_entry
+
+
 def _at_its_level(honest: Any) -> Any:
     def fill_stop(stop: jax.Array, open: jax.Array, low: jax.Array) -> tuple[jax.Array, jax.Array]:
         return (open <= stop) | (low <= stop), stop
@@ -206,6 +214,11 @@ ENTRY_OFF_BY_ONE = Trap(
     "entries found by position: a bar before their time, at their own price",
     (Seam(dataset, "every_bar_candidates", _one_bar_early),),
     compiled=False,
+)
+LATE_ENTRY = Trap(
+    "an entry at a price seen one bar later",
+    "a trade that is filled at the next open gets that bar's close",
+    (Seam(environment, "late_entry", _at_the_bars_close),),
 )
 FIRST_FINISHERS = Trap(
     "first finishers only",

@@ -1,25 +1,23 @@
 """The audit passes an honest experiment, and names each trap by the check that is meant to catch it.
 
-Traps are planted by patching what the pipeline or the environment calls: there is no flag for them.
+Traps are planted by `truth.traps`, which knows where each once sat: there is no flag for them.
 """
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
 
 from jaxexit.config import Experiment
-from jaxexit.data import dataset, features
-from jaxexit.env import environment
-from jaxexit.evaluate import run_policy
+from jaxexit.data import features
 from jaxexit.policies import HOLD_TO_HORIZON, LEAVE_AT_ONCE, RANDOM, RandomActions
+from jaxexit.truth import traps
 from jaxexit.truth.audit import (
     Finding,
     Subject,
@@ -30,13 +28,12 @@ from jaxexit.truth.audit import (
     make_subject,
     null,
     replay,
-    trace,
     warm_up,
 )
+from jaxexit.truth.traps import Trap, planted
 from tests.data.made import bar_table, bars_of, experiment, walk, write_bars
 
 Check = Callable[[Subject], list[Finding]]
-Plant = Callable[[Any, str, object], None]
 
 ANY_ACTION = RandomActions(jnp.array([0.6, 0.05, 0.15, 0.15, 0.05]))
 
@@ -67,25 +64,6 @@ def made(folder: Path, *overrides: str, table: pd.DataFrame | None = None) -> Ex
 
 def random_subject(folder: Path, *overrides: str, table: pd.DataFrame | None = None) -> Subject:
     return make_subject(made(folder, *overrides, table=table), "test", RANDOM, ANY_ACTION)
-
-
-def forget() -> None:
-    """Drop what has been compiled, and with it the traced environment."""
-    for compiled in (run_policy, trace._trace):
-        cast(Any, compiled).clear_cache()
-
-
-@pytest.fixture
-def plant(monkeypatch: pytest.MonkeyPatch) -> Iterator[Plant]:
-    """Put a trap into a module; afterwards nothing compiled with it survives."""
-
-    def put(module: Any, name: str, trap: object) -> None:
-        monkeypatch.setattr(module, name, trap)
-        forget()
-
-    yield put
-    monkeypatch.undo()
-    forget()
 
 
 @pytest.fixture(scope="module")
@@ -149,35 +127,20 @@ def test_entries_of_a_file_pass_with_their_own_prices(tmp_path: Path):
 # --- features that know the future ---------------------------------------------------------
 
 
-def centred(market: Any, indicators: Any) -> np.ndarray:
-    """Close against the mean of the 10 bars around it, five of them not yet there."""
-    mean = np.asarray(pd.Series(market.close).rolling(11, center=True, min_periods=1).mean())
-    return (market.close - mean) / 0.001
-
-
-def by_the_tests_mean(market: Any, indicators: Any) -> np.ndarray:
-    late = indicators.rsi[int(0.85 * len(indicators.rsi)) :]
-    return (indicators.rsi - late.mean()) / late.std()
-
-
-def next_return(market: Any, indicators: Any) -> np.ndarray:
-    return np.append(np.diff(market.close), 0.0) / 0.001
-
-
 @pytest.mark.parametrize(
     ("trap", "name", "before"),
     [
-        (centred, "return_1", "from 4 bars before"),
-        (next_return, "return_1", "from 0 bars before"),
-        (by_the_tests_mean, "rsi", "bars before the cut"),
+        (traps.CENTRED_WINDOW, "return_1", "from 4 bars before"),
+        (traps.NEXT_RETURN, "return_1", "from 0 bars before"),
+        (traps.TESTS_MEAN, "rsi", "bars before the cut"),
     ],
 )
 def test_a_feature_that_the_pipeline_computes_from_later_bars_is_caught(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, trap: Callable, name: str, before: str
+    tmp_path: Path, trap: Trap, name: str, before: str
 ):
-    monkeypatch.setitem(features._COLUMNS, name, trap)
-    subject = random_subject(tmp_path)
-    found = failures(look_ahead.check, subject)
+    with planted(trap):
+        subject = random_subject(tmp_path)
+        found = failures(look_ahead.check, subject)
     assert found[0].what.startswith(f"feature {name}")
     assert before in found[0].size
     assert f"observation {name}" in {finding.what for finding in found}
@@ -232,56 +195,34 @@ def test_a_feature_without_end_of_memory_never_settles(
 # --- fills ---------------------------------------------------------------------------------
 
 
-def test_a_stop_filled_at_its_level_through_a_gap_is_caught(plant: Plant, tmp_path: Path):
-    plant(
-        environment, "fill_stop", lambda stop, opened, low: (jnp.minimum(opened, low) <= stop, stop)
-    )
-    inside, derived, *_ = failures(fills.check, random_subject(tmp_path))
+def test_a_stop_filled_at_its_level_through_a_gap_is_caught(tmp_path: Path):
+    with planted(traps.STOP_THROUGH_GAP):
+        inside, derived, *_ = failures(fills.check, random_subject(tmp_path))
     assert "STOP at" in inside.size
     assert "outside" in inside.size or "better than the open" in inside.size
     assert derived.what == "the plain simulator disagrees with the backtest"
 
 
-def test_a_new_stop_applied_to_the_bar_that_has_passed_is_caught(plant: Plant, tmp_path: Path):
-    """The stop moves by the close, and the bar that made that close is then searched for it."""
-    honest = environment.quote
-
-    def also_the_last_bar(market: Any, bar: jax.Array, direction: jax.Array):
-        coming, passed = honest(market, bar, direction), honest(market, bar - 1, direction)
-        return coming._replace(low=jnp.minimum(coming.low, passed.low))
-
-    plant(environment, "quote", also_the_last_bar)
-    found = failures(fills.check, random_subject(tmp_path))
+def test_a_new_stop_applied_to_the_bar_that_has_passed_is_caught(tmp_path: Path):
+    with planted(traps.RETROACTIVE_STOP):
+        found = failures(fills.check, random_subject(tmp_path))
     assert "the plain simulator disagrees with the backtest" in {f.what for f in found}
 
 
-def test_an_entry_bar_that_is_off_by_one_is_caught(plant: Plant, tmp_path: Path):
-    """Entries found by position: the trade begins a bar before its entry, at the entry's price."""
-    honest = dataset.every_bar_candidates
-
-    def one_before(*arguments: Any):
-        table = honest(*arguments)
-        return table.assign(entry_bar=table["entry_bar"] - 1)
-
-    plant(dataset, "every_bar_candidates", one_before)
-    subject = random_subject(tmp_path)
-    failure = failures(fills.check, subject)[0]
-    assert failure.what == "trades begin at another bar"
-    assert "-1 bars off" in failure.size
-    # Their prices are of the bar after the one at whose close they are known, too.
-    failure = failures(look_ahead.check, subject)[0]
+def test_an_entry_bar_that_is_off_by_one_is_caught(tmp_path: Path):
+    with planted(traps.ENTRY_OFF_BY_ONE):
+        subject = random_subject(tmp_path)
+        failure = failures(fills.check, subject)[0]
+        assert failure.what == "trades begin at another bar"
+        assert "-1 bars off" in failure.size
+        # Their prices are of the bar after the one at whose close they are known, too.
+        failure = failures(look_ahead.check, subject)[0]
     assert failure.what == "trades of the test split"
 
 
-def test_an_entry_at_a_price_seen_one_bar_later_is_caught(plant: Plant, tmp_path: Path):
-    honest = environment.late_entry
-
-    def at_the_bars_close(spec: Any, bar: Any, trades: Any, trade: Any):
-        _, half_spread = honest(spec, bar, trades, trade)
-        return bar.entry_close, half_spread
-
-    plant(environment, "late_entry", at_the_bars_close)
-    failure = failures(fills.check, random_subject(tmp_path))[-1]
+def test_an_entry_at_a_price_seen_one_bar_later_is_caught(tmp_path: Path):
+    with planted(traps.LATE_ENTRY):
+        failure = failures(fills.check, random_subject(tmp_path))[-1]
     assert "entry at" in failure.size
 
 

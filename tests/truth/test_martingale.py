@@ -1,62 +1,22 @@
-"""The martingale exam passes on the honest simulator, and fails on dishonest ones.
-
-The traps are planted by patching what `env.environment` calls: there is no flag for them in the product.
-"""
+"""The martingale exam passes on the honest simulator, and fails on dishonest ones (see `test_controls`)."""
 
 import json
-from collections.abc import Callable, Iterator
-from typing import Any, cast
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxexit import exam
-from jaxexit.env import environment
-from jaxexit.evaluate import run_policy
 from jaxexit.truth import martingale
-from jaxexit.truth.exploiters import (
-    BREAK_EVEN_AT_ONCE,
-    HUG_THE_PRICE,
-    TIGHTEN_EVERY_BAR,
-    Examinee,
-    everyone,
-)
+from jaxexit.truth.exploiters import TIGHTEN_EVERY_BAR, Examinee, everyone
 from jaxexit.truth.martingale import Setting, examine
+from jaxexit.truth.traps import STOP_THROUGH_GAP, planted
 from jaxexit.truth.verdict import ROUNDING_PIPS, Tally, Verdict
 
-Plant = Callable[[str, object], None]
-
 SMOOTH, JUMPY = Setting(False, False, "long"), Setting(True, True, "short")
-CLOSE_STOP = Examinee(HUG_THE_PRICE, jnp.float32(0.0001))
-
-
-def forget() -> None:
-    """Drop what has been compiled, and with it the traced environment."""
-    cast(Any, run_policy).clear_cache()
-
-
-@pytest.fixture
-def plant(monkeypatch: pytest.MonkeyPatch) -> Iterator[Plant]:
-    """Put a trap into the environment; afterwards nothing compiled with it survives."""
-
-    def put(name: str, trap: object) -> None:
-        monkeypatch.setattr(environment, name, trap)
-        forget()
-
-    yield put
-    monkeypatch.undo()
-    forget()
 
 
 def sit(examinee: Examinee, setting: Setting) -> Verdict:
     return examine([examinee], [setting], trades=4_000, seed=1)[0]
-
-
-def at_its_level(stop: jax.Array, open: jax.Array, low: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The trap of traps: every stop fills where it lies."""
-    return (open <= stop) | (low <= stop), stop
 
 
 def test_nobody_earns_anything_on_a_martingale() -> None:
@@ -70,49 +30,13 @@ def test_nobody_earns_anything_on_a_martingale() -> None:
         assert known - 1e-3 <= verdict.expected <= known + slack
 
 
-@pytest.mark.parametrize("examinee", [CLOSE_STOP, Examinee(TIGHTEN_EVERY_BAR)])
-def test_a_stop_filled_at_its_level_through_a_gap_is_caught(
-    plant: Plant, examinee: Examinee
-) -> None:
-    plant("fill_stop", at_its_level)
-    verdict = sit(examinee, JUMPY)
-    assert verdict.t > 4
-    assert not verdict.passed
-    assert verdict.words == "FAIL: money from nowhere"
-
-
-def test_a_stop_detected_on_the_close_and_filled_at_its_level_is_caught(plant: Plant) -> None:
-    honest = environment.quote
-
-    def closes_only(*arguments):
-        bar = honest(*arguments)
-        return bar._replace(low=bar.close)
-
-    plant("quote", closes_only)
-    plant("fill_stop", lambda stop, _, low: (low <= stop, stop))
-    verdict = sit(Examinee(TIGHTEN_EVERY_BAR), SMOOTH)
-    assert verdict.t > 10
-    assert not verdict.passed
-
-
-def test_a_break_even_with_a_buffer_for_free_is_caught(plant: Plant) -> None:
-    """Granted even below it, and filled there: in a market without gaps only the buffer can pay."""
-
-    def granted(params, now, action, asked):
-        buffer = now.entry + 0.0001
-        return jnp.where(action == environment.TRAIL_BE, jnp.maximum(now.stop, buffer), now.stop)
-
-    plant("fill_stop", at_its_level)
-    assert sit(Examinee(BREAK_EVEN_AT_ONCE), SMOOTH).passed, "harmless alone: nothing gaps here"
-    plant("_moved_stop", granted)
-    verdict = sit(Examinee(BREAK_EVEN_AT_ONCE), SMOOTH)
-    assert verdict.mean == pytest.approx(1.0, abs=0.05)
-    assert not verdict.passed
-
-
-def test_a_trap_leaves_nothing_behind() -> None:
-    assert environment.fill_stop.__module__ == "jaxexit.env.book"
-    assert sit(CLOSE_STOP, JUMPY).passed
+def test_a_stop_filled_at_its_level_is_money_from_nowhere_where_bars_gap_and_only_there() -> None:
+    with planted(STOP_THROUGH_GAP):
+        verdict = sit(Examinee(TIGHTEN_EVERY_BAR), JUMPY)
+        assert verdict.t > 4
+        assert not verdict.passed
+        assert verdict.words == "FAIL: money from nowhere"
+        assert sit(Examinee(TIGHTEN_EVERY_BAR), SMOOTH).passed
 
 
 def test_a_tally_in_batches_is_the_mean_and_its_standard_error() -> None:
