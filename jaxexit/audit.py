@@ -7,7 +7,6 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jaxexit import cli
@@ -64,34 +63,27 @@ def findings_table(title: str, findings: Sequence[Finding]) -> Table:
 
 def _command(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
-    from jaxexit.config import find_experiment
     from jaxexit.errors import UserError
-    from jaxexit.lab.registry import Registry
-    from jaxexit.lab.run import RunFolder
+    from jaxexit.lab.trained import open_trained
 
     if not 0 <= arguments.seed < 2**32:
         raise UserError(f"--seed: found {arguments.seed}, allowed is 0 to {2**32 - 1}")
-    yaml = find_experiment(arguments.experiment, arguments.root or Path("experiments"))
-    root = arguments.root or yaml.parent
-    folder, registry = RunFolder(root, yaml.stem), Registry(root)
-    cli.note(registry.recover(folder))
-    experiment = folder.trained_experiment(yaml)
+    version = open_trained(arguments.experiment, arguments.root)
+    experiment = version.experiment
     cli.prepare_jax(arguments.device)
 
     from jaxexit import show
-    from jaxexit.data import load_dataset
     from jaxexit.truth.audit import audit_version
 
     out = show.console(quiet=arguments.quiet, json=arguments.json)
-    dataset = load_dataset(experiment)
-    folder.check_data(dataset.fingerprint)
+    dataset = version.dataset()
     show.lines(out, dataset.summary)
     with out.status("replay") as status:
         summary, findings = audit_version(
             experiment,
             dataset,
-            folder,
-            registry,
+            version.folder,
+            version.registry,
             split=arguments.split,
             seed=arguments.seed,
             on_check=status.update,

@@ -6,7 +6,6 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from jaxexit import cli
 from jaxexit.errors import UserError
@@ -53,32 +52,24 @@ def _command(argv: Sequence[str] | None) -> int:
         raise UserError(
             "--report: shows a version's result, the greedy best checkpoint; leave out the other"
         )
-    from jaxexit.config import find_experiment
-    from jaxexit.lab.registry import Registry
-    from jaxexit.lab.run import RunFolder
+    from jaxexit.lab.trained import open_trained
 
-    yaml = find_experiment(arguments.experiment, arguments.root or Path("experiments"))
-    root = arguments.root or yaml.parent
-    folder, registry = RunFolder(root, yaml.stem), Registry(root)
-    cli.note(registry.recover(folder))
-    experiment = folder.trained_experiment(yaml)
+    version = open_trained(arguments.experiment, arguments.root)
     cli.prepare_jax(arguments.device)
 
     from jaxexit import show
-    from jaxexit.data import load_dataset
     from jaxexit.lab.results import backtest_version
 
     out = show.console(quiet=arguments.quiet, json=arguments.json)
-    dataset = load_dataset(experiment)
-    folder.check_data(dataset.fingerprint)
+    dataset = version.dataset()
     show.lines(out, dataset.summary)
     with out.status("restore") as status:
         summary, learned = backtest_version(
-            experiment,
-            yaml,
+            version.experiment,
+            version.yaml,
             dataset,
-            folder,
-            registry,
+            version.folder,
+            version.registry,
             which=arguments.checkpoint,
             split=arguments.split,
             sample=arguments.sample,
@@ -88,7 +79,7 @@ def _command(argv: Sequence[str] | None) -> int:
     if arguments.report:
         from jaxexit.report import report_version
 
-        show.lines(out, [f"report: {report_version(yaml, root, arguments.split)}"])
+        show.lines(out, [f"report: {report_version(version, arguments.split)}"])
     if arguments.json:
         print(json.dumps(summary))
     return 0

@@ -153,10 +153,11 @@ def _command(argv: Sequence[str] | None) -> int:
 def _report(out: Console, wanted: bool, yaml: Path, root: Path) -> None:
     if wanted:
         from jaxexit import show
+        from jaxexit.lab.trained import open_trained
         from jaxexit.report import report_version
 
         with out.status("report"):
-            path = report_version(yaml, root, "test")
+            path = report_version(open_trained(yaml, root), "test")
         show.lines(out, [f"report: {path}"])
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jaxexit.lab.trained import TrainedVersion
 
 
-def report_version(yaml: Path, root: Path, split: str) -> Path:
+def report_version(version: TrainedVersion, split: str) -> Path:
     """Write the report of a version's results beside them.
 
     Args:
-        yaml: the experiment's file.
-        root: where run folders live.
+        version: a trained one.
         split: "train", "validation" or "test".
 
     Returns:
@@ -20,7 +23,7 @@ def report_version(yaml: Path, root: Path, split: str) -> Path:
     from jaxexit.report.page import report_path, write_report
     from jaxexit.report.run import read_run
 
-    run = read_run(yaml, root, split)
+    run = read_run(version, split)
     path = report_path(run)
     write_report([run], path)
     return path

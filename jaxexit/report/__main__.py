@@ -39,14 +39,11 @@ def build_parser() -> cli.Parser:
 def _command(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
     from jaxexit.config import find_experiment
-    from jaxexit.lab.registry import Registry
-    from jaxexit.lab.run import RunFolder
+    from jaxexit.lab.trained import open_trained
 
     first = find_experiment(arguments.experiment, arguments.root or Path("experiments"))
     yamls = [first, *(find_experiment(name, first.parent) for name in arguments.versions)]
-    for yaml in yamls:
-        root = arguments.root or yaml.parent
-        cli.note(Registry(root).recover(RunFolder(root, yaml.stem)))
+    versions = [open_trained(yaml, arguments.root) for yaml in yamls]
     cli.prepare_jax(arguments.device)
 
     from jaxexit import show
@@ -57,9 +54,9 @@ def _command(argv: Sequence[str] | None) -> int:
     began = time.perf_counter()
     runs = []
     with out.status("read") as status:
-        for yaml in yamls:
-            status.update(f"replay {yaml.stem}")
-            runs.append(read_run(yaml, arguments.root or yaml.parent, arguments.split))
+        for version in versions:
+            status.update(f"replay {version.yaml.stem}")
+            runs.append(read_run(version, arguments.split))
         check_comparable(runs)
         if arguments.audit:
             runs = [audited(run, status.update) for run in runs]

@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 
 from jaxexit.config import Experiment, experiment_sha256
-from jaxexit.data import Dataset, load_dataset
+from jaxexit.data import Dataset
 from jaxexit.errors import RunError
 from jaxexit.evaluate import Backtest
 from jaxexit.lab.registry import Registry
 from jaxexit.lab.run import RunFolder, read_json
 from jaxexit.lab.tracking import read_metrics
+from jaxexit.lab.trained import TrainedVersion
 from jaxexit.lab.training import learned_policy, state_template
 from jaxexit.ppo import ppo_spec
 from jaxexit.report.replay import Decisions, replay
@@ -78,21 +79,19 @@ def numbers(table: pd.DataFrame, name: str) -> np.ndarray:
     return table[name].to_numpy(float)
 
 
-def read_run(yaml: Path, root: Path, split: str) -> ReportedRun:
+def read_run(version: TrainedVersion, split: str) -> ReportedRun:
     """Read a version's results and replay them.
 
     Args:
-        yaml: the experiment's file.
-        root: where run folders live.
+        version: a trained one.
         split: "train", "validation" or "test".
 
     Raises:
         RunError: there are no results on the split, or they are not what this code and these data give.
     """
-    folder = RunFolder(root, yaml.stem)
-    experiment = folder.trained_experiment(yaml)
+    folder, experiment = version.folder, version.experiment
     results = folder.results(split)
-    again = f"run: python -m jaxexit.backtest {yaml} --split {split}"
+    again = f"run: python -m jaxexit.backtest {version.yaml} --split {split}"
     summary = read_json(results / "summary.json")
     if summary is None:
         raise RunError(f"{results}: no results of {experiment.version} on {split}; {again}")
@@ -107,8 +106,7 @@ def read_run(yaml: Path, root: Path, split: str) -> ReportedRun:
         policy: everything.iloc[np.flatnonzero(of_policy == policy)].reset_index(drop=True)
         for policy in summary["policies"]
     }
-    dataset = load_dataset(experiment)
-    folder.check_data(dataset.fingerprint)
+    dataset = version.dataset()
     return ReportedRun(
         experiment=experiment,
         dataset=dataset,

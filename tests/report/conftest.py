@@ -15,6 +15,7 @@ import pytest
 
 from jaxexit.env import observation_size
 from jaxexit.evaluate import Backtest
+from jaxexit.lab.trained import open_trained
 from jaxexit.lab.training import learned_policy
 from jaxexit.policies import make_network
 from jaxexit.ppo import ppo_spec
@@ -30,7 +31,7 @@ HOSTILE = "<script>window.hacked = true</script>"
 @pytest.fixture(scope="session")
 def run(trained: tiny.Trained) -> ReportedRun:
     """v1_tiny, which the session shares, as it was trained."""
-    return read_run(trained.yaml, trained.yaml.parent, "test")
+    return read_run(open_trained(trained.yaml, None), "test")
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from jaxexit.errors import RunError
+from jaxexit.lab.trained import open_trained
 from jaxexit.report.groups import GROUPS, OWN_COLUMNS, membership
 from jaxexit.report.run import ReportedRun, check_comparable, read_run
 from jaxexit.report.words import percent, plain, signed, typographic
@@ -64,7 +65,7 @@ def test_a_result_that_the_replay_does_not_lead_to_is_refused(
     table.loc[first, "net_pips"] += 1.0
     table.to_parquet(trades)
     with pytest.raises(RunError, match=r"1 of .* trades end otherwise") as refused:
-        read_run(yaml, tmp_path, "test")
+        read_run(open_trained(yaml, None), "test")
     assert f"jaxexit.backtest {yaml} --split test" in str(refused.value)
 
 
