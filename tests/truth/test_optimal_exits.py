@@ -18,15 +18,8 @@ from jaxexit.policies import (
     View,
 )
 from jaxexit.policies.types import stateless
-from jaxexit.truth.optimal_exits import (
-    MARKETS,
-    Entrant,
-    KnownMarket,
-    Share,
-    examine,
-    luck,
-    simple_rules,
-)
+from jaxexit.truth.known_markets import MARKETS, KnownMarket, luck
+from jaxexit.truth.optimal_exits import Entrant, Share, examine, simple_rules
 
 TRADES = 4_000
 
