@@ -70,11 +70,13 @@ def _command(argv: Sequence[str] | None) -> int:
     from jaxexit.lab.comparison import compare_versions, load_tested, write_comparison
     from jaxexit.lab.registry import Registry
     from jaxexit.lab.run import RunFolder
+    from jaxexit.lab.versions import drift_note
 
     out = show.console(quiet=arguments.quiet, json=arguments.json)
     registry = Registry(arguments.root)
     for name in names:
         cli.note(registry.recover(RunFolder(arguments.root, name)))
+        cli.note(drift_note(registry, name))
     with out.status("compare"):
         tested = [load_tested(arguments.root, name, arguments.split) for name in names]
         found = compare_versions(tested, registry, arguments.split)

@@ -1,8 +1,10 @@
-"""`python -m jaxexit.registry list|show NAME|set-active NAME`: versions, their status and results."""
+"""`python -m jaxexit.registry list|show|new|diff|set-active`: versions, what they are, what they earned."""
 
 from __future__ import annotations
 
+import argparse
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,9 +28,28 @@ def build_parser() -> cli.Parser:
     listing = commands.add_parser("list", help="every version, its status and its test results")
     showing = commands.add_parser("show", help="one version: what changed, what it earned")
     setting = commands.add_parser("set-active", help="make a version the active one")
+    making = commands.add_parser("new", help="write a version that extends another, to be trained")
+    differing = commands.add_parser("diff", help="what two versions or files differ in, resolved")
     for command in (showing, setting):
         command.add_argument("name", metavar="NAME", help="a version's name")
-    for command in (listing, showing, setting):
+    making.add_argument("name", metavar="NAME", help="v<N>_<what_changed>")
+    making.add_argument(
+        "--parent", metavar="VERSION", required=True, help="name or file of the one it extends"
+    )
+    making.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        dest="overrides",
+        help="what differs from the parent, e.g. guards.exit_allows_loss=true",
+    )
+    making.add_argument("-d", "--description", metavar="WORDS", help="what the version is")
+    for name, words in (("before", "one version"), ("after", "the other")):
+        differing.add_argument(
+            name, metavar=name.upper(), help=f"{words}: its name (as trained), or a YAML file"
+        )
+    for command in (listing, showing, making, differing, setting):
         command.add_argument(
             "--root",
             metavar="DIR",
@@ -46,6 +67,7 @@ def _command(argv: Sequence[str] | None) -> int:
     from jaxexit.errors import RunError
     from jaxexit.lab.registry import Registry
     from jaxexit.lab.run import RunFolder
+    from jaxexit.lab.versions import drift_note
 
     if not arguments.root.is_dir():
         raise RunError(f"{arguments.root}: no such folder; give the one of the runs with --root")
@@ -54,9 +76,16 @@ def _command(argv: Sequence[str] | None) -> int:
         cli.note(registry.recover(RunFolder(arguments.root, name)))
     out = show.console(json=arguments.json)
     if arguments.action == "list":
+        for name in registry.load()["versions"]:
+            cli.note(drift_note(registry, name))
         return _list(registry, out, as_json=arguments.json)
     if arguments.action == "show":
+        cli.note(drift_note(registry, arguments.name))
         return _show(registry, arguments.name, out, as_json=arguments.json)
+    if arguments.action == "new":
+        return _new(registry, arguments, out)
+    if arguments.action == "diff":
+        return _diff(registry, arguments.before, arguments.after, out, as_json=arguments.json)
     registry.set_active(arguments.name)
     if arguments.json:
         print(json.dumps({"active_version": arguments.name}))
@@ -98,9 +127,54 @@ def _show(registry: Registry, name: str, out: Console, *, as_json: bool) -> int:
     width = max(map(len, facts))
     show.lines(out, [name, *(f"  {key:<{width}}  {text}" for key, text in facts.items() if text)])
     if row.get("changes"):
-        out.print(_changes_table(row))
+        out.print(_changes_table(row["changes"], f"changes against {row['parent']}"))
     if row.get("results"):
         out.print(_results_table(row["results"]))
+    return 0
+
+
+def _new(registry: Registry, arguments: argparse.Namespace, out: Console) -> int:
+    from jaxexit import show
+    from jaxexit.lab.versions import new_version
+
+    yaml = new_version(
+        registry,
+        arguments.name,
+        arguments.parent,
+        arguments.overrides,
+        arguments.description,
+    )
+    row = registry.version(arguments.name)
+    train = shlex.join(["python", "-m", "jaxexit.train", str(yaml)])
+    if arguments.json:
+        print(json.dumps({"version": arguments.name, "file": str(yaml), "train": train, **row}))
+        return 0
+    show.lines(out, [f"{yaml}: written, and entered in {registry.path} as pending"])
+    if row["changes"]:
+        out.print(_changes_table(row["changes"], f"changes against {row['parent']}"))
+    else:
+        show.lines(out, [f"it is {row['parent']} still: write into it what differs"])
+    show.lines(out, [f"next: {train}"])
+    return 0
+
+
+def _diff(registry: Registry, before: str, after: str, out: Console, *, as_json: bool) -> int:
+    from jaxexit import show
+    from jaxexit.config import changes, resolved
+    from jaxexit.lab.versions import drift_note, load_version
+
+    found = [load_version(registry, name) for name in (before, after)]
+    for name in (before, after):
+        cli.note(drift_note(registry, name))
+    (one, one_file), (other, other_file) = found
+    differ = changes(resolved(one), resolved(other))
+    if as_json:
+        sides = [{"version": each.version, "file": str(file)} for each, file in found]
+        print(json.dumps({"before": sides[0], "after": sides[1], "changes": differ}))
+    elif differ:
+        out.print(_changes_table(differ, f"{one_file} -> {other_file}"))
+    else:
+        show.lines(out, [f"{one_file} and {other_file} are the same experiment"])
     return 0
 
 
@@ -130,15 +204,15 @@ def _versions_table(versions: dict[str, Row], active: str | None) -> Table:
     return table
 
 
-def _changes_table(row: Row) -> Table:
+def _changes_table(changes: dict[str, list[Any]], title: str) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=f"changes against {row['parent']}", title_justify="left")
+    table = Table(title=escape(title), title_justify="left")
     table.add_column("key")
     table.add_column("before", justify="right")
     table.add_column("now", justify="right")
-    for key, (before, now) in row["changes"].items():
+    for key, (before, now) in changes.items():
         table.add_row(key, escape(_value(before)), escape(_value(now)))
     return table
 

@@ -1,8 +1,15 @@
 """The experiment: read from YAML, strictly validated, frozen, and written back as a snapshot."""
 
-from jaxexit.config.load import find_experiment, load_experiment, load_parent
+from jaxexit.config.load import (
+    find_experiment,
+    load_experiment,
+    load_parent,
+    parent_file,
+    with_overrides,
+)
 from jaxexit.config.schema import Experiment
 from jaxexit.config.snapshot import (
+    changes,
     differences,
     dump_snapshot,
     experiment_sha256,
@@ -12,6 +19,7 @@ from jaxexit.config.snapshot import (
 
 __all__ = [
     "Experiment",
+    "changes",
     "differences",
     "dump_snapshot",
     "experiment_sha256",
@@ -19,5 +27,7 @@ __all__ = [
     "load_experiment",
     "load_parent",
     "load_snapshot",
+    "parent_file",
     "resolved",
+    "with_overrides",
 ]

@@ -46,16 +46,29 @@ def load_experiment(
     if parent is not None:
         load_parent(path)  # what a version is compared with must be an experiment by itself
     layers += [_override(path, text) for text in overrides]
-    content: dict[str, Any] = {}
-    for layer in layers:
-        content = _laid_over(content, layer.content)
+    content = _merged(layers)
     facts = {"version": path.stem, "parent": parent, "overrides": tuple(overrides)}
     return validate(content | facts, lambda keys: _says(layers, keys, str(path)))
 
 
+def with_overrides(experiment: Experiment, overrides: Sequence[str]) -> Experiment:
+    """An experiment made by the program, changed as `--set` changes one of a file.
+
+    Raises: as `load_experiment`.
+    """
+    whole = _Layer(experiment.version, experiment.model_dump())
+    layers = [whole, *(_override(Path(experiment.version), text) for text in overrides)]
+    return validate(_merged(layers), lambda keys: _says(layers, keys, experiment.version))
+
+
+def parent_file(path: Path) -> Path | None:
+    """The file that a file extends directly, or None."""
+    return _base(path, parse_mapping(read_text(path), str(path)))
+
+
 def load_parent(path: Path) -> Experiment | None:
     """The experiment that a file extends directly, or None."""
-    base = _base(path, parse_mapping(read_text(path), str(path)))
+    base = parent_file(path)
     return None if base is None else load_experiment(base)
 
 
@@ -79,7 +92,7 @@ def find_experiment(path_or_name: str | Path, root: Path = Path("experiments")) 
             f"{candidates[0]}: no such experiment file; give the path of a YAML file"
             f"{nearest(given.stem, known)}"
         )
-    _check_name(path, str(path))
+    check_name(path.stem, str(path))
     return path
 
 
@@ -109,10 +122,11 @@ def read_text(path: Path) -> str:
         raise ConfigError(f"{path}: cannot be read: {reason}") from None
 
 
-def _check_name(path: Path, where: str) -> None:
-    if not VERSION_NAME.fullmatch(path.stem):
+def check_name(name: str, where: str) -> None:
+    """Refuse what is no version's name; `where` begins the line."""
+    if not VERSION_NAME.fullmatch(name):
         raise ConfigError(
-            f"{where}: found the name '{path.stem}', allowed is v<N>_<what_changed> in small letters, "
+            f"{where}: found the name {shown(name)}, allowed is v<N>_<what_changed> in small letters, "
             "digits and underscores"
         )
 
@@ -152,7 +166,7 @@ def _base(path: Path, content: Mapping[str, Any]) -> Path | None:
             f"{path}: extends: found {shown(said)}, no such file beside {path.name}"
             f"{nearest(said, known)}"
         )
-    _check_name(base, f"{path}: extends")
+    check_name(base.stem, f"{path}: extends")
     return base
 
 
@@ -163,6 +177,13 @@ def _laid_over(below: Any, above: Any) -> Any:
             merged[key] = _laid_over(below.get(key), value)
         return merged
     return above
+
+
+def _merged(layers: Sequence[_Layer]) -> dict[str, Any]:
+    content: dict[str, Any] = {}
+    for layer in layers:
+        content = _laid_over(content, layer.content)
+    return content
 
 
 def _override(path: Path, text: str) -> _Layer:

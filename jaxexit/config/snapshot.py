@@ -13,6 +13,7 @@ from jaxexit.config.schema import Experiment
 from jaxexit.config.text import dump_mapping, parse_mapping
 from jaxexit.errors import ConfigError
 
+WORDS = ("version", "description", "hypothesis")  # keys that are no change of an experiment
 HEADER = "# Frozen by jaxexit: what this version was trained with. Do not edit.\n"
 
 
@@ -71,3 +72,9 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
         elif old != new:
             found[key] = (old, new)
     return found
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """The same as JSON has it, without the words: {key: [value before, value now]}."""
+    found = differences(before, after)
+    return {key: list(pair) for key, pair in found.items() if key not in WORDS}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -109,6 +111,13 @@ def _plain(value: Any, budget: Iterator[int]) -> Any:
 def dump_mapping(content: Mapping[str, Any]) -> str:
     """YAML text that `parse_mapping` reads back to the same values, keys in the given order."""
     return yaml.dump(dict(content), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+def dump_value(value: Any) -> str:
+    """One line of YAML that `parse_value` reads back to the same value; lists in brackets."""
+    options: dict[str, Any] = {"default_flow_style": True, "allow_unicode": True, "width": math.inf}
+    text = yaml.dump([value], Dumper=_Dumper, **options).strip()[1:-1]
+    return json.dumps(value) if "\n" in text else text
 
 
 def shown(value: Any) -> str:

@@ -7,23 +7,29 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 import socket
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal
 
-from jaxexit.config import Experiment, differences, experiment_sha256, load_parent, resolved
+from jaxexit.config import (
+    Experiment,
+    changes,
+    experiment_sha256,
+    load_experiment,
+    parent_file,
+    resolved,
+)
 from jaxexit.errors import RunError
+from jaxexit.lab.drift import as_trained
 from jaxexit.lab.provenance import git_state
-from jaxexit.lab.registry_file import RegistryFile
+from jaxexit.lab.registry_file import RegistryFile, has_proof, path_from
 from jaxexit.lab.run import RunFolder
 from jaxexit.lab.tracking import read_metrics
 
-SHA256 = re.compile(r"[0-9a-f]{64}")
 Status = Literal["pending", "running", "completed", "failed"]
-WORDS = ("version", "description", "hypothesis")  # keys that are no change of the experiment
 OF_A_RUN = (
     "status",
     "process",
@@ -84,16 +90,37 @@ class Registry:
         found = (result.get("sharpe_annual") for result in results)
         return [sharpe for sharpe in found if sharpe is not None]
 
+    def file(self, version: str) -> Path | None:
+        """Where the file of a registered version is; None if it is not registered, or has gone."""
+        path = self.load()["versions"].get(version, {}).get("path")
+        file = self.root / path if path else None
+        return file if file is not None and file.is_file() else None
+
+    def content(self, yaml: Path) -> dict[str, Any]:
+        """The resolved content of a version's file; of a trained one what the file said by then.
+
+        Raises:
+            UserError: the file, or the version's snapshot, cannot be read.
+        """
+        folder = RunFolder(self.root, yaml.stem)
+        if folder.snapshot.is_file():
+            return as_trained(folder.frozen(), yaml)
+        return resolved(load_experiment(yaml))
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Hold the registry for several changes at once: nobody else makes one in between."""
+        return self._file.locked()
+
     def register(self, experiment: Experiment, yaml: Path) -> None:
         """Make sure that the version has a row; its status is not touched if it has one."""
 
         def add(content: dict[str, Any]) -> None:
             row = content["versions"].setdefault(experiment.version, {"status": "pending"})
             row.setdefault("created", _now())
-            row["path"] = self._shown_path(yaml)
+            row["path"] = path_from(self.root, yaml)
             row["parent"] = experiment.parent
             row["description"] = experiment.description
-            row["changes"] = _changes(experiment, yaml)
+            row["changes"] = self._changes(experiment, yaml)
             if content["active_version"] is None:
                 content["active_version"] = experiment.version
 
@@ -215,16 +242,16 @@ class Registry:
         Raises:
             RunError: a hash is missing. A number without its proof is no result.
         """
-        if not all(SHA256.fullmatch(text or "") for text in (snapshot_sha256, checkpoint_sha256)):
-            raise RunError(
-                f"{version}: a result needs the hashes of its snapshot and its checkpoint"
-            )
         proof = {
             "snapshot_sha256": snapshot_sha256,
             "checkpoint_sha256": checkpoint_sha256,
             "step": step,
             "evaluated": _now(),
         }
+        if not has_proof(proof):
+            raise RunError(
+                f"{version}: a result needs the hashes of its snapshot and its checkpoint"
+            )
 
         def change(row: dict[str, Any]) -> None:
             row.setdefault("results", {})[split] = {**result, **proof}
@@ -258,10 +285,10 @@ class Registry:
             return "interrupted"
         return row["status"]
 
-    def _shown_path(self, yaml: Path) -> str:
-        """Where the version's file is, from the registry's folder if it lies in it."""
-        file, root = yaml.resolve(), self.root.resolve()
-        return (file.relative_to(root) if file.is_relative_to(root) else file).as_posix()
+    def _changes(self, experiment: Experiment, yaml: Path) -> dict[str, Any]:
+        """What differs from the parent in the resolved files: {key: [parent's value, own value]}."""
+        parent = parent_file(yaml)
+        return {} if parent is None else changes(self.content(parent), resolved(experiment))
 
     def _row(self, content: dict[str, Any], version: str) -> dict[str, Any]:
         rows = content["versions"]
@@ -278,12 +305,3 @@ class Registry:
 
 def _now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-
-
-def _changes(experiment: Experiment, yaml: Path) -> dict[str, Any]:
-    """What differs from the parent in the resolved files: {key: [parent's value, own value]}."""
-    parent = load_parent(yaml)
-    if parent is None:
-        return {}
-    found = differences(resolved(parent), resolved(experiment))
-    return {key: list(pair) for key, pair in found.items() if key not in WORDS}

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
+from jaxexit.config.load import check_name
 from jaxexit.errors import RunError
-from jaxexit.lab.files import write_json
+from jaxexit.lab.files import write_json, writing
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 LOCK_SECONDS = 30
+SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class RegistryFile:
@@ -22,12 +27,13 @@ class RegistryFile:
     def __init__(self, path: Path) -> None:
         """Args: the file; its lock is beside it."""
         self.path = path
+        self._held = False
 
     def load(self) -> dict[str, Any]:
-        """The registry as it stands; an empty one where there is no file.
+        """The registry as it stands, in today's schema; an empty one where there is no file.
 
         Raises:
-            RunError: the file is not a registry of this schema.
+            RunError: the file is no registry, one of a newer schema, or has a result without its proof.
         """
         try:
             content = json.loads(self.path.read_text(encoding="utf-8"))
@@ -38,16 +44,63 @@ class RegistryFile:
         except (OSError, ValueError) as error:
             words = " ".join(str(error).split())
             raise RunError(f"{self.path}: cannot be read ({words}); restore it from git") from None
-        if not isinstance(content, dict) or content.get("schema_version") != SCHEMA_VERSION:
+        schema = content.get("schema_version") if isinstance(content, dict) else None
+        if type(schema) is int and schema > SCHEMA_VERSION:
+            raise RunError(
+                f"{self.path}: has schema {schema}, and this jaxexit knows none above {SCHEMA_VERSION}; "
+                "install the newer one that wrote it"
+            )
+        if type(schema) is not int or schema < 1:
             raise RunError(
                 f"{self.path}: is not a registry of schema {SCHEMA_VERSION}; restore it from git"
             )
+        self._check(content)
+        for step in range(schema, SCHEMA_VERSION):
+            MIGRATIONS[step](content, self.path.parent)
+        return {"active_version": None, **content, "schema_version": SCHEMA_VERSION}
+
+    def _check(self, content: dict[str, Any]) -> None:
+        """What holds in every schema: versions with a name and a status, results with their proof."""
         rows = content.get("versions")
         if not isinstance(rows, dict) or not all(
             isinstance(row, dict) and "status" in row for row in rows.values()
         ):
             raise RunError(f"{self.path}: a version has no status; restore it from git")
-        return {"active_version": None, **content}
+        for name, row in rows.items():
+            check_name(name, str(self.path))  # it becomes the name of a folder
+            results = row.get("results", {})
+            if not isinstance(results, dict) or not all(map(has_proof, results.values())):
+                raise RunError(
+                    f"{self.path}: a result of {name} has no hash of its snapshot or its checkpoint; "
+                    "restore it from git"
+                )
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the registry: nobody else changes it in between. May be nested.
+
+        Raises:
+            RunError: its folder cannot be written, or another process holds it.
+        """
+        if self._held:
+            yield
+            return
+        root = self.path.parent
+        with writing(self.path):
+            root.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(root / ".registry.lock")
+            try:
+                lock.acquire(timeout=LOCK_SECONDS)
+            except Timeout:
+                raise RunError(
+                    f"{self.path}: is held by another process for {LOCK_SECONDS} s; try again"
+                ) from None
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+            lock.release()
 
     def change(self, change: Callable[[dict[str, Any]], None]) -> None:
         """Apply a change to the content and replace the file; nobody else can in between.
@@ -55,18 +108,33 @@ class RegistryFile:
         Raises:
             RunError: it cannot be read or written, or another process holds it.
         """
-        root = self.path.parent
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-            with FileLock(root / ".registry.lock", timeout=LOCK_SECONDS):
-                content = self.load()
-                change(content)
-                write_json(self.path, content)
-        except Timeout:
-            raise RunError(
-                f"{self.path}: is held by another process for {LOCK_SECONDS} s; try again"
-            ) from None
-        except OSError as error:
-            raise RunError(
-                f"{self.path}: cannot be written: {error.strerror}; choose another --root"
-            ) from None
+        with self.locked():
+            content = self.load()
+            change(content)
+            write_json(self.path, content)
+
+
+def has_proof(result: Any) -> bool:
+    """Whether a result carries the hashes of the snapshot and the checkpoint that earned it."""
+    return isinstance(result, dict) and all(
+        SHA256.fullmatch(str(result.get(name))) for name in ("snapshot_sha256", "checkpoint_sha256")
+    )
+
+
+def path_from(root: Path, file: Path) -> str:
+    """Where a file is, from the registry's folder: still true when both are moved or cloned."""
+    try:
+        return Path(os.path.relpath(file.resolve(), root.resolve())).as_posix()
+    except ValueError:  # another drive
+        return file.resolve().as_posix()
+
+
+def _relative_paths(content: dict[str, Any], root: Path) -> None:
+    """Schema 1 kept the path of a file outside the registry's folder as this machine had it."""
+    for row in content["versions"].values():
+        if Path(row.get("path", "")).is_absolute():
+            row["path"] = path_from(root, Path(row["path"]))
+
+
+MIGRATIONS: dict[int, Callable[[dict[str, Any], Path], None]] = {1: _relative_paths}
+"""By schema: makes its content, in the registry's folder, that of the next one."""

@@ -26,7 +26,8 @@ from jaxexit.config import (
     load_snapshot,
     resolved,
 )
-from jaxexit.errors import RunError
+from jaxexit.errors import RunError, UserError
+from jaxexit.lab.drift import told
 from jaxexit.lab.files import write_json, write_text
 from jaxexit.lab.provenance import session
 from jaxexit.lab.replacement import discard, is_unsettled, put_back, set_aside
@@ -111,6 +112,8 @@ class RunFolder:
                 "it, or run the command again"
             )
         exists = self.snapshot.is_file()
+        if exists and start == "new":
+            self.check_drift(experiment)  # what is no longer the same is not gone on with
         # Checkpoints without a snapshot: a kill in the middle of starting over, or a file removed by hand.
         if start == "new" and (exists or any(self.models.glob("step_*"))):
             raise RunError(
@@ -195,15 +198,23 @@ class RunFolder:
         """Refuse an experiment that differs from the frozen one.
 
         Raises:
-            RunError: one line naming what drifted.
+            RunError: one line naming what drifted, and the command that makes it a new version.
         """
         drift = differences(resolved(self.frozen()), resolved(experiment))
         if drift:
-            shown = ", ".join(f"{key} {old} -> {new}" for key, (old, new) in drift.items())
-            raise RunError(
-                f"{self.version} is frozen since it was trained, and the experiment differs: {shown}; "
-                "undo that, make it a new version, or start over with --overwrite"
-            )
+            raise RunError(told(self.version, drift, self.path.parent))
+
+    def drift_note(self, yaml: Path) -> str | None:
+        """What `check_drift` would say of the version's file, for commands that need only the snapshot.
+
+        Returns:
+            None where nothing drifted, nothing is frozen, or there is no file.
+        """
+        try:
+            self.trained_experiment(yaml) if self.snapshot.is_file() else None
+        except UserError as error:
+            return str(error)
+        return None
 
     def trained_experiment(self, yaml: Path) -> Experiment:
         """The frozen experiment, after checking that the file on disk still says the same."""

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from jaxexit.config import Experiment, differences, load_experiment, resolved
-from jaxexit.errors import RunError
+from jaxexit.errors import UserError
 from jaxexit.lab.registry import Registry
+from jaxexit.lab.registry_file import MIGRATIONS, SCHEMA_VERSION
 
 PROOF: dict[str, Any] = {"snapshot_sha256": "a" * 64, "checkpoint_sha256": "b" * 64, "step": 512}
 
@@ -43,7 +44,7 @@ def registry(tmp_path: Path) -> Registry:
 
 
 def refused(action, *words: Any, **options: Any) -> str:
-    with pytest.raises(RunError) as caught:
+    with pytest.raises(UserError) as caught:
         action(*words, **options)
     message = str(caught.value)
     assert "\n" not in message
@@ -150,7 +151,9 @@ def test_a_version_that_is_not_registered_is_told_with_the_nearest(registry: Reg
         "",
         "[]",
         "{",
-        '{"schema_version": 99, "versions": {}}',
+        '{"schema_version": 0, "versions": {}}',
+        '{"schema_version": "1", "versions": {}}',
+        '{"schema_version": true, "versions": {}}',
         '{"schema_version": 1}',
         '{"schema_version": 1, "versions": []}',
         '{"schema_version": 1, "versions": {"v1_base": {}}}',
@@ -168,6 +171,53 @@ def test_a_file_that_is_no_registry_is_neither_believed_nor_overwritten(
         lambda: registry.register(experiment, registry.root / "v1_base.yaml"),
     ):
         assert "restore it from git" in refused(action)
+    assert registry.path.read_text() == text
+
+
+def test_a_result_without_its_proof_is_not_believed_either(registry: Registry):
+    registry.record_result("v1_base", "test", {"net_pips_mean": 9.9}, **PROOF)
+    text = registry.path.read_text()
+    for name, value in (("snapshot_sha256", "a" * 64), ("checkpoint_sha256", "b" * 64)):
+        registry.path.write_text(text.replace(f'"{name}": "{value}"', f'"{name}": "mine"'))
+        message = refused(registry.versions)
+        assert "a result of v1_base has no hash of its snapshot or its checkpoint" in message
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/v1_x", "v1", "", "v1_a/b"])
+def test_a_name_that_would_be_a_folder_elsewhere_is_refused(registry: Registry, name: str):
+    content = registry.load()
+    content["versions"][name] = {"status": "running", "replaced": {"began": None}}
+    registry.path.write_text(json.dumps(content))
+    assert "allowed is v<N>_<what_changed>" in refused(registry.versions)
+
+
+def test_a_registry_of_schema_1_is_read_and_kept_in_todays(registry: Registry, tmp_path: Path):
+    content = registry.load()
+    elsewhere = tmp_path.parent / "experiments" / "v1_base.yaml"
+    content["schema_version"] = 1
+    content["versions"]["v1_base"] |= {"path": str(elsewhere), "results": {"test": {**PROOF}}}
+    registry.path.write_text(json.dumps(content))
+    migrated = registry.load()
+    assert migrated["schema_version"] == SCHEMA_VERSION == 2
+    assert migrated["versions"]["v1_base"]["path"] == "../experiments/v1_base.yaml"
+    for name in ("v1_base", "v2_next"):
+        content["versions"][name].pop("path")
+        kept = {key: row for key, row in migrated["versions"][name].items() if key != "path"}
+        assert kept == content["versions"][name]
+    assert json.loads(registry.path.read_text())["schema_version"] == 1  # a look changes nothing
+    registry.set_active("v2_next")
+    assert json.loads(registry.path.read_text()) == {**migrated, "active_version": "v2_next"}
+
+
+def test_every_schema_before_todays_has_its_way_up():
+    assert set(MIGRATIONS) == set(range(1, SCHEMA_VERSION))
+
+
+def test_a_registry_of_a_newer_program_is_left_to_it(registry: Registry):
+    text = json.dumps({"schema_version": SCHEMA_VERSION + 1, "versions": {}})
+    registry.path.write_text(text)
+    for action in (registry.versions, lambda: registry.set_active("v1_base")):
+        assert "install the newer one that wrote it" in refused(action)
     assert registry.path.read_text() == text
 
 
