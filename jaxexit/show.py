@@ -172,6 +172,44 @@ def differences_table(summary: dict[str, Any]) -> Table:
     return table
 
 
+def seeds_table(summary: dict[str, Any]) -> Table:
+    """Every agent of a version with several, and how they are spread; none is singled out."""
+    table = Table(
+        title=f"{len(summary['seeds'])} seeds, net pips; the version is all of them in equal shares",
+        title_justify="left",
+    )
+    table.add_column("seed")
+    for heading in ("net/trade, 95% interval", "win", "Sharpe", "max DD", "bars"):
+        table.add_column(heading, justify="right")
+    for one in summary["seeds"]:
+        table.add_row(
+            str(one["seed"]),
+            _estimate(one["intervals"]["net_pips_mean"]),
+            f"{one['win_rate']:.1%}",
+            _or_dash(one["sharpe_annual"]),
+            f"{one['max_drawdown_pips']:,.1f}",
+            f"{one['bars_held_mean']:.1f}",
+        )
+    table.add_section()
+    across = summary["across_seeds"]
+    for statistic in ("mean", "standard_deviation", "min", "median", "max"):
+        cells = (
+            "-" if across[name] is None else format(across[name][statistic], form)
+            for name, form in SPREAD_FORMS.items()
+        )
+        table.add_row(statistic.replace("_", " "), *cells)
+    return table
+
+
+SPREAD_FORMS = {
+    "net_pips_mean": "+.2f",
+    "win_rate": ".1%",
+    "sharpe_annual": ".2f",
+    "max_drawdown_pips": ",.1f",
+    "bars_held_mean": ".1f",
+}
+
+
 def _estimate(estimate: dict[str, float | None]) -> str:
     if estimate["low"] is None or estimate["high"] is None:
         return f"{estimate['value']:+.2f} (too few data)"
@@ -182,6 +220,8 @@ def backtest(out: Console, summary: dict[str, Any], learned: pd.DataFrame) -> No
     """A backtest's tables, its verdict, and what the columns mean."""
     out.print(backtest_table(summary, learned))
     out.print(differences_table(summary))
+    if "seeds" in summary:
+        out.print(seeds_table(summary))
     lines(out, [summary["verdict"], FOOTNOTE])
 
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
+    from jaxexit.config import Experiment
+    from jaxexit.lab.training import TrainingResult
+
 STOPPED = 130
 
 
@@ -28,6 +31,12 @@ def build_parser() -> cli.Parser:
         "--total-timesteps", metavar="N", type=int, help="environment steps (ppo.total_timesteps)"
     )
     parser.add_argument("--seed", metavar="S", type=int, help="seed of the run")
+    parser.add_argument(
+        "--seeds",
+        metavar="N",
+        type=int,
+        help="train N agents in one program, seeds S to S + N - 1; the result is that of all",
+    )
     again = parser.add_mutually_exclusive_group()
     again.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     again.add_argument(
@@ -51,6 +60,8 @@ def _command(argv: Sequence[str] | None) -> int:
         overrides.append(f"ppo.total_timesteps={arguments.total_timesteps}")
     if arguments.seed is not None:
         overrides.append(f"seed={arguments.seed}")
+    if arguments.seeds is not None:
+        overrides.append(f"seeds={arguments.seeds}")
     yaml = find_experiment(arguments.experiment, root)
     experiment = load_experiment(yaml, overrides)
     root = arguments.root or yaml.parent
@@ -106,7 +117,9 @@ def _command(argv: Sequence[str] | None) -> int:
         registry.started(experiment, resumed=arguments.resume)
         began = time.perf_counter()
         try:
-            with show.TrainingProgress(out, experiment.version, updates, batch_size) as progress:
+            with show.TrainingProgress(
+                out, _who(experiment), updates, batch_size * experiment.seeds
+            ) as progress:
                 result = train(
                     experiment,
                     dataset,
@@ -131,13 +144,7 @@ def _command(argv: Sequence[str] | None) -> int:
                 file=sys.stderr,
             )
             return STOPPED
-        words = f"trained {result.trained_steps:,} steps in {result.seconds:,.1f} s"
-        if result.best_score is not None and result.final_score is not None:
-            words += (
-                f"; validation, net pips a trade: best {result.best_score:+.3f} (at "
-                f"{result.best_step:,} steps), final {result.final_score:+.3f}"
-            )
-        show.lines(out, [words])
+        show.lines(out, [_ended(result, experiment.seeds)])
         registry.finished(
             experiment.version,
             "completed",
@@ -148,6 +155,25 @@ def _command(argv: Sequence[str] | None) -> int:
             summary, learned = headline(experiment, yaml, dataset, folder, registry)
     _report(out, arguments.report, yaml, root)
     return _show_result(out, summary, learned, as_json=arguments.json, training=asdict(result))
+
+
+def _who(experiment: Experiment) -> str:
+    """What the progress bar calls a run."""
+    several = f" ({experiment.seeds} seeds)" if experiment.seeds > 1 else ""
+    return experiment.version + several
+
+
+def _ended(result: TrainingResult, agents: int) -> str:
+    """How a finished training went, in one line."""
+    said = f"{result.trained_steps:,} steps in {result.seconds:,.1f} s"
+    words = f"trained {said}" if agents == 1 else f"trained {agents} agents, each {said}"
+    if result.best_score is None or result.final_score is None:
+        return words
+    best, final = f"{result.best_score:+.3f}", f"{result.final_score:+.3f}"
+    if agents > 1:
+        return f"{words}; validation, net pips a trade, means: best of each {best}, final {final}"
+    at = f"(at {result.best_step:,} steps)"
+    return f"{words}; validation, net pips a trade: best {best} {at}, final {final}"
 
 
 def _report(out: Console, wanted: bool, yaml: Path, root: Path) -> None:

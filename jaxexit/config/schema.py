@@ -22,6 +22,7 @@ Count = Annotated[int, Field(ge=1, le=MOST)]
 WholeNonNegative = Annotated[int, Field(ge=0, le=MOST)]
 # JAX takes 32 bits of a seed: a larger one would silently be the same as a smaller one.
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+MOST_SEEDS = 1024
 SET_BY_PROGRAM = ("version", "parent", "overrides")  # fields that no file may write
 
 
@@ -401,6 +402,10 @@ class Experiment(Section):
     description: str = Field(default="", description="what this version is")
     hypothesis: str = Field(default="", description="what it is expected to show")
     seed: Seed = Field(default=0, description="seed of every random number of the run")
+    seeds: Annotated[int, Field(ge=1, le=MOST_SEEDS)] = Field(
+        default=1,
+        description="agents trained side by side, seeds seed, seed + 1, ...; the result is that of all",
+    )
     data: Data = Data()
     costs: Costs = Costs()
     env: Env = Env()
@@ -417,5 +422,14 @@ class Experiment(Section):
             raise ValueError(
                 "env.entry_fill: found 'given', allowed with data.entries "
                 f"'{self.data.entries}' are 'next_open' and 'bar_close'"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _every_agent_has_a_seed(self) -> Experiment:
+        if self.seed + self.seeds > 2**32:
+            raise ValueError(
+                f"seeds: found {self.seeds}, allowed with seed {self.seed} is at most "
+                f"{2**32 - self.seed}"
             )
         return self

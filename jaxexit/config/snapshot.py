@@ -26,8 +26,14 @@ def resolved(experiment: Experiment) -> dict[str, Any]:
 
 
 def experiment_sha256(experiment: Experiment) -> str:
-    """SHA-256 of the canonical JSON of what decides the result."""
-    text = json.dumps(resolved(experiment), sort_keys=True, separators=(",", ":"))
+    """SHA-256 of the canonical JSON of what decides the result.
+
+    `seeds` counts only where there are several: a lone agent is what it was before there was that key.
+    """
+    content = resolved(experiment)
+    if content["seeds"] == 1:
+        content.pop("seeds")
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -10,6 +10,9 @@ from jaxexit.env import ACTIONS, REASONS, rule_set_name
 from jaxexit.env.guards import PROFIT_BANDS, PROFIT_EDGES
 from jaxexit.evaluate.run import StepRecords, TradeResults
 
+OF_ONE_POSITION = ("exit_price", "fills", "stop_path")
+"""Columns that only a single position has."""
+
 
 def trade_table(
     dataset: Dataset, split: str, results: TradeResults, records: StepRecords | None = None

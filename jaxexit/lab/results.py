@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,20 @@ import pandas as pd
 from jaxexit.config import Experiment, experiment_sha256
 from jaxexit.data import Dataset
 from jaxexit.errors import RunError
-from jaxexit.evaluate import Backtest, daily_net_pips, guard_table, judge
+from jaxexit.evaluate import Backtest, PolicyResult, daily_net_pips, guard_table, judge
+from jaxexit.evaluate.joint import counted_together, joint_result, spread
 from jaxexit.evaluate.tuning import EVALUATIONS
 from jaxexit.lab.checkpoints import Which
 from jaxexit.lab.files import write_json, write_parquet
 from jaxexit.lab.registry import Registry
 from jaxexit.lab.run import RunFolder, read_json
-from jaxexit.lab.training import learned_policy, state_template
+from jaxexit.lab.training import (
+    agent_params,
+    agent_seeds,
+    learned_policy,
+    seed_folder,
+    state_template,
+)
 
 REGISTRY_METRICS = (
     "trades",
@@ -32,6 +39,18 @@ REGISTRY_METRICS = (
     "intervals",
     "deflated_sharpe",
 )
+
+OF_A_SEED = (
+    "net_pips_mean",
+    "gross_pips_mean",
+    "net_pips_total",
+    "sharpe_annual",
+    "max_drawdown_pips",
+    "win_rate",
+    "profit_factor",
+    "bars_held_mean",
+)
+"""What the summary of several agents says of each."""
 
 
 def results_name(split: str, which: Which, *, sampled: bool) -> str:
@@ -76,6 +95,9 @@ def backtest_version(
     result; every other look has a folder of its own and does not touch the registered one. A look at the
     test split is counted before anything is played: what cannot be counted is not seen.
 
+    Of a version with several agents each has these files in seed_<seed>/, and the version's own are those of
+    all of them together (`evaluate.joint`): one result, and one look, since none of them is chosen.
+
     Args:
         experiment: the frozen experiment of the run.
         yaml: the file it came from, for the registry.
@@ -103,64 +125,127 @@ def backtest_version(
     }
     registry.register(experiment, yaml)
     if split == "test":
-        registry.count_look(
-            experiment.version, {**proof, "checkpoint": str(which), "sampled": sample}
-        )
+        look = {**proof, "checkpoint": str(which), "sampled": sample}
+        seeds = {"seeds": experiment.seeds} if experiment.seeds > 1 else {}
+        registry.count_look(experiment.version, look | seeds)
     on_policy("the baselines' settings on train")
     tuned = tuned_baselines(experiment, dataset, folder)
     backtest = Backtest(experiment, dataset, split)
     policy = learned_policy(experiment, sample=sample)
-    on_policy(policy.name)
-    learned = backtest.play(policy, checkpoint.state.params, seed=experiment.seed, record=True)
-    assert learned.records is not None
-    baselines = backtest.baselines(learned.table, tuned, seed=experiment.seed, on_policy=on_policy)
-    played = {policy.name: learned, **dict(baselines)}
-    on_policy("intervals and differences")
-    judged, verdict = judge(
-        played,
-        trials=max(registry.trials(), 1),
-        trial_sharpes=registry.trial_sharpes(but=experiment.version),
-    )
-    summary = {
+    luck = {
+        "trials": max(registry.trials(), 1),
+        "trial_sharpes": registry.trial_sharpes(but=experiment.version),
+    }
+    facts = {
         "version": experiment.version,
         "split": split,
         "checkpoint": {"step": checkpoint.step, "sha256": checkpoint.sha256},
         "which": str(which),
         "sampled": sample,
         "snapshot_sha256": proof["snapshot_sha256"],
-        "verdict": verdict,
-        "policies": {
-            name: {
-                **backtest.summary(result),
-                **judged[name],
-                **({"tuned": tuned[name]} if name in tuned else {}),
-            }
-            for name, result in played.items()
-        },
     }
+    seeds, params = agent_seeds(experiment), agent_params(experiment, checkpoint, which)
+    learned = []
+    for seed, own in zip(seeds, params, strict=True):
+        on_policy(policy.name if len(seeds) == 1 else f"{policy.name}, seed {seed}")
+        learned.append(backtest.play(policy, own, seed=seed, record=True))
+    result = learned[0] if len(seeds) == 1 else joint_result(learned)
+    baselines = dict(
+        backtest.baselines(result.table, tuned, seed=experiment.seed, on_policy=on_policy)
+    )
+    on_policy("intervals and differences")
+    played = {policy.name: result, **baselines}
+    summary = facts | _judged(backtest, played, tuned, luck)
+    each: list[dict[str, Any]] = []
+    if len(seeds) > 1:
+        each = [
+            {**facts, "seed": seed}
+            | _judged(backtest, {policy.name: own, **baselines}, tuned, luck)
+            for seed, own in zip(seeds, learned, strict=True)
+        ]
+        summary = _together(summary, each, policy.name)
     if folder.began() != began:
         raise RunError(
             f"{experiment.version}: was started over while its backtest was played; nothing of it was "
             "written, run the backtest of the new run"
         )
     results = folder.results(results_name(split, which, sampled=sample))
-    everything = [result.table.assign(policy=name) for name, result in played.items()]
-    daily = pd.DataFrame({name: daily_net_pips(result.marks) for name, result in played.items()})
-    write_parquet(results / "trades.parquet", pd.concat(everything, ignore_index=True))
-    write_parquet(results / "guard_stats.parquet", guard_table(learned.records))
-    write_parquet(results / "daily.parquet", daily.fillna(0.0).rename_axis("date").reset_index())
-    write_json(results / "summary.json", summary)
+    for own, one in zip(learned, each, strict=len(seeds) > 1):
+        _write(results / seed_folder(one["seed"]), {policy.name: own, **baselines}, [own], one)
+    _write(results, played, learned, summary)
     if which == "best" and not sample:
         _register_headline(summary, registry)
-    return summary, learned.table
+    return summary, result.table
+
+
+def _judged(
+    backtest: Backtest,
+    played: Mapping[str, PolicyResult],
+    tuned: Mapping[str, dict[str, float]],
+    luck: dict[str, Any],
+) -> dict[str, Any]:
+    """Metrics of every policy, with what they are worth, and the verdict on the first."""
+    judged, verdict = judge(played, **luck)
+    policies = {
+        name: {
+            **backtest.summary(result),
+            **judged[name],
+            **({"tuned": tuned[name]} if name in tuned else {}),
+        }
+        for name, result in played.items()
+    }
+    return {"verdict": verdict, "policies": policies}
+
+
+def _together(summary: dict[str, Any], each: Sequence[dict[str, Any]], name: str) -> dict[str, Any]:
+    """The summary of all agents: what they did is counted, and how they spread is shown."""
+    own = [one["policies"][name] for one in each]
+    learned = {**summary["policies"][name], **counted_together(own)}
+    seeds = [
+        {
+            "seed": one["seed"],
+            **{metric: metrics[metric] for metric in OF_A_SEED},
+            "intervals": metrics["intervals"],
+            "verdict": one["verdict"],
+        }
+        for one, metrics in zip(each, own, strict=True)
+    ]
+    return {
+        **summary,
+        "policies": {**summary["policies"], name: learned},
+        "seeds": seeds,
+        "across_seeds": spread(own),
+    }
+
+
+def _write(
+    results: Path,
+    played: Mapping[str, PolicyResult],
+    learned: Sequence[PolicyResult],
+    summary: dict[str, Any],
+) -> None:
+    """One folder of results; the summary last: where there is one, the rest is there too."""
+    everything = [result.table.assign(policy=name) for name, result in played.items()]
+    daily = pd.DataFrame({name: daily_net_pips(result.marks) for name, result in played.items()})
+    guards = pd.concat([guard_table(one.records) for one in learned if one.records is not None])
+    if len(learned) > 1:
+        kinds = [name for name in guards.columns if name != "count"]
+        guards = pd.DataFrame(guards.groupby(kinds, as_index=False)["count"].sum())
+    write_parquet(results / "trades.parquet", pd.concat(everything, ignore_index=True))
+    write_parquet(results / "guard_stats.parquet", guards)
+    write_parquet(results / "daily.parquet", daily.fillna(0.0).rename_axis("date").reset_index())
+    write_json(results / "summary.json", summary)
 
 
 def _register_headline(summary: dict[str, Any], registry: Registry) -> None:
     learned = next(iter(summary["policies"].values()))
+    several = {}
+    if "seeds" in summary:
+        several = {"seeds": len(summary["seeds"]), "across_seeds": summary["across_seeds"]}
     registry.record_result(
         summary["version"],
         summary["split"],
-        {name: learned[name] for name in REGISTRY_METRICS},
+        {name: learned[name] for name in REGISTRY_METRICS} | several,
         snapshot_sha256=summary["snapshot_sha256"],
         checkpoint_sha256=summary["checkpoint"]["sha256"],
         step=summary["checkpoint"]["step"],

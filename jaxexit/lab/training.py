@@ -14,53 +14,83 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
-import numpy as np
 
 from jaxexit.config import Experiment
 from jaxexit.data import Dataset
-from jaxexit.env import ACTIONS, REASONS, make_world
-from jaxexit.env.guards import BAR_BINS, PROFIT_BANDS, rule_set_name
+from jaxexit.env import make_world
 from jaxexit.errors import RunError
 from jaxexit.evaluate import Backtest
-from jaxexit.lab.checkpoints import Checkpoint
+from jaxexit.lab.checkpoints import Checkpoint, CheckpointStore, Which
+from jaxexit.lab.crew import AgentsTogether, Crew, Line, LoneAgent, Member, Several
 from jaxexit.lab.run import RunFolder
 from jaxexit.lab.tracking import MetricsWriter
 from jaxexit.policies import network_policy
 from jaxexit.ppo import (
     TrainState,
+    agent,
     exit_task,
     init_state,
     num_updates,
     ppo_params,
     ppo_spec,
-    update,
+    stack,
 )
-
-Line = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class TrainingResult:
     """How a run ended."""
 
-    trained_steps: int  # environment steps, over all sessions
+    trained_steps: int  # environment steps of each agent, over all sessions
     seconds: float  # of this session, compilation included
-    steps_per_second: float | None  # of this session, without its first (compiling) update
-    best_step: int | None
-    best_score: float | None  # mean net pips on validation, greedy
+    steps_per_second: (
+        float | None
+    )  # of this session and all agents, without its first (compiling) update
+    best_step: int | None  # of several agents: when the best of one of them was last found
+    best_score: float | None  # mean net pips on validation, greedy; of several agents their mean
     final_score: float | None
     interrupted: bool
 
 
-def state_template(experiment: Experiment, dataset: Dataset) -> TrainState:
-    """Shapes and types of the experiment's training state, computing nothing."""
+def state_template(experiment: Experiment, dataset: Dataset) -> TrainState | Several:
+    """Shapes and types of what the experiment's checkpoints keep, computing nothing."""
 
-    def initial() -> TrainState:
+    def initial() -> TrainState | Several:
         spec, world = make_world(experiment, dataset, "train")
         task, key = exit_task(spec), jax.random.key(experiment.seed)
-        return init_state(ppo_spec(experiment), task, ppo_params(experiment), world, key)
+        state = init_state(ppo_spec(experiment), task, ppo_params(experiment), world, key)
+        if experiment.seeds == 1:
+            return state
+        states = stack([state] * experiment.seeds)
+        return Several(states, states.params)
 
     return jax.eval_shape(initial)
+
+
+def agent_seeds(experiment: Experiment) -> tuple[int, ...]:
+    """The seeds of an experiment's agents."""
+    return tuple(range(experiment.seed, experiment.seed + experiment.seeds))
+
+
+def seed_folder(seed: int) -> str:
+    """Where an agent of several has its own results, within those of its version."""
+    return f"seed_{seed}"
+
+
+def agent_params(experiment: Experiment, checkpoint: Checkpoint, which: Which) -> list[Any]:
+    """The network of each agent of a restored checkpoint, in the order of their seeds.
+
+    Args:
+        experiment: whose checkpoint it is.
+        checkpoint: restored with `state_template`.
+        which: as it was restored; with "best" each of several agents is as it was at its own best
+            validation, else as it was when the checkpoint was written.
+    """
+    if experiment.seeds == 1:
+        return [checkpoint.state.params]
+    saved: Several = checkpoint.state
+    params = saved.best if which == "best" else saved.agents.params
+    return [agent(params, i) for i in range(experiment.seeds)]
 
 
 def is_finished(experiment: Experiment, folder: RunFolder) -> bool:
@@ -78,6 +108,23 @@ def learned_policy(experiment: Experiment, *, sample: bool = False):
     return network_policy(
         ppo_spec(experiment).network, masked=experiment.guards.mode == "mask", sample=sample
     )
+
+
+def experiment_crew(experiment: Experiment, dataset: Dataset) -> Crew:
+    """The agent of an experiment, or its agents: they differ in their seeds only."""
+    spec, world = make_world(experiment, dataset, "train")
+    learner, hyper, policy = (
+        ppo_spec(experiment),
+        ppo_params(experiment),
+        learned_policy(experiment),
+    )
+    validation = Backtest(experiment, dataset, "validation")
+    members = [
+        Member(f"seed {seed}", seed, hyper, world, validation) for seed in agent_seeds(experiment)
+    ]
+    if len(members) == 1:
+        return LoneAgent(spec, learner, policy, members[0])
+    return AgentsTogether(spec, learner, policy, members)
 
 
 def train(
@@ -100,36 +147,67 @@ def train(
         on_update: called with each line of metrics.
 
     Raises:
-        RunError: the loss is no longer finite.
+        RunError: a loss is no longer finite.
+    """
+    return train_crew(
+        experiment_crew(experiment, dataset),
+        experiment,
+        folder.checkpoints(experiment),
+        writer_for,
+        agents=experiment.seeds,
+        resumed=resumed,
+        on_update=on_update,
+        on_saved=folder.safe,
+    )
+
+
+def train_crew(
+    crew: Crew,
+    experiment: Experiment,
+    store: CheckpointStore,
+    writer_for: Callable[[int], MetricsWriter],
+    *,
+    agents: int,
+    resumed: Checkpoint | None = None,
+    on_update: Callable[[Line], None] = lambda line: None,
+    on_saved: Callable[[], None] = lambda: None,
+) -> TrainingResult:
+    """The host's loop around the updates of a crew.
+
+    Args:
+        crew: who is trained.
+        experiment: how long, and when to validate and to save.
+        store: where checkpoints go.
+        writer_for: opens the metrics record that continues after a given update.
+        agents: how many they are, for the steps/s.
+        resumed: the last checkpoint, restored, to go on from.
+        on_update: called with each line of metrics.
+        on_saved: called after each checkpoint.
+
+    Raises:
+        RunError: a loss is no longer finite.
     """
     began = time.perf_counter()
-    spec, world = make_world(experiment, dataset, "train")
-    learner, hyper, task = ppo_spec(experiment), ppo_params(experiment), exit_task(spec)
-    store = folder.checkpoints(experiment)
-    validation = Backtest(experiment, dataset, "validation")
-    policy = learned_policy(experiment)
-    total = num_updates(experiment)
-
-    best_step, best_score = None, None
-    if resumed is not None:
-        state = resumed.state
-        if resumed.manifest["best_step"] in store.steps():  # nobody has removed it
-            best_step, best_score = (resumed.manifest[n] for n in ("best_step", "best_score"))
-            store.point("best", best_step)  # a kill may have come between checkpoint and pointer
-        if int(state.update) == total:
+    batch_size, total = ppo_spec(experiment).batch_size, num_updates(experiment)
+    done = crew.start(resumed, store)
+    if resumed is not None:  # a kill may have come between checkpoint and pointer
+        if crew.best_step is not None:
+            store.point("best", crew.best_step)
+        if done == total:
             store.point("final", resumed.step)
-    else:
-        state = init_state(learner, task, hyper, world, jax.random.key(experiment.seed))
-    done = int(state.update)
     writer = writer_for(done)
     score, measured_seconds, measured_updates = None, 0.0, 0
     saved = None if resumed is None else done
 
+    def save(*pointers: str) -> None:
+        facts = {"update": done, **crew.facts()}
+        store.save(done * batch_size, crew.saved(), pointers=pointers, **facts)
+        on_saved()
+
     with _stop_requests() as stop_requested:
         while done < total and not stop_requested():
             update_began = time.perf_counter()
-            state, metrics = update(learner, task, hyper, world, state)
-            metrics = jax.device_get(metrics)
+            metrics = crew.advance()
             seconds = time.perf_counter() - update_began
             done += 1
             if done > int(saved or 0) + 1 or measured_updates:
@@ -137,7 +215,7 @@ def train(
                     measured_seconds + seconds,
                     measured_updates + 1,
                 )
-            steps = done * learner.batch_size
+            steps = done * batch_size
             if not math.isfinite(metrics["loss"]):
                 writer.close()
                 raise RunError(
@@ -146,35 +224,29 @@ def train(
                 )
             last = done == total
             pointers: tuple[str, ...] = ("final",) if last else ()
-            line = {"update": done, "env_steps": steps, "seconds": round(seconds, 4)}
-            line |= _plain(metrics)
+            line = {"update": done, "env_steps": steps, "seconds": round(seconds, 4), **metrics}
             if last or done % experiment.evaluation.validate_every == 0:
-                score = validation.score(policy, state.params)
-                line["validation_net_pips_mean"] = score
-                if best_score is None or score > best_score:
-                    best_step, best_score = steps, score
-                    pointers = (*pointers, "best")
+                validated, better = crew.validate(steps)
+                line |= validated
+                score = validated["validation_net_pips_mean"]
+                pointers = (*pointers, "best") if better else pointers
             # The record first: lines past the last checkpoint are dropped on resume, a missing one stays
             # missing.
             writer.write(line)
             on_update(line)
             if pointers or done % experiment.evaluation.checkpoint_every == 0 or stop_requested():
-                facts = {"update": done, "best_step": best_step, "best_score": best_score}
-                store.save(steps, state, pointers=pointers, **facts)
-                folder.safe()
+                save(*pointers)
                 saved = done
         if saved != done:
-            facts = {"update": done, "best_step": best_step, "best_score": best_score}
-            store.save(done * learner.batch_size, state, **facts)
-            folder.safe()
+            save()
     writer.close()
-    rate = learner.batch_size * measured_updates / measured_seconds if measured_updates else None
+    sampled = batch_size * measured_updates * agents
     return TrainingResult(
-        trained_steps=done * learner.batch_size,
+        trained_steps=done * batch_size,
         seconds=time.perf_counter() - began,
-        steps_per_second=rate,
-        best_step=best_step,
-        best_score=best_score,
+        steps_per_second=sampled / measured_seconds if measured_updates else None,
+        best_step=crew.best_step,
+        best_score=crew.best_score,
         final_score=score if done == total else None,
         interrupted=done < total,
     )
@@ -197,32 +269,3 @@ def _stop_requests() -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _plain(metrics: dict[str, Any]) -> Line:
-    """Device metrics as JSON values; arrays by name, the guard counts as a sparse list."""
-    line: Line = {}
-    for name, value in metrics.items():
-        if name == "guard_counts":
-            line["guards"] = _sparse_counts(value)
-        elif name in ("action_share", "blocked_share_by_action"):
-            line[name] = dict(zip(ACTIONS, value.tolist(), strict=True))
-        elif name == "exit_reason_share":
-            line[name] = dict(zip(REASONS[1:], value.tolist()[1:], strict=True))
-        else:
-            line[name] = value.item()
-    return line
-
-
-def _sparse_counts(counts: np.ndarray) -> list[list[Any]]:
-    """[action, rules, bar bin, profit band, attempts] for each kind of attempt that occurred."""
-    return [
-        [
-            ACTIONS[action],
-            rule_set_name(int(rules)),
-            BAR_BINS[bar],
-            PROFIT_BANDS[band],
-            int(counts[action, rules, bar, band]),
-        ]
-        for action, rules, bar, band in zip(*np.nonzero(counts), strict=True)
-    ]

@@ -1,5 +1,6 @@
 """PPO, compiled end to end: one jitted function from a training state to the next."""
 
+from jaxexit.ppo.agents import agent, batching, stack, update_agents
 from jaxexit.ppo.exit_task import exit_task
 from jaxexit.ppo.params import num_updates, ppo_params, ppo_spec
 from jaxexit.ppo.types import PPOParams, PPOSpec, Task, TrainState
@@ -10,10 +11,14 @@ __all__ = [
     "PPOSpec",
     "Task",
     "TrainState",
+    "agent",
+    "batching",
     "exit_task",
     "init_state",
     "num_updates",
     "ppo_params",
     "ppo_spec",
+    "stack",
     "update",
+    "update_agents",
 ]

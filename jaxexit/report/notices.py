@@ -102,6 +102,16 @@ def _audit(run: ReportedRun) -> Iterator[tuple[str, str]]:
 
 def _run(run: ReportedRun) -> Iterator[tuple[str, str]]:
     experiment = run.experiment
+    if run.together is not None:
+        learned, across = run.together["policies"][run.learned], run.together["across_seeds"]
+        own, net = learned["intervals"]["net_pips_mean"], across["net_pips_mean"]
+        yield (
+            "warning",
+            f"the page follows one of {experiment.seeds} agents, the first (seed {experiment.seed}), "
+            f"whatever it earned; the version is all of them: {signed(own['value'])} net pips a trade "
+            f"(95% interval {signed(own['low'])} to {signed(own['high'])}), single "
+            f"agents from {signed(net['min'])} to {signed(net['max'])}",
+        )
     if run.split != "test":
         yield "warning", f"results on {run.split}: the agent was trained or chosen on these trades"
     trained = max((line["env_steps"] for line in run.metrics), default=0)

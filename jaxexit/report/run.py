@@ -18,7 +18,7 @@ from jaxexit.lab.registry import Registry
 from jaxexit.lab.run import RunFolder, read_json
 from jaxexit.lab.tracking import read_metrics
 from jaxexit.lab.trained import TrainedVersion
-from jaxexit.lab.training import learned_policy, state_template
+from jaxexit.lab.training import agent_params, learned_policy, seed_folder, state_template
 from jaxexit.ppo import ppo_spec
 from jaxexit.report.replay import Decisions, replay
 from jaxexit.truth.audit import Finding, audit_version
@@ -43,6 +43,7 @@ class ReportedRun:
         provenance: provenance.json.
         decisions: every decision of the learned policy.
         findings: of the audit; None where it was not asked for.
+        together: of a version with several agents the summary of all; the rest is the first agent's.
     """
 
     experiment: Experiment
@@ -57,6 +58,7 @@ class ReportedRun:
     provenance: dict[str, Any]
     decisions: Decisions
     findings: tuple[Finding, ...] | None = None
+    together: dict[str, Any] | None = None
 
     @property
     def version(self) -> str:
@@ -80,7 +82,7 @@ def numbers(table: pd.DataFrame, name: str) -> np.ndarray:
 
 
 def read_run(version: TrainedVersion, split: str) -> ReportedRun:
-    """Read a version's results and replay them.
+    """Read a version's results and replay them; of several agents those of the first.
 
     Args:
         version: a trained one.
@@ -92,6 +94,10 @@ def read_run(version: TrainedVersion, split: str) -> ReportedRun:
     folder, experiment = version.folder, version.experiment
     results = folder.results(split)
     again = f"run: python -m jaxexit.backtest {version.yaml} --split {split}"
+    together = None
+    if experiment.seeds > 1:
+        together = read_json(results / "summary.json")
+        results = results / seed_folder(experiment.seed)
     summary = read_json(results / "summary.json")
     if summary is None:
         raise RunError(f"{results}: no results of {experiment.version} on {split}; {again}")
@@ -119,6 +125,7 @@ def read_run(version: TrainedVersion, split: str) -> ReportedRun:
         metrics=read_metrics(folder.metrics),
         provenance=read_json(folder.path / "provenance.json") or {},
         decisions=_replayed(experiment, dataset, folder, summary, tables, split, again),
+        together=together,
     )
 
 
@@ -163,7 +170,7 @@ def _replayed(
     if policy is None:
         raise RunError(f"{folder.path}: the results are of an unknown policy '{name}'; {again}")
     backtest = Backtest(experiment, dataset, split)
-    params = checkpoint.state.params
+    params = agent_params(experiment, checkpoint, summary["which"])[0]
     played = backtest.play(policy, params, seed=experiment.seed, record=True)
     assert played.records is not None
     _check_same(stored, played.table, f"{folder.path}: {again}")

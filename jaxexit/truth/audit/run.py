@@ -10,7 +10,7 @@ from jaxexit.data import Dataset
 from jaxexit.errors import RunError
 from jaxexit.lab.registry import Registry
 from jaxexit.lab.run import RunFolder, read_json
-from jaxexit.lab.training import learned_policy, state_template
+from jaxexit.lab.training import agent_params, learned_policy, seed_folder, state_template
 from jaxexit.truth.audit import (
     degeneracy,
     fills,
@@ -46,6 +46,9 @@ def audit_version(
 ) -> tuple[dict[str, Any], list[Finding]]:
     """Audit the recorded result of a trained version. Writes nothing.
 
+    Of a version with several agents the first one's: the registry keeps the result of all, so there only the
+    hashes are compared.
+
     Args:
         experiment: the frozen experiment of the run.
         dataset: its data.
@@ -62,6 +65,8 @@ def audit_version(
         RunError: there is no recorded result, or its checkpoint is gone.
     """
     where = folder.results(split) / "summary.json"
+    if experiment.seeds > 1:
+        where = where.parent / seed_folder(experiment.seed) / where.name
     summary = read_json(where)
     if summary is None:
         raise RunError(
@@ -74,10 +79,11 @@ def audit_version(
         raise RunError(f"{where}: is not a backtest's summary; run the backtest again") from None
     checkpoint = folder.checkpoints(experiment).restore(step, state_template(experiment, dataset))
     row = registry.load()["versions"].get(experiment.version, {}).get("results", {}).get(split, {})
+    if experiment.seeds > 1:
+        row = {name: row[name] for name in row if name.endswith("_sha256")}
     on_check(replay.CHECK)
-    subject = make_subject(
-        experiment, split, policy, checkpoint.state.params, dataset=dataset, seed=seed
-    )
+    params = agent_params(experiment, checkpoint, summary["which"])[0]
+    subject = make_subject(experiment, split, policy, params, dataset=dataset, seed=seed)
     findings = replay.check(subject, summary, row, checkpoint.sha256)
     for check, look in CHECKS.items():
         on_check(check)
