@@ -61,10 +61,24 @@ def note(words: str | None) -> None:
         print(f"note: {words}", file=sys.stderr)
 
 
-def add_experiment(parser: argparse.ArgumentParser, *, overrides: bool = True) -> None:
+def stopped(trained_steps: int) -> int:
+    """Say that a training was stopped and saved, and how to go on; its exit code."""
+    print(
+        f"stopped and saved after {trained_steps:,} steps; go on with the same command and --resume",
+        file=sys.stderr,
+    )
+    return INTERRUPTED
+
+
+def add_experiment(
+    parser: argparse.ArgumentParser, *, overrides: bool = True, required: bool = True
+) -> None:
     """The experiment's path or name, `--root`, and `--set`."""
     parser.add_argument(
-        "experiment", metavar="EXPERIMENT", help="YAML file, run folder, or a version's name"
+        "experiment",
+        metavar="EXPERIMENT",
+        nargs=None if required else "?",
+        help="YAML file, run folder, or a version's name",
     )
     parser.add_argument(
         "--root",

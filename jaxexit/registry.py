@@ -103,7 +103,12 @@ def _list(registry: Registry, out: Console, *, as_json: bool) -> int:
         print(json.dumps(content))
     elif versions:
         out.print(_versions_table(versions, active))
-        show.lines(out, [f"* is active; evaluations on a test split so far: {registry.trials()}"])
+        show.lines(
+            out,
+            [
+                f"* is active; trials so far (looks at a test split, settings of sweeps): {registry.trials()}"
+            ],
+        )
     else:
         show.lines(out, [f"{registry.path}: no versions yet; train one"])
     return 0

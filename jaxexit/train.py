@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jaxexit import cli
+from jaxexit.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,13 +21,11 @@ if TYPE_CHECKING:
     from jaxexit.config import Experiment
     from jaxexit.lab.training import TrainingResult
 
-STOPPED = 130
-
 
 def build_parser() -> cli.Parser:
     """The command line."""
     parser = cli.Parser(prog="python -m jaxexit.train", description=__doc__)
-    cli.add_experiment(parser)
+    cli.add_experiment(parser, required=False)
     parser.add_argument(
         "--total-timesteps", metavar="N", type=int, help="environment steps (ppo.total_timesteps)"
     )
@@ -36,6 +35,13 @@ def build_parser() -> cli.Parser:
         metavar="N",
         type=int,
         help="train N agents in one program, seeds S to S + N - 1; the result is that of all",
+    )
+    many = parser.add_mutually_exclusive_group()
+    many.add_argument(
+        "--sweep",
+        metavar="FILE",
+        type=Path,
+        help="train variants of traced numbers in one program, judged on validation (docs/many_runs.md)",
     )
     again = parser.add_mutually_exclusive_group()
     again.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
@@ -55,6 +61,7 @@ def _command(argv: Sequence[str] | None) -> int:
     from jaxexit.config import find_experiment, load_experiment
 
     root = arguments.root or Path("experiments")
+    start = "resume" if arguments.resume else "overwrite" if arguments.overwrite else "new"
     overrides = list(arguments.overrides)
     if arguments.total_timesteps is not None:
         overrides.append(f"ppo.total_timesteps={arguments.total_timesteps}")
@@ -62,6 +69,12 @@ def _command(argv: Sequence[str] | None) -> int:
         overrides.append(f"seed={arguments.seed}")
     if arguments.seeds is not None:
         overrides.append(f"seeds={arguments.seeds}")
+    if arguments.sweep is not None:
+        from jaxexit.many import sweep
+
+        return sweep(arguments, overrides, start)
+    if arguments.experiment is None:
+        raise UserError("EXPERIMENT is missing; name a YAML file, or a version")
     yaml = find_experiment(arguments.experiment, root)
     experiment = load_experiment(yaml, overrides)
     root = arguments.root or yaml.parent
@@ -72,7 +85,6 @@ def _command(argv: Sequence[str] | None) -> int:
     folder = RunFolder(root, experiment.version)
     registry = Registry(root)
     cli.note(registry.recover(folder))
-    start = "resume" if arguments.resume else "overwrite" if arguments.overwrite else "new"
     folder.check_start(experiment, start)
     cli.prepare_jax(arguments.device)
 
@@ -138,12 +150,7 @@ def _command(argv: Sequence[str] | None) -> int:
             raise
         if result.interrupted:
             registry.stopped(experiment.version, wall_seconds=time.perf_counter() - began)
-            print(
-                f"stopped and saved after {result.trained_steps:,} steps; go on with the same command "
-                "and --resume",
-                file=sys.stderr,
-            )
-            return STOPPED
+            return cli.stopped(result.trained_steps)
         show.lines(out, [_ended(result, experiment.seeds)])
         registry.finished(
             experiment.version,

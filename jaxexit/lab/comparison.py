@@ -155,7 +155,7 @@ def _verdict(found: dict[str, Any]) -> str:
     said = [f"{name}: {one['verdict']}" for name, one in found["differences"].items()]
     if found["spa"] is not None:
         said.append(found["spa"]["verdict"])
-    said.append(f"looks at a test split so far: {found['trials']}")
+    said.append(f"trials so far (looks at a test split, settings of sweeps): {found['trials']}")
     return "; ".join(said)
 
 
@@ -202,7 +202,7 @@ def _plain(name: str, form: str) -> Any:
 
 def _deflated(metrics: dict[str, Any]) -> str:
     found = metrics.get("deflated_sharpe")
-    return "-" if found is None else f"{found['deflated']:.1%} ({found['trials']} looks at test)"
+    return "-" if found is None else f"{found['deflated']:.1%} ({found['trials']} trials)"
 
 
 def _shares(name: str, keep: int) -> Any:

@@ -80,8 +80,10 @@ class Registry:
         return self.load()["active_version"]
 
     def trials(self) -> int:
-        """Looks at a test split, over all versions: what significance must pay for."""
-        return sum(len(row.get("test_evaluations", ())) for row in self.load()["versions"].values())
+        """What significance must pay for: looks at a test split, over all versions, and trials of sweeps."""
+        content = self.load()
+        looks = sum(len(row.get("test_evaluations", ())) for row in content["versions"].values())
+        return looks + sum(sweep["trials"] for sweep in content.get("sweeps", ()))
 
     def trial_sharpes(self, *, but: str) -> list[float]:
         """Annualised Sharpe ratios on test, of every other version that has one."""
@@ -226,6 +228,24 @@ class Registry:
             row.setdefault("test_evaluations", []).append({**look, "evaluated": _now()})
 
         self._change_row(version, change)
+
+    def count_sweep(self, name: str, version: str, trials: int, sha256: str) -> None:
+        """A sweep over variants of a version counts as the trials that it is. Before anything is trained.
+
+        Args:
+            name: of the sweep.
+            version: whose numbers are varied.
+            trials: how many settings.
+            sha256: of its plan. The same plan again is the same trials, and counts once.
+        """
+        entry = {"name": name, "version": version, "trials": trials, "plan_sha256": sha256}
+
+        def change(content: dict[str, Any]) -> None:
+            sweeps = content.setdefault("sweeps", [])
+            if all(sweep["plan_sha256"] != sha256 for sweep in sweeps):
+                sweeps.append({**entry, "started": _now()})
+
+        self._file.change(change)
 
     def record_result(
         self,

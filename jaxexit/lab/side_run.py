@@ -1,0 +1,78 @@
+"""A training beside the versions' own runs: a sweep's, or a walk-forward's. Begun, stopped, resumed alike.
+
+<folder>/plan.json         what is trained, with its hash; written first
+<folder>/provenance.json   code, packages, device, data, command
+<folder>/metrics.jsonl     one line an update
+<folder>/models/           checkpoints, each with the plan's hash
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from jaxexit.errors import RunError
+from jaxexit.lab.checkpoints import CheckpointStore
+from jaxexit.lab.files import remove_folder, write_json
+from jaxexit.lab.run import RunFolder, Start, read_json
+
+OWN = ("plan.json", "provenance.json", "metrics.jsonl", "models")
+
+
+def plan_sha256(plan: dict[str, Any]) -> str:
+    """SHA-256 of a plan's canonical JSON."""
+    return hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
+
+
+class SideRun:
+    """One such training."""
+
+    def __init__(self, path: Path, name: str, plan: dict[str, Any]) -> None:
+        """Args: its folder; what messages call it; everything that decides what it learns, as JSON."""
+        self.path, self.name, self.plan = path, name, plan
+        self.sha256 = plan_sha256(plan)
+        self.metrics = path / "metrics.jsonl"
+        self.store = CheckpointStore(path / "models", self.sha256)
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Hold it for this process; RunError where another one does."""
+        return RunFolder(self.path.parent, self.path.name).locked()
+
+    def check_start(self, start: Start) -> None:
+        """Whether it may begin this way; writes nothing.
+
+        Raises:
+            RunError: it was begun before and neither --resume nor --overwrite was given, there is nothing
+                to resume, or what was begun is something else.
+        """
+        begun = read_json(self.path / "plan.json")
+        if begun is not None and start == "new":
+            raise RunError(
+                f"{self.name}: was begun before in {self.path}; go on with --resume, or start over with "
+                "--overwrite"
+            )
+        if start != "resume":
+            return
+        if begun is None or not self.store.steps():
+            raise RunError(f"{self.path}: nothing to resume; run the command without --resume")
+        if begun.get("sha256") != self.sha256:
+            raise RunError(
+                f"{self.name}: is not what was begun in {self.path}; undo the change, or start over with "
+                "--overwrite"
+            )
+
+    def begin(self, start: Start, provenance: dict[str, Any]) -> None:
+        """Write what is trained, after removing what an earlier one wrote; nothing with `resume`."""
+        if start == "resume":
+            return
+        if start == "overwrite":
+            for name in OWN:
+                if (self.path / name).is_dir():
+                    remove_folder(self.path / name)
+                else:
+                    (self.path / name).unlink(missing_ok=True)
+        write_json(self.path / "provenance.json", provenance)
+        write_json(self.path / "plan.json", {"sha256": self.sha256, **self.plan})

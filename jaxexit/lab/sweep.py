@@ -1,0 +1,177 @@
+"""A sweep: variants of traced numbers trained in one program, judged on validation, counted as trials.
+
+<root>/sweeps/<name>.json   the table of all trials, best on validation first
+<root>/sweeps/<name>/       the training (see `lab.side_run`)
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxexit.config import resolved
+from jaxexit.config.text import dump_value
+from jaxexit.data import Dataset
+from jaxexit.env import make_world
+from jaxexit.evaluate import Backtest
+from jaxexit.lab.crew import AgentsTogether, Line, Member, Several
+from jaxexit.lab.files import write_json
+from jaxexit.lab.provenance import provenance
+from jaxexit.lab.registry import Registry
+from jaxexit.lab.run import Start
+from jaxexit.lab.side_run import SideRun
+from jaxexit.lab.sweep_plan import SweepPlan
+from jaxexit.lab.tracking import MetricsWriter
+from jaxexit.lab.training import (
+    TrainingResult,
+    agent_seeds,
+    learned_policy,
+    state_template,
+    train_crew,
+)
+from jaxexit.ppo import ppo_params, ppo_spec, stack
+
+OWN = ("params", "hindsight")  # of the world: what the guards' and the reward's numbers are part of
+
+
+def side_run(plan: SweepPlan, root: Path) -> SideRun:
+    """Where a sweep is trained."""
+    content = {
+        "experiment": resolved(plan.base),
+        "method": plan.method,
+        "settings": list(plan.settings),
+    }
+    return SideRun(root / "sweeps" / plan.name, f"sweep {plan.name}", content)
+
+
+def run_sweep(
+    plan: SweepPlan,
+    dataset: Dataset,
+    root: Path,
+    start: Start,
+    *,
+    on_update: Callable[[Line], None] = lambda line: None,
+) -> tuple[TrainingResult, dict[str, Any] | None]:
+    """Train every trial of a sweep and rank them by their best validation.
+
+    Every trial starts from the same seeds and is, on a CPU, bit for bit what a version with its numbers would
+    be. The test split is not looked at. All trials are counted in the registry before anything is trained.
+
+    Args:
+        plan: what is varied.
+        dataset: the base experiment's data.
+        root: of registry and sweeps.
+        start: whether it is new, resumed, or replaces an earlier one.
+        on_update: called with each line of metrics.
+
+    Returns:
+        (how the training ended, the table as written; None if it was interrupted)
+
+    Raises:
+        RunError: see `SideRun.check_start`; or a loss is no longer finite.
+    """
+    run, registry = side_run(plan, root), Registry(root)
+    with run.locked():
+        run.check_start(start)
+        crew, members = _crew(plan, dataset)
+        resumed = None
+        if start == "resume":
+            resumed = run.store.restore("last", _template(plan, dataset, len(members)))
+        else:
+            registry.count_sweep(plan.name, plan.base.version, len(plan.settings), run.sha256)
+        run.begin(start, provenance(plan.base, dataset.fingerprint))
+        result = train_crew(
+            crew,
+            plan.base,
+            run.store,
+            lambda done: MetricsWriter(run.metrics, after_update=done),
+            agents=len(members),
+            resumed=resumed,
+            on_update=on_update,
+        )
+        if result.interrupted:
+            return result, None
+        table = _table(plan, crew, result, run.sha256, registry, root)
+        write_json(root / "sweeps" / f"{plan.name}.json", table)
+        return result, table
+
+
+def _crew(plan: SweepPlan, dataset: Dataset) -> tuple[AgentsTogether, list[Member]]:
+    members = []
+    for number, experiment in enumerate(plan.experiments):
+        _, world = make_world(experiment, dataset, "train")
+        validation, hyper = Backtest(experiment, dataset, "validation"), ppo_params(experiment)
+        members += [
+            Member(f"trial {number}, seed {seed}", seed, hyper, world, validation)
+            for seed in agent_seeds(plan.base)
+        ]
+    spec, _ = make_world(plan.base, dataset, "train")
+    policy = learned_policy(plan.base)
+    return AgentsTogether(spec, ppo_spec(plan.base), policy, members, OWN), members
+
+
+def _template(plan: SweepPlan, dataset: Dataset, agents: int) -> Several:
+    """Shapes and types of what a sweep's checkpoints keep."""
+    lone = plan.base.model_copy(update={"seeds": 1})
+    state = state_template(lone, dataset)
+    return jax.eval_shape(
+        lambda one: Several(stack([one] * agents), stack([one.params] * agents)), state
+    )
+
+
+def _table(
+    plan: SweepPlan,
+    crew: AgentsTogether,
+    result: TrainingResult,
+    sha256: str,
+    registry: Registry,
+    root: Path,
+) -> dict[str, Any]:
+    """All trials, best on validation first; of several seeds a trial is their mean, never the best one."""
+    seeds = plan.base.seeds
+    best = np.asarray(crew.scores, float).reshape(-1, seeds)
+    steps = np.asarray(crew.steps, int).reshape(-1, seeds)
+    order = np.argsort(-best.mean(axis=1), kind="stable")
+    first = plan.settings[order[0]]
+    changes = [word for k, v in first.items() for word in ("--set", f"{k}={dump_value(v)}")]
+    train = ["python", "-m", "jaxexit.registry", "new", "v<N>_<name>", "--parent"]
+    train += [plan.base.version, *changes, "--root", str(root)]
+    return {
+        "sweep": plan.name,
+        "experiment": plan.base.version,
+        "overrides": list(plan.base.overrides),
+        "method": plan.method,
+        "parameters": {k: _plain(v) for k, v in plan.parameters.items()},
+        "trials": len(plan.settings),
+        "registry_trials": registry.trials(),
+        "seeds": list(agent_seeds(plan.base)),
+        "judged_on": "validation",
+        "judged_by": plan.base.evaluation.score,
+        "sha256": sha256,
+        "training": asdict(result),
+        "results": [
+            {
+                "trial": int(i),
+                "parameters": plan.settings[i],
+                "validation_net_pips_mean": float(best[i].mean()),
+                "validation_of_each_seed": best[i].tolist(),
+                "best_steps": steps[i].tolist(),
+            }
+            for i in order
+        ],
+        "note": (
+            f"the first of {len(plan.settings)} on validation is flattered by having been chosen; make it a "
+            "version and look at its own test"
+        ),
+        "next": shlex.join(train),
+    }
+
+
+def _plain(values: Any) -> Any:
+    return list(values) if isinstance(values, tuple) else dict(values)

@@ -1,0 +1,207 @@
+"""A sweep's file: which numbers are varied, and how. Read, checked, and drawn.
+
+    experiment: v2_exit_guards
+    method: random            # or grid
+    trials: 16                # of a grid: their product, and may be left out
+    parameters:
+      ppo.learning_rate: {low: 1e-4, high: 1e-3, log: true}
+      guards.min_bars_for_exit: [0, 2, 4]
+
+Only numbers that are traced can be varied in one program; whatever changes its structure, or the question
+that is asked (data, costs, horizon), needs a run for each value.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from jaxexit.config import Experiment, find_experiment, load_experiment
+from jaxexit.config.load import read_text
+from jaxexit.config.messages import nearest
+from jaxexit.config.text import dump_value, parse_mapping, shown
+from jaxexit.env.types import Guards, Orders, RewardWeights
+from jaxexit.errors import ConfigError
+from jaxexit.ppo import PPOParams
+
+MOST_TRIALS = 1024
+KEYS = ("experiment", "method", "trials", "parameters")
+NOT_VARIED = {"gamma": "reward", "max_bars": "env", "total_timesteps": "ppo"}
+"""Traced, but the learner's own (gamma), part of the question (the horizon), or a run's length."""
+TRACED = tuple(
+    f"{section}.{name}"
+    for section, numbers in (
+        ("guards", Guards),
+        ("reward", RewardWeights),
+        ("ppo", PPOParams),
+        ("env", Orders),
+    )
+    for name in numbers._fields
+    if NOT_VARIED.get(name) != section
+)
+"""Keys that a sweep can vary."""
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """A sweep, drawn.
+
+    Attributes:
+        name: of its file, without the ending.
+        base: the experiment that is varied.
+        yaml: the base's file.
+        method: grid or random.
+        parameters: as the file has them.
+        settings: of each trial the values by key.
+        experiments: of each trial the experiment.
+    """
+
+    name: str
+    base: Experiment
+    yaml: Path
+    method: str
+    parameters: dict[str, Any]
+    settings: tuple[dict[str, Any], ...]
+    experiments: tuple[Experiment, ...]
+
+
+def load_sweep(path: Path, overrides: list[str], root: Path) -> SweepPlan:
+    """Read a sweep's file and draw its trials; random ones from the experiment's seed.
+
+    Args:
+        path: the YAML file.
+        overrides: `--set` of the base experiment.
+        root: where versions live.
+
+    Raises:
+        ConfigError: one line that names the file, the key, what was found and what is allowed.
+    """
+    content = parse_mapping(read_text(path), str(path))
+    for key in content:
+        if key not in KEYS:
+            allowed = ", ".join(KEYS)
+            raise ConfigError(
+                f"{path}: {key}: unknown key, allowed are {allowed}{nearest(key, KEYS)}"
+            )
+    method = content.get("method", "grid")
+    if method not in ("grid", "random"):
+        raise ConfigError(f"{path}: method: found {shown(method)}, allowed are 'grid', 'random'")
+    named, parameters = content.get("experiment"), content.get("parameters")
+    if not isinstance(named, str):
+        raise ConfigError(
+            f"{path}: experiment: found {shown(named)}, allowed is a version's name or file"
+        )
+    if not isinstance(parameters, Mapping) or not parameters:
+        raise ConfigError(
+            f"{path}: parameters: found {shown(parameters)}, allowed is a mapping of keys to values"
+        )
+    yaml = find_experiment(named, root)
+    base = load_experiment(yaml, overrides)
+    for key, values in parameters.items():
+        _check(f"{path}: parameters.{key}", key, values, method)
+    draw = _grid if method == "grid" else _random
+    settings = draw(path, dict(parameters), content.get("trials"), base.seed)
+    experiments = tuple(
+        load_experiment(yaml, [*overrides, *(f"{k}={dump_value(v)}" for k, v in setting.items())])
+        for setting in settings
+    )
+    return SweepPlan(path.stem, base, yaml, method, dict(parameters), tuple(settings), experiments)
+
+
+def _check(where: str, key: str, values: Any, method: str) -> None:
+    field = _field(key)
+    if field is None:
+        raise ConfigError(f"{where}: no such key of an experiment{nearest(key, TRACED)}")
+    if key not in TRACED:
+        raise ConfigError(
+            f"{where}: cannot be varied within one program, it needs a run for each value; allowed are "
+            "numbers of guards, reward, ppo and the actions in env"
+        )
+    if isinstance(values, tuple):
+        if not values:
+            raise ConfigError(f"{where}: found an empty list, allowed is at least one value")
+        return
+    if not isinstance(values, Mapping):
+        raise ConfigError(
+            f"{where}: found {shown(values)}, allowed is a list of values, or low and high"
+        )
+    if method == "grid":
+        raise ConfigError(f"{where}: found low and high, allowed in a grid is a list of values")
+    for name in values:
+        if name not in ("low", "high", "log"):
+            raise ConfigError(f"{where}.{name}: unknown key, allowed are low, high, log")
+    low: Any = values.get("low")
+    high: Any = values.get("high")
+    if not (_is_number(low) and _is_number(high) and low < high):
+        raise ConfigError(
+            f"{where}: found low {shown(low)} and high {shown(high)}, allowed are two numbers, low below high"
+        )
+    if not isinstance(values.get("log", False), bool):
+        raise ConfigError(f"{where}.log: found {shown(values['log'])}, allowed is true or false")
+    if values.get("log") and low <= 0:
+        raise ConfigError(f"{where}.low: found {shown(low)}, allowed with log is above 0")
+
+
+def _field(key: str) -> Any:
+    """The type of an experiment's field, None where there is none."""
+    model: Any = Experiment
+    *sections, name = key.split(".")
+    for section in sections:
+        field = model.model_fields.get(section)
+        model = None if field is None else field.annotation
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            return None
+    field = model.model_fields.get(name)
+    return None if field is None else (field.annotation or object)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _grid(path: Path, parameters: dict[str, Any], trials: Any, seed: int) -> list[dict[str, Any]]:
+    del seed
+    count = math.prod(len(values) for values in parameters.values())
+    if trials not in (None, count):
+        raise ConfigError(f"{path}: trials: found {shown(trials)}, this grid has {count}")
+    _check_trials(path, count)
+    rows = itertools.product(*parameters.values())
+    return [dict(zip(parameters, row, strict=True)) for row in rows]
+
+
+def _random(path: Path, parameters: dict[str, Any], trials: Any, seed: int) -> list[dict[str, Any]]:
+    _check_trials(path, trials)
+    rng = np.random.default_rng(seed)
+    return [
+        {key: _draw(rng, values, _field(key)) for key, values in parameters.items()}
+        for _ in range(trials)
+    ]
+
+
+def _check_trials(path: Path, trials: Any) -> None:
+    if type(trials) is not int or not 2 <= trials <= MOST_TRIALS:
+        raise ConfigError(
+            f"{path}: trials: found {shown(trials)}, allowed is a whole number from 2 to {MOST_TRIALS}"
+        )
+
+
+def _draw(rng: np.random.Generator, values: Any, kind: Any) -> Any:
+    """One value: of a list any with equal chance, of a range uniform, or uniform in its logarithm."""
+    if isinstance(values, tuple):
+        return values[int(rng.integers(len(values)))]
+    low, high = values["low"], values["high"]
+    if kind is int and not values.get("log"):
+        return int(rng.integers(math.ceil(low), math.floor(high) + 1))
+    drawn = (
+        math.exp(rng.uniform(math.log(low), math.log(high)))
+        if values.get("log")
+        else rng.uniform(low, high)
+    )
+    return round(drawn) if kind is int else float(f"{drawn:.6g}")
