@@ -88,14 +88,19 @@ def add_experiment(
         help="where run folders and registry live (default: the experiment file's folder)",
     )
     if overrides:
-        parser.add_argument(
-            "--set",
-            metavar="KEY=VALUE",
-            action="append",
-            default=[],
-            dest="overrides",
-            help="override a key of the experiment, e.g. guards.min_bars_for_exit=3; recorded",
-        )
+        add_overrides(parser, "of the experiment, e.g. guards.min_bars_for_exit=3; recorded")
+
+
+def add_overrides(parser: argparse.ArgumentParser, what: str) -> None:
+    """`--set KEY=VALUE`, as often as one likes; `what` ends "override a key ..."."""
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        dest="overrides",
+        help=f"override a key {what}",
+    )
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:

@@ -46,7 +46,14 @@ def _martingale(arguments: argparse.Namespace, on_step: Progress) -> list[Verdic
 def _optimum(arguments: argparse.Namespace, on_step: Progress) -> list[Share]:
     from jaxexit.truth.optimal_exits import sit
 
-    return sit(arguments.exam, quick=arguments.quick, seed=arguments.seed, on_step=on_step)
+    return sit(
+        arguments.exam,
+        quick=arguments.quick,
+        seed=arguments.seed,
+        overrides=arguments.overrides,
+        steps=arguments.steps,
+        on_step=on_step,
+    )
 
 
 def _controls(arguments: argparse.Namespace, on_step: Progress) -> list[Control]:
@@ -78,6 +85,15 @@ def build_parser() -> cli.Parser:
     parser.add_argument("exam", choices=(*_exams(), "all"), help="which exam")
     parser.add_argument("--quick", action="store_true", help="fewer trades: within a minute")
     parser.add_argument("--seed", type=int, default=0, help="of markets and policies (default: 0)")
+    parser.add_argument(
+        "--steps",
+        metavar="N",
+        type=int,
+        action="append",
+        default=[],
+        help="ou, disorder: environment steps of training (default: 2 and 10 million)",
+    )
+    cli.add_overrides(parser, "of the learner that sits ou or disorder, e.g. ppo.gamma=0.99")
     cli.add_output(parser)
     return parser
 
@@ -162,10 +178,14 @@ def control_table(title: str, controls: Sequence[Control]) -> Table:
 
 def _command(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
-    if not 0 <= arguments.seed < 2**32:
-        from jaxexit.errors import UserError
+    from jaxexit.errors import UserError
 
+    if not 0 <= arguments.seed < 2**32:
         raise UserError(f"--seed: found {arguments.seed}, allowed is 0 to {2**32 - 1}")
+    if arguments.exam not in ("ou", "disorder") and (arguments.overrides or arguments.steps):
+        raise UserError(
+            f"--set, --steps: nothing to set in '{arguments.exam}', only in ou, disorder"
+        )
     cli.prepare_jax(arguments.device)
     names = tuple(_exams()) if arguments.exam == "all" else (arguments.exam,)
     records = [_sit(name, arguments) for name in names]

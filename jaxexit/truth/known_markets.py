@@ -61,6 +61,7 @@ class KnownMarket(NamedTuple):
         targets: share of the optimum that is asked for, by environment steps of training.
         quick: the same for a look of seconds.
         trades: examined.
+        sampled_less: how much less is asked of the sampled policy than of the greedy one; None: nothing is.
     """
 
     name: str
@@ -73,6 +74,7 @@ class KnownMarket(NamedTuple):
     targets: dict[int, float]
     quick: dict[int, float]
     trades: int
+    sampled_less: float | None = None
 
 
 def _leave(leaves: jax.Array) -> Order:
@@ -163,6 +165,7 @@ def reversion_market() -> KnownMarket:
         targets={2_000_000: 0.985, 10_000_000: 0.99},
         quick={300_000: 0.9},
         trades=200_000,
+        sampled_less=0.01,
     )
 
 

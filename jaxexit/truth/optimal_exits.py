@@ -6,7 +6,7 @@ own `step`. Trained on simulated trades, examined on others.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -14,11 +14,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxexit.config import Experiment
+from jaxexit.config import Experiment, with_overrides
 from jaxexit.config.schema import Costs, Env
 from jaxexit.data.simulated import PIP, Simulated, device
 from jaxexit.env import EnvSpec, Hindsight, World, env_params, env_spec, without_guards
 from jaxexit.env.types import BY_BREAKEVEN_STOP, BY_STOP
+from jaxexit.errors import ConfigError
 from jaxexit.evaluate import run_policy
 from jaxexit.policies import Policy, network_policy
 from jaxexit.ppo import ppo_spec
@@ -29,21 +30,31 @@ from jaxexit.truth.simple_rules import best_simple_rules, fixed_hold_values
 
 TRAINING_TRADES = 20_000
 BATCH = 25_000  # trades examined at once
+LEARNER = ("ppo", "network", "reward")  # sections of the experiment that may be overridden
 CEILING_ERRORS = 3.0  # standard errors that a raw mean may lie above the ceiling
 
 
-def exam_experiment(name: str, steps: int, seed: int) -> Experiment:
-    """The learner that sits this exam: the more a market hides, the larger the steps that pay."""
-    rate, kl = {"ou": (3e-4, 0.015), "disorder": (2e-3, 0.03)}[name]
-    return money_experiment(
-        name,
-        env=Env(max_bars=HORIZON),
-        costs=Costs(spread_pips=SPREAD_PIPS),
-        steps=steps,
-        seed=seed,
-        learning_rate=rate,
-        target_kl=kl,
-    )
+def exam_experiment(name: str, steps: int, seed: int, overrides: Sequence[str] = ()) -> Experiment:
+    """The learner that sits an exam.
+
+    Args:
+        name: of the exam.
+        steps: environment steps of training.
+        seed: of the training.
+        overrides: `section.key=value` of `LEARNER`'s sections, to see what another setting is worth.
+
+    Raises:
+        ConfigError: another section, an unknown key, an impossible value.
+    """
+    for text in overrides:
+        if text.split(".")[0].strip() not in LEARNER:
+            raise ConfigError(
+                f"--set {text}: the market of an exam is given, allowed are keys of "
+                f"{', '.join(LEARNER)}"
+            )
+    env, costs = Env(max_bars=HORIZON), Costs(spread_pips=SPREAD_PIPS)
+    own = money_experiment(name, env=env, costs=costs, steps=steps, seed=seed)
+    return with_overrides(own, overrides) if overrides else own
 
 
 def make_world(
@@ -115,9 +126,12 @@ class Entrant(NamedTuple):
     asked: float | None = None
 
 
-def learned(experiment: Experiment, params: Any, asked: float | None) -> list[Entrant]:
-    """The trained network, greedy and sampled; of the sampled one 1% less is asked."""
+def learned(
+    experiment: Experiment, params: Any, asked: float | None, sampled_less: float | None = None
+) -> list[Entrant]:
+    """The trained network, greedy and sampled; of the sampled one so much less is asked, None: nothing."""
     network, ppo = ppo_spec(experiment).network, experiment.ppo
+    of_sampled = None if asked is None or sampled_less is None else asked - sampled_less
     return [
         Entrant(
             "learned, sampled" if sample else "learned, greedy",
@@ -125,7 +139,7 @@ def learned(experiment: Experiment, params: Any, asked: float | None) -> list[En
             params,
             ppo.total_timesteps,
             experiment.seed,
-            None if asked is None else asked - 0.01 * sample,
+            of_sampled if sample else asked,
         )
         for sample in (False, True)
     ]
@@ -200,7 +214,13 @@ QUICK_TRADES = 10_000
 
 
 def sit(
-    name: str, *, quick: bool, seed: int, on_step: Callable[[str], None] = lambda what: None
+    name: str,
+    *,
+    quick: bool,
+    seed: int,
+    overrides: Sequence[str] = (),
+    steps: Sequence[int] = (),
+    on_step: Callable[[str], None] = lambda what: None,
 ) -> list[Share]:
     """The whole exam: train for each number of steps and seed, examine all on the same fresh trades.
 
@@ -208,6 +228,9 @@ def sit(
         name: "ou" or "disorder".
         quick: one seed, few steps, few trades, a lower bar.
         seed: of the examination's market; training's are their own.
+        overrides: what another learner's settings are, `section.key=value`.
+        steps: trained for these numbers of steps instead of the exam's own; of a number that is not the
+            exam's nothing is asked.
         on_step: called with what is being done.
 
     Returns:
@@ -218,22 +241,23 @@ def sit(
     rules = simple_rules(known)
     halfway = 0.5 * (1.0 + max(rule.share for rule in rules))
     entrants = []
-    for steps, target in (known.quick if quick else known.targets).items():
-        asked = target if quick else max(target, halfway)
+    targets = known.quick if quick else {n: max(x, halfway) for n, x in known.targets.items()}
+    for length in steps or targets:
+        asked = targets.get(length)
         for own in SEEDS[: 1 if quick else None]:
-            experiment = exam_experiment(name, steps, own)
-            on_step(f"{steps:,} steps, seed {own}: make the market")
+            experiment = exam_experiment(name, length, own, overrides)
+            on_step(f"{length:,} steps, seed {own}: make the market")
             rng = np.random.default_rng([2**31, own])  # not a market of the examination
             spec, world = make_world(experiment, known, known.simulate(rng, TRAINING_TRADES))
             params = train(
                 experiment,
                 spec,
                 world,
-                lambda done, total, steps=steps, own=own: on_step(
-                    f"{steps:,} steps, seed {own}: {done} of {total} updates"
+                lambda done, total, length=length, own=own: on_step(
+                    f"{length:,} steps, seed {own}: {done} of {total} updates"
                 ),
             )
-            entrants += learned(experiment, params, asked)
+            entrants += learned(experiment, params, asked, known.sampled_less)
     trades = QUICK_TRADES if quick else known.trades
     found = examine(
         known,
