@@ -36,7 +36,7 @@ def _martingale(arguments: argparse.Namespace, on_step: Progress) -> list[Verdic
     return martingale.examine(
         [*everyone(), *trained],
         martingale.SETTINGS if quick else martingale.SETTINGS + martingale.AT_CLOSE,
-        trades=martingale.QUICK_TRADES if quick else martingale.FULL_TRADES,
+        trades=arguments.trades or (martingale.QUICK_TRADES if quick else martingale.FULL_TRADES),
         seed=seed,
         features=adversaries.observed(),
         on_setting=on_step,
@@ -52,6 +52,7 @@ def _optimum(arguments: argparse.Namespace, on_step: Progress) -> list[Share]:
         seed=arguments.seed,
         overrides=arguments.overrides,
         steps=arguments.steps,
+        trades=arguments.trades,
         on_step=on_step,
     )
 
@@ -92,6 +93,13 @@ def build_parser() -> cli.Parser:
         action="append",
         default=[],
         help="ou, disorder: environment steps of training (default: 2 and 10 million)",
+    )
+    parser.add_argument(
+        "--trades",
+        metavar="N",
+        type=int,
+        help="martingale, ou, disorder: trades that each examinee plays (default: 200,000, 200,000, "
+        "1,000,000; fewer with --quick)",
     )
     cli.add_overrides(parser, "of the learner that sits ou or disorder, e.g. ppo.gamma=0.99")
     cli.add_output(parser)
@@ -182,6 +190,10 @@ def _command(argv: Sequence[str] | None) -> int:
 
     if not 0 <= arguments.seed < 2**32:
         raise UserError(f"--seed: found {arguments.seed}, allowed is 0 to {2**32 - 1}")
+    if min([1, *arguments.steps, arguments.trades or 1]) < 1:
+        raise UserError("--steps, --trades: allowed are numbers from 1 up")
+    if arguments.trades is not None and arguments.exam == "controls":
+        raise UserError("--trades: 'controls' has its own number of trades")
     if arguments.exam not in ("ou", "disorder") and (arguments.overrides or arguments.steps):
         raise UserError(
             f"--set, --steps: nothing to set in '{arguments.exam}', only in ou, disorder"

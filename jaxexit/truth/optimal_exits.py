@@ -53,8 +53,9 @@ def exam_experiment(name: str, steps: int, seed: int, overrides: Sequence[str] =
                 f"{', '.join(LEARNER)}"
             )
     env, costs = Env(max_bars=HORIZON), Costs(spread_pips=SPREAD_PIPS)
-    own = money_experiment(name, env=env, costs=costs, steps=steps, seed=seed)
-    return with_overrides(own, overrides) if overrides else own
+    own = money_experiment(name, env=env, costs=costs, steps=2_000_000, seed=seed)
+    schedule = (f"ppo.total_timesteps={steps}", f"ppo.entropy_anneal_steps={steps}")
+    return with_overrides(own, (*schedule, *overrides))
 
 
 def make_world(
@@ -220,6 +221,7 @@ def sit(
     seed: int,
     overrides: Sequence[str] = (),
     steps: Sequence[int] = (),
+    trades: int | None = None,
     on_step: Callable[[str], None] = lambda what: None,
 ) -> list[Share]:
     """The whole exam: train for each number of steps and seed, examine all on the same fresh trades.
@@ -231,6 +233,7 @@ def sit(
         overrides: what another learner's settings are, `section.key=value`.
         steps: trained for these numbers of steps instead of the exam's own; of a number that is not the
             exam's nothing is asked.
+        trades: examined; None: as many as the exam asks for.
         on_step: called with what is being done.
 
     Returns:
@@ -258,7 +261,7 @@ def sit(
                 ),
             )
             entrants += learned(experiment, params, asked, known.sampled_less)
-    trades = QUICK_TRADES if quick else known.trades
+    trades = trades or (QUICK_TRADES if quick else known.trades)
     found = examine(
         known,
         entrants,
