@@ -28,7 +28,10 @@ def build_parser() -> cli.Parser:
         help="the folder of run folders and registry (default: experiments)",
     )
     parser.add_argument(
-        "--split", choices=("train", "validation", "test"), default="test", help="default: test"
+        "--split",
+        choices=("train", "validation", "test", "walk_forward"),
+        default="test",
+        help="default: test; walk_forward: the joined pieces of train --walk-forward",
     )
     parser.add_argument("--json", action="store_true", help="the same as one JSON object")
     parser.add_argument("--quiet", action="store_true", help="no table")

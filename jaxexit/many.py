@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jaxexit import cli
@@ -13,6 +15,7 @@ from jaxexit.errors import UserError
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from jaxexit.config import Experiment
     from jaxexit.lab.run import Start
 
 SHOWN_TRIALS = 20
@@ -20,8 +23,6 @@ SHOWN_TRIALS = 20
 
 def sweep(arguments: argparse.Namespace, overrides: Sequence[str], start: Start) -> int:
     """The body of `train --sweep FILE`; returns the exit code."""
-    from pathlib import Path
-
     if arguments.experiment is not None:
         raise UserError(f"--sweep: {arguments.sweep} names the experiment; leave EXPERIMENT out")
     if arguments.report or arguments.wandb:
@@ -53,6 +54,90 @@ def sweep(arguments: argparse.Namespace, overrides: Sequence[str], start: Start)
     if arguments.json:
         print(json.dumps(table))
     return 0
+
+
+def walk_forward(
+    arguments: argparse.Namespace, experiment: Experiment, yaml: Path, root: Path, start: Start
+) -> int:
+    """The body of `train EXPERIMENT --walk-forward K`; returns the exit code."""
+    if arguments.walk_forward < 2:
+        raise UserError(f"--walk-forward: found {arguments.walk_forward}, allowed is at least 2")
+    if arguments.report or arguments.wandb:
+        raise UserError("--walk-forward: has no --report and no --wandb; leave them out")
+    from jaxexit.lab.registry import Registry
+    from jaxexit.lab.run import RunFolder
+
+    folder, registry, rolling = (
+        RunFolder(root, experiment.version),
+        Registry(root),
+        arguments.rolling,
+    )
+    cli.prepare_jax(arguments.device)
+
+    from jaxexit import show
+    from jaxexit.data import load_folds
+    from jaxexit.lab.walk_forward import backtest_folds, side_run, stored_result, train_folds
+    from jaxexit.ppo import num_updates, ppo_spec
+
+    count = arguments.walk_forward
+    side_run(folder, experiment, count, rolling=rolling).check_start(start)
+    if folder.snapshot.is_file():
+        folder.check_drift(experiment)
+    out = show.console(quiet=arguments.quiet, json=arguments.json)
+    folds = load_folds(experiment, count, rolling=rolling)
+    show.lines(out, folds.datasets[0].summary[:1])
+    agents = count * experiment.seeds
+    updates, samples = num_updates(experiment), ppo_spec(experiment).batch_size * agents
+    with folder.locked():
+        registry.register(experiment, yaml)
+        name = f"{experiment.version} ({count} folds, {agents} agents)"
+        with show.TrainingProgress(out, name, updates, samples) as progress:
+            result = train_folds(
+                experiment, folds, folder, start, rolling=rolling, on_update=progress.update
+            )
+        if result.interrupted:
+            return cli.stopped(result.trained_steps)
+        summary = stored_result(experiment, folder, count, rolling=rolling)
+        if summary is None:
+            with out.status("backtest") as status:
+                summary, learned = backtest_folds(
+                    experiment, folds, folder, registry, rolling=rolling, on_policy=status.update
+                )
+            show.backtest(out, summary, learned)
+        else:
+            show.lines(out, [summary["verdict"]])
+    out.print(folds_table(summary))
+    if arguments.json:
+        print(json.dumps({"training": asdict(result), "backtest": summary}))
+    return 0
+
+
+def folds_table(summary: dict[str, Any]) -> Table:
+    """Each fold: when, how many trades, and what it earned out of sample."""
+    from rich.table import Table
+
+    table = Table(
+        title=f"{summary['version']}: {len(summary['folds'])} folds, {summary['layout']}, embargo "
+        f"{summary['embargo_bars']} bars; net pips a trade out of sample",
+        title_justify="left",
+    )
+    for heading in ("fold", "train from", "validation from", "tested from", "to"):
+        table.add_column(heading)
+    for heading in ("trained on", "tested on", "validation", "out of sample"):
+        table.add_column(heading, justify="right")
+    for one in summary["folds"]:
+        best = [agent["best_score"] for agent in one["agents"]]
+        dates = [one[part]["first_entry"][:10] for part in ("train", "validation", "test")]
+        table.add_row(
+            str(one["fold"]),
+            *dates,
+            one["test"]["last_entry"][:10],
+            f"{one['train']['trades']:,}",
+            f"{one['test']['trades']:,}",
+            f"{sum(best) / len(best):+.2f}",
+            f"{one['net_pips_mean']:+.2f}",
+        )
+    return table
 
 
 def sweep_table(found: dict[str, Any]) -> Table:

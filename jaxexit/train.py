@@ -43,6 +43,17 @@ def build_parser() -> cli.Parser:
         type=Path,
         help="train variants of traced numbers in one program, judged on validation (docs/many_runs.md)",
     )
+    many.add_argument(
+        "--walk-forward",
+        metavar="K",
+        type=int,
+        help="train K folds in one program and join what they earn out of sample",
+    )
+    parser.add_argument(
+        "--rolling",
+        action="store_true",
+        help="with --walk-forward: a fold is trained on the stretch before its own, not on all before it",
+    )
     again = parser.add_mutually_exclusive_group()
     again.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     again.add_argument(
@@ -69,6 +80,8 @@ def _command(argv: Sequence[str] | None) -> int:
         overrides.append(f"seed={arguments.seed}")
     if arguments.seeds is not None:
         overrides.append(f"seeds={arguments.seeds}")
+    if arguments.rolling and arguments.walk_forward is None:
+        raise UserError("--rolling: goes with --walk-forward K")
     if arguments.sweep is not None:
         from jaxexit.many import sweep
 
@@ -78,6 +91,10 @@ def _command(argv: Sequence[str] | None) -> int:
     yaml = find_experiment(arguments.experiment, root)
     experiment = load_experiment(yaml, overrides)
     root = arguments.root or yaml.parent
+    if arguments.walk_forward is not None:
+        from jaxexit.many import walk_forward
+
+        return walk_forward(arguments, experiment, yaml, root, start)
 
     from jaxexit.lab.registry import Registry
     from jaxexit.lab.run import RunFolder

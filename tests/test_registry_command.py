@@ -63,7 +63,7 @@ def test_the_list_shows_status_and_test_results(said):
         "*", "v1_base", "completed", "-", "131,072", "1,468", "-1.25", "38.1%", "0.87", "-", "2,001.5"
     ]  # fmt: skip
     assert row_of(table, "v2_next") == ["", "v2_next", "pending", "v1_base", *["-"] * 7]
-    assert "evaluations on a test split so far: 1" in table
+    assert "trials so far (looks at a test split, settings of sweeps): 1" in table
 
 
 def test_the_list_as_json_is_the_registry_with_its_count_of_trials(said, root: Path):

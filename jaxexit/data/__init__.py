@@ -1,6 +1,6 @@
 """Bars and trades: files in, device arrays out."""
 
-from jaxexit.data.dataset import Dataset, load_dataset
+from jaxexit.data.dataset import Dataset, Folds, load_dataset, load_folds
 from jaxexit.data.features import FEATURES, Feature, resolve_features
 from jaxexit.data.types import Market, Trades
 
@@ -8,8 +8,10 @@ __all__ = [
     "FEATURES",
     "Dataset",
     "Feature",
+    "Folds",
     "Market",
     "Trades",
     "load_dataset",
+    "load_folds",
     "resolve_features",
 ]

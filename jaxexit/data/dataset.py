@@ -21,7 +21,7 @@ from jaxexit.data.features import Feature, feature_columns, resolve_features
 from jaxexit.data.fingerprint import fingerprint_bars, fingerprint_trades, fingerprint_user_columns
 from jaxexit.data.market import build_market
 from jaxexit.data.sample import load_named_bars
-from jaxexit.data.split import SPLITS, Bounds, assign_splits, split_bounds
+from jaxexit.data.split import SPLITS, Bounds, assign_splits, fold_bounds, split_bounds
 from jaxexit.data.types import Market, Trades
 from jaxexit.errors import DataError
 
@@ -50,6 +50,60 @@ def load_dataset(experiment: Experiment) -> Dataset:
     Raises DataError (one line) for whatever is wrong with the files, and for a split without
     trades.
     """
+    read = _read(experiment)
+    dataset, _ = _divided(experiment, read, _own_bounds(experiment, read.bars))
+    return dataset
+
+
+@dataclass(frozen=True)
+class Folds:
+    """The data of a walk-forward.
+
+    Attributes:
+        datasets: of each fold; its "test" is the out-of-sample piece.
+        trades: all that any fold has, on the device.
+        train_rows: of each fold the rows of `trades` that it trains on, ascending.
+        fingerprint: of the bars and of all trades.
+    """
+
+    datasets: tuple[Dataset, ...]
+    trades: Trades
+    train_rows: tuple[np.ndarray, ...]
+    fingerprint: dict[str, dict[str, int | str]]
+
+
+def load_folds(experiment: Experiment, folds: int, *, rolling: bool) -> Folds:
+    """The same data cut into the folds of a walk-forward (`data.split.fold_bounds`).
+
+    Raises: as `load_dataset`, also for a fold with a split without trades.
+    """
+    read = _read(experiment)
+    own = _own_bounds(experiment, read.bars)
+    bounds = fold_bounds(len(read.bars.times), own, folds, rolling=rolling)
+    divided = [_divided(experiment, read, each) for each in bounds]
+    used = np.flatnonzero(np.any([split >= 0 for _, split in divided], axis=0))
+    kept = read.sound.take(used).reset_index(drop=True)
+    return Folds(
+        datasets=tuple(dataset for dataset, _ in divided),
+        trades=device_trades(kept),
+        train_rows=tuple(np.flatnonzero(split[used] == 0) for _, split in divided),
+        fingerprint=_fingerprint(read, kept),
+    )
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What is in an experiment's files, before it is split."""
+
+    bars: Bars
+    features: tuple[Feature, ...]
+    market: Market
+    sound: pd.DataFrame  # all sound trades
+    counts: dict[str, int]
+    remarks: tuple[str, ...]
+
+
+def _read(experiment: Experiment) -> _Read:
     data, env = experiment.data, experiment.env
     bars = load_named_bars(
         data.bars,
@@ -67,38 +121,66 @@ def load_dataset(experiment: Experiment) -> Dataset:
     sound, unsound = keep_sound(
         candidates, first, exit_side_close(bars, candidates) if at_close else None
     )
-    bounds = split_bounds(bars.times, data.split.validation_start, data.split.test_start)
+    return _Read(
+        bars=bars,
+        features=features,
+        market=build_market(bars, columns, atr),
+        sound=sound,
+        counts=counts | unsound,
+        remarks=remarks,
+    )
+
+
+def _own_bounds(experiment: Experiment, bars: Bars) -> dict[str, Bounds]:
+    split = experiment.data.split
+    return split_bounds(bars.times, split.validation_start, split.test_start)
+
+
+def _fingerprint(read: _Read, trades: pd.DataFrame) -> dict[str, dict[str, int | str]]:
+    bars = read.bars
+    return {
+        "bars": fingerprint_bars(bars.times, bars.bid, bars.ask),
+        "trades": fingerprint_trades(trades),
+        **fingerprint_user_columns(bars.times, bars.table, read.features),
+    }
+
+
+def _divided(
+    experiment: Experiment, read: _Read, bounds: dict[str, Bounds]
+) -> tuple[Dataset, np.ndarray]:
+    """The trades of each split; and of each sound trade its split, as `assign_splits` says."""
+    bars = read.bars
     split, left_out = assign_splits(
-        sound["entry_bar"].to_numpy(np.int64), bounds, env.max_bars, data.split.embargo_bars
+        read.sound["entry_bar"].to_numpy(np.int64),
+        bounds,
+        experiment.env.max_bars,
+        experiment.data.split.embargo_bars,
     )
     tables = {
-        name: sound.take(np.flatnonzero(split == index)).reset_index(drop=True)
+        name: read.sound.take(np.flatnonzero(split == index)).reset_index(drop=True)
         for index, name in enumerate(SPLITS)
     }
-    counts = {reason: n for reason, n in (counts | unsound | left_out).items() if n}
+    counts = {reason: n for reason, n in (read.counts | left_out).items() if n}
     for name in SPLITS:
         _require_trades(name, tables[name], bars, bounds[name], counts)
     kept = pd.concat(list(tables.values()), ignore_index=True)
-    return Dataset(
-        market=build_market(bars, columns, atr),
+    dataset = Dataset(
+        market=read.market,
         times=bars.times,
-        features=features,
+        features=read.features,
         splits={name: device_trades(table) for name, table in tables.items()},
         tables=tables,
         pip=bars.pip,
         summary=(
             describe(bars),
             _describe_entries(experiment, len(kept), counts),
-            *(f"note: {remark}" for remark in remarks),
+            *(f"note: {remark}" for remark in read.remarks),
             *(_describe_split(name, tables[name], bars, bounds[name]) for name in SPLITS),
         ),
-        fingerprint={
-            "bars": fingerprint_bars(bars.times, bars.bid, bars.ask),
-            "trades": fingerprint_trades(kept),
-            **fingerprint_user_columns(bars.times, bars.table, features),
-        },
+        fingerprint=_fingerprint(read, kept),
         counts=counts,
     )
+    return dataset, split
 
 
 def device_trades(table: pd.DataFrame) -> Trades:

@@ -50,6 +50,42 @@ def split_bounds(
     return {name: Bounds(*edge) for name, edge in zip(SPLITS, pairwise(edges), strict=True)}
 
 
+def fold_bounds(
+    bars: int, splits: dict[str, Bounds], folds: int, *, rolling: bool
+) -> list[dict[str, Bounds]]:
+    """Where the splits of each fold of a walk-forward lie: [folds], each as `split_bounds`.
+
+    The bars are cut into folds + 1 equal stretches, the last of which may be a few bars longer. Fold i
+    (from 0) is tested on stretch i + 1, and trained and validated on what comes before it: on all of it
+    (anchored), or on stretch i alone (rolling). Validation is the last part of that, of the same share as in
+    the experiment's own split.
+
+    Args:
+        bars: how many there are.
+        splits: the experiment's own (`split_bounds`).
+        folds: at least 2.
+        rolling: whether the training's start moves with the fold.
+
+    Raises:
+        DataError: there are fewer bars than that needs.
+    """
+    validation, test = splits["validation"], splits["test"]
+    share = (test.start - validation.start) / test.start
+    stretch = bars // (folds + 1)
+    edges = [i * stretch for i in range(folds + 1)] + [bars]
+    found = []
+    for i in range(folds):
+        start, middle, end = edges[i] if rolling else 0, edges[i + 1], edges[i + 2]
+        cut = middle - round(share * (middle - start))
+        if not start < cut < middle < end:
+            raise DataError(f"--walk-forward: {bars} bars are too few for {folds} folds")
+        edge = (start, cut, middle, end)
+        found.append(
+            {name: Bounds(*pair) for name, pair in zip(SPLITS, pairwise(edge), strict=True)}
+        )
+    return found
+
+
 def _boundary(times: np.ndarray, start: float | str, key: str) -> int:
     if not isinstance(start, str):
         return int(start * len(times))
@@ -70,17 +106,19 @@ def assign_splits(
 ) -> tuple[np.ndarray, dict[str, int]]:
     """The split of each trade, as an index into `SPLITS` or -1 where it is left out; [N] int.
 
-    Also how many were left out, by reason. `max_bars` is the horizon H in bars.
+    Also how many were left out, by reason; entries before the first split or after the last are no concern of
+    theirs and not counted. `max_bars` is the horizon H in bars.
     """
     starts = np.array([bounds[name].start for name in SPLITS])
     ends = np.array([bounds[name].end for name in SPLITS])
     split = np.searchsorted(starts, entry_bar, side="right") - 1
-    crosses = entry_bar + max_bars >= ends[split]
+    inside = (split >= 0) & (entry_bar < ends[-1])
+    crosses = inside & (entry_bar + max_bars >= ends[split])
     crosses_data = crosses & (entry_bar + max_bars >= ends[-1])
-    embargoed = ~crosses & (split > 0) & (entry_bar < starts[split] + embargo_bars)
+    embargoed = inside & ~crosses & (split > 0) & (entry_bar < starts[split] + embargo_bars)
     counts = {
         CROSSES_SPLIT: int((crosses & ~crosses_data).sum()),
         CROSSES_DATA: int(crosses_data.sum()),
         IN_EMBARGO: int(embargoed.sum()),
     }
-    return np.where(crosses | embargoed, -1, split), counts
+    return np.where(inside & ~crosses & ~embargoed, split, -1), counts

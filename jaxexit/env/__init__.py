@@ -8,6 +8,7 @@ from jaxexit.env.params import env_params, env_spec, without_guards
 from jaxexit.env.types import (
     ACTIONS,
     REASONS,
+    Drawn,
     EnvParams,
     EnvSpec,
     EnvState,
@@ -23,6 +24,7 @@ __all__ = [
     "ACTIONS",
     "REASONS",
     "RULES",
+    "Drawn",
     "EnvParams",
     "EnvSpec",
     "EnvState",

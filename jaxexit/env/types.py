@@ -108,6 +108,13 @@ class Hindsight(NamedTuple):
     best_decision: Array  # [N] int32: the decision k that earns it (H: held to the horizon)
 
 
+class Drawn(NamedTuple):
+    """Which of a world's trades the training draws: a list that is padded, so that lists can be batched."""
+
+    rows: Array  # [M] int32: rows of `Trades`
+    length: Array  # int32: how many of them count, the first ones
+
+
 class World(NamedTuple):
     """All that one experiment's environment works on, for the trades of one split. Traced."""
 
@@ -116,6 +123,7 @@ class World(NamedTuple):
     trades: Trades
     hindsight: Hindsight  # of the same trades
     pip: Array  # price units
+    drawn: Drawn | None = None  # None: all of them
 
 
 class EnvState(NamedTuple):

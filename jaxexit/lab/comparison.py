@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from jaxexit.config import Experiment, differences, experiment_sha256, resolved
+from jaxexit.config import Experiment, differences, experiment_sha256, load_snapshot, resolved
 from jaxexit.errors import RunError
 from jaxexit.evaluate import compare, deflated, superior
 from jaxexit.lab.files import replacing, write_text
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 LEARNED = "learned"
+WALK_FORWARD = "walk_forward"  # results that have a snapshot of their own
 WORDS = ("version", "description", "hypothesis", "tracking")
 SAME = ("data", "costs", "env.max_bars", "env.entry_fill", "env.order_fill", "env.initial_stop_atr")
 """What must not differ: other data, costs or trades make another question."""
@@ -64,13 +65,17 @@ def load_tested(root: Path, version: str, split: str) -> Tested:
         RunError: it was not trained or not tested here, or the results are another snapshot's.
     """
     folder = RunFolder(root, version)
-    experiment = folder.frozen()
     results = folder.results(split)
     summary = read_json(results / "summary.json")
-    if summary is None:
+    if split == WALK_FORWARD:
+        make, where = f"jaxexit.train {version} --walk-forward K", folder.path / WALK_FORWARD
+        experiment = None if summary is None else load_snapshot(where / "experiment.yaml")
+    else:
+        make, where = f"jaxexit.backtest {version} --split {split}", folder.path
+        experiment = folder.frozen()
+    if summary is None or experiment is None:
         raise RunError(
-            f"{results}: no results of {version} on {split}; run python -m jaxexit.backtest {version} "
-            f"--split {split} --root {root}"
+            f"{results}: no results of {version} on {split}; run python -m {make} --root {root}"
         )
     if summary.get("snapshot_sha256") != experiment_sha256(experiment):
         raise RunError(
@@ -83,7 +88,7 @@ def load_tested(root: Path, version: str, split: str) -> Tested:
         words = " ".join(str(error).split())
         raise RunError(f"{results}: cannot be read ({words}); run the backtest again") from None
     table = everything.iloc[np.flatnonzero(everything["policy"].to_numpy(str) == LEARNED)]
-    recorded = read_json(folder.path / "provenance.json") or {}
+    recorded = read_json(where / "provenance.json") or {}
     daily = pd.Series(days[LEARNED].to_numpy(float), pd.DatetimeIndex(days["date"]))
     return Tested(version, experiment, summary, table, daily, recorded.get("data", {}))
 

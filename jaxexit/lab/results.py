@@ -155,15 +155,14 @@ def backtest_version(
     )
     on_policy("intervals and differences")
     played = {policy.name: result, **baselines}
-    summary = facts | _judged(backtest, played, tuned, luck)
+    summary = facts | judged(backtest, played, tuned, luck)
     each: list[dict[str, Any]] = []
     if len(seeds) > 1:
         each = [
-            {**facts, "seed": seed}
-            | _judged(backtest, {policy.name: own, **baselines}, tuned, luck)
+            {**facts, "seed": seed} | judged(backtest, {policy.name: own, **baselines}, tuned, luck)
             for seed, own in zip(seeds, learned, strict=True)
         ]
-        summary = _together(summary, each, policy.name)
+        summary = together(summary, each, policy.name)
     if folder.began() != began:
         raise RunError(
             f"{experiment.version}: was started over while its backtest was played; nothing of it was "
@@ -171,25 +170,33 @@ def backtest_version(
         )
     results = folder.results(results_name(split, which, sampled=sample))
     for own, one in zip(learned, each, strict=len(seeds) > 1):
-        _write(results / seed_folder(one["seed"]), {policy.name: own, **baselines}, [own], one)
-    _write(results, played, learned, summary)
+        policies = {policy.name: own, **baselines}
+        write_results(results / seed_folder(one["seed"]), policies, [own], one)
+    write_results(results, played, learned, summary)
     if which == "best" and not sample:
-        _register_headline(summary, registry)
+        register_result(summary, registry)
     return summary, result.table
 
 
-def _judged(
+def judged(
     backtest: Backtest,
     played: Mapping[str, PolicyResult],
     tuned: Mapping[str, dict[str, float]],
     luck: dict[str, Any],
 ) -> dict[str, Any]:
-    """Metrics of every policy, with what they are worth, and the verdict on the first."""
-    judged, verdict = judge(played, **luck)
+    """Metrics of every policy, with what they are worth, and the verdict on the first.
+
+    Args:
+        backtest: knows the horizon.
+        played: by policy; the first is the one in question.
+        tuned: the settings of the baselines that have any.
+        luck: `trials` and `trial_sharpes` of `evaluate.judge`.
+    """
+    worth, verdict = judge(played, **luck)
     policies = {
         name: {
             **backtest.summary(result),
-            **judged[name],
+            **worth[name],
             **({"tuned": tuned[name]} if name in tuned else {}),
         }
         for name, result in played.items()
@@ -197,7 +204,7 @@ def _judged(
     return {"verdict": verdict, "policies": policies}
 
 
-def _together(summary: dict[str, Any], each: Sequence[dict[str, Any]], name: str) -> dict[str, Any]:
+def together(summary: dict[str, Any], each: Sequence[dict[str, Any]], name: str) -> dict[str, Any]:
     """The summary of all agents: what they did is counted, and how they spread is shown."""
     own = [one["policies"][name] for one in each]
     learned = {**summary["policies"][name], **counted_together(own)}
@@ -218,13 +225,20 @@ def _together(summary: dict[str, Any], each: Sequence[dict[str, Any]], name: str
     }
 
 
-def _write(
+def write_results(
     results: Path,
     played: Mapping[str, PolicyResult],
     learned: Sequence[PolicyResult],
     summary: dict[str, Any],
 ) -> None:
-    """One folder of results; the summary last: where there is one, the rest is there too."""
+    """One folder of results; the summary last: where there is one, the rest is there too.
+
+    Args:
+        results: the folder.
+        played: by policy.
+        learned: with records, for the guard statistics: they are added up.
+        summary: the JSON object.
+    """
     everything = [result.table.assign(policy=name) for name, result in played.items()]
     daily = pd.DataFrame({name: daily_net_pips(result.marks) for name, result in played.items()})
     guards = pd.concat([guard_table(one.records) for one in learned if one.records is not None])
@@ -237,11 +251,14 @@ def _write(
     write_json(results / "summary.json", summary)
 
 
-def _register_headline(summary: dict[str, Any], registry: Registry) -> None:
+def register_result(summary: dict[str, Any], registry: Registry) -> None:
+    """Enter the first policy's result in the registry, with its hashes."""
     learned = next(iter(summary["policies"].values()))
-    several = {}
+    several: dict[str, Any] = {}
     if "seeds" in summary:
         several = {"seeds": len(summary["seeds"]), "across_seeds": summary["across_seeds"]}
+    if "folds" in summary:
+        several |= {"folds": len(summary["folds"]), "layout": summary["layout"]}
     registry.record_result(
         summary["version"],
         summary["split"],
@@ -265,7 +282,7 @@ def headline(
     summary = found[0]
     registered = registry.version(experiment.version).get("results", {}).get("test", {})
     if registered.get("checkpoint_sha256") != summary["checkpoint"]["sha256"]:
-        _register_headline(summary, registry)  # a kill came between the files and the registry
+        register_result(summary, registry)  # a kill came between the files and the registry
     return found
 
 

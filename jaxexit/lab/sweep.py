@@ -12,7 +12,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 from jaxexit.config import resolved
@@ -20,7 +19,7 @@ from jaxexit.config.text import dump_value
 from jaxexit.data import Dataset
 from jaxexit.env import make_world
 from jaxexit.evaluate import Backtest
-from jaxexit.lab.crew import AgentsTogether, Line, Member, Several
+from jaxexit.lab.crew import AgentsTogether, Line, Member
 from jaxexit.lab.files import write_json
 from jaxexit.lab.provenance import provenance
 from jaxexit.lab.registry import Registry
@@ -32,10 +31,10 @@ from jaxexit.lab.training import (
     TrainingResult,
     agent_seeds,
     learned_policy,
-    state_template,
+    several_template,
     train_crew,
 )
-from jaxexit.ppo import ppo_params, ppo_spec, stack
+from jaxexit.ppo import ppo_params, ppo_spec
 
 OWN = ("params", "hindsight")  # of the world: what the guards' and the reward's numbers are part of
 
@@ -82,7 +81,7 @@ def run_sweep(
         crew, members = _crew(plan, dataset)
         resumed = None
         if start == "resume":
-            resumed = run.store.restore("last", _template(plan, dataset, len(members)))
+            resumed = run.store.restore("last", several_template(plan.base, dataset, len(members)))
         else:
             registry.count_sweep(plan.name, plan.base.version, len(plan.settings), run.sha256)
         run.begin(start, provenance(plan.base, dataset.fingerprint))
@@ -114,15 +113,6 @@ def _crew(plan: SweepPlan, dataset: Dataset) -> tuple[AgentsTogether, list[Membe
     spec, _ = make_world(plan.base, dataset, "train")
     policy = learned_policy(plan.base)
     return AgentsTogether(spec, ppo_spec(plan.base), policy, members, OWN), members
-
-
-def _template(plan: SweepPlan, dataset: Dataset, agents: int) -> Several:
-    """Shapes and types of what a sweep's checkpoints keep."""
-    lone = plan.base.model_copy(update={"seeds": 1})
-    state = state_template(lone, dataset)
-    return jax.eval_shape(
-        lambda one: Several(stack([one] * agents), stack([one.params] * agents)), state
-    )
 
 
 def _table(

@@ -54,17 +54,26 @@ class TrainingResult:
 
 def state_template(experiment: Experiment, dataset: Dataset) -> TrainState | Several:
     """Shapes and types of what the experiment's checkpoints keep, computing nothing."""
+    if experiment.seeds > 1:
+        return several_template(experiment, dataset, experiment.seeds)
 
-    def initial() -> TrainState | Several:
+    def initial() -> TrainState:
         spec, world = make_world(experiment, dataset, "train")
         task, key = exit_task(spec), jax.random.key(experiment.seed)
-        state = init_state(ppo_spec(experiment), task, ppo_params(experiment), world, key)
-        if experiment.seeds == 1:
-            return state
-        states = stack([state] * experiment.seeds)
-        return Several(states, states.params)
+        return init_state(ppo_spec(experiment), task, ppo_params(experiment), world, key)
 
     return jax.eval_shape(initial)
+
+
+def several_template(experiment: Experiment, dataset: Dataset, agents: int) -> Several:
+    """The same of so many agents in one program."""
+    lone = state_template(experiment.model_copy(update={"seeds": 1}), dataset)
+
+    def initial(state: TrainState) -> Several:
+        states = stack([state] * agents)
+        return Several(states, states.params)
+
+    return jax.eval_shape(initial, lone)
 
 
 def agent_seeds(experiment: Experiment) -> tuple[int, ...]:

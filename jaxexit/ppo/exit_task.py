@@ -43,7 +43,9 @@ class StepInfo(NamedTuple):
 
 
 def _draw(data: World, key: Array, shape: tuple[int, ...]) -> Array:
-    return jax.random.randint(key, shape, 0, data.trades.entry_bar.shape[0], dtype=jnp.int32)
+    if data.drawn is None:
+        return jax.random.randint(key, shape, 0, data.trades.entry_bar.shape[0], dtype=jnp.int32)
+    return data.drawn.rows[jax.random.randint(key, shape, 0, data.drawn.length, dtype=jnp.int32)]
 
 
 def _see(spec: EnvSpec, data: World, state: EnvState) -> Array:

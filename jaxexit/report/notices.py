@@ -80,7 +80,10 @@ def _results(run: ReportedRun) -> Iterator[tuple[str, str]]:
         )
     deflated = metrics.get("deflated_sharpe")
     if deflated and deflated["trials"] > 1:
-        yield "note", f"test splits have been looked at {deflated['trials']} times so far"
+        yield (
+            "note",
+            f"trials so far (looks at a test split, settings of sweeps): {deflated['trials']}",
+        )
 
 
 def _audit(run: ReportedRun) -> Iterator[tuple[str, str]]:

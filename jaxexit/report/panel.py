@@ -208,7 +208,7 @@ def rows(found: Sequence[Column]) -> list[MetricRow]:
         row(
             "Deflated Sharpe",
             "Probability that the true Sharpe ratio is above what the best of as many worthless trials would "
-            "show by luck (Bailey and Lopez de Prado 2014). Below: looks at a test split so far.",
+            "show by luck (Bailey and Lopez de Prado 2014). Below: trials so far.",
             _deflated,
         ),
         row(
