@@ -61,6 +61,11 @@ class RegistryFile:
 
     def _check(self, content: dict[str, Any]) -> None:
         """What holds in every schema: versions with a name and a status, results with their proof."""
+        sweeps = content.get("sweeps", [])
+        if not isinstance(sweeps, list) or not all(
+            isinstance(sweep, dict) and type(sweep.get("trials")) is int for sweep in sweeps
+        ):
+            raise RunError(f"{self.path}: a sweep has no number of trials; restore it from git")
         rows = content.get("versions")
         if not isinstance(rows, dict) or not all(
             isinstance(row, dict) and "status" in row for row in rows.values()

@@ -227,8 +227,10 @@ def train_crew(
             steps = done * batch_size
             if not math.isfinite(metrics["loss"]):
                 writer.close()
+                odd = [o["name"] for o in metrics.get("agents", ()) if not math.isfinite(o["loss"])]
+                of = f" of {', '.join(odd)}" if odd else ""
                 raise RunError(
-                    f"the loss is not finite after {steps} steps; lower ppo.learning_rate or "
+                    f"the loss{of} is not finite after {steps} steps; lower ppo.learning_rate or "
                     "ppo.max_grad_norm, and start over with --overwrite"
                 )
             last = done == total
