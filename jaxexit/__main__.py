@@ -16,6 +16,7 @@ COMMANDS = {
     "registry": "list and show versions",
     "exam": "sit exams whose answer is known from theory",
     "audit": "look whether a version's result is real: leaks, fills, luck",
+    "deploy": "train on a rented machine and bring the run home",
     "data": "inspect bar files, write entries",
 }
 PACKAGES = ("data", "report")

@@ -183,6 +183,36 @@ class Registry:
 
         self._change_row(version, change)
 
+    def adopted(
+        self, experiment: Experiment, yaml: Path, row: dict[str, Any], deployed: dict[str, Any]
+    ) -> None:
+        """A run that was trained under another registry has been moved here.
+
+        Args:
+            experiment: what was trained.
+            yaml: its file here.
+            row: what the other registry says of it. Its looks at the test split count here too, once.
+            deployed: where it was trained, how long, at what cost.
+
+        Raises:
+            RunError: a result in the row has no proof.
+        """
+        if not all(map(has_proof, row.get("results", {}).values())):
+            raise RunError(
+                f"{experiment.version}: a result came without its hashes; it is not taken"
+            )
+        self.register(experiment, yaml)
+
+        def change(own: dict[str, Any]) -> None:
+            for name in OF_A_RUN:
+                own.pop(name, None)
+            own |= {name: row[name] for name in OF_A_RUN if name in row and name != "process"}
+            looks = own.setdefault("test_evaluations", [])
+            looks += [look for look in row.get("test_evaluations", ()) if look not in looks]
+            own["deployed"] = deployed
+
+        self._change_row(experiment.version, change)
+
     def found_complete(self, experiment: Experiment, yaml: Path, *, trained_steps: int) -> None:
         """A training has come to its end: say so where a kill was faster; nothing if it is said."""
         row = self.load()["versions"].get(experiment.version, {})

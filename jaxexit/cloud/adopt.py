@@ -1,0 +1,78 @@
+"""A run that was trained elsewhere becomes this root's own: checked whole, then moved in, then registered."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from jaxexit.config import Experiment, experiment_sha256
+from jaxexit.config.snapshot import load_snapshot
+from jaxexit.errors import RunError
+from jaxexit.lab.registry import Registry
+from jaxexit.lab.replacement import OWN, set_aside
+from jaxexit.lab.run import RunFolder, read_json
+
+
+def check_whole(runs: Path, version: str) -> None:
+    """Compare what came with the list of hashes that the machine made when it had finished.
+
+    Raises:
+        RunError: the list is not there, or a file is missing or differs.
+    """
+    listed = runs / f"{version}.sha256"
+    if not listed.is_file():
+        raise RunError(
+            f"{version}: the training has not come to its end there, or its results not all the way here; "
+            "run the same command again, it goes on"
+        )
+    for line in listed.read_text(encoding="utf-8").splitlines():
+        sha256, name = line.split(maxsplit=1)
+        path = runs / name.lstrip("*")
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+            raise RunError(
+                f"{name}: did not arrive whole; run the same command again, nothing here was changed"
+            )
+
+
+def adopt(
+    runs: Path,
+    experiment: Experiment,
+    yaml: Path,
+    folder: RunFolder,
+    registry: Registry,
+    deployed: dict[str, Any],
+) -> None:
+    """Take over a finished run.
+
+    Args:
+        runs: what was brought: run folder, registry and hashes. Emptied of the run.
+        experiment: what was to be trained.
+        yaml: its file here.
+        folder: where the run belongs; an earlier adoption of the same run is replaced.
+        registry: gets the row: status, times, results, and every look at the test split.
+        deployed: where it was trained, for the row.
+
+    Raises:
+        RunError: something is missing or differs, it is a run of another experiment, or there is another
+            run here. Nothing here is changed then.
+    """
+    version = experiment.version
+    check_whole(runs, version)
+    came = runs / version
+    if experiment_sha256(load_snapshot(came / "experiment.yaml")) != experiment_sha256(experiment):
+        raise RunError(f"{version}: what was trained there is not what {yaml} says now")
+    row = json.loads((runs / "registry.json").read_text(encoding="utf-8"))["versions"][version]
+    began = (read_json(came / "provenance.json") or {}).get("started")
+    with folder.locked():
+        if folder.snapshot.is_file() and folder.began() != began:
+            raise RunError(
+                f"{version}: another run of it is in {folder.path}; move it away, or deploy a new version"
+            )
+        set_aside(folder.path)
+        for name in OWN:
+            if (came / name).exists():
+                (came / name).replace(folder.path / name)
+        folder.safe()
+        registry.adopted(experiment, yaml, row, deployed)
