@@ -178,3 +178,19 @@ def test_comparison_shows_both_versions(
     count = np.diff(runs[1].decisions.offsets)[place]
     assert len(reader.table("#trade-decisions")) == count + 2
     assert "v1_tiny: stop" in reader.js(CHART)["names"]
+
+
+def test_on_a_phone_an_opened_trade_shows_what_it_came_to_without_scrolling(
+    reader: Reader, compared_page: Path, runs: list[ReportedRun]
+) -> None:
+    reader.open(compared_page, width=375)
+    reader.open_trade(0)
+    rows = reader.table("#trade-total table")
+    place = rows[0].index("net pips")
+    assert [row[place] for row in rows[1:]] == [
+        written(run.table["net_pips"].iloc[0], 1) for run in runs
+    ]
+    right = reader.js(
+        "return document.querySelector('#trade-total td.net').getBoundingClientRect().right"
+    )
+    assert right <= 375

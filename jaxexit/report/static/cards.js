@@ -177,15 +177,23 @@ function titleOf(i) {
 /** The TOTAL row, a line a version. @param {number} i @param {boolean} brief @returns {HTMLElement} */
 function totalTable(i, brief) {
   const several = T.facts.versions.length > 1;
-  const head = ["", "gross", ...(brief ? ["spread", "comm", "slip", "swap"] : COSTS), "net pips", "R", "exit"];
+  // On a phone an opened trade's table is wider than the screen: what it came to stands first there.
+  const resultFirst = !brief && innerWidth <= 560;
+  const laidOut = (label, parts, result) => [label, ...(resultFirst ? [...result, ...parts] : [...parts, ...result])];
+  const head = laidOut("", ["gross", ...(brief ? ["spread", "comm", "slip", "swap"] : COSTS)], ["net pips", "R", "exit"]);
   const rows = T.facts.versions.map((version, v) => {
     const net = own(v, "net_pips")[i], r = own(v, "net_r")[i];
-    return element("tr", { "data-version": version }, element("th", { scope: "row" }, several ? (brief ? version.split("_")[0] : `TOTAL ${version}`) : "TOTAL"),
+    const label = element("th", { scope: "row" }, several ? (brief ? version.split("_")[0] : `TOTAL ${version}`) : "TOTAL");
+    const parts = [
       element("td", {}, signed(own(v, "gross_pips")[i], 1)),
       ...COSTS.map((cost) => element("td", {}, plain(own(v, `${cost}_pips`)[i], 1))),
+    ];
+    const result = [
       element("td", { class: `net ${signClass(net)}` }, signed(net, 1)),
       element("td", { class: signClass(r) }, signed(r, 2)),
-      element("td", {}, T.facts.reasons[own(v, "reason")[i]].replace("BREAKEVEN_STOP", brief ? "BE_STOP" : "BREAKEVEN_STOP")));
+      element("td", {}, T.facts.reasons[own(v, "reason")[i]].replace("BREAKEVEN_STOP", brief ? "BE_STOP" : "BREAKEVEN_STOP")),
+    ];
+    return element("tr", { "data-version": version }, ...laidOut(label, parts, result));
   });
   return element("table", { class: "total" }, element("thead", {}, element("tr", {}, ...head.map((text) => element("th", { scope: "col" }, text)))), element("tbody", {}, ...rows));
 }
