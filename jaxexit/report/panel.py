@@ -281,7 +281,9 @@ def _deflated(column: Column) -> Cell:
     found = column.metrics.get("deflated_sharpe")
     if not found:
         return Cell(NOTHING)
-    return Cell(percent(found["deflated"]), f"{found['trials']} looks")
+    return Cell(
+        percent(found["deflated"]), f"{found['trials']} trial{'s' * (found['trials'] != 1)}"
+    )
 
 
 def _blocked_share(metrics: Metrics) -> float | None:

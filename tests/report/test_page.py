@@ -227,3 +227,25 @@ def test_nothing_is_fetched_from_anywhere(reader: Reader, page: Path) -> None:
     reader.open(page)
     names = reader.js("return performance.getEntriesByType('resource').map((entry) => entry.name)")
     assert [name for name in names if not name.startswith(("blob:", "data:"))] == []
+
+
+def test_on_paper_nothing_is_cut_off_and_every_picture_is_there(
+    reader: Reader, compared_page: Path, run: ReportedRun
+) -> None:
+    """Landscape A4 with 10 mm margins is 1,047 pixels wide."""
+    reader.open(compared_page, width=1047)
+    reader.js("dispatchEvent(new Event('beforeprint'))")
+    reader.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        cut = reader.js("""
+            return [...document.querySelectorAll("table, .picture")].filter((e) => e.checkVisibility())
+                .filter((e) => e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.className)""")
+        assert cut == []
+        blank = reader.js(
+            "return document.querySelectorAll('[data-figure]:not([data-drawn])').length"
+        )
+        assert blank == 0
+        printed = len(reader.table("#print-list table")) - 1
+        assert printed == min(len(run.table), 1_000)
+    finally:
+        reader.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})

@@ -40,7 +40,7 @@ async function start() {
     else layCards();
     width = innerWidth;
   });
-  addEventListener("beforeprint", printList);
+  addEventListener("beforeprint", () => { printList(); if (D) drawEveryPicture(); });
   document.body.dataset.usable = String(Math.round(performance.now()));
   await frame();
   D = await columnsOf("data-details");

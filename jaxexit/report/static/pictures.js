@@ -55,6 +55,11 @@ function startPictures() {
   }
 }
 
+/** For paper: those that nobody has scrolled to are drawn too. */
+function drawEveryPicture() {
+  for (const box of document.querySelectorAll("[data-figure]:not([data-drawn])")) drawPicture(box);
+}
+
 function redrawPictures() {
   for (const box of document.querySelectorAll("[data-figure][data-drawn]")) drawPicture(box);
 }
