@@ -117,7 +117,7 @@ def _play(world) -> list[Played]:
 
 
 def test_the_example_sees_what_the_environment_shows_and_moves_the_stop_alike(example, world):
-    table, trades, spec, _ = world
+    table, _, spec, _ = world
     played = _play(world)
     seconds = (table.time - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(seconds=1)
     bars = table.assign(time=seconds).to_csv(sep=" ", header=False, index=False)
