@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import jax
@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium.error import InvalidAction, ResetNeeded
 
 from jaxexit.config import Experiment
-from jaxexit.env import EnvState
+from jaxexit.env import ACTIONS, EnvState
 from jaxexit.gym.device import info, lone_advance, lone_begin, open_split, step_info
 
 
@@ -29,7 +29,7 @@ class ExitEnv(gymnasium.Env[np.ndarray, np.int64]):
     - after a step also effective_action, blocked, and exit_reason ("" while the trade is open)
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
+    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012  # as gymnasium.Env has it
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class ExitEnv(gymnasium.Env[np.ndarray, np.int64]):
         if self._state is None:
             raise ResetNeeded("no trade is open: call reset() first")
         if not self.action_space.contains(action):
-            raise InvalidAction(f"found {action!r}, allowed are 0 to {self.action_space.n - 1}")
+            raise InvalidAction(f"found {action!r}, allowed are 0 to {len(ACTIONS) - 1}")
         after, seen, happened = lone_advance(
             self._split.spec, self._split.world, self._state, np.int32(action)
         )

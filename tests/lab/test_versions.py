@@ -84,12 +84,13 @@ def test_a_new_version_is_a_file_with_what_differs_and_a_row_that_is_pending(roo
         "  mode: mask  # v2_next: penalise\n"
     )
     experiment, parent = load_experiment(yaml), load_experiment(root / "v2_next.yaml")
-    own = resolved(parent) | {
+    own: dict[str, Any] = resolved(parent) | {
         "version": "v3_mask",
         "description": "Masked [now].",
         "hypothesis": "",
     }
-    own["guards"] = {**own["guards"], "mode": "mask"}
+    guards: dict[str, Any] = dict(own["guards"])
+    own["guards"] = guards | {"mode": "mask"}
     assert resolved(experiment) == own
     row = Registry(root).version("v3_mask")
     assert (row["status"], row["parent"], row["path"]) == ("pending", "v2_next", "v3_mask.yaml")

@@ -32,7 +32,7 @@ from tests.support import tiny
 
 LANES = 16
 # The same arithmetic in another program: XLA fuses it otherwise, which shows in a float32's last digit.
-ROUNDING = {"rtol": 1e-6, "atol": 2e-7}
+ROUNDING: dict[str, Any] = {"rtol": 1e-6, "atol": 2e-7}
 
 
 @pytest.fixture(scope="module")
@@ -230,8 +230,8 @@ def test_stable_baselines3_trains_on_it(yaml):
     sb3 = pytest.importorskip(
         "stable_baselines3", reason="needs Stable-Baselines3: pip install '.[bench]'"
     )
-    from stable_baselines3.common.callbacks import BaseCallback
-    from stable_baselines3.common.env_checker import check_env as check_for_sb3
+    from stable_baselines3.common.callbacks import BaseCallback  # pyright: ignore
+    from stable_baselines3.common.env_checker import check_env as check_for_sb3  # pyright: ignore
 
     made = gymnasium.make(jaxexit.gym.ENV_ID, experiment=yaml)
     native = gymnasium.make(jaxexit.gym.ENV_ID, experiment=yaml).unwrapped
@@ -255,7 +255,7 @@ def test_stable_baselines3_trains_on_it(yaml):
             native.reset(options={"trade": trade})
         _, own, ended, _, _ = native.step(action)
         assert done == ended
-        np.testing.assert_allclose(reward, own, **ROUNDING)
+        np.testing.assert_allclose(reward, float(own), **ROUNDING)
         fresh, closed = done, closed + done
     assert len(steps) == 512
     assert closed > 20
