@@ -241,10 +241,8 @@ def test_on_paper_nothing_is_cut_off_and_every_picture_is_there(
             return [...document.querySelectorAll("table, .picture")].filter((e) => e.checkVisibility())
                 .filter((e) => e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.className)""")
         assert cut == []
-        blank = reader.js(
-            "return document.querySelectorAll('[data-figure]:not([data-drawn])').length"
-        )
-        assert blank == 0
+        blank = "return document.querySelectorAll('[data-figure]:not([data-drawn])').length"
+        reader.wait(lambda: reader.js(blank) == 0)
         printed = len(reader.table("#print-list table")) - 1
         assert printed == min(len(run.table), 1_000)
     finally:
