@@ -18,8 +18,9 @@ COMMANDS = {
     "audit": "look whether a version's result is real: leaks, fills, luck",
     "deploy": "train on a rented machine and bring the run home",
     "data": "inspect bar files, write entries",
+    "benchmark": "measure speed on this machine, in ratios",
 }
-PACKAGES = ("data", "report")
+PACKAGES = ("benchmark", "data", "report")
 
 
 def usage() -> str:

@@ -28,7 +28,7 @@ def provenance(experiment: Experiment, fingerprint: dict[str, Any]) -> dict[str,
         "overrides": list(experiment.overrides),
         "seed": experiment.seed,
         "git": git_state(),
-        "packages": {name: _package_version(name) for name in PACKAGES},
+        "packages": {name: package_version(name) for name in PACKAGES},
         "python": platform.python_version(),
         "platform": platform.platform(),
         "device": f"{device.platform}: {device.device_kind}",
@@ -77,7 +77,8 @@ def git_state(file: Path = Path(__file__)) -> dict[str, Any]:
     return {"commit": git("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}
 
 
-def _package_version(name: str) -> str | None:
+def package_version(name: str) -> str | None:
+    """Version of an installed package, None where it is not installed."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:

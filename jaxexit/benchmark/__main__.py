@@ -1,0 +1,94 @@
+"""`python -m jaxexit.benchmark train|all`: how fast, in ratios taken in one run.
+
+train: the learner on the fixed job (64 x 2,048 samples, 10 epochs of 2,048, no KL stop), against the rate at
+which this machine multiplies matrices.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxexit import cli
+from jaxexit.errors import UserError
+
+Say = Callable[[str], None]
+UPDATES = 5
+
+
+def _train(arguments: argparse.Namespace, yaml: Path, say: Say) -> dict[str, Any]:
+    from jaxexit.benchmark import train
+
+    return train.measure(
+        yaml, arguments.overrides, updates=arguments.updates, device=arguments.device, say=say
+    )
+
+
+PARTS: dict[str, Callable[[argparse.Namespace, Path, Say], dict[str, Any]]] = {"train": _train}
+
+
+def build_parser() -> cli.Parser:
+    """The command line."""
+    parser = cli.Parser(prog="python -m jaxexit.benchmark", description=__doc__)
+    parser.add_argument(
+        "part", nargs="?", choices=(*PARTS, "all"), default="all", help="default: all"
+    )
+    parser.add_argument(
+        "--updates",
+        metavar="N",
+        type=int,
+        default=UPDATES,
+        help=f"train: timed updates of each learner (default: {UPDATES})",
+    )
+    parser.add_argument(
+        "--root",
+        metavar="DIR",
+        type=Path,
+        default=Path("experiments"),
+        help="where v2_exit_guards.yaml is (default: experiments)",
+    )
+    cli.add_overrides(parser, "of the fixed job, e.g. ppo.num_steps=256; it is no longer that job")
+    cli.add_output(parser)
+    return parser
+
+
+def _command(argv: Sequence[str] | None) -> int:
+    arguments = build_parser().parse_args(argv)
+    if arguments.updates < 1:
+        raise UserError(f"--updates: found {arguments.updates}, allowed are numbers from 1 up")
+    from jaxexit.benchmark.job import open_job, yaml_file
+
+    yaml = yaml_file(arguments.root)
+    cli.prepare_jax(arguments.device)
+    open_job(
+        yaml, arguments.overrides
+    )  # first: what is wrong with it stops here, not minutes later
+
+    from jaxexit import show
+    from jaxexit.benchmark import machine, words
+
+    out = show.console(quiet=arguments.quiet, json=arguments.json)
+    record: dict[str, Any] = {"machine": machine.describe()}
+    show.lines(out, words.machine(record["machine"]))
+    for name in PARTS if arguments.part == "all" else (arguments.part,):
+        with out.status(name) as status:
+            record[name] = PARTS[name](
+                arguments, yaml, lambda what, part=name: status.update(f"{part}: {what}")
+            )
+        show.lines(out, ["", name, *words.PARTS[name](record[name])])
+    if arguments.json:
+        print(json.dumps(record))
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    return cli.run(_command, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""What compiling the update takes, cold and from the persistent cache, each in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxexit import cli
+from jaxexit.errors import RunError
+
+DEFAULT_DEVICE = "default"
+
+
+def measure(yaml: Path, overrides: Sequence[str], device: str | None) -> dict[str, Any]:
+    """Seconds of tracing, lowering and compiling the update, and the memory of a process that runs one.
+
+    Returns: `cold`, with an empty cache folder, and `cached`, with the one that the first left behind.
+    """
+    words = [str(yaml), device or DEFAULT_DEVICE, *overrides]
+    with tempfile.TemporaryDirectory() as folder:
+        return {name: in_a_process(words, Path(folder)) for name in ("cold", "cached")}
+
+
+def in_a_process(words: Sequence[str], cache: Path) -> dict[str, Any]:
+    """This module's `main`, run by a fresh interpreter with its compilation cache in a folder."""
+    done = subprocess.run(
+        [sys.executable, "-m", "jaxexit.benchmark.compiling", *words],
+        env=os.environ | {cli.CACHE_VARIABLE: str(cache)},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines() or ["it said nothing"]
+        raise RunError(f"the process that compiles has failed: {said[-1]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main(words: Sequence[str]) -> None:
+    """Compile, run one update, and print what it took as one JSON object."""
+    yaml, device, *overrides = words
+    cli.prepare_jax(None if device == DEFAULT_DEVICE else device)
+
+    from jaxexit.benchmark.job import open_job
+    from jaxexit.benchmark.machine import device_peak_memory, peak_memory
+    from jaxexit.benchmark.timing import timed
+    from jaxexit.ppo import update
+
+    job = open_job(Path(yaml), overrides)
+    state = job.start()
+    seconds, began = {}, time.perf_counter()
+    stage: Any = update.trace(job.learner, job.task, job.hyper, job.world, state)
+    for name, onward in (("trace", "lower"), ("lower", "compile")):
+        seconds[name] = time.perf_counter() - began
+        began = time.perf_counter()
+        stage = getattr(stage, onward)()
+    seconds["compile"] = time.perf_counter() - began
+    seconds["first_update"] = timed(lambda: stage(job.hyper, job.world, state))[0]
+    needed = stage.memory_analysis()
+    program = None
+    if needed is not None:
+        program = sum(
+            getattr(needed, f"{what}_size_in_bytes") for what in ("argument", "output", "temp")
+        )
+        program -= needed.alias_size_in_bytes
+    found = {
+        "seconds": seconds,
+        "program_bytes": program,
+        "process_peak_bytes": peak_memory(),
+        "device_peak_bytes": device_peak_memory(),
+    }
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,96 @@
+"""The machine that is measured: what it is, what is installed, and how fast it multiplies matrices."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxexit.benchmark.flops import Product
+from jaxexit.benchmark.timing import Timing, timed
+from jaxexit.lab.provenance import git_state, package_version
+
+LARGE = Product("large", 2048, 2048, 2048)
+MEASURED_AT_ONCE = (
+    1e9  # operations: many small products are timed together, as the learner's loops do them
+)
+RUNS = 5
+PACKAGES = ("jaxexit", "jax", "jaxlib", "flax", "optax", "numpy")
+
+
+def describe(more: Sequence[str] = ()) -> dict[str, Any]:
+    """Machine, versions and load; `more` packages beside the usual ones, null where not installed."""
+    device = jax.devices()[0]
+    return {
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
+        "load": list(os.getloadavg()) if hasattr(os, "getloadavg") else None,
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "device": f"{device.platform}: {device.device_kind}",
+        "devices": jax.device_count(),
+        "packages": {name: package_version(name) for name in (*PACKAGES, *more)},
+        "git": git_state(),
+    }
+
+
+def _processor() -> str:
+    listed = Path("/proc/cpuinfo")
+    if listed.is_file():
+        for line in listed.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def multiplication(product: Product) -> tuple[Callable[[], jax.Array], int]:
+    """A compiled float32 product, ready to be timed, and the operations of one call."""
+    times = max(1, min(256, round(MEASURED_AT_ONCE / product.flops)))
+    left, right = jax.random.split(jax.random.key(0))
+    rows, inner, columns = product.rows, product.inner, product.columns
+    many = jax.random.normal(
+        left, (times, *((inner, rows) if product.stored == "tn" else (rows, inner)))
+    )
+    other = jax.random.normal(
+        right, (columns, inner) if product.stored == "nt" else (inner, columns)
+    )
+    indices = {"nn": "ik,kj->ij", "nt": "ik,jk->ij", "tn": "ki,kj->ij"}[product.stored]
+
+    @jax.jit
+    def multiply(many: jax.Array, other: jax.Array) -> jax.Array:
+        if times == 1:
+            return jnp.einsum(indices, many[0], other)
+        return jax.lax.map(lambda one: jnp.einsum(indices, one, other), many)
+
+    jax.block_until_ready(multiply(many, other))
+    return lambda: multiply(many, other), times * product.flops
+
+
+def rate(product: Product) -> dict[str, float | int]:
+    """Operations a second of a float32 matrix product on the device."""
+    run, flops = multiplication(product)
+    return Timing(tuple(timed(run)[0] for _ in range(RUNS))).rate(flops)
+
+
+def peak_memory() -> int | None:
+    """Bytes that this process has held at most; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
+
+
+def device_peak_memory() -> int | None:
+    """Bytes on the device at most, None on a CPU, whose memory is the process's."""
+    statistics = jax.devices()[0].memory_stats()
+    return None if statistics is None else statistics.get("peak_bytes_in_use")

@@ -1,0 +1,151 @@
+"""`benchmark train`: the learner end to end on the fixed job, and where its time goes."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from jaxexit.benchmark import compiling, machine
+from jaxexit.benchmark.flops import products
+from jaxexit.benchmark.job import Job, open_job
+from jaxexit.benchmark.timing import Stopwatch, timed
+from jaxexit.ppo import PPOParams, TrainState, batching, ppo_params, stack, update, update_agents
+from jaxexit.ppo.rollout import collect
+
+SEEDS = (2, 4)
+OWN = "fixed job"
+CONFIGURED = "v2 as configured"
+ROLLOUT = "rollout alone"
+MATRIX = "matrix product"
+Say = Callable[[str], None]
+
+
+class Learning:
+    """A learner whose `advance` is one update more; compiled and run once when it is made."""
+
+    def __init__(self, job: Job, hyper: PPOParams) -> None:
+        """`hyper`: the job's numbers, or others: they are traced, the program stays the same."""
+        self._job, self._hyper = job, hyper
+        self._state: TrainState = job.start()
+        self.metrics: list[dict[str, Any]] = []
+        self.advance()
+        self.metrics.clear()
+
+    def advance(self) -> Any:
+        """One update; blocks."""
+        job = self._job
+        self._state, metrics = update(job.learner, job.task, self._hyper, job.world, self._state)
+        self.metrics.append(jax.device_get(metrics))
+        return self._state
+
+
+def rollout_of(job: Job) -> Callable[[], Any]:
+    """The rollout and its advantages, compiled alone; the policy is the fresh one."""
+    state = job.start()
+    key = jax.random.key(1)
+
+    @partial(jax.jit, static_argnames=("spec", "task"))
+    def play(spec, task, hyper, world, state, key):
+        return collect(
+            spec, task, state.params, world, hyper, state.env_state, state.observation, key
+        )
+
+    def run() -> Any:
+        return play(job.learner, job.task, job.hyper, job.world, state, key)
+
+    jax.block_until_ready(run())
+    return run
+
+
+def measure(
+    yaml: Path, overrides: Sequence[str], *, updates: int, device: str | None, say: Say
+) -> dict[str, Any]:
+    """The record of `benchmark train`.
+
+    Args:
+        yaml: the version's file.
+        overrides: changes of the fixed job.
+        updates: timed updates of each learner.
+        device: platform, None for the best there is.
+        say: called with what is being measured.
+    """
+    job = open_job(yaml, overrides)
+    configured = ppo_params(open_job(yaml, overrides, kl_stop=True).experiment)
+    say("compiling in processes of their own")
+    compiled = compiling.measure(yaml, overrides, device)
+    say("compiling the update")
+    own, stopping = Learning(job, job.hyper), Learning(job, configured)
+    multiply, flops = machine.multiplication(machine.LARGE)
+    watch = Stopwatch(
+        {
+            MATRIX: multiply,
+            OWN: own.advance,
+            CONFIGURED: stopping.advance,
+            ROLLOUT: rollout_of(job),
+            f"{MATRIX}, again": multiply,
+        }
+    )
+    for number in range(updates):
+        watch.round(lambda name, n=number: say(f"{name}, {n + 1} of {updates}"))
+    matrix = watch[MATRIX].merged(watch[f"{MATRIX}, again"])
+    whole, size = watch[OWN], job.learner.batch_size
+    say("the shapes of the network's matrix products")
+    shapes = [
+        {"what": p.what, "shape": [p.rows, p.inner, p.columns], **machine.rate(p)}
+        for p in products(job.learner, job.observation_size)
+    ]
+    return {
+        "job": job.as_json(),
+        "steps_per_second": whole.rate(size),
+        "update_seconds": whole.as_json(),
+        "rollout_seconds": watch[ROLLOUT].as_json(),
+        "rollout_share": watch[ROLLOUT].median / whole.median,
+        "matrix_flops_per_second": matrix.rate(flops),
+        "matrix_flops_per_second_by_shape": shapes,
+        "mfu": size / whole.median * job.flops_per_step / (flops / matrix.median),
+        "compiling": compiled,
+        "as_configured": _as_configured(job, own, stopping, watch),
+        "marginal_seed": [marginal_seed(job, n, updates, say) for n in SEEDS],
+    }
+
+
+def _as_configured(job: Job, own: Learning, stopping: Learning, watch: Stopwatch) -> dict[str, Any]:
+    """What the KL stop saves: the same program with the stop's number in it."""
+    applied = [int(metrics["minibatches_computed"]) for metrics in stopping.metrics]
+    return {
+        "steps_per_second": watch[CONFIGURED].rate(job.learner.batch_size),
+        "over_fixed_job": watch[OWN].median / watch[CONFIGURED].median,
+        "minibatches_computed": statistics.median(applied),
+        "minibatches_without_stop": int(own.metrics[0]["minibatches_computed"]),
+    }
+
+
+def marginal_seed(job: Job, seeds: int, updates: int, say: Say) -> dict[str, Any]:
+    """What each further agent of one program costs, in updates of a lone one timed in turn with it."""
+    lone = Learning(job, job.hyper)
+    hyper = stack([job.hyper] * seeds)
+    states = stack([job.start(seed) for seed in range(seeds)])
+
+    def together() -> Any:
+        nonlocal states
+        states, _ = update_agents(job.learner, job.task, (), batching(), hyper, job.world, states)
+        return states
+
+    say(f"compiling {seeds} seeds in one program")
+    timed(together)
+    watch = Stopwatch({"lone": lone.advance, "together": together})
+    for number in range(updates):
+        watch.round(lambda name, n=number: say(f"{seeds} seeds: {name}, {n + 1} of {updates}"))
+    over_lone = watch["together"].median / watch["lone"].median
+    return {
+        "seeds": seeds,
+        "batching": batching(),
+        "over_lone": over_lone,
+        "marginal": (over_lone - 1.0) / (seeds - 1),
+        "steps_per_second": watch["together"].rate(job.learner.batch_size * seeds),
+    }

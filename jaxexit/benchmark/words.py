@@ -1,0 +1,71 @@
+"""What the benchmark prints of its records. Nothing is measured here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Record = Mapping[str, Any]
+
+
+def machine(record: Record) -> list[str]:
+    """What was measured on."""
+    packages = ", ".join(
+        f"{name} {number}" for name, number in record["packages"].items() if number
+    )
+    load = "unknown" if record["load"] is None else f"{record['load'][0]:.1f}"
+    return [
+        f"{record['processor']}, {record['cores']} cores, load {load}; {record['device']}",
+        f"python {record['python']}, {packages}",
+    ]
+
+
+def train(record: Record) -> list[str]:
+    """The fixed job."""
+    job, stop = record["job"], record["as_configured"]
+    cold, cached = (record["compiling"][name] for name in ("cold", "cached"))
+    matrix = record["matrix_flops_per_second"]
+    lines = [
+        f"{job['num_envs']} x {job['num_steps']:,} samples, {job['num_epochs']} epochs of "
+        f"{job['minibatch_size']:,}, {job['observation_size']} observations, network "
+        f"{'-'.join(map(str, job['hidden_sizes']))}: {job['flops_per_step'] / 1e6:.3f} MFLOP a step",
+        f"fixed job: {rate(record['steps_per_second'], 'steps/s')}; rollout "
+        f"{record['rollout_share']:.0%} of an update",
+        f"matrix product 2048^3: {rate(matrix, 'GFLOP/s', 1e9)}",
+        f"MFU {record['mfu']:.1%} (target 75%)",
+        f"v2 as configured: {stop['over_fixed_job']:.2f} times the fixed job, with "
+        f"{stop['minibatches_computed']:.0f} of {stop['minibatches_without_stop']} minibatches",
+        *(
+            f"{one['seeds']} seeds in one program ({one['batching']}): one more costs "
+            f"{one['marginal']:.2f} of a lone run (target 1.0)"
+            for one in record["marginal_seed"]
+        ),
+        f"compiling: {_compiled(cold)} cold, {_compiled(cached)} from the cache",
+        f"memory: the program {_mb(cold['program_bytes'])}, its process at most "
+        f"{_mb(cold['process_peak_bytes'])} compiling, {_mb(cached['process_peak_bytes'])} from the cache",
+    ]
+    if cold["device_peak_bytes"] is not None:
+        lines.append(f"on the device at most {_mb(cold['device_peak_bytes'])}")
+    lines += [
+        f"  {'x'.join(map(str, p['shape'])):>14} {p['what']:<28} {p['median'] / 1e9:7.1f} GFLOP/s"
+        for p in record["matrix_flops_per_second_by_shape"]
+    ]
+    return lines
+
+
+def rate(one: Record, unit: str, scale: float = 1.0) -> str:
+    """A rate's median and spread."""
+    middle, low, high = (one[name] / scale for name in ("median", "min", "max"))
+    return f"{middle:,.1f} {unit} ({low:,.1f} to {high:,.1f}, {one['runs']} runs)"
+
+
+def _compiled(one: Record) -> str:
+    seconds = one["seconds"]
+    return f"{sum(seconds[name] for name in ('trace', 'lower', 'compile')):.1f} s"
+
+
+def _mb(size: int | None) -> str:
+    return "unknown" if size is None else f"{size / 1e6:,.0f} MB"
+
+
+PARTS: dict[str, Callable[[Record], list[str]]] = {"train": train}

@@ -1,0 +1,58 @@
+"""The command `benchmark`: what it refuses, and that what it prints follows from what it measured."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from jaxexit.__main__ import main
+from tests.support import tiny
+
+SMALL = (
+    "ppo.num_envs=8",
+    "ppo.num_steps=32",
+    "ppo.minibatch_size=64",
+    "ppo.num_epochs=2",
+    "network.hidden_sizes=[16, 16]",
+)
+SETTINGS = [word for one in SMALL for word in ("--set", one)]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["train", "--updates", "0"], "--updates: found 0, allowed are numbers from 1 up"),
+        (["train", "--set", "ppo.num_envs=0"], "ppo.num_envs"),
+        (["train", "--root", "nowhere"], "no such experiment file"),
+        (["nonsense"], "invalid choice: 'nonsense'"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_in_one_line(
+    words: list[str], says: str, capsys: pytest.CaptureFixture[str], repository: Path
+) -> None:
+    assert main(["benchmark", *words]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert says in err
+
+
+@pytest.mark.slow
+def test_train_reports_a_share_of_what_the_machine_can_do() -> None:
+    code, out, err = tiny.run("benchmark", "train", "--json", "--updates", "2", *SETTINGS)
+    assert code == 0, err
+    record = json.loads(out)
+    train = record["train"]
+    assert record["machine"]["packages"]["jax"]
+    assert train["job"]["overrides"][-len(SMALL) :] == list(SMALL)
+    assert train["steps_per_second"]["runs"] == 2
+    speed = train["steps_per_second"]["median"] * train["job"]["flops_per_step"]
+    assert train["mfu"] == pytest.approx(
+        speed / train["matrix_flops_per_second"]["median"], rel=0.2
+    )
+    assert train["as_configured"]["minibatches_without_stop"] == 8
+    assert [one["seeds"] for one in train["marginal_seed"]] == [2, 4]
+    for one in train["marginal_seed"]:
+        assert one["marginal"] == pytest.approx((one["over_lone"] - 1) / (one["seeds"] - 1))
+    cold, cached = train["compiling"]["cold"], train["compiling"]["cached"]
+    assert cached["seconds"]["compile"] < cold["seconds"]["compile"]
