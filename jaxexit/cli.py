@@ -15,6 +15,7 @@ from jaxexit.errors import UserError
 USER_MISTAKE, OUR_MISTAKE, INTERRUPTED = 2, 1, 130
 DEBUG_VARIABLE = "JAXEXIT_DEBUG"
 CACHE_VARIABLE = "JAXEXIT_CACHE_DIR"
+DEFAULT_DEVICE = "default"  # how a process that measures is told to take the best device
 
 
 class Parser(argparse.ArgumentParser):

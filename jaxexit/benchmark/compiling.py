@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -13,9 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxexit import cli
-from jaxexit.errors import RunError
-
-DEFAULT_DEVICE = "default"
+from jaxexit.benchmark.processes import in_a_process
 
 
 def measure(yaml: Path, overrides: Sequence[str], device: str | None) -> dict[str, Any]:
@@ -23,29 +19,15 @@ def measure(yaml: Path, overrides: Sequence[str], device: str | None) -> dict[st
 
     Returns: `cold`, with an empty cache folder, and `cached`, with the one that the first left behind.
     """
-    words = [str(yaml), device or DEFAULT_DEVICE, *overrides]
+    words = [str(yaml), device or cli.DEFAULT_DEVICE, *overrides]
     with tempfile.TemporaryDirectory() as folder:
-        return {name: in_a_process(words, Path(folder)) for name in ("cold", "cached")}
-
-
-def in_a_process(words: Sequence[str], cache: Path) -> dict[str, Any]:
-    """This module's `main`, run by a fresh interpreter with its compilation cache in a folder."""
-    done = subprocess.run(
-        [sys.executable, "-m", "jaxexit.benchmark.compiling", *words],
-        env=os.environ | {cli.CACHE_VARIABLE: str(cache)},
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode != 0:
-        said = done.stderr.strip().splitlines() or ["it said nothing"]
-        raise RunError(f"the process that compiles has failed: {said[-1]}")
-    return json.loads(done.stdout.splitlines()[-1])
+        return {name: in_a_process(__name__, words, Path(folder)) for name in ("cold", "cached")}
 
 
 def main(words: Sequence[str]) -> None:
     """Compile, run one update, and print what it took as one JSON object."""
     yaml, device, *overrides = words
-    cli.prepare_jax(None if device == DEFAULT_DEVICE else device)
+    cli.prepare_jax(None if device == cli.DEFAULT_DEVICE else device)
 
     from jaxexit.benchmark.job import open_job
     from jaxexit.benchmark.machine import device_peak_memory, peak_memory

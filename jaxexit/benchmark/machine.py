@@ -81,13 +81,20 @@ def rate(product: Product) -> dict[str, float | int]:
 
 
 def peak_memory() -> int | None:
-    """Bytes that this process has held at most; None where the system does not tell."""
-    try:
-        import resource
-    except ImportError:
+    """Bytes that this program has held at most; None where the system does not tell.
+
+    Not `getrusage` on Linux: a process that was started by a large one begins with that one's peak.
+    """
+    status = Path("/proc/self/status")
+    if status.is_file():
+        for line in status.read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    if sys.platform != "darwin":
         return None
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def device_peak_memory() -> int | None:

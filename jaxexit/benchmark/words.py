@@ -53,6 +53,53 @@ def train(record: Record) -> list[str]:
     return lines
 
 
+def backtest(record: Record) -> list[str]:
+    """Every policy, warm, and the peer."""
+    play, judge = record["play_seconds"], record["judge_seconds"]
+    both = play["median"] + judge["median"]
+    peer = record["backtesting_py"]
+    lines = [
+        f"{record['trades']:,} trades under {len(record['policies'])} policies, warm: {both:.2f} s "
+        f"(target 3): played {seconds(play)}, intervals and verdict {seconds(judge)}",
+        f"played for the first time, compiling: {record['first_seconds']:.1f} s",
+        f"classical exit alone {seconds(record['classical_seconds'])}",
+    ]
+    if peer is None:
+        return [*lines, "backtesting.py: not installed"]
+    return [
+        *lines,
+        f"backtesting.py {peer['version']}: {seconds(peer['seconds'])}, {peer['over_ours']:,.0f} times as "
+        f"long (target 100); {peer['same_exit_bar']:.1%} of the trades end in the same bar",
+    ]
+
+
+def data(record: Record) -> list[str]:
+    """Each size."""
+    return ["target: 2 s for 500,000 bars, 7,000 trades"] + [
+        f"{one['bars']:,} bars, {one['trades']:,} trades: {seconds(one['seconds'])}, the first time "
+        f"{one['first_seconds']:.2f} s; arrays of bars {_mb(one['market_bytes'])}, of trades "
+        f"{one['trades_bytes'] / 1e3:,.0f} kB; process at most {_mb(one['process_peak_bytes'])}, before "
+        f"loading {_mb(one['process_peak_bytes_before'])}"
+        for one in record["sizes"]
+    ]
+
+
+def start(record: Record) -> list[str]:
+    """Help, imports, and the first update."""
+    return [
+        f"jaxexit --help: {seconds(record['help_seconds'])} (target 0.3)",
+        f"import jaxexit: {seconds(record['import_seconds'])}; all that training imports: "
+        f"{seconds(record['import_to_train_seconds'])}",
+        f"first update of v2, cold: {seconds(record['first_update_cold_seconds'])} (target 10)",
+        f"first update of v2, warm: {seconds(record['first_update_warm_seconds'])} (target 4)",
+    ]
+
+
+def seconds(one: Record) -> str:
+    """A time's median and spread."""
+    return f"{one['median']:.2f} s ({one['min']:.2f} to {one['max']:.2f}, {one['runs']} runs)"
+
+
 def rate(one: Record, unit: str, scale: float = 1.0) -> str:
     """A rate's median and spread."""
     middle, low, high = (one[name] / scale for name in ("median", "min", "max"))
@@ -68,4 +115,9 @@ def _mb(size: int | None) -> str:
     return "unknown" if size is None else f"{size / 1e6:,.0f} MB"
 
 
-PARTS: dict[str, Callable[[Record], list[str]]] = {"train": train}
+PARTS: dict[str, Callable[[Record], list[str]]] = {
+    "train": train,
+    "backtest": backtest,
+    "data": data,
+    "start": start,
+}

@@ -56,3 +56,26 @@ def test_train_reports_a_share_of_what_the_machine_can_do() -> None:
         assert one["marginal"] == pytest.approx((one["over_lone"] - 1) / (one["seeds"] - 1))
     cold, cached = train["compiling"]["cold"], train["compiling"]["cached"]
     assert cached["seconds"]["compile"] < cold["seconds"]["compile"]
+
+
+@pytest.mark.slow
+def test_backtest_plays_every_policy_and_its_peer_the_same_trades() -> None:
+    code, out, err = tiny.run("benchmark", "backtest", "--json")
+    assert code == 0, err
+    record = json.loads(out)["backtest"]
+    assert record["trades"] == 1_681
+    assert {"learned", "classical", "oracle"} <= set(record["policies"])
+    # Different rules (docs/third_party.md) part a few exits by a bar, not more.
+    assert record["backtesting_py"]["same_exit_bar"] > 0.95
+
+
+@pytest.mark.slow
+def test_memory_of_the_arrays_is_of_the_order_of_bars_plus_trades() -> None:
+    code, out, err = tiny.run("benchmark", "data", "--json")
+    assert code == 0, err
+    half, whole, more_trades = json.loads(out)["data"]["sizes"]
+    assert whole["market_bytes"] == 2 * half["market_bytes"]
+    assert more_trades["market_bytes"] == whole["market_bytes"]
+    for one in (half, whole, more_trades):
+        assert one["trades_bytes"] == 24 * one["trades_kept"]  # six numbers of four bytes each
+        assert one["trades_kept"] > 0.95 * one["trades"]

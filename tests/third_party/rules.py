@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tests.third_party.engine import NO_BAR, REFUSED, STOP, TARGET, TIME
+from jaxexit.benchmark.peers.backtesting_py import NO_BAR, REFUSED, STOP, TARGET, TIME
 
 UNEXPLAINED = "unexplained"
 

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from jaxexit.benchmark.peers.backtesting_py import LONG, SHORT, replay
 from jaxexit.config import load_experiment
 from jaxexit.data import load_dataset
 from jaxexit.data.dataset import device_trades
@@ -23,7 +24,6 @@ from jaxexit.env import REASONS, EnvSpec, World, make_world
 from jaxexit.evaluate import run_policy
 from jaxexit.policies import CLASSICAL
 from tests.third_party.comparison import MONEY, compare, money_apart, tally
-from tests.third_party.engine import LONG, SHORT, replay
 from tests.third_party.rules import UNEXPLAINED, Rule
 
 PIP, POINT_DIGITS = 1e-4, 5

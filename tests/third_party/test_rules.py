@@ -4,7 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.third_party.engine import LONG, NO_BAR, REFUSED, SHORT, STOP, TARGET, TIME, replay
+from jaxexit.benchmark.peers.backtesting_py import (
+    LONG,
+    NO_BAR,
+    REFUSED,
+    SHORT,
+    STOP,
+    TARGET,
+    TIME,
+    replay,
+)
 from tests.third_party.rules import UNEXPLAINED, Case, Exit, Rule, explanation, plain_exit
 
 # Entered at the close of bar 1, long: held through bar 2, both levels in bar 3.

@@ -16,12 +16,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from jaxexit.benchmark.peers.backtesting_py import LONG, SHORT, replay
 from jaxexit.config import load_experiment
 from jaxexit.data import load_dataset
 from jaxexit.evaluate import Backtest
 from jaxexit.policies import CLASSICAL
 from tests.third_party.comparison import MONEY, compare, identical, money_apart, tally
-from tests.third_party.engine import LONG, SHORT, replay
 from tests.third_party.rules import UNEXPLAINED, Rule
 
 HALF_SPREAD = 0.7e-4  # of the mid bars: 1.4 pips

@@ -31,9 +31,11 @@ class Replay(Strategy):
     timed_out: ClassVar[set[int]] = set()  # rows that the horizon closed
 
     def init(self) -> None:
+        """Nothing is open."""
         self.entered: dict[int, int] = {}
 
     def next(self) -> None:
+        """Close what has reached its horizon, and enter what this bar has."""
         now = len(self.data) - 1
         for trade in self.trades:
             if now - self.entered[trade.tag] >= self.horizon:

@@ -1,0 +1,123 @@
+"""`benchmark backtest`: the trades of a split under every policy, and against backtesting.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from jaxexit.benchmark.job import make_job
+from jaxexit.benchmark.timing import Stopwatch, Timing, timed
+from jaxexit.config import load_experiment
+from jaxexit.data import Dataset
+from jaxexit.data.features import resolve_features
+from jaxexit.data.simulated import realistic, to_dataset
+from jaxexit.evaluate import Backtest
+from jaxexit.lab.provenance import package_version
+from jaxexit.lab.results import judged
+from jaxexit.lab.training import learned_policy
+from jaxexit.policies import CLASSICAL
+
+TRADES, EVERY, HORIZON = 1_681, 75, 200
+BEFORE = 420  # trades of the training and validation splits, which nothing here plays
+STOP_PIPS, TARGET_PIPS = 20.0, 30.0
+RUNS = 5
+Say = Callable[[str], None]
+
+
+def made_dataset(features: Any, trades: int = TRADES) -> Dataset:
+    """A made market of quarter hours whose test split has so many trades, each with stop and target."""
+    count = BEFORE + trades
+    bars = count * EVERY + 100 + HORIZON
+    made = realistic(
+        np.random.default_rng(0), bars, every=EVERY, horizon=HORIZON, stop_pips=(STOP_PIPS,)
+    )
+    rows = made.trades.iloc[:count]
+    reach = TARGET_PIPS * made.bars.pip
+    rows = rows.assign(target=rows["entry_price"] + rows["direction"] * reach)
+    half = 0.5 * BEFORE / count
+    return to_dataset(replace(made, trades=rows), features, train=half, validation=half)
+
+
+def measure(yaml: Path, *, say: Say) -> dict[str, Any]:
+    """The record of `benchmark backtest`. The network is a fresh one: it decides as fast as a trained one."""
+    experiment = load_experiment(yaml, [f"env.max_bars={HORIZON}"])
+    say("making the market")
+    dataset = made_dataset(resolve_features(experiment.env.features))
+    backtest = Backtest(experiment, dataset, "test")
+    params = make_job(experiment, dataset).start().params
+    policy = learned_policy(experiment)
+    say("tuning the baselines on train")
+    tuned = Backtest(experiment, dataset, "train").tuned()
+
+    def play() -> dict[str, Any]:
+        learned = backtest.play(policy, params, record=True)
+        return {policy.name: learned, **dict(backtest.baselines(learned.table, tuned))}
+
+    def judge() -> Any:
+        return judged(backtest, played, tuned, {"trials": 1, "trial_sharpes": []})
+
+    say("playing, compiling")
+    first, played = timed(play)
+    timed(judge)
+    classical = Stopwatch(
+        {
+            "play": play,
+            "judge": judge,
+            "classical": lambda: backtest.play(CLASSICAL, ()),
+        }
+    )
+    for number in range(RUNS):
+        classical.round(lambda name, n=number: say(f"{name}, {n + 1} of {RUNS}"))
+    record = {
+        "trades": len(played[policy.name].table),
+        "bars": len(dataset.times),
+        "policies": list(played),
+        "first_seconds": first,
+        "play_seconds": classical["play"].as_json(),
+        "judge_seconds": classical["judge"].as_json(),
+        "classical_seconds": classical["classical"].as_json(),
+        "backtesting_py": None,
+    }
+    if package_version("backtesting") is not None:
+        say("backtesting.py")
+        seconds, same = against_backtesting_py(dataset, backtest.play(CLASSICAL, ()).table)
+        record["backtesting_py"] = {
+            "version": package_version("backtesting"),
+            "seconds": seconds.as_json(),
+            "over_ours": seconds.median / classical["classical"].median,
+            "same_exit_bar": same,
+        }
+    return record
+
+
+def against_backtesting_py(dataset: Dataset, ours: pd.DataFrame) -> tuple[Timing, float]:
+    """Seconds of backtesting.py on the classical exits, and the share that it closes in the same bar as we.
+
+    It knows one side of the book: longs leave on the bid bars, shorts on the ask bars, in two runs that are
+    timed together. It gets the test split's bars only.
+    """
+    from jaxexit.benchmark.peers.backtesting_py import LONG, SHORT, replay
+
+    table = dataset.tables["test"]
+    first = int(table["entry_bar"].to_numpy().min()) - 1
+    orders = table.filter(["entry_bar", "direction", "stop", "target"])
+    orders["entry_bar"] -= first
+    market = dataset.market
+    sides = {LONG: np.asarray(market.bid, float), SHORT: np.asarray(market.ask, float)}
+
+    def run() -> pd.DataFrame:
+        parts = [
+            replay(side[first:], orders.loc[orders["direction"] == way], HORIZON, at_close=False)
+            for way, side in sides.items()
+        ]
+        return pd.concat(parts).loc[orders.index]
+
+    runs = [timed(run) for _ in range(2)]
+    theirs = runs[-1][1]["exit_bar"].to_numpy() + first
+    exits = np.searchsorted(dataset.times, ours["exit_time"].dt.tz_localize(None).to_numpy())
+    return Timing(tuple(seconds for seconds, _ in runs)), float((theirs == exits).mean())

@@ -1,0 +1,39 @@
+"""Measuring in a process of its own: what a start costs, and how much memory one piece of work holds."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxexit import cli
+from jaxexit.errors import RunError
+
+
+def with_cache(folder: Path | None) -> dict[str, str]:
+    """The environment of a process with its compilation cache in a folder; None: the user's own."""
+    return dict(os.environ) | ({} if folder is None else {cli.CACHE_VARIABLE: str(folder)})
+
+
+def in_a_process(
+    module: str, words: Sequence[str | Path], cache: Path | None = None
+) -> dict[str, Any]:
+    """What a module of this package prints as its last line, one JSON object, in a fresh interpreter.
+
+    Raises:
+        RunError: the process has failed.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", module, *map(str, words)],
+        env=with_cache(cache),
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines() or ["it said nothing"]
+        raise RunError(f"{module} has failed in a process of its own: {said[-1]}")
+    return json.loads(done.stdout.splitlines()[-1])
