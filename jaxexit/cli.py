@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from jaxexit.errors import UserError
+from jaxexit.errors import UserError, one_line
 
 USER_MISTAKE, OUR_MISTAKE, INTERRUPTED = 2, 1, 130
 DEBUG_VARIABLE = "JAXEXIT_DEBUG"
@@ -35,7 +35,7 @@ def run(command: Callable[[Sequence[str] | None], int], argv: Sequence[str] | No
     try:
         return command(argv)
     except UserError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
         return USER_MISTAKE
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -48,7 +48,7 @@ def run(command: Callable[[Sequence[str] | None], int], argv: Sequence[str] | No
         if os.environ.get(DEBUG_VARIABLE):
             traceback.print_exc()
         else:
-            words = " ".join(f"{type(error).__name__}: {error}".split())
+            words = one_line(f"{type(error).__name__}: {error}")
             print(
                 f"internal error: {words[:300]} (please report it; {DEBUG_VARIABLE}=1 shows where)",
                 file=sys.stderr,

@@ -1,6 +1,12 @@
 """Errors that a user can mend. Their message is one line that says what to do."""
 
 
+def one_line(text: str) -> str:
+    """Text as a message shows it: on one line, characters that would steer a terminal escaped."""
+    joined = " ".join(text.split())
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in joined)
+
+
 class UserError(Exception):
     """The user's mistake: commands print the message on stderr and exit with code 2."""
 

@@ -31,6 +31,12 @@ def sweep(arguments: argparse.Namespace, overrides: Sequence[str], start: Start)
 
     plan = load_sweep(arguments.sweep, list(overrides), arguments.root or Path("experiments"))
     root = arguments.root or plan.yaml.parent
+    homes = (Path("experiments"), arguments.sweep.parent)  # no file decides to write anywhere else
+    if arguments.root is None and root.resolve() not in [home.resolve() for home in homes]:
+        raise UserError(
+            f"{arguments.sweep}: experiment: found {plan.yaml}, which lies in another folder; say with "
+            "--root DIR where the sweep is to be written"
+        )
     cli.prepare_jax(arguments.device)
 
     from jaxexit import show

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from jaxexit.config.messages import nearest, worst
+from jaxexit.config.messages import worst
 from jaxexit.config.schema import SET_BY_PROGRAM, Experiment
-from jaxexit.config.text import parse_mapping, parse_value, shown
+from jaxexit.config.text import backslash_hint, nearest, parse_mapping, parse_value, shown
 from jaxexit.errors import ConfigError
 
+MOST_BYTES = 1_000_000  # an experiment has a few thousand
 VERSION_NAME = re.compile(r"v[0-9]+_[a-z0-9_]+")
 
 
@@ -116,9 +117,13 @@ def validate(content: Mapping[str, Any], where: Callable[[tuple[str, ...]], str]
 def read_text(path: Path) -> str:
     """A text file's content, or one line about why it cannot be read."""
     try:
+        if path.stat().st_size > MOST_BYTES:
+            raise ConfigError(f"{path}: is larger than an experiment can be; name its YAML file")
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or "it is not UTF-8 text"
+        reason = (
+            error.strerror if isinstance(error, OSError) else None
+        ) or "it is not UTF-8 text, write it as such"
         raise ConfigError(f"{path}: cannot be read: {reason}") from None
 
 
@@ -160,11 +165,19 @@ def _base(path: Path, content: Mapping[str, Any]) -> Path | None:
             f"{path}: extends: found {shown(said)}, allowed is the name of a YAML file"
         )
     base = path.parent / said
-    if not base.is_file():
+    try:
+        there = base.is_file()
+    except OSError as error:  # a name too long, a folder that must not be entered
+        raise ConfigError(
+            f"{path}: extends: found {shown(said)}, allowed is the name of a file that can be read "
+            f"({error.strerror})"
+        ) from None
+    if not there:
         known = [p.name for p in path.parent.glob("v*_*.yaml") if p != path]
         raise ConfigError(
-            f"{path}: extends: found {shown(said)}, no such file beside {path.name}"
-            f"{nearest(said, known)}"
+            f"{path}: extends: found {shown(said)}, no such file beside {path.name}, allowed is the "
+            f"name of one"
+            f"{nearest(said, known) or backslash_hint(said)}"
         )
     check_name(base.stem, f"{path}: extends")
     return base

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import difflib
 import types
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Union, get_args, get_origin
@@ -14,8 +13,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from jaxexit.config.schema import SET_BY_PROGRAM, Experiment, UserFeature
-from jaxexit.config.text import shown
+from jaxexit.config.schema import SET_BY_PROGRAM, Experiment
+from jaxexit.config.text import nearest, shown
+from jaxexit.config.trading import UserFeature
 
 _EXPECTED = {
     "int_type": "a whole number",
@@ -45,12 +45,6 @@ class Mistake(NamedTuple):
 
     keys: tuple[str, ...]  # where, as a path of keys
     words: str  # the line, which begins with the dotted key
-
-
-def nearest(name: str, known: Sequence[str]) -> str:
-    """A hint naming the one that `name` looks like; empty if there is none."""
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean '{near[0]}'?" if near else ""
 
 
 def worst(error: ValidationError) -> Mistake:
@@ -100,6 +94,8 @@ def _mistake(error: ErrorDetails, same_place: Sequence[ErrorDetails]) -> Mistake
         )
     elif kind == "too_short":
         allowed = f"at least {context['min_length']} item"
+    elif kind == "too_long":
+        allowed = f"at most {context['max_length']} items"
     else:
         kinds = dict.fromkeys(_EXPECTED.get(e["type"], e["msg"]) for e in same_place)
         allowed = " or ".join(kinds)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import datetime
+import difflib
 import json
 import math
+import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
 
-from jaxexit.errors import ConfigError
+from jaxexit.errors import ConfigError, one_line
 
 MOST_VALUES = 10_000  # an experiment has about a hundred; aliases of aliases can make billions
 
@@ -21,6 +23,11 @@ _FLOAT = re.compile(
     |[0-9][0-9_]*[eE][-+]?[0-9]+|\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$""",
     re.VERBOSE,
 )
+_HINTS = {
+    "unknown escape": ", write a path in single quotes, or with /",
+    "'\\t'": ", write spaces in place of tabs",
+}
+"""What to do about a problem that YAML's own words do not make clear, by a part of them."""
 _REPLACED = {"tag:yaml.org,2002:" + name for name in ("int", "float", "timestamp")}
 
 
@@ -87,7 +94,9 @@ def parse_value(text: str, where: str) -> Any:
         mark = getattr(error, "problem_mark", None)
         line = f" in line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or getattr(error, "reason", "cannot be read")
-        raise ConfigError(f"{where}: not valid YAML{line}: {' '.join(problem.split())}") from None
+        words = " ".join(problem.split())
+        hint = next((hint for sign, hint in _HINTS.items() if sign in words), "")
+        raise ConfigError(f"{where}: not valid YAML{line}: {words}{hint}") from None
     except (RecursionError, StopIteration):
         raise ConfigError(f"{where}: is nested too deeply, or too large") from None
     except ValueError as error:  # a value that does not fit its explicit tag, e.g. `!!float x`
@@ -120,6 +129,17 @@ def dump_value(value: Any) -> str:
     return json.dumps(value) if "\n" in text else text
 
 
+def nearest(name: str, known: Sequence[str]) -> str:
+    """A hint naming the one that `name` looks like; empty if there is none."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def backslash_hint(path: str) -> str:
+    """A hint for a path written as on Windows where this system would look for a file of that name."""
+    return "; write / in place of \\" if os.sep == "/" and "\\" in path else ""
+
+
 def shown(value: Any) -> str:
     """A value as a message shows it: short, one line, as it would be written in YAML."""
     if value is None:
@@ -130,6 +150,6 @@ def shown(value: Any) -> str:
         return "a mapping"
     if isinstance(value, tuple | list):
         return "a list" if value else "an empty list"
-    text = " ".join(str(value).split())
+    text = one_line(str(value))
     text = text if len(text) <= 60 else text[:57] + "..."
     return f"'{text}'" if isinstance(value, str) else text

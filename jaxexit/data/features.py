@@ -19,7 +19,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from jaxexit.config.schema import UserFeature
+from jaxexit.config.trading import UserFeature
 from jaxexit.data.bars import Bars
 from jaxexit.data.indicators import Indicators, talib_indicators
 from jaxexit.data.tables import as_numbers
@@ -80,30 +80,16 @@ FEATURES: dict[str, Feature] = {feature.name: feature for feature in _BUILT_IN}
 def resolve_features(names: Iterable[str | UserFeature]) -> tuple[Feature, ...]:
     """`env.features` as features that know their column of `Market.features`.
 
-    Each item is a name of `FEATURES`, or a column of the bar file and how it is scaled. Features of
-    one source share a column; columns are numbered in order of first use. Raises DataError for an
-    unknown or repeated name.
+    Each item is a name of `FEATURES`, or a column of the bar file and how it is scaled, all different: what
+    an experiment has. Features of one source share a column; columns are numbered in order of first use.
     """
     features: list[Feature] = []
     columns: dict[tuple, int] = {}
     for item in names:
-        feature = _built_in(item) if isinstance(item, str) else _from_bars(item)
-        if any(feature.name == other.name for other in features):
-            raise DataError(f"env.features: '{feature.name}' is listed twice, list it once")
+        feature = FEATURES[item] if isinstance(item, str) else _from_bars(item)
         index = columns.setdefault(feature.source, len(columns))
         features.append(replace(feature, column_index=index))
     return tuple(features)
-
-
-def _built_in(name: str) -> Feature:
-    if name in FEATURES:
-        return FEATURES[name]
-    near = difflib.get_close_matches(name, FEATURES, n=1)
-    hint = f"; did you mean '{near[0]}'?" if near else ""
-    raise DataError(
-        f"env.features: found '{name}', allowed are {', '.join(FEATURES)} and mappings with `column` "
-        f"for a column of the bar file{hint}"
-    )
 
 
 def _from_bars(item: UserFeature) -> Feature:

@@ -11,15 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from jaxexit.config.clocks import TIMEFRAMES
 from jaxexit.data.tables import Columns
 from jaxexit.errors import DataError
 
-# As MetaTrader names them; minutes.
-TIMEFRAMES = {
-    **{f"M{n}": n for n in (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30)},
-    **{f"H{n}": 60 * n for n in (1, 2, 3, 4, 6, 8, 12)},
-    "D1": 1440,
-}
 _TICK_BARS = np.timedelta64(1, "m")
 _MOST_CROSSED = 0.01  # share of ticks with ask below bid beyond which a file is refused
 _BIDS, _ASKS = ("bid", "bidprice"), ("ask", "askprice")

@@ -8,25 +8,19 @@ A clock is written as an IANA zone (`Europe/Athens`), a fixed offset (`UTC+3`), 
 from __future__ import annotations
 
 import re
-from datetime import timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 
+from jaxexit.config.clocks import AUTO, CLOCKS, HISTDATA, is_clock, zone_and_shift
 from jaxexit.errors import DataError
 
-AUTO = "auto"
-HISTDATA = "HistData"
 # HistData says "EST without daylight saving". Its files hold New York's local time before 2019, and since
 # then UTC-5 with an hour more between the European clock changes: London's time less five hours.
 _HISTDATA_TURN = pd.Timestamp("2019-01-01")
 _HISTDATA_BEFORE, _HISTDATA_AFTER = "America/New_York", "Europe/London-5"
 _HISTDATA_RULE = "New York before 2019, then UTC-5 with European daylight saving"
-
-_SHIFTED = re.compile(
-    r"(?P<zone>[A-Za-z_/]*)(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>\d{2}))?"
-)
 
 
 def as_clock(text: str) -> str:
@@ -37,8 +31,8 @@ def as_clock(text: str) -> str:
     text = text.strip()
     if re.fullmatch(r"[+-]?\d{1,2}(:?\d{2})?", text):
         text = f"UTC{text}" if text[0] in "+-" else f"UTC+{text}"
-    if text not in (AUTO, HISTDATA):
-        _zone_and_shift(text)
+    if not is_clock(text):
+        raise _no_clock(text)
     return text
 
 
@@ -62,7 +56,10 @@ def localise(times: pd.DatetimeIndex, clock: str, where: str) -> np.ndarray:
             if rows.any():
                 result[rows] = localise(times[rows], part, where)
         return result
-    zone, shift = _zone_and_shift(clock)
+    found = zone_and_shift(clock)
+    if found is None:
+        raise _no_clock(clock)
+    zone, shift = found
     shifted = times - shift if shift else times
     if zone.key == "UTC":
         return shifted.as_unit("ns").to_numpy()
@@ -73,25 +70,8 @@ def localise(times: pd.DatetimeIndex, clock: str, where: str) -> np.ndarray:
     return aware.tz_convert("UTC").tz_localize(None).as_unit("ns").to_numpy()
 
 
-def _zone_and_shift(clock: str) -> tuple[ZoneInfo, timedelta]:
-    if zone := _zone(clock):
-        return zone, timedelta(0)
-    shifted = _SHIFTED.fullmatch(clock)
-    zone = _zone(shifted["zone"] or "UTC") if shifted else None
-    if shifted is None or zone is None:
-        raise DataError(
-            f"data.timezone: found '{clock}', allowed is auto, a zone name such as UTC, Europe/London or "
-            "America/New_York, or one with hours ahead of it, such as UTC+3 or America/New_York+7"
-        )
-    shift = timedelta(hours=int(shifted["hours"]), minutes=int(shifted["minutes"] or 0))
-    return zone, shift if shifted["sign"] == "+" else -shift
-
-
-def _zone(name: str) -> ZoneInfo | None:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None
+def _no_clock(text: str) -> DataError:
+    return DataError(f"data.timezone: found '{text}', allowed is {CLOCKS}")
 
 
 def _localise_clock_change(

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,13 +26,13 @@ from pydantic import BaseModel
 
 from jaxexit.config import Experiment, find_experiment, load_experiment
 from jaxexit.config.load import read_text
-from jaxexit.config.messages import nearest
-from jaxexit.config.text import dump_value, parse_mapping, shown
+from jaxexit.config.text import dump_value, nearest, parse_mapping, shown
 from jaxexit.env.types import Guards, Orders, RewardWeights
 from jaxexit.errors import ConfigError
 from jaxexit.ppo import PPOParams
 
 MOST_TRIALS = 1024
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 KEYS = ("experiment", "method", "trials", "parameters")
 NOT_VARIED = {"gamma": "reward", "max_bars": "env", "total_timesteps": "ppo"}
 """Traced, but the learner's own (gamma), part of the question (the horizon), or a run's length."""
@@ -83,6 +84,11 @@ def load_sweep(path: Path, overrides: list[str], root: Path) -> SweepPlan:
     Raises:
         ConfigError: one line that names the file, the key, what was found and what is allowed.
     """
+    if not NAME.fullmatch(path.stem):  # its results are in a folder of that name
+        raise ConfigError(
+            f"{path}: found the name {shown(path.stem)}, allowed are letters, digits, '_', '-' and '.', the "
+            "first one a letter or digit; rename the file"
+        )
     content = parse_mapping(read_text(path), str(path))
     for key in content:
         if key not in KEYS:

@@ -13,7 +13,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from jaxexit.config.schema import DEFAULT_FEATURES, Costs, Env
+from jaxexit.config.market import Costs
+from jaxexit.config.trading import FEATURE_NAMES, Env
 from jaxexit.data.features import Feature, resolve_features
 from jaxexit.env import Order, order_from_action, without_guards
 from jaxexit.env.types import HOLD
@@ -32,7 +33,7 @@ PATIENCE = 25  # bars that the patient one must hold
 
 def observed() -> tuple[Feature, ...]:
     """What the adversaries see: all that an experiment's agent sees by default."""
-    return resolve_features(DEFAULT_FEATURES)
+    return resolve_features(FEATURE_NAMES)
 
 
 @lru_cache(maxsize=8)

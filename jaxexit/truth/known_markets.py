@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxexit.config.schema import UserFeature
+from jaxexit.config.trading import UserFeature
 from jaxexit.data.features import Feature, resolve_features
 from jaxexit.data.simulated import PIP, Simulated, disorder, ornstein_uhlenbeck
 from jaxexit.data.simulated.types import LEVEL

@@ -20,7 +20,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxexit.config import Experiment
-from jaxexit.config.schema import Costs, Env, Guards
+from jaxexit.config.market import Costs
+from jaxexit.config.trading import Env, Guards
 from jaxexit.data.features import Feature
 from jaxexit.data.simulated import FAR_PIPS, PIP, brownian, device
 from jaxexit.env import EnvSpec, Hindsight, World, env_params, env_spec

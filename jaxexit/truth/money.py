@@ -8,7 +8,9 @@ from typing import Any
 import jax
 
 from jaxexit.config import Experiment
-from jaxexit.config.schema import PPO, Costs, Env, Network, Reward
+from jaxexit.config.learning import PPO, Network
+from jaxexit.config.market import Costs
+from jaxexit.config.trading import Env, Reward
 from jaxexit.env import EnvSpec, World
 from jaxexit.ppo import exit_task, init_state, num_updates, ppo_params, ppo_spec, update
 

@@ -15,7 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxexit.config import Experiment, with_overrides
-from jaxexit.config.schema import Costs, Env
+from jaxexit.config.market import Costs
+from jaxexit.config.trading import Env
 from jaxexit.data.simulated import PIP, Simulated, device
 from jaxexit.env import EnvSpec, Hindsight, World, env_params, env_spec, without_guards
 from jaxexit.env.types import BY_BREAKEVEN_STOP, BY_STOP

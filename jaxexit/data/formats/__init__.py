@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from jaxexit.config.text import backslash_hint
 from jaxexit.data.formats import (
     delimited,
     frames,
@@ -37,12 +38,18 @@ def read_source(path: Path) -> Source:
 
     Raises DataError for a file that is missing, empty or of no known kind.
     """
-    if not path.exists():
-        raise DataError(f"{path}: no such file, check the path")
-    if path.is_dir():
-        raise DataError(f"{path}: is a folder, name a CSV or Parquet file")
-    with path.open("rb") as file:
-        start = file.read(delimited.HEAD_BYTES)
+    try:
+        if not path.exists():
+            hint = backslash_hint(str(path))
+            raise DataError(f"{path}: no such file, check the path{hint}")
+        if path.is_dir():
+            raise DataError(f"{path}: is a folder, name a CSV or Parquet file")
+        if not path.is_file():  # a device or a pipe might never end
+            raise DataError(f"{path}: is no ordinary file, name a CSV or Parquet file")
+        with path.open("rb") as file:
+            start = file.read(delimited.HEAD_BYTES)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}; check the path") from None
     if not start.strip():
         raise DataError(f"{path}: the file is empty, it needs a header and at least two rows")
     source = _read(path, start)

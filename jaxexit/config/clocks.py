@@ -1,0 +1,50 @@
+"""Names that an experiment may give a clock, and a length of bars."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+AUTO = "auto"  # the clock that the file's format has
+HISTDATA = "HistData"  # the clock found in that site's files
+MOST_HOURS = 14  # ahead of UTC, anywhere on Earth
+CLOCKS = (
+    "auto, a zone name such as UTC, Europe/London or America/New_York, or one with hours ahead of it, such "
+    "as UTC+3 or America/New_York+7"
+)
+# As MetaTrader names them; minutes.
+TIMEFRAMES = {
+    **{f"M{n}": n for n in (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30)},
+    **{f"H{n}": 60 * n for n in (1, 2, 3, 4, 6, 8, 12)},
+    "D1": 1440,
+}
+_SHIFTED = re.compile(
+    r"(?P<zone>[A-Za-z_/]*)(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>[0-5]\d))?"
+)
+
+
+def zone_and_shift(clock: str) -> tuple[ZoneInfo, timedelta] | None:
+    """The zone that a clock is named after and how far it is ahead of it; None where it is no such name."""
+    if zone := _zone(clock):
+        return zone, timedelta(0)
+    shifted = _SHIFTED.fullmatch(clock)
+    zone = _zone(shifted["zone"] or "UTC") if shifted else None
+    if shifted is None or zone is None:
+        return None
+    shift = timedelta(hours=int(shifted["hours"]), minutes=int(shifted["minutes"] or 0))
+    if shift > timedelta(hours=MOST_HOURS):
+        return None
+    return zone, shift if shifted["sign"] == "+" else -shift
+
+
+def is_clock(text: str) -> bool:
+    """Whether `data.timezone` may be this."""
+    return text in (AUTO, HISTDATA) or zone_and_shift(text) is not None
+
+
+def _zone(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None

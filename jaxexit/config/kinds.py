@@ -1,0 +1,87 @@
+"""What a value of an experiment may be: numbers that the device can hold, counts that are sane, paths.
+
+The device computes in float32 and int32. A number that only Python can hold would become infinite there,
+or 0, or another number, and nobody would be told.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from jaxexit.config.clocks import CLOCKS, TIMEFRAMES, is_clock
+
+SMALLEST = 2.0**-126  # float32: what is smaller is 0 to XLA on a CPU
+MOST = 2**31 - 1  # int32
+MOST_BARS = 1_000_000  # nearly three years of minutes
+MOST_SEEDS = 1024
+
+
+class Section(BaseModel):
+    """A section of an experiment file: no unknown keys, no change after loading."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+def _float32(value: float) -> float:
+    try:
+        return struct.unpack("f", struct.pack("f", value))[0]
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")
+
+
+def _held(value: float) -> float:
+    if value and not SMALLEST <= abs(_float32(value)) < float("inf"):
+        raise PydanticCustomError(
+            "float32", "a number that float32 holds: 0, or from 1.2e-38 to 3.4e38 in size"
+        )
+    return value
+
+
+def _held_below_one(value: float) -> float:
+    if _float32(value) >= 1:
+        raise PydanticCustomError("float32", "at most 0.99999994: nearer to 1 it is 1 in float32")
+    return _held(value)
+
+
+def _a_path(text: str) -> str:
+    if not text.strip():
+        raise PydanticCustomError("path", "the path of a file")
+    if any(ord(character) < 32 for character in text):
+        raise PydanticCustomError(
+            "path",
+            "a path without control characters; in double quotes a backslash begins one, use single quotes "
+            "or /",
+        )
+    return text
+
+
+def _a_clock(text: str) -> str:
+    if not is_clock(text):
+        raise PydanticCustomError("clock", CLOCKS)
+    return text
+
+
+def _a_timeframe(name: str) -> str:
+    if name.upper() not in TIMEFRAMES:
+        raise PydanticCustomError("timeframe", f"one of {', '.join(TIMEFRAMES)}")  # type: ignore[arg-type]
+    return name
+
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), AfterValidator(_held)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False), AfterValidator(_held)]
+Real = Annotated[float, Field(allow_inf_nan=False), AfterValidator(_held)]
+Share = Annotated[float, Field(gt=0, lt=1), AfterValidator(_held_below_one)]
+Fraction = Annotated[float, Field(ge=0, lt=1), AfterValidator(_held_below_one)]
+UnitInterval = Annotated[float, Field(ge=0, le=1), AfterValidator(_held)]
+Count = Annotated[int, Field(ge=1, le=MOST)]
+Bars = Annotated[int, Field(ge=1, le=MOST_BARS)]
+NonNegativeBars = Annotated[int, Field(ge=0, le=MOST_BARS)]
+# JAX takes 32 bits of a seed: a larger one would silently be the same as a smaller one.
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+FilePath = Annotated[str, AfterValidator(_a_path)]
+Clock = Annotated[str, AfterValidator(_a_clock)]
+Timeframe = Annotated[str, AfterValidator(_a_timeframe)]

@@ -1,0 +1,118 @@
+"""Sections `ppo`, `network`, `evaluation` and `tracking`: who learns, when it is judged, what is told."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from jaxexit.config.kinds import Count, NonNegative, Positive, Section, Share, UnitInterval
+
+MOST_SIDE = 2**20  # environments, and steps of each
+MOST_SAMPLES = 2**28  # a rollout of 30 numbers each: 32 GB
+MOST_EPOCHS = 1000
+MOST_UNITS = 8192
+MOST_LAYERS = 16
+
+Side = Annotated[int, Field(ge=1, le=MOST_SIDE)]
+Units = Annotated[int, Field(ge=1, le=MOST_UNITS)]
+
+
+class PPO(Section):
+    """The learner."""
+
+    num_envs: Side = Field(default=64, description="environments played side by side")
+    num_steps: Side = Field(default=2048, description="steps of each environment between updates")
+    total_timesteps: Count = Field(
+        default=10_000_000,
+        description="environment steps of the whole run, rounded up to whole updates",
+    )
+    num_epochs: Annotated[int, Field(ge=1, le=MOST_EPOCHS)] = Field(
+        default=10, description="passes over each rollout, at most"
+    )
+    minibatch_size: Count = Field(default=2048, description="samples a gradient step")
+    gamma: UnitInterval = Field(default=0.99, description="discount a bar")
+    gae_lambda: UnitInterval = Field(default=0.95, description="lambda of the advantage estimate")
+    clip_epsilon: Positive = Field(default=0.2, description="clip of the probability ratio")
+    value_clip: Positive = Field(
+        default=0.2, description="clip of the value's change, in reward units"
+    )
+    value_coef: NonNegative = Field(default=0.5, description="weight of the value loss")
+    target_kl: Positive | None = Field(
+        default=0.015,
+        description="nats: no minibatch is applied once the KL is above; null: never stop",
+    )
+    learning_rate: Positive = Field(default=3e-4, description="Adam's rate at the start")
+    learning_rate_end: NonNegative = Field(
+        default=1e-5, description="Adam's rate at the end; linear"
+    )
+    max_grad_norm: Positive = Field(default=0.5, description="clip of the gradient's global norm")
+    entropy_coef_start: NonNegative = Field(
+        default=0.05, description="weight of the entropy at the start"
+    )
+    entropy_coef_end: NonNegative = Field(
+        default=0.001, description="weight of the entropy at the end"
+    )
+    entropy_anneal_steps: Count = Field(
+        default=5_000_000, description="environment steps from the one to the other; linear"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> PPO:
+        batch = self.num_envs * self.num_steps
+        if batch > MOST_SAMPLES:
+            raise ValueError(
+                f"num_steps: found {self.num_steps}, allowed with num_envs {self.num_envs} is at most "
+                f"{MOST_SAMPLES // self.num_envs}"
+            )
+        if self.minibatch_size > batch or batch % self.minibatch_size:
+            raise ValueError(
+                f"minibatch_size: found {self.minibatch_size}, allowed is a divisor of "
+                f"num_envs x num_steps = {batch}"
+            )
+        if self.total_timesteps < batch:
+            raise ValueError(
+                f"total_timesteps: found {self.total_timesteps}, allowed is at least one update: "
+                f"num_envs x num_steps = {batch}"
+            )
+        for name in ("entropy_coef", "learning_rate"):
+            start = getattr(self, f"{name}_start" if name == "entropy_coef" else name)
+            end = getattr(self, f"{name}_end")
+            if end > start:
+                raise ValueError(f"{name}_end: found {end}, allowed is at most its start, {start}")
+        return self
+
+
+class Network(Section):
+    """The actor-critic's shared trunk."""
+
+    hidden_sizes: tuple[Units, ...] = Field(
+        default=(256, 256), min_length=1, max_length=MOST_LAYERS, description="units a layer"
+    )
+    layer_norm: bool = Field(default=True, description="LayerNorm after each dense layer")
+    initial_hold_probability: Share | None = Field(
+        default=None,
+        description="chance of HOLD before any learning, the other actions share the rest; null: all alike",
+    )
+
+
+class Evaluation(Section):
+    """When a run looks at its validation split and saves itself."""
+
+    validate_every: Count = Field(default=5, description="updates between two validations (greedy)")
+    checkpoint_every: Count = Field(default=10, description="updates between two checkpoints")
+    score: Literal["net_pips_mean"] = Field(
+        default="net_pips_mean", description="what the best checkpoint is chosen by, on validation"
+    )
+
+
+class Tracking(Section):
+    """Where metrics go besides metrics.jsonl."""
+
+    wandb: Literal["disabled", "online", "offline"] = Field(
+        default="disabled", description="W&B mode"
+    )
+    project: str = Field(default="jaxexit", description="W&B project")
+    entity: str | None = Field(default=None, description="W&B entity; null: your default")
+    group: str | None = Field(default=None, description="W&B group")
+    tags: tuple[str, ...] = Field(default=(), description="W&B tags")

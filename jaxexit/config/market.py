@@ -1,0 +1,148 @@
+"""Sections `data` and `costs`: which bars and entries, how they are split, and what trading costs."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from jaxexit.config.kinds import (
+    Bars,
+    Clock,
+    FilePath,
+    Fraction,
+    NonNegative,
+    NonNegativeBars,
+    Positive,
+    Real,
+    Section,
+    Timeframe,
+)
+
+
+def _place(name: str, start: float | str) -> float | datetime.datetime:
+    """Where a split begins: a fraction, or an instant (UTC where the date names no zone)."""
+    if isinstance(start, str):
+        try:
+            instant = datetime.datetime.fromisoformat(start)
+        except ValueError:
+            raise ValueError(
+                f"{name}: found '{start}', allowed is an ISO date like 2015-01-01"
+            ) from None
+        return instant if instant.tzinfo else instant.replace(tzinfo=datetime.UTC)
+    if not 0 < start < 1:
+        raise ValueError(f"{name}: found {start}, allowed is a fraction above 0 and below 1")
+    return start
+
+
+class Split(Section):
+    """Where the chronological splits begin; each trade belongs to the split of its entry bar."""
+
+    validation_start: float | str = Field(
+        default=0.70,
+        description="fraction of the bars in (0, 1), or ISO date (UTC), where validation begins",
+    )
+    test_start: float | str = Field(
+        default=0.85,
+        description="fraction of the bars in (0, 1), or ISO date (UTC), where test begins",
+    )
+    embargo_bars: NonNegativeBars = Field(
+        default=0, description="bars after a boundary in which no trade may enter"
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Split:
+        starts = {name: getattr(self, name) for name in ("validation_start", "test_start")}
+        places = {name: _place(name, start) for name, start in starts.items()}
+        first, second = places.values()
+        # A date and a fraction can only be compared where the bars are known: at load.
+        if type(first) is type(second) and not first < second:  # type: ignore[operator]
+            found, other = starts.values()
+            raise ValueError(
+                f"validation_start: found {found}, allowed is before test_start ({other})"
+            )
+        return self
+
+
+class Data(Section):
+    """Which bars, and which entries."""
+
+    bars: FilePath = Field(
+        default="sample",
+        description="'sample', or a file of bars or ticks, relative to the working directory; 'BID,ASK': two "
+        "files, one a side",
+    )
+    price_side: Literal["auto", "bid", "ask", "mid"] = Field(
+        default="auto",
+        description="which side one-sided OHLC columns are; auto: as the file or its format says",
+    )
+    entries: Literal["trades", "ema_bb", "every_bar"] = Field(
+        default="every_bar",
+        description="where entries come from: a file, the built-in strategy, each bar",
+    )
+    trades: FilePath | None = Field(
+        default=None, description="path of the trades file, for entries: trades"
+    )
+    filled_at: Literal["bar_close", "bar_open"] = Field(
+        default="bar_close",
+        description="where in the bar of its entry time a trade of the file was filled (backtesting.py and "
+        "freqtrade: bar_open)",
+    )
+    every: Bars = Field(
+        default=1, description="bars from one entry to the next, for entries: every_bar"
+    )
+    warmup: NonNegativeBars = Field(
+        default=300, description="bars of indicator history before the first entry"
+    )
+    timeframe: Timeframe | None = Field(
+        default=None,
+        description="length of bars, e.g. M15 or H1, made of the file's shorter ones or ticks; null: as they "
+        "are, ticks to M1",
+    )
+    timezone: Clock = Field(
+        default="auto",
+        description="clock of stamps that carry no offset: IANA zone, UTC+3, America/New_York+7; auto: "
+        "the file format's own, else UTC",
+    )
+    pip: Positive | None = Field(
+        default=None,
+        description="price units in a pip; null: 0.01 if the median price is 20 to 500, else 0.0001",
+    )
+    split: Split = Field(default=Split(), description="the chronological splits")
+
+    @model_validator(mode="after")
+    def _entries_have_their_source(self) -> Data:
+        if self.entries == "trades" and self.trades is None:
+            raise ValueError("trades: found null, allowed with entries 'trades' is a path")
+        if self.entries != "trades" and self.trades is not None:
+            raise ValueError(
+                f"entries: found '{self.entries}', allowed with a trades file is 'trades'"
+            )
+        if self.entries != "trades" and self.filled_at != "bar_close":
+            raise ValueError(
+                f"filled_at: found '{self.filled_at}', allowed with entries '{self.entries}' is "
+                "'bar_close'"
+            )
+        return self
+
+
+class Costs(Section):
+    """What trading costs. The spread of the bars themselves always counts."""
+
+    spread_pips: NonNegative | None = Field(
+        default=None, description="pips, used only where the bars carry no spread; null: 1.0"
+    )
+    commission: Fraction = Field(default=0.0, description="fraction of notional, per side")
+    slippage_pips: NonNegative = Field(
+        default=0.0,
+        description="pips lost by each EXIT, PARTIAL, stop and close at the horizon; none by entries and "
+        "targets",
+    )
+    swap_long_pips: Real = Field(
+        default=0.0,
+        description="pips charged to a long per rollover (17:00 New York); negative: credited",
+    )
+    swap_short_pips: Real = Field(
+        default=0.0, description="pips charged to a short per rollover; negative: credited"
+    )
