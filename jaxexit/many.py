@@ -156,6 +156,7 @@ def sweep_table(found: dict[str, Any]) -> Table:
     table = Table(
         title=f"sweep {found['sweep']} of {found['experiment']}: {found['trials']} trials, net pips a trade "
         f"on validation{each}"
+        + (f"; {found['failed']} diverged" if found["failed"] else "")
         + (f"; the first {SHOWN_TRIALS}" if len(shown) < found["trials"] else ""),
         title_justify="left",
     )
@@ -165,5 +166,6 @@ def sweep_table(found: dict[str, Any]) -> Table:
     table.add_column("validation", justify="right")
     for one in shown:
         values = [json.dumps(one["parameters"][key]) for key in found["parameters"]]
-        table.add_row(str(one["trial"]), *values, f"{one['validation_net_pips_mean']:+.3f}")
+        score = one["validation_net_pips_mean"]
+        table.add_row(str(one["trial"]), *values, "failed" if score is None else f"{score:+.3f}")
     return table

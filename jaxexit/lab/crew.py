@@ -5,6 +5,7 @@ The host's loop (`lab.training`) does not know how many they are.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -12,10 +13,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxexit.env import ACTIONS, REASONS, EnvSpec, World
-from jaxexit.env.guards import BAR_BINS, PROFIT_BANDS, rule_set_name
+from jaxexit.env import EnvSpec, World
 from jaxexit.evaluate import Backtest
 from jaxexit.lab.checkpoints import Checkpoint, CheckpointStore
+from jaxexit.lab.lines import Line, plain
 from jaxexit.policies import Policy
 from jaxexit.ppo import (
     PPOParams,
@@ -30,7 +31,6 @@ from jaxexit.ppo import (
     update_agents,
 )
 
-Line = dict[str, Any]
 OF_EACH = ("loss", "net_pips_mean", "bars_held_mean", "entropy", "kl", "minibatches_applied")
 """What a line of metrics says of each of several agents, beside their means."""
 
@@ -71,6 +71,10 @@ class Crew(Protocol):
         """One update; its metrics as JSON values."""
         ...
 
+    def diverged(self) -> list[str]:
+        """Those whose loss or network is no longer finite, if the run is worth nothing without them."""
+        ...
+
     def validate(self, steps: int) -> tuple[Line, bool]:
         """Play the validation split: what to add to the line of metrics, and whether a best was found."""
         ...
@@ -91,6 +95,7 @@ class LoneAgent:
         """Args: structures of environment and learner; the policy that is validated; the agent."""
         self._task, self._learner = exit_task(spec), learner
         self._policy, self._member = policy, member
+        self._sound = True
         self.best_step: int | None = None
         self.best_score: float | None = None
 
@@ -109,7 +114,14 @@ class LoneAgent:
         """See `Crew`."""
         hyper, world = self._member.hyper, self._member.world
         self._state, metrics = update(self._learner, self._task, hyper, world, self._state)
-        return plain(jax.device_get(metrics))
+        line = plain(jax.device_get(metrics))
+        network = jax.tree.map(lambda leaf: leaf[None], self._state.params)
+        self._sound = math.isfinite(line["loss"]) and bool(_finite(network)[0])
+        return line
+
+    def diverged(self) -> list[str]:
+        """See `Crew`."""
+        return [] if self._sound else [self._member.name]
 
     def validate(self, steps: int) -> tuple[Line, bool]:
         """See `Crew`."""
@@ -138,6 +150,8 @@ class AgentsTogether:
         policy: Policy,
         members: Sequence[Member],
         own: tuple[str, ...] = (),
+        *,
+        independent: bool = False,
     ) -> None:
         """Prepare their program.
 
@@ -147,7 +161,9 @@ class AgentsTogether:
             policy: what is validated.
             members: the agents.
             own: fields of the world that each has its own of (see `ppo.update_agents`).
+            independent: one that diverges is marked as failed and the others go on; else it ends the run.
         """
+        self._independent = independent
         self._task, self._learner = exit_task(spec), learner
         self._policy, self._members, self._own = policy, members, own
         self._hyper = stack([member.hyper for member in members])
@@ -156,11 +172,13 @@ class AgentsTogether:
         self.best_step: int | None = None
         self.steps: list[int | None] = [None] * len(members)
         self.scores: list[float | None] = [None] * len(members)
+        self.failed_after: list[int | None] = [None] * len(members)  # environment steps
 
     @property
     def best_score(self) -> float | None:
-        """Mean over the agents of the best of each."""
-        known = [score for score in self.scores if score is not None]
+        """Mean over the agents of the best of each; those that failed do not count."""
+        both = zip(self.scores, self.failed_after, strict=True)
+        known = [score for score, failed in both if score is not None and failed is None]
         return float(np.mean(known)) if known else None
 
     def start(self, resumed: Checkpoint | None, store: CheckpointStore) -> int:
@@ -174,13 +192,17 @@ class AgentsTogether:
             each = resumed.manifest["agents"]
             self.steps = [one["best_step"] for one in each]
             self.scores = [one["best_score"] for one in each]
+            self.failed_after = [one.get("failed_after") for one in each]
             self.best_step = resumed.manifest["best_step"]
             if self.best_step is not None and self.best_step not in store.steps():
                 self.best_step = resumed.step  # it was removed, and this one knows the best too
         return int(self._states.update[0])
 
     def advance(self) -> Line:
-        """See `Crew`. Numbers are means over the agents, guard counts sums; `agents` has each one's own."""
+        """See `Crew`. Numbers are means over the agents, guard counts sums; `agents` has each one's own.
+
+        Of those that failed nothing counts but when they did.
+        """
         self._states, metrics = update_agents(
             self._learner,
             self._task,
@@ -191,32 +213,48 @@ class AgentsTogether:
             self._states,
         )
         metrics = jax.device_get(metrics)
+        sound = np.isfinite(metrics["loss"]) & np.asarray(_finite(self._states.params))
+        steps = int(self._states.update[0]) * self._learner.batch_size
+        for i in np.flatnonzero(~sound):
+            self.failed_after[i] = self.failed_after[i] or steps
+        going = np.array([failed is None for failed in self.failed_after])
         together = {
-            name: value.sum(0) if name == "guard_counts" else value.mean(0)
+            name: value[going].sum(0) if name == "guard_counts" else value[going].mean(0)
             for name, value in metrics.items()
+            if going.any()
         }
         each = [
             {"name": member.name, **{name: metrics[name][i].item() for name in OF_EACH}}
+            if going[i]
+            else {"name": member.name, "failed_after": self.failed_after[i]}
             for i, member in enumerate(self._members)
         ]
         return {**plain(together), "agents": each}
 
+    def diverged(self) -> list[str]:
+        """See `Crew`. Of independent ones nobody, until nobody is left."""
+        each = zip(self._members, self.failed_after, strict=True)
+        names = [member.name for member, failed in each if failed is not None]
+        return [] if self._independent and len(names) < len(self._members) else names
+
     def validate(self, steps: int) -> tuple[Line, bool]:
-        """See `Crew`. Each agent has its own best."""
+        """See `Crew`. Each agent has its own best; those that failed are not played (null)."""
         params = self._states.params
         scores = [
-            member.validation.score(self._policy, agent(params, i))
-            for i, member in enumerate(self._members)
+            member.validation.score(self._policy, agent(params, i)) if failed is None else None
+            for i, (member, failed) in enumerate(zip(self._members, self.failed_after, strict=True))
         ]
         better = [
-            best is None or score > best for score, best in zip(scores, self.scores, strict=True)
+            score is not None and (best is None or score > best)
+            for score, best in zip(scores, self.scores, strict=True)
         ]
         for i in np.flatnonzero(better):
             self.steps[i], self.scores[i] = steps, scores[i]
         if any(better):
             self.best_step = steps
             self._best = _choose(jnp.asarray(better), params, self._best)
-        line = {"validation_net_pips_mean": float(np.mean(scores)), "validation_of_each": scores}
+        mean = float(np.mean([score for score in scores if score is not None]))
+        line = {"validation_net_pips_mean": mean, "validation_of_each": scores}
         return line, any(better)
 
     def saved(self) -> Several:
@@ -224,20 +262,28 @@ class AgentsTogether:
         return Several(self._states, self._best)
 
     def facts(self) -> dict[str, Any]:
-        """See `Crew`; `agents` has the best of each."""
-        rows = zip(self._members, self.steps, self.scores, strict=True)
+        """See `Crew`; `agents` has the best of each, and when it failed, if it did."""
+        rows = zip(self._members, self.steps, self.scores, self.failed_after, strict=True)
         return {
             "best_step": self.best_step,
             "best_score": self.best_score,
             "agents": [
                 {"name": member.name, "seed": member.seed, "best_step": step, "best_score": score}
-                for member, step, score in rows
+                | ({} if failed is None else {"failed_after": failed})
+                for member, step, score, failed in rows
             ],
         }
 
 
 def _fresh(learner: PPOSpec, task: Any, member: Member) -> TrainState:
     return init_state(learner, task, member.hyper, member.world, jax.random.key(member.seed))
+
+
+@jax.jit
+def _finite(params: Any) -> jax.Array:
+    """Of each agent whether its network is finite, [agents] bool; leaves [agents, ...]."""
+    leaves = [jnp.isfinite(leaf).reshape(leaf.shape[0], -1) for leaf in jax.tree.leaves(params)]
+    return jnp.concatenate(leaves, axis=1).all(axis=1)
 
 
 @jax.jit
@@ -248,32 +294,3 @@ def _choose(better: jax.Array, new: Any, old: Any) -> Any:
         return jnp.where(better.reshape(-1, *[1] * (a.ndim - 1)), a, b)
 
     return jax.tree.map(choose, new, old)
-
-
-def plain(metrics: dict[str, Any]) -> Line:
-    """Device metrics as JSON values; arrays by name, the guard counts as a sparse list."""
-    line: Line = {}
-    for name, value in metrics.items():
-        if name == "guard_counts":
-            line["guards"] = _sparse_counts(value)
-        elif name in ("action_share", "blocked_share_by_action"):
-            line[name] = dict(zip(ACTIONS, value.tolist(), strict=True))
-        elif name == "exit_reason_share":
-            line[name] = dict(zip(REASONS[1:], value.tolist()[1:], strict=True))
-        else:
-            line[name] = value.item()
-    return line
-
-
-def _sparse_counts(counts: np.ndarray) -> list[list[Any]]:
-    """[action, rules, bar bin, profit band, attempts] for each kind of attempt that occurred."""
-    return [
-        [
-            ACTIONS[action],
-            rule_set_name(int(rules)),
-            BAR_BINS[bar],
-            PROFIT_BANDS[band],
-            int(counts[action, rules, bar, band]),
-        ]
-        for action, rules, bar, band in zip(*np.nonzero(counts), strict=True)
-    ]

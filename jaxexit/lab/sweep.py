@@ -19,8 +19,9 @@ from jaxexit.config.text import dump_value
 from jaxexit.data import Dataset
 from jaxexit.env import make_world
 from jaxexit.evaluate import Backtest
-from jaxexit.lab.crew import AgentsTogether, Line, Member
+from jaxexit.lab.crew import AgentsTogether, Member
 from jaxexit.lab.files import write_json
+from jaxexit.lab.lines import Line
 from jaxexit.lab.provenance import provenance
 from jaxexit.lab.registry import Registry
 from jaxexit.lab.run import Start
@@ -60,7 +61,8 @@ def run_sweep(
     """Train every trial of a sweep and rank them by their best validation.
 
     Every trial starts from the same seeds and is, on a CPU, bit for bit what a version with its numbers would
-    be. The test split is not looked at. All trials are counted in the registry before anything is trained.
+    be; one that diverges is marked as failed, and the others go on. The test split is not looked at. All
+    trials are counted in the registry before anything is trained.
 
     Args:
         plan: what is varied.
@@ -73,7 +75,7 @@ def run_sweep(
         (how the training ended, the table as written; None if it was interrupted)
 
     Raises:
-        RunError: see `SideRun.check_start`; or a loss is no longer finite.
+        RunError: see `SideRun.check_start`; or no trial is left that has not diverged.
     """
     run, registry = side_run(plan, root), Registry(root)
     with run.locked():
@@ -112,7 +114,8 @@ def _crew(plan: SweepPlan, dataset: Dataset) -> tuple[AgentsTogether, list[Membe
         ]
     spec, _ = make_world(plan.base, dataset, "train")
     policy = learned_policy(plan.base)
-    return AgentsTogether(spec, ppo_spec(plan.base), policy, members, OWN), members
+    learner = ppo_spec(plan.base)
+    return AgentsTogether(spec, learner, policy, members, OWN, independent=True), members
 
 
 def _table(
@@ -123,11 +126,16 @@ def _table(
     registry: Registry,
     root: Path,
 ) -> dict[str, Any]:
-    """All trials, best on validation first; of several seeds a trial is their mean, never the best one."""
+    """All trials, best on validation first, failed ones last.
+
+    Of several seeds a trial is their mean, never the best one; it has failed if one of them has.
+    """
     seeds = plan.base.seeds
     best = np.asarray(crew.scores, float).reshape(-1, seeds)
-    steps = np.asarray(crew.steps, int).reshape(-1, seeds)
-    order = np.argsort(-best.mean(axis=1), kind="stable")
+    failed = np.array([when is not None for when in crew.failed_after]).reshape(-1, seeds)
+    means = np.where(failed.any(axis=1), np.nan, best.mean(axis=1))
+    order = np.argsort(-means, kind="stable")  # not-a-number last
+    several = range(seeds)
     first = plan.settings[order[0]]
     changes = [word for k, v in first.items() for word in ("--set", f"{k}={dump_value(v)}")]
     train = ["python", "-m", "jaxexit.registry", "new", "v<N>_<name>", "--parent"]
@@ -149,12 +157,15 @@ def _table(
             {
                 "trial": int(i),
                 "parameters": plan.settings[i],
-                "validation_net_pips_mean": float(best[i].mean()),
-                "validation_of_each_seed": best[i].tolist(),
-                "best_steps": steps[i].tolist(),
+                "status": "failed" if failed[i].any() else "completed",
+                "validation_net_pips_mean": None if failed[i].any() else float(means[i]),
+                "validation_of_each_seed": [crew.scores[i * seeds + n] for n in several],
+                "best_steps": [crew.steps[i * seeds + n] for n in several],
+                "failed_after": [crew.failed_after[i * seeds + n] for n in several],
             }
             for i in order
         ],
+        "failed": int(failed.any(axis=1).sum()),
         "note": (
             f"the first of {len(plan.settings)} on validation is flattered by having been chosen; make it a "
             "version and look at its own test"

@@ -5,7 +5,6 @@ It writes metrics, validates, saves, and can be stopped and resumed at any updat
 
 from __future__ import annotations
 
-import math
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +20,8 @@ from jaxexit.env import make_world
 from jaxexit.errors import RunError
 from jaxexit.evaluate import Backtest
 from jaxexit.lab.checkpoints import Checkpoint, CheckpointStore, Which
-from jaxexit.lab.crew import AgentsTogether, Crew, Line, LoneAgent, Member, Several
+from jaxexit.lab.crew import AgentsTogether, Crew, LoneAgent, Member, Several
+from jaxexit.lab.lines import Line
 from jaxexit.lab.run import RunFolder
 from jaxexit.lab.tracking import MetricsWriter
 from jaxexit.policies import network_policy
@@ -156,7 +156,7 @@ def train(
         on_update: called with each line of metrics.
 
     Raises:
-        RunError: a loss is no longer finite.
+        RunError: a loss or a network is no longer finite.
     """
     return train_crew(
         experiment_crew(experiment, dataset),
@@ -194,7 +194,7 @@ def train_crew(
         on_saved: called after each checkpoint.
 
     Raises:
-        RunError: a loss is no longer finite.
+        RunError: a loss or a network is no longer finite.
     """
     began = time.perf_counter()
     batch_size, total = ppo_spec(experiment).batch_size, num_updates(experiment)
@@ -225,13 +225,11 @@ def train_crew(
                     measured_updates + 1,
                 )
             steps = done * batch_size
-            if not math.isfinite(metrics["loss"]):
+            if lost := crew.diverged():
                 writer.close()
-                odd = [o["name"] for o in metrics.get("agents", ()) if not math.isfinite(o["loss"])]
-                of = f" of {', '.join(odd)}" if odd else ""
                 raise RunError(
-                    f"the loss{of} is not finite after {steps} steps; lower ppo.learning_rate or "
-                    "ppo.max_grad_norm, and start over with --overwrite"
+                    f"{', '.join(lost)}: the loss or the network is not finite after {steps} steps; lower "
+                    "ppo.learning_rate or ppo.max_grad_norm, and start over with --overwrite"
                 )
             last = done == total
             pointers: tuple[str, ...] = ("final",) if last else ()

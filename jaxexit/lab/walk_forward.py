@@ -24,8 +24,9 @@ from jaxexit.env import Drawn, World, make_world
 from jaxexit.evaluate import Backtest, PolicyResult, mean_per_trade
 from jaxexit.evaluate.joint import joint_result
 from jaxexit.lab.comparison import WALK_FORWARD
-from jaxexit.lab.crew import AgentsTogether, Line, Member, Several
+from jaxexit.lab.crew import AgentsTogether, Member, Several
 from jaxexit.lab.files import write_text
+from jaxexit.lab.lines import Line
 from jaxexit.lab.provenance import provenance
 from jaxexit.lab.registry import Registry
 from jaxexit.lab.results import judged, register_result, together, write_results

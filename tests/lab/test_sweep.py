@@ -12,7 +12,8 @@ from jaxexit.lab.sweep_plan import TRACED, load_sweep
 from tests.support import tiny
 
 GRID = "experiment: {yaml}\nmethod: grid\nparameters:\n"
-GRID += "  guards.min_bars_for_exit: [0, 4]\n  ppo.learning_rate: [3e-4, 3e-3]\n"
+GRID += "  guards.min_bars_for_exit: [0, 4]\n  ppo.learning_rate: [3e-4, 3e-3, 1e38]\n"
+DIVERGES = 1e38
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +44,48 @@ def refused(path: Path, capsys: pytest.CaptureFixture[str]) -> str:
 
 def test_a_grid_has_every_combination_ranked_by_validation(table: dict):
     settings = {tuple(one["parameters"].values()) for one in table["results"]}
-    assert settings == {(0, 3e-4), (0, 3e-3), (4, 3e-4), (4, 3e-3)}
-    scores = [one["validation_net_pips_mean"] for one in table["results"]]
+    rates = (3e-4, 3e-3, DIVERGES)
+    assert settings == {(bars, rate) for bars in (0, 4) for rate in rates}
+    scores = [
+        one["validation_net_pips_mean"] for one in table["results"] if one["status"] != "failed"
+    ]
     assert scores == sorted(scores, reverse=True)
     assert len(set(scores)) > 1
+
+
+def test_a_trial_that_diverges_is_marked_as_failed_and_counted_and_the_others_go_on(
+    root: Path, table: dict
+):
+    assert table["trials"] == 6
+    assert table["failed"] == 2
+    *others, one, two = table["results"]
+    for failed in (one, two):
+        assert failed["status"] == "failed"
+        assert failed["parameters"]["ppo.learning_rate"] == DIVERGES
+        assert failed["validation_net_pips_mean"] is None
+        (when,) = failed["failed_after"]
+        assert 0 < when <= 4 * tiny.STEPS_PER_UPDATE
+    assert {other["status"] for other in others} == {"completed"}
+    lines = tiny.lines_of(root / "sweeps" / "grid" / "metrics.jsonl")
+    assert [line["update"] for line in lines] == [1, 2, 3, 4]
+    assert all(np.isfinite(line["loss"]) for line in lines)
+    gone = [one["name"] for one in lines[-1]["agents"] if "failed_after" in one]
+    assert gone == [f"trial {number}, seed 0" for number in sorted((one["trial"], two["trial"]))]
+
+
+def test_a_sweep_of_which_nothing_is_left_is_told_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    yaml = tiny.write_tiny(tmp_path, updates=4)
+    path = tmp_path / "wild.yaml"
+    rates = "[5e37, 6e37, 7e37, 8e37, 9e37, 1e38]"  # as many as in the grid: the same program
+    path.write_text(f"experiment: {yaml}\nparameters:\n  ppo.learning_rate: {rates}\n")
+    assert main(["train", "--sweep", str(path), "--quiet"]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "trial 5, seed 0: the loss or the network is not finite after" in err
+    assert "lower ppo.learning_rate" in err
+    assert Registry(tmp_path).trials() == 6  # they were tried
 
 
 def test_a_trial_is_what_a_version_with_its_numbers_is(root: Path, table: dict):
@@ -65,14 +104,14 @@ def test_a_trial_is_what_a_version_with_its_numbers_is(root: Path, table: dict):
 
 def test_all_trials_are_counted_and_no_test_split_was_looked_at(root: Path, table: dict):
     content = Registry(root).load()
-    assert [(s["name"], s["trials"]) for s in content["sweeps"]] == [("grid", 4)]
+    assert [(s["name"], s["trials"]) for s in content["sweeps"]] == [("grid", 6)]
     looks = sum(len(row["test_evaluations"]) for row in content["versions"].values())
-    assert Registry(root).trials() == 4 + looks
-    assert table["registry_trials"] == 4  # before the version of the test above looked
+    assert Registry(root).trials() == 6 + looks
+    assert table["registry_trials"] == 6  # before the version of the test above looked
     assert not list((root / "sweeps").rglob("*.parquet"))
     if "v2_trial" in content["versions"]:  # what it pays for is all that was tried before it
         deflated = content["versions"]["v2_trial"]["results"]["test"]["deflated_sharpe"]
-        assert deflated["trials"] == 5
+        assert deflated["trials"] == 7
 
 
 def test_a_sweep_that_was_made_is_not_made_again_unless_asked(
