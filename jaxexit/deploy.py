@@ -87,14 +87,14 @@ def _command(argv: Sequence[str] | None) -> int:
         print("\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1)))
         return 0
     folder, registry = RunFolder(root, experiment.version), Registry(root)
-    began = time.time()
+    began = time.monotonic()  # a clock that nobody sets back
     with tempfile.TemporaryDirectory(prefix=".incoming-", dir=_made(root)) as name:
         try:
             machine.work(job)
             machine.pull(job, Path(name))
         finally:
             machine.release()
-        hours = (time.time() - began) / 3600.0
+        hours = (time.monotonic() - began) / 3600.0
         deployed = {"cloud": arguments.cloud, "gpu": arguments.gpu, "hours": round(hours, 3)}
         if arguments.max_hourly_cost is not None:
             deployed["cost_usd_at_most"] = round(hours * arguments.max_hourly_cost, 2)

@@ -10,8 +10,10 @@ the one before. Its content hash is verified whenever it is read.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import logging
 import os
 import shutil
 import time
@@ -23,10 +25,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxexit.errors import RunError
-from jaxexit.lab.files import remove_folder, write_json
+from jaxexit.lab.files import remove_folder, write_json, writing
 
 KEEP_LAST = 2  # besides those that a pointer names
 FORMAT = 1
+SPARE_BYTES = 1 << 20  # of the disk, beside twice the arrays
+OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO, errno.EFBIG)
 
 Which = Literal["best", "final", "last"] | int
 
@@ -90,6 +94,30 @@ def _files(folder: Path) -> dict[str, str]:
     }
 
 
+def _write_arrays(folder: Path, host: Any) -> None:
+    """Let Orbax write host arrays, if there is room: where there is none its threads print tracebacks.
+
+    What the system says in spite of that, they wrap: here it is an OSError again.
+    """
+    import orbax.checkpoint as ocp
+
+    needed = SPARE_BYTES + 2 * sum(leaf.nbytes for leaf in jax.tree.leaves(host))
+    if shutil.disk_usage(folder.parent).free < needed:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    log = logging.getLogger("absl")  # where its threads would print their tracebacks
+    before, log.disabled = log.disabled, True
+    try:
+        with ocp.StandardCheckpointer() as checkpointer:
+            checkpointer.save(folder.resolve(), host)
+    except ValueError as error:
+        said = next((code for code in OF_THE_DISK if os.strerror(code) in str(error)), None)
+        if said is None:
+            raise
+        raise OSError(said, os.strerror(said)) from None
+    finally:
+        log.disabled = before
+
+
 class CheckpointStore:
     """The checkpoints of one run."""
 
@@ -111,9 +139,10 @@ class CheckpointStore:
 
         Returns:
             The manifest.
-        """
-        import orbax.checkpoint as ocp
 
+        Raises:
+            RunError: it cannot be written (disk full, folder read-only); those before it still are.
+        """
         host = jax.device_get(_with_key_data(state))
         manifest = {
             "format": FORMAT,
@@ -124,17 +153,22 @@ class CheckpointStore:
             "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             **facts,
         }
-        self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = self.folder / f".writing_{os.getpid()}"
+        temporary, target = self.folder / f".writing_{os.getpid()}", self._path(step)
         shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir()
-        with ocp.StandardCheckpointer() as checkpointer:
-            checkpointer.save((temporary / "state").resolve(), host)
-        manifest["files"] = _files(temporary / "state")
-        write_json(temporary / "manifest.json", manifest)
-        target = self._path(step)
-        remove_folder(target)  # the same step again, after a resume: the same bytes
-        temporary.replace(target)
+        try:
+            with writing(target):
+                temporary.mkdir(parents=True)
+                _write_arrays(temporary / "state", host)
+            manifest["files"] = _files(temporary / "state")
+            write_json(temporary / "manifest.json", manifest)
+            remove_folder(target)  # the same step again, after a resume: the same bytes
+            with writing(target):
+                temporary.replace(target)
+        except BaseException:
+            shutil.rmtree(
+                temporary, ignore_errors=True
+            )  # a full disk has room for the registry again
+            raise
         for pointer in pointers:
             self.point(pointer, step)
         self._tidy()
@@ -146,8 +180,9 @@ class CheckpointStore:
 
     def steps(self) -> list[int]:
         """Steps of all complete checkpoints, in order."""
-        found = (path.parent.name for path in self.folder.glob("step_*/manifest.json"))
-        return sorted(int(name.removeprefix("step_")) for name in found)
+        names = (path.parent.name for path in self.folder.glob("step_*/manifest.json"))
+        numbers = (name.removeprefix("step_") for name in names)
+        return sorted(int(number) for number in numbers if number.isdecimal())
 
     def manifest(self, step: int) -> dict[str, Any]:
         """What was written about the checkpoint of `step`.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
 from jaxexit.config import Experiment, resolved
-from jaxexit.lab.files import write_text
+from jaxexit.lab.files import write_text, writing
 
 INIT_SECONDS = 15  # W&B itself would wait 90 for a network that is not there
 
@@ -29,13 +30,15 @@ class MetricsWriter:
                 run wrote past its last checkpoint, are dropped.
         """
         self._run: Any = None
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
         kept = [line for line in read_metrics(path) if line["update"] <= after_update]
         if path.exists() and kept:
             write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
-        else:
-            path.unlink(missing_ok=True)
-        self._file = path.open("a", encoding="utf-8")
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not kept:
+                path.unlink(missing_ok=True)
+            self._file = path.open("a", encoding="utf-8")
 
     def mirror_to_wandb(self, experiment: Experiment, mode: str, folder: Path) -> None:
         """Also send scalars to W&B, by environment steps."""
@@ -64,9 +67,20 @@ class MetricsWriter:
             self._give_up(error)
 
     def write(self, line: dict[str, Any]) -> None:
-        """Record one update; `line` must have `update` and `env_steps`."""
-        self._file.write(json.dumps(line, allow_nan=False) + "\n")
-        self._file.flush()
+        """Record one update; `line` must have `update` and `env_steps`.
+
+        Raises:
+            RunError: the disk is full, or gone.
+        """
+        text = json.dumps(line, allow_nan=False) + "\n"
+        with writing(self._path):
+            try:
+                self._file.write(text)
+                self._file.flush()
+            except OSError:
+                with contextlib.suppress(OSError):  # it would try again to write the rest
+                    self._file.close()
+                raise
         if self._run is not None:
             scalars = {k: v for k, v in line.items() if isinstance(v, int | float)}
             try:
