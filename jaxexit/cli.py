@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from jaxexit.errors import UserError, one_line
+
+if TYPE_CHECKING:
+    from jaxexit.lab.hosts import Cluster
 
 USER_MISTAKE, OUR_MISTAKE, INTERRUPTED = 2, 1, 130
 DEBUG_VARIABLE = "JAXEXIT_DEBUG"
@@ -113,6 +117,28 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_devices(parser: argparse.ArgumentParser) -> None:
+    """`--devices`, and how several processes find each other."""
+    parser.add_argument(
+        "--devices",
+        metavar="N",
+        type=int,
+        default=None,
+        help="how many devices each process uses (default: all GPUs; of a CPU what is fastest)",
+    )
+    parser.add_argument(
+        "--distributed",
+        action="store_true",
+        help="one of several processes; SLURM, Open MPI, Kubernetes or JAX_COORDINATOR_ADDRESS, "
+        "JAX_NUM_PROCESSES and JAX_PROCESS_ID say which",
+    )
+    parser.add_argument(
+        "--coordinator", metavar="HOST:PORT", help="where the first process listens"
+    )
+    parser.add_argument("--num-processes", metavar="N", type=int, help="how many there are")
+    parser.add_argument("--process-id", metavar="I", type=int, help="which one this is, from 0")
+
+
 def cache_folder() -> Path | None:
     """The persistent compilation cache's folder, None when it is switched off."""
     chosen = os.environ.get(CACHE_VARIABLE)
@@ -122,15 +148,51 @@ def cache_folder() -> Path | None:
     return Path(base) / "jaxexit" / "xla"
 
 
-def prepare_jax(device: str | None = None) -> None:
+def cores() -> int:
+    """Processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def cluster_of(arguments: argparse.Namespace) -> Cluster | None:
+    """What `add_devices`' arguments say of other processes; None where this one is alone.
+
+    Raises:
+        UserError: one of the variables is not a number.
+    """
+    given = (arguments.coordinator, arguments.num_processes, arguments.process_id)
+    if not arguments.distributed and all(flag is None for flag in given):
+        return None
+    from jaxexit.lab.hosts import Cluster
+
+    flags = dict(zip(Cluster._fields, given, strict=True))
+    said = {name: flag for name, flag in flags.items() if flag is not None}
+    return Cluster.from_variables()._replace(**said)
+
+
+def prepare_jax(
+    device: str | None = None, devices: int | None = None, cluster: Cluster | None = None
+) -> None:
     """Choose the platform and switch on the persistent compilation cache.
 
     Call it before anything is computed. A device that is not there is the user's mistake.
+
+    Args:
+        device: platform, None for the best there is.
+        devices: as how many devices a CPU is seen; None for two where it has two cores.
+        cluster: where the other processes are, None for a lone one.
     """
+    if devices is not None and devices < 1:
+        raise UserError(f"--devices: found {devices}, allowed are numbers from 1 up")
     import jax
 
     if device is not None:
         jax.config.update("jax_platforms", device)
+    if device != "cuda":
+        # Where JAX has computed before, its devices are what they are; `make_mesh` looks at them.
+        with contextlib.suppress(RuntimeError):
+            jax.config.update("jax_num_cpu_devices", devices or min(2, cores()))
     folder = cache_folder()
     if folder is not None:
         try:
@@ -141,6 +203,10 @@ def prepare_jax(device: str | None = None) -> None:
             jax.config.update("jax_compilation_cache_dir", str(folder))
             jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
             jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    if cluster is not None:
+        from jaxexit.lab import hosts
+
+        hosts.join(cluster)
     try:
         jax.devices()
     except RuntimeError as error:

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +17,11 @@ from jaxexit.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from jax.sharding import Mesh
     from rich.console import Console
 
     from jaxexit.config import Experiment
+    from jaxexit.lab.run import RunFolder
     from jaxexit.lab.training import TrainingResult
 
 
@@ -64,6 +67,7 @@ def build_parser() -> cli.Parser:
         "--report", action="store_true", help="write report.html beside the results"
     )
     cli.add_output(parser)
+    cli.add_devices(parser)
     return parser
 
 
@@ -101,23 +105,25 @@ def _command(argv: Sequence[str] | None) -> int:
 
     folder = RunFolder(root, experiment.version)
     registry = Registry(root)
-    cli.note(registry.recover(folder))
-    folder.check_start(experiment, start)
-    cli.prepare_jax(arguments.device)
+    cluster = cli.cluster_of(arguments)
+    if cluster is None:  # else the first process looks, when all are there
+        cli.note(registry.recover(folder))
+        folder.check_start(experiment, start)
+    cli.prepare_jax(arguments.device, arguments.devices, cluster)
 
     from jaxexit import show
     from jaxexit.data import load_dataset
+    from jaxexit.lab import hosts
     from jaxexit.lab.provenance import provenance
     from jaxexit.lab.results import headline
     from jaxexit.lab.tracking import MetricsWriter
     from jaxexit.lab.training import is_finished, state_template, train
-    from jaxexit.ppo import num_updates, ppo_spec
+    from jaxexit.ppo import make_mesh, num_updates, ppo_spec
 
+    mesh = make_mesh(ppo_spec(experiment), experiment.seeds, arguments.devices)
+    if not hosts.leads():
+        return _follow(experiment, folder, mesh, resume=arguments.resume)
     out = show.console(quiet=arguments.quiet, json=arguments.json)
-    dataset = load_dataset(experiment)
-    if arguments.resume:
-        folder.check_data(dataset.fingerprint)
-    show.lines(out, dataset.summary)
 
     def open_writer(after_update: int) -> MetricsWriter:
         writer = MetricsWriter(folder.metrics, after_update=after_update)
@@ -129,9 +135,19 @@ def _command(argv: Sequence[str] | None) -> int:
         return writer
 
     updates, batch_size = num_updates(experiment), ppo_spec(experiment).batch_size
-    with folder.locked():
+    with hosts.announcing() as announce, ExitStack() as held:
+        if cluster is not None:
+            cli.note(registry.recover(folder))
+            folder.check_start(experiment, start)
+        dataset = load_dataset(experiment)
+        if arguments.resume:
+            folder.check_data(dataset.fingerprint)
+        show.lines(out, dataset.summary)
+        held.enter_context(folder.locked())
         folder.check_start(experiment, start)
         if arguments.resume and is_finished(experiment, folder):
+            announce(hosts.NOTHING_TO_DO)
+            hosts.part()
             show.lines(out, [f"{experiment.version} is already trained to its end"])
             registry.found_complete(experiment, yaml, trained_steps=updates * batch_size)
             summary, learned = headline(experiment, yaml, dataset, folder, registry)
@@ -142,8 +158,9 @@ def _command(argv: Sequence[str] | None) -> int:
             template = state_template(experiment, dataset)
             resumed = folder.checkpoints(experiment).restore("last", template)
         registry.register(experiment, yaml)  # first: a registry that cannot be used stops here
-        folder.begin(experiment, start, provenance(experiment, dataset.fingerprint))
+        folder.begin(experiment, start, provenance(experiment, dataset.fingerprint, mesh))
         registry.started(experiment, resumed=arguments.resume)
+        announce(hosts.BEGUN)
         began = time.perf_counter()
         try:
             with show.TrainingProgress(
@@ -154,9 +171,11 @@ def _command(argv: Sequence[str] | None) -> int:
                     dataset,
                     folder,
                     open_writer,
+                    mesh=mesh,
                     resumed=resumed,
                     on_update=progress.update,
                 )
+            hosts.part()
         except BaseException:
             registry.finished(
                 experiment.version,
@@ -179,6 +198,21 @@ def _command(argv: Sequence[str] | None) -> int:
             summary, learned = headline(experiment, yaml, dataset, folder, registry)
     _report(out, arguments.report, yaml, root)
     return _show_result(out, summary, learned, as_json=arguments.json, training=asdict(result))
+
+
+def _follow(experiment: Experiment, folder: RunFolder, mesh: Mesh | None, *, resume: bool) -> int:
+    """What a process does that is not the first of several; its exit code."""
+    from jaxexit.data import load_dataset
+    from jaxexit.lab import hosts
+    from jaxexit.lab.training import follow
+
+    dataset = load_dataset(experiment)
+    if hosts.wait_for_word() == hosts.NOTHING_TO_DO:
+        hosts.part()
+        return 0
+    result = follow(experiment, dataset, folder, mesh=mesh, resume=resume)
+    hosts.part()
+    return cli.INTERRUPTED if result.interrupted else 0
 
 
 def _who(experiment: Experiment) -> str:

@@ -4,10 +4,14 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import jax
 import pytest
 
 from jaxexit.cli import prepare_jax
-from tests.support import tiny
+
+jax.config.update("jax_num_cpu_devices", 2)  # before modules of tests make arrays
+
+from tests.support import tiny  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -94,20 +94,27 @@ def _files(folder: Path) -> dict[str, str]:
     }
 
 
+def _orbax() -> Any:
+    """Orbax for this process alone: of several that train together one writes, and each may read."""
+    import orbax.checkpoint as ocp
+
+    me = jax.process_index()
+    alone = ocp.options.MultiprocessingOptions(primary_host=me, active_processes={me})
+    return ocp.StandardCheckpointer(multiprocessing_options=alone)
+
+
 def _write_arrays(folder: Path, host: Any) -> None:
     """Let Orbax write host arrays, if there is room: where there is none its threads print tracebacks.
 
     What the system says in spite of that, they wrap: here it is an OSError again.
     """
-    import orbax.checkpoint as ocp
-
     needed = SPARE_BYTES + 2 * sum(leaf.nbytes for leaf in jax.tree.leaves(host))
     if shutil.disk_usage(folder.parent).free < needed:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     log = logging.getLogger("absl")  # where its threads would print their tracebacks
     before, log.disabled = log.disabled, True
     try:
-        with ocp.StandardCheckpointer() as checkpointer:
+        with _orbax() as checkpointer:
             checkpointer.save(folder.resolve(), host)
     except ValueError as error:
         said = next((code for code in OF_THE_DISK if os.strerror(code) in str(error)), None)
@@ -211,8 +218,6 @@ class CheckpointStore:
             RunError: one line: there is no such checkpoint, it belongs to another experiment or
                 structure, or it is damaged.
         """
-        import orbax.checkpoint as ocp
-
         step = self._step(which)
         path = self._path(step)
         manifest = self.manifest(step)
@@ -237,12 +242,12 @@ class CheckpointStore:
         listed = manifest.get("files")
         if listed is not None and listed != _files(path / "state"):
             raise RunError(self._damaged(path))
-        here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+        here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
         abstract = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), plain
         )
         try:
-            with ocp.StandardCheckpointer() as checkpointer:
+            with _orbax() as checkpointer:
                 state = checkpointer.restore((path / "state").resolve(), abstract)
             intact = content_sha256(jax.device_get(state)) == sha256
         except Exception:  # Orbax and TensorStore raise many kinds for a damaged file
@@ -297,3 +302,16 @@ class CheckpointStore:
                 remove_folder(self._path(step))
         for leftover in (*self.folder.glob(".writing_*"), *self.folder.glob(".removing_*")):
             shutil.rmtree(leftover, ignore_errors=True)
+
+
+class Onlooker(CheckpointStore):
+    """The checkpoints of a run that another process writes: they can be read, and nothing else."""
+
+    def save(
+        self, step: int, state: Any, *, pointers: tuple[str, ...] = (), **facts: Any
+    ) -> dict[str, Any]:
+        """Leave it to the other process."""
+        return {}
+
+    def point(self, pointer: str, step: int) -> None:
+        """Leave it to the other process."""

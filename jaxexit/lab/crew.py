@@ -12,9 +12,12 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
 
 from jaxexit.env import EnvSpec, World
 from jaxexit.evaluate import Backtest
+from jaxexit.lab import hosts
 from jaxexit.lab.checkpoints import Checkpoint, CheckpointStore
 from jaxexit.lab.lines import Line, plain
 from jaxexit.policies import Policy
@@ -30,6 +33,7 @@ from jaxexit.ppo import (
     update,
     update_agents,
 )
+from jaxexit.ppo.devices import AGENTS, gathered, place, state_specs
 
 OF_EACH = ("loss", "net_pips_mean", "bars_held_mean", "entropy", "kl", "minibatches_applied")
 """What a line of metrics says of each of several agents, beside their means."""
@@ -91,29 +95,48 @@ class Crew(Protocol):
 class LoneAgent:
     """One agent; its checkpoints are plain training states, `best` is one of them."""
 
-    def __init__(self, spec: EnvSpec, learner: PPOSpec, policy: Policy, member: Member) -> None:
-        """Args: structures of environment and learner; the policy that is validated; the agent."""
+    def __init__(
+        self,
+        spec: EnvSpec,
+        learner: PPOSpec,
+        policy: Policy,
+        member: Member,
+        mesh: Mesh | None = None,
+    ) -> None:
+        """Prepare its program.
+
+        Args:
+            spec: structure of the environment.
+            learner: structure of the learner.
+            policy: what is validated.
+            member: the agent.
+            mesh: the devices (see `ppo.make_mesh`), None for one.
+        """
         self._task, self._learner = exit_task(spec), learner
         self._policy, self._member = policy, member
         self._sound = True
+        self._mesh = mesh
+        self._hyper, self._world = place(self._mesh, (member.hyper, member.world), P())
         self.best_step: int | None = None
         self.best_score: float | None = None
 
     def start(self, resumed: Checkpoint | None, store: CheckpointStore) -> int:
         """See `Crew`."""
         if resumed is None:
-            self._state = _fresh(self._learner, self._task, self._member)
+            state = _fresh(self._learner, self._task, self._member)
         else:
-            self._state = resumed.state
+            state = resumed.state
             best_step = resumed.manifest["best_step"]
             if best_step in store.steps():  # nobody has removed it
                 self.best_step, self.best_score = best_step, resumed.manifest["best_score"]
-        return int(self._state.update)
+        self._state = place(self._mesh, state, state_specs())
+        return int(state.update)
 
     def advance(self) -> Line:
         """See `Crew`."""
-        hyper, world = self._member.hyper, self._member.world
-        self._state, metrics = update(self._learner, self._task, hyper, world, self._state)
+        self._state, metrics = update(
+            self._learner, self._task, self._hyper, self._world, self._state, self._mesh
+        )
         line = plain(jax.device_get(metrics))
         network = jax.tree.map(lambda leaf: leaf[None], self._state.params)
         self._sound = math.isfinite(line["loss"]) and bool(_finite(network)[0])
@@ -125,7 +148,8 @@ class LoneAgent:
 
     def validate(self, steps: int) -> tuple[Line, bool]:
         """See `Crew`."""
-        score = self._member.validation.score(self._policy, self._state.params)
+        params = gathered(self._mesh, self._state.params)
+        score = self._member.validation.score(self._policy, params)
         better = self.best_score is None or score > self.best_score
         if better:
             self.best_step, self.best_score = steps, score
@@ -133,7 +157,7 @@ class LoneAgent:
 
     def saved(self) -> TrainState:
         """See `Crew`."""
-        return self._state
+        return gathered(self._mesh, self._state)
 
     def facts(self) -> dict[str, Any]:
         """See `Crew`."""
@@ -152,6 +176,7 @@ class AgentsTogether:
         own: tuple[str, ...] = (),
         *,
         independent: bool = False,
+        mesh: Mesh | None = None,
     ) -> None:
         """Prepare their program.
 
@@ -162,13 +187,17 @@ class AgentsTogether:
             members: the agents.
             own: fields of the world that each has its own of (see `ppo.update_agents`).
             independent: one that diverges is marked as failed and the others go on; else it ends the run.
+            mesh: the devices (see `ppo.make_mesh`), None for one.
         """
         self._independent = independent
         self._task, self._learner = exit_task(spec), learner
         self._policy, self._members, self._own = policy, members, own
-        self._hyper = stack([member.hyper for member in members])
+        self._mesh = mesh
+        hyper = stack([member.hyper for member in members])
         theirs = {name: stack([getattr(m.world, name) for m in members]) for name in own}
-        self._world = members[0].world._replace(**theirs)
+        self._hyper, theirs = place(self._mesh, (hyper, theirs), P(AGENTS))
+        shared = members[0].world._replace(**dict.fromkeys(own))
+        self._world = place(self._mesh, shared, P())._replace(**theirs)
         self.best_step: int | None = None
         self.steps: list[int | None] = [None] * len(members)
         self.scores: list[float | None] = [None] * len(members)
@@ -184,11 +213,11 @@ class AgentsTogether:
     def start(self, resumed: Checkpoint | None, store: CheckpointStore) -> int:
         """See `Crew`."""
         if resumed is None:
-            states = [_fresh(self._learner, self._task, member) for member in self._members]
-            self._states = stack(states)
-            self._best = jax.tree.map(jnp.copy, self._states.params)
+            fresh = [_fresh(self._learner, self._task, member) for member in self._members]
+            states = stack(fresh)
+            best = jax.tree.map(jnp.copy, states.params)
         else:
-            self._states, self._best = resumed.state
+            states, best = resumed.state
             each = resumed.manifest["agents"]
             self.steps = [one["best_step"] for one in each]
             self.scores = [one["best_score"] for one in each]
@@ -196,7 +225,9 @@ class AgentsTogether:
             self.best_step = resumed.manifest["best_step"]
             if self.best_step is not None and self.best_step not in store.steps():
                 self.best_step = resumed.step  # it was removed, and this one knows the best too
-        return int(self._states.update[0])
+        self._states = place(self._mesh, states, state_specs(AGENTS))
+        self._best = place(self._mesh, best, P(AGENTS))
+        return int(states.update[0])
 
     def advance(self) -> Line:
         """See `Crew`. Numbers are means over the agents, guard counts sums; `agents` has each one's own.
@@ -211,10 +242,12 @@ class AgentsTogether:
             self._hyper,
             self._world,
             self._states,
+            self._mesh,
         )
-        metrics = jax.device_get(metrics)
-        sound = np.isfinite(metrics["loss"]) & np.asarray(_finite(self._states.params))
-        steps = int(self._states.update[0]) * self._learner.batch_size
+        found = (metrics, _finite(self._states.params), self._states.update[0])
+        metrics, finite, updates = jax.device_get(gathered(self._mesh, found))
+        sound = np.isfinite(metrics["loss"]) & finite
+        steps = int(updates) * self._learner.batch_size
         for i in np.flatnonzero(~sound):
             self.failed_after[i] = self.failed_after[i] or steps
         going = np.array([failed is None for failed in self.failed_after])
@@ -239,11 +272,14 @@ class AgentsTogether:
 
     def validate(self, steps: int) -> tuple[Line, bool]:
         """See `Crew`. Each agent has its own best; those that failed are not played (null)."""
-        params = self._states.params
-        scores = [
-            member.validation.score(self._policy, agent(params, i)) if failed is None else None
-            for i, (member, failed) in enumerate(zip(self._members, self.failed_after, strict=True))
-        ]
+        params = gathered(self._mesh, self._states.params)
+        going = [i for i, failed in enumerate(self.failed_after) if failed is None]
+        found = np.zeros(len(self._members))
+        for number in hosts.in_turn(len(going)):
+            i = going[number]
+            found[i] = self._members[i].validation.score(self._policy, agent(params, i))
+        found = hosts.summed(found).tolist()
+        scores = [score if i in going else None for i, score in enumerate(found)]
         better = [
             score is not None and (best is None or score > best)
             for score, best in zip(scores, self.scores, strict=True)
@@ -252,14 +288,14 @@ class AgentsTogether:
             self.steps[i], self.scores[i] = steps, scores[i]
         if any(better):
             self.best_step = steps
-            self._best = _choose(jnp.asarray(better), params, self._best)
+            self._best = _choose(np.asarray(better), self._states.params, self._best)
         mean = float(np.mean([score for score in scores if score is not None]))
         line = {"validation_net_pips_mean": mean, "validation_of_each": scores}
         return line, any(better)
 
     def saved(self) -> Several:
         """See `Crew`."""
-        return Several(self._states, self._best)
+        return gathered(self._mesh, Several(self._states, self._best))
 
     def facts(self) -> dict[str, Any]:
         """See `Crew`; `agents` has the best of each, and when it failed, if it did."""

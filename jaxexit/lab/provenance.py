@@ -9,15 +9,26 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jaxexit.config import Experiment
+
+if TYPE_CHECKING:
+    from jax.sharding import Mesh
 
 PACKAGES = ("jaxexit", "jax", "jaxlib", "flax", "optax", "numpy", "pandas", "orbax-checkpoint")
 
 
-def provenance(experiment: Experiment, fingerprint: dict[str, Any]) -> dict[str, Any]:
-    """Everything about the machine, the code and the data that a rerun would want to know."""
+def provenance(
+    experiment: Experiment, fingerprint: dict[str, Any], mesh: Mesh | None = None
+) -> dict[str, Any]:
+    """Everything about the machine, the code and the data that a rerun would want to know.
+
+    Args:
+        experiment: what is trained.
+        fingerprint: of its data.
+        mesh: the devices that train it, None for one.
+    """
     import jax
 
     device = jax.devices()[0]
@@ -32,6 +43,8 @@ def provenance(experiment: Experiment, fingerprint: dict[str, Any]) -> dict[str,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "device": f"{device.platform}: {device.device_kind}",
+        "devices": 1 if mesh is None else mesh.size,
+        "processes": jax.process_count(),
         "data": fingerprint,
     }
 
@@ -40,7 +53,8 @@ def session(provenance: dict[str, Any]) -> dict[str, Any]:
     """What may be different each time that a run goes on."""
     return {
         name: provenance[name]
-        for name in ("started", "command", "git", "packages", "python", "platform", "device")
+        for name in provenance
+        if name not in ("version", "overrides", "seed", "data")
     }
 
 

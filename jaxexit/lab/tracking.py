@@ -6,12 +6,34 @@ import contextlib
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from jaxexit.config import Experiment, resolved
 from jaxexit.lab.files import write_text, writing
 
 INIT_SECONDS = 15  # W&B itself would wait 90 for a network that is not there
+
+
+class Record(Protocol):
+    """Where the lines of metrics go."""
+
+    def write(self, line: dict[str, Any]) -> None:
+        """Record one update."""
+        ...
+
+    def close(self) -> None:
+        """End the record."""
+        ...
+
+
+class NoRecord:
+    """Of a process whose metrics another one records."""
+
+    def write(self, line: dict[str, Any]) -> None:
+        """Leave it to the other process."""
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 class MetricsWriter:

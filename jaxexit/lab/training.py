@@ -13,17 +13,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+from jax.sharding import Mesh
 
-from jaxexit.config import Experiment
+from jaxexit.config import Experiment, experiment_sha256
 from jaxexit.data import Dataset
 from jaxexit.env import make_world
 from jaxexit.errors import RunError
 from jaxexit.evaluate import Backtest
-from jaxexit.lab.checkpoints import Checkpoint, CheckpointStore, Which
+from jaxexit.lab import hosts
+from jaxexit.lab.checkpoints import Checkpoint, CheckpointStore, Onlooker, Which
 from jaxexit.lab.crew import AgentsTogether, Crew, LoneAgent, Member, Several
 from jaxexit.lab.lines import Line
 from jaxexit.lab.run import RunFolder
-from jaxexit.lab.tracking import MetricsWriter
+from jaxexit.lab.tracking import NoRecord, Record
 from jaxexit.policies import network_policy
 from jaxexit.ppo import (
     TrainState,
@@ -119,8 +121,14 @@ def learned_policy(experiment: Experiment, *, sample: bool = False):
     )
 
 
-def experiment_crew(experiment: Experiment, dataset: Dataset) -> Crew:
-    """The agent of an experiment, or its agents: they differ in their seeds only."""
+def experiment_crew(experiment: Experiment, dataset: Dataset, mesh: Mesh | None = None) -> Crew:
+    """The agent of an experiment, or its agents: they differ in their seeds only.
+
+    Args:
+        experiment: what they learn.
+        dataset: its data.
+        mesh: the devices (see `ppo.make_mesh`), None for one.
+    """
     spec, world = make_world(experiment, dataset, "train")
     learner, hyper, policy = (
         ppo_spec(experiment),
@@ -132,16 +140,17 @@ def experiment_crew(experiment: Experiment, dataset: Dataset) -> Crew:
         Member(f"seed {seed}", seed, hyper, world, validation) for seed in agent_seeds(experiment)
     ]
     if len(members) == 1:
-        return LoneAgent(spec, learner, policy, members[0])
-    return AgentsTogether(spec, learner, policy, members)
+        return LoneAgent(spec, learner, policy, members[0], mesh)
+    return AgentsTogether(spec, learner, policy, members, mesh=mesh)
 
 
 def train(
     experiment: Experiment,
     dataset: Dataset,
     folder: RunFolder,
-    writer_for: Callable[[int], MetricsWriter],
+    writer_for: Callable[[int], Record],
     *,
+    mesh: Mesh | None = None,
     resumed: Checkpoint | None = None,
     on_update: Callable[[Line], None] = lambda line: None,
 ) -> TrainingResult:
@@ -152,6 +161,7 @@ def train(
         dataset: its data.
         folder: where checkpoints go; begun and locked by the caller.
         writer_for: opens the metrics record that continues after a given update.
+        mesh: the devices (see `ppo.make_mesh`), None for one.
         resumed: the last checkpoint, restored, to go on from.
         on_update: called with each line of metrics.
 
@@ -159,7 +169,7 @@ def train(
         RunError: a loss or a network is no longer finite.
     """
     return train_crew(
-        experiment_crew(experiment, dataset),
+        experiment_crew(experiment, dataset, mesh),
         experiment,
         folder.checkpoints(experiment),
         writer_for,
@@ -170,11 +180,38 @@ def train(
     )
 
 
+def follow(
+    experiment: Experiment, dataset: Dataset, folder: RunFolder, *, mesh: Mesh | None, resume: bool
+) -> TrainingResult:
+    """Do this process's part of a training that another one leads, and write nothing.
+
+    Args:
+        experiment: as the leading process has it.
+        dataset: its data.
+        folder: the same one; read where the training goes on from a checkpoint.
+        mesh: the devices of all processes.
+        resume: whether it goes on.
+
+    Raises:
+        RunError: see `train`.
+    """
+    store = Onlooker(folder.models, experiment_sha256(experiment))
+    resumed = store.restore("last", state_template(experiment, dataset)) if resume else None
+    return train_crew(
+        experiment_crew(experiment, dataset, mesh),
+        experiment,
+        store,
+        lambda done: NoRecord(),
+        agents=experiment.seeds,
+        resumed=resumed,
+    )
+
+
 def train_crew(
     crew: Crew,
     experiment: Experiment,
     store: CheckpointStore,
-    writer_for: Callable[[int], MetricsWriter],
+    writer_for: Callable[[int], Record],
     *,
     agents: int,
     resumed: Checkpoint | None = None,
@@ -213,8 +250,9 @@ def train_crew(
         store.save(done * batch_size, crew.saved(), pointers=pointers, **facts)
         on_saved()
 
-    with _stop_requests() as stop_requested:
-        while done < total and not stop_requested():
+    with _stop_requests() as asked, hosts.common_work():
+        stop = hosts.any_of(asked())
+        while done < total and not stop:
             update_began = time.perf_counter()
             metrics = crew.advance()
             seconds = time.perf_counter() - update_began
@@ -243,7 +281,8 @@ def train_crew(
             # missing.
             writer.write(line)
             on_update(line)
-            if pointers or done % experiment.evaluation.checkpoint_every == 0 or stop_requested():
+            stop = hosts.any_of(asked())
+            if pointers or done % experiment.evaluation.checkpoint_every == 0 or stop:
                 save(*pointers)
                 saved = done
         if saved != done:

@@ -1,6 +1,7 @@
 """PPO, compiled end to end: one jitted function from a training state to the next."""
 
 from jaxexit.ppo.agents import agent, batching, stack, update_agents
+from jaxexit.ppo.devices import make_mesh
 from jaxexit.ppo.exit_task import exit_task
 from jaxexit.ppo.params import num_updates, ppo_params, ppo_spec
 from jaxexit.ppo.types import PPOParams, PPOSpec, Task, TrainState
@@ -15,6 +16,7 @@ __all__ = [
     "batching",
     "exit_task",
     "init_state",
+    "make_mesh",
     "num_updates",
     "ppo_params",
     "ppo_spec",

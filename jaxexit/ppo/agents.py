@@ -12,7 +12,10 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
 
+from jaxexit.ppo.devices import AGENTS, ENVS, state_specs
 from jaxexit.ppo.types import PPOParams, PPOSpec, Task, TrainState
 from jaxexit.ppo.update import _update
 
@@ -42,7 +45,9 @@ def agent(tree: Any, index: int) -> Any:
     return jax.tree.map(lambda leaf: leaf[index], tree)
 
 
-@partial(jax.jit, static_argnames=("spec", "task", "own", "batching"), donate_argnames="states")
+@partial(
+    jax.jit, static_argnames=("spec", "task", "own", "batching", "mesh"), donate_argnames="states"
+)
 def update_agents(
     spec: PPOSpec,
     task: Task,
@@ -51,6 +56,7 @@ def update_agents(
     hyper: PPOParams,
     data: Any,
     states: TrainState,
+    mesh: Mesh | None = None,
 ) -> tuple[TrainState, dict[str, Array]]:
     """One PPO update of every agent; no agent knows of another.
 
@@ -63,15 +69,32 @@ def update_agents(
         hyper: numbers of the learner, leaves [agents].
         data: what the task works on, a named tuple; leaves of the fields `own` are [agents, ...].
         states: leaves [agents, ...]. Donated: do not use it afterwards.
+        mesh: devices that share out the agents, and the environments of each (static; see
+            `ppo.devices`), None for one.
 
     Returns:
         (states, metrics) as `update` returns them, leaves [agents, ...].
     """
     theirs = {name: getattr(data, name) for name in own}
+    shared = data._replace(**dict.fromkeys(own))
+    lone_device = mesh is None or mesh.shape[ENVS] == 1
 
-    def one(each: tuple[PPOParams, dict[str, Any], TrainState]):
-        hyper, fields, state = each
-        return _update(spec, task, hyper, data._replace(**fields), state)
+    def run(hyper: PPOParams, theirs: dict[str, Any], shared: Any, states: TrainState):
+        def one(each: tuple[PPOParams, dict[str, Any], TrainState]):
+            hyper, fields, state = each
+            axis = None if lone_device else ENVS
+            return _update(spec, task, hyper, shared._replace(**fields), state, axis)
 
-    run = jax.vmap(one) if batching == "vmap" else partial(jax.lax.map, one)
-    return run((hyper, theirs, states))
+        several = jax.vmap(one) if batching == "vmap" else partial(jax.lax.map, one)
+        return several((hyper, theirs, states))
+
+    if mesh is not None:
+        lie, each = state_specs(AGENTS), P(AGENTS)
+        run = jax.shard_map(
+            run,
+            mesh=mesh,
+            in_specs=(each, each, P(), lie),
+            out_specs=(lie, each),
+            check_vma=False,  # gradients are averaged in `_update`, not by their derivation
+        )
+    return run(hyper, theirs, shared, states)

@@ -27,6 +27,11 @@ def entropy(log_probs: Array) -> Array:
     return -(jnp.exp(log_probs) * log_probs).sum(axis=-1)
 
 
+def normalised(advantage: Array) -> Array:
+    """Advantages of one minibatch [samples] with mean 0 and standard deviation 1."""
+    return (advantage - advantage.mean()) / (advantage.std() + ADVANTAGE_EPSILON)
+
+
 def ppo_loss(
     params: Any, network: NetworkSpec, batch: Batch, hyper: PPOParams, entropy_coef: Array
 ) -> tuple[Array, dict[str, Array]]:
@@ -35,7 +40,7 @@ def ppo_loss(
     Args:
         params: parameters of the network.
         network: its structure.
-        batch: a flat minibatch [samples, ...].
+        batch: a flat minibatch [samples, ...], or a device's part of one; its advantages `normalised`.
         hyper: numbers of the learner.
         entropy_coef: coefficient of the entropy bonus, annealed.
 
@@ -49,10 +54,8 @@ def ppo_loss(
     log_ratio = log_prob - batch.log_prob
     ratio = jnp.exp(log_ratio)
 
-    advantage = batch.advantage
-    advantage = (advantage - advantage.mean()) / (advantage.std() + ADVANTAGE_EPSILON)
     clipped_ratio = jnp.clip(ratio, 1.0 - hyper.clip_epsilon, 1.0 + hyper.clip_epsilon)
-    policy_loss = -jnp.minimum(ratio * advantage, clipped_ratio * advantage).mean()
+    policy_loss = -jnp.minimum(ratio * batch.advantage, clipped_ratio * batch.advantage).mean()
 
     step = jnp.clip(value - batch.value, -hyper.value_clip, hyper.value_clip)
     value_error = jnp.maximum(

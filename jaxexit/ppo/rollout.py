@@ -25,19 +25,38 @@ def collect(
     env_state: Any,
     observation: Array,
     key: Array,
+    axis: str | None = None,
 ) -> tuple[Any, Array, Batch, Any]:
     """Play `num_steps` steps in `num_envs` environments and estimate advantages.
 
     Random numbers are drawn before the scan: the same numbers, fewer and larger kernels in its body.
 
+    Args:
+        spec: structure of the learner.
+        task: the environment.
+        params: of the network.
+        data: what the task works on.
+        hyper: numbers of the learner.
+        env_state: where the environments stand; with an `axis` those of this device alone.
+        observation: what they see.
+        key: typed PRNG key.
+        axis: the mesh's axis over which the environments are shared out, if they are: each one gets
+            the random numbers that it would get on a lone device.
+
     Returns:
         (env_state, observation, batch, infos): where the environments stand, the samples
-        [num_steps, num_envs, ...] and the task's infos, stacked likewise.
+        [num_steps, num_envs, ...] and the task's infos, stacked likewise; with an `axis` this device's.
     """
     key_action, key_draw = jax.random.split(key)
     shape = (spec.num_steps, spec.num_envs)
     noise = jax.random.gumbel(key_action, (*shape, len(ACTIONS)))
     draws = task.draw(data, key_draw, shape)
+    if axis is not None:
+        here = observation.shape[0]
+        first = jax.lax.axis_index(axis) * here
+        noise, draws = jax.tree.map(
+            lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, first, here, axis=1), (noise, draws)
+        )
 
     def one_step(carry: tuple[Any, Array], random: tuple[Array, Any]):
         env_state, observation = carry

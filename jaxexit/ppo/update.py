@@ -11,9 +11,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from jax.flatten_util import ravel_pytree
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
 
 from jaxexit.policies.network import make_network
-from jaxexit.ppo.loss import ppo_loss
+from jaxexit.ppo.devices import ENVS, state_specs
+from jaxexit.ppo.loss import normalised, ppo_loss
 from jaxexit.ppo.rollout import collect
 from jaxexit.ppo.schedules import entropy_coefficient, learning_rate
 from jaxexit.ppo.shuffle import shuffled
@@ -72,18 +76,31 @@ def _epochs(
     entropy_coef: Array,
     rate: Array,
     key: Array,
+    axis: str | None,
 ) -> _Progress:
     """Up to `num_epochs` passes over the flat batch, ended by the KL stop.
 
     A minibatch whose KL is above the target is not applied, and none after it is computed: `while_loop`s,
-    not a masked scan. Batched over seeds each one stops for itself.
+    not a masked scan. Batched over seeds each one stops for itself. The devices of an `axis` all have the
+    whole batch; each takes its part of every minibatch, and gradients and metrics are averaged, so that
+    they stop together.
     """
     optimiser = _optimiser(hyper)
     gradient = jax.grad(ppo_loss, has_aux=True)
 
     def minibatch(indices: Array, progress: _Progress) -> _Progress:
-        samples = jax.tree.map(lambda leaf: leaf[indices], batch)
+        advantage = normalised(batch.advantage[indices])
+        if axis is not None:
+            part = spec.minibatch_size // jax.lax.axis_size(axis)
+            first = jax.lax.axis_index(axis) * part
+            indices, advantage = (
+                jax.lax.dynamic_slice_in_dim(whole, first, part) for whole in (indices, advantage)
+            )
+        samples = jax.tree.map(lambda leaf: leaf[indices], batch._replace(advantage=None))
+        samples = samples._replace(advantage=advantage)
         gradients, metrics = gradient(progress.params, spec.network, samples, hyper, entropy_coef)
+        if axis is not None:
+            gradients, metrics = _averaged((gradients, metrics), axis)
         metrics["grad_norm"] = optax.tree.norm(gradients)
         stop = metrics["kl"] > hyper.target_kl
         updates, moments = optimiser.update(gradients, progress.optimiser)
@@ -137,9 +154,21 @@ def _epochs(
     return progress
 
 
+def _averaged(tree: Any, axis: str) -> Any:
+    """Means over the devices of an axis, in one exchange."""
+    flat, unflatten = ravel_pytree(tree)
+    return unflatten(jax.lax.pmean(flat, axis))
+
+
 def _update(
-    spec: PPOSpec, task: Task, hyper: PPOParams, data: Any, state: TrainState
+    spec: PPOSpec,
+    task: Task,
+    hyper: PPOParams,
+    data: Any,
+    state: TrainState,
+    axis: str | None = None,
 ) -> tuple[TrainState, dict[str, Array]]:
+    """The body of `update`; with an `axis`, of one device of those that share out the environments."""
     key, key_rollout, key_epochs = jax.random.split(state.key, 3)
     env_state, observation, batch, infos = collect(
         spec,
@@ -150,12 +179,15 @@ def _update(
         state.env_state,
         state.observation,
         key_rollout,
+        axis,
     )
+    if axis is not None:  # each device may need any sample, and metrics are of all
+        batch, infos = jax.lax.all_gather((batch, infos), axis, axis=1, tiled=True)
     steps = state.update * jnp.float32(spec.batch_size)
     entropy_coef = entropy_coefficient(hyper, steps)
     rate = learning_rate(hyper, steps)
     flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), batch)
-    progress = _epochs(spec, hyper, state, flat, entropy_coef, rate, key_epochs)
+    progress = _epochs(spec, hyper, state, flat, entropy_coef, rate, key_epochs, axis)
 
     applied = jnp.maximum(progress.applied, 1)
     explained = 1.0 - jnp.var(batch.target - batch.value) / (jnp.var(batch.target) + 1e-12)
@@ -182,9 +214,14 @@ def _update(
     return after, metrics
 
 
-@partial(jax.jit, static_argnames=("spec", "task"), donate_argnames="state")
+@partial(jax.jit, static_argnames=("spec", "task", "mesh"), donate_argnames="state")
 def update(
-    spec: PPOSpec, task: Task, hyper: PPOParams, data: Any, state: TrainState
+    spec: PPOSpec,
+    task: Task,
+    hyper: PPOParams,
+    data: Any,
+    state: TrainState,
+    mesh: Mesh | None = None,
 ) -> tuple[TrainState, dict[str, Array]]:
     """One PPO update: `num_envs` x `num_steps` samples, then the epochs.
 
@@ -194,9 +231,19 @@ def update(
         hyper: numbers of the learner.
         data: what the task works on.
         state: where training stands. Donated: do not use it afterwards.
+        mesh: devices that share out the environments (static; see `ppo.devices`), None for one.
 
     Returns:
         (state, metrics): metrics are device scalars and small arrays; losses are means over the
         minibatches that were applied.
     """
-    return _update(spec, task, hyper, data, state)
+    if mesh is None:
+        return _update(spec, task, hyper, data, state)
+    lies = state_specs()
+    return jax.shard_map(
+        partial(_update, spec, task, axis=ENVS),
+        mesh=mesh,
+        in_specs=(P(), P(), lies),
+        out_specs=(lies, P()),
+        check_vma=False,  # gradients are averaged here, not by their derivation
+    )(hyper, data, state)

@@ -8,7 +8,16 @@ import pytest
 from jaxexit.config import load_experiment
 from jaxexit.data import Dataset, load_dataset
 from jaxexit.env import make_world
-from jaxexit.ppo import exit_task, init_state, ppo_params, ppo_spec, update
+from jaxexit.ppo import (
+    agent,
+    exit_task,
+    init_state,
+    ppo_params,
+    ppo_spec,
+    stack,
+    update,
+    update_agents,
+)
 from jaxexit.ppo.update import _update
 
 SMALL = (
@@ -75,38 +84,24 @@ def test_numbers_do_not_recompile_neither_from_v1_to_v2_nor_between_seeds(datase
 def test_v1_and_v2_train_as_one_batch_of_programs(dataset: Dataset) -> None:
     """Variants that differ in traced numbers only are one `vmap`, and each is what it is alone."""
     learner, task, hyper_1, world_1, _ = prepare("v1_baseline", dataset)
-    _, _, hyper_2, world_2, _ = prepare("v2_exit_guards", dataset)
+    _, _, hyper_2, world_2, state_2 = prepare("v2_exit_guards", dataset)
     assert not jnp.array_equal(
         world_1.params.guards.min_bars_for_exit, world_2.params.guards.min_bars_for_exit
     )
 
-    def stack(a, b):
-        return jax.tree.map(lambda x, y: jnp.stack([x, y]), a, b)
-
     # The market and the trades are shared; only the numbers are batched.
+    own = ("params", "hindsight")
     batched = world_1._replace(
-        params=stack(world_1.params, world_2.params),
-        hindsight=stack(world_1.hindsight, world_2.hindsight),
+        **{name: stack([getattr(world_1, name), getattr(world_2, name)]) for name in own}
     )
-    axes = jax.tree.map(lambda _: None, world_1)._replace(
-        params=jax.tree.map(lambda _: 0, world_1.params),
-        hindsight=jax.tree.map(lambda _: 0, world_1.hindsight),
+    states = stack([prepare(version, dataset)[-1] for version in ("v1_baseline", "v2_exit_guards")])
+    together, metrics = update_agents(
+        learner, task, own, "vmap", stack([hyper_1, hyper_2]), batched, states
     )
-
-    def run(hyper, world, key):
-        state = init_state(learner, task, hyper, world, key)
-        return _update(learner, task, hyper, world, state)
-
-    keys = jnp.stack([jax.random.key(0), jax.random.key(0)])
-    together, metrics = jax.jit(jax.vmap(run, in_axes=(0, axes, 0)))(
-        stack(hyper_1, hyper_2), batched, keys
-    )
-    alone, own = jax.jit(run)(hyper_2, world_2, jax.random.key(0))
-    assert metrics["blocked_share"][1] == own["blocked_share"]
-    assert metrics["blocked_share"][0] != own["blocked_share"]
-    chex.assert_trees_all_close(
-        jax.tree.map(lambda leaf: leaf[1], together.params), alone.params, atol=1e-5
-    )
+    alone, its_own = update(learner, task, hyper_2, world_2, state_2)
+    assert metrics["blocked_share"][1] == its_own["blocked_share"]
+    assert metrics["blocked_share"][0] != its_own["blocked_share"]
+    chex.assert_trees_all_close(agent(together.params, 1), alone.params, atol=1e-5)
 
 
 def test_the_same_seed_gives_the_same_run_bit_for_bit(dataset: Dataset) -> None:

@@ -1,0 +1,151 @@
+"""Several devices: agents first, then the environments of each agent, over one mesh.
+
+With g devices along `agents` and e along `envs`, each device has agents / g agents and num_envs / e of their
+environments. Agents never talk to each other. The devices of one agent gather the batch once an update and
+average gradients once a minibatch; they take the same minibatches that one device would, so that what is
+learned depends on their number through rounding only.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from jaxexit.errors import UserError
+from jaxexit.ppo.types import PPOSpec, TrainState
+
+Array = jax.Array
+
+AGENTS, ENVS = "agents", "envs"
+HOST_DEVICES = 2
+LARGE_MINIBATCH = 1024  # samples
+
+
+def default_devices(spec: PPOSpec) -> int:
+    """How many devices of this process a run takes when nobody says: all, but of a CPU's two at most.
+
+    The host's CPU is as many devices as `cli.prepare_jax` has asked for. Two of them instead of one learn
+    1.18 times as fast where minibatches are large (benchmarks/RESULTS.md); small ones spend it on exchange.
+    """
+    there = jax.local_device_count()
+    if jax.default_backend() != "cpu":
+        return there
+    return min(there, HOST_DEVICES if spec.minibatch_size >= LARGE_MINIBATCH else 1)
+
+
+def make_mesh(spec: PPOSpec, agents: int, devices: int | None = None) -> Mesh | None:
+    """The mesh of a run; None where one device does it all.
+
+    Args:
+        spec: structure of the learner.
+        agents: how many are trained in one program.
+        devices: how many of each process are used, None for `default_devices`.
+
+    Raises:
+        UserError: there are not so many, or environments or minibatch do not divide among them.
+    """
+    count, asked = devices or default_devices(spec), devices is not None
+    chosen = []
+    for process in range(jax.process_count()):
+        theirs = [device for device in jax.devices() if device.process_index == process]
+        if count > len(theirs):
+            raise UserError(
+                f"--devices {count}: JAX finds {len(theirs)} ({theirs[0].platform}); ask for fewer"
+            )
+        chosen += theirs[:count]
+    if len(chosen) == 1:
+        return None
+    groups = math.gcd(agents, len(chosen))
+    each = len(chosen) // groups
+    for name, value in (
+        ("ppo.num_envs", spec.num_envs),
+        ("ppo.minibatch_size", spec.minibatch_size),
+    ):
+        if value % each:
+            if not asked and jax.process_count() == 1:
+                return None
+            raise UserError(
+                f"{name}: {value} does not divide among the {each} devices of an agent; change it, or "
+                "choose other --devices"
+            )
+    return Mesh(np.asarray(chosen).reshape(groups, each), (AGENTS, ENVS))
+
+
+def state_specs(*leading: str) -> TrainState:
+    """How a training state lies on the mesh: environments shared out, all else on every device.
+
+    Args:
+        *leading: AGENTS where the leaves begin with that dimension.
+    """
+    whole: Any = P(*leading)
+    shared_out: Any = P(*leading, ENVS)
+    return TrainState(
+        params=whole,
+        optimiser=whole,
+        env_state=shared_out,
+        observation=shared_out,
+        key=whole,
+        update=whole,
+    )
+
+
+def place(mesh: Mesh | None, tree: Any, specs: Any) -> Any:
+    """Host arrays, the same on every host, onto the mesh; without a mesh they stay as they are.
+
+    Args:
+        mesh: from `make_mesh`.
+        tree: arrays.
+        specs: a prefix of `tree` whose leaves say how it lies.
+    """
+    if mesh is None:
+        return tree
+
+    def put(spec: P, part: Any) -> Any:
+        return jax.tree.map(lambda leaf: _put(leaf, NamedSharding(mesh, spec)), part)
+
+    return jax.tree.map(put, specs, tree, is_leaf=lambda node: isinstance(node, P))
+
+
+def _put(leaf: Array, sharding: NamedSharding) -> Array:
+    if _is_key(leaf):
+        data = _put(jax.random.key_data(leaf), sharding)
+        return jax.random.wrap_key_data(data, impl=jax.random.key_impl(leaf))
+    host = np.asarray(leaf)
+    return jax.make_array_from_callback(host.shape, sharding, lambda index: host[index])
+
+
+def gathered(mesh: Mesh | None, tree: Any) -> Any:
+    """The whole of arrays that lie on a mesh, on the first device of this host; every host must call it.
+
+    Without a mesh they are returned as they are.
+    """
+    if mesh is None:
+        return tree
+    plain = jax.tree.map(lambda leaf: jax.random.key_data(leaf) if _is_key(leaf) else leaf, tree)
+    whole = _everywhere(mesh)(plain)
+    here = jax.tree.map(lambda leaf: leaf.addressable_data(0), whole)
+    return jax.tree.map(
+        lambda leaf, like: (
+            jax.random.wrap_key_data(leaf, impl=jax.random.key_impl(like))
+            if _is_key(like)
+            else leaf
+        ),
+        here,
+        tree,
+    )
+
+
+@lru_cache(maxsize=8)
+def _everywhere(mesh: Mesh) -> Any:
+    return jax.jit(lambda arrays: arrays, out_shardings=NamedSharding(mesh, P()))
+
+
+def _is_key(leaf: Array) -> bool:
+    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)

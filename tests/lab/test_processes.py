@@ -1,0 +1,112 @@
+"""Two processes on this machine train together, as two hosts would: the first one writes."""
+
+import json
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from subprocess import Popen
+
+import pytest
+
+from tests.support import tiny
+
+UPDATES = 6
+
+
+@contextmanager
+def two_processes(yaml: Path, *words: str) -> Iterator[tuple[Popen[str], Popen[str]]]:
+    """`train` twice, each with one device, and each told where the other is."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    cluster = ("--devices", "1", "--coordinator", f"localhost:{port}", "--num-processes", "2")
+    first, second = (
+        tiny.running("train", yaml, *words, *cluster, "--process-id", str(i)) for i in range(2)
+    )
+    with first as one, second as other:
+        yield one, other
+
+
+def together(yaml: Path, *words: str) -> dict:
+    """What the first of two processes says as JSON."""
+    with two_processes(yaml, "--json", "--quiet", *words) as (first, second):
+        said, complaints = first.communicate(timeout=tiny.PATIENCE)
+        nothing, others = second.communicate(timeout=tiny.PATIENCE)
+    assert (first.returncode, second.returncode) == (0, 0), complaints + others
+    assert nothing == ""  # only the first one speaks
+    return json.loads(said)
+
+
+def network(yaml: Path) -> str:
+    """Hash of what the last checkpoint has learned."""
+    return tiny.checkpoints_of(yaml.with_suffix(""))[-1]["sha256"]
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_agent_as_two_devices_of_one_would(tmp_path: Path) -> None:
+    yaml = tiny.write_tiny(tmp_path / "alone", updates=UPDATES)
+    code, out, err = tiny.run("train", yaml, "--devices", "2", "--json")
+    assert code == 0, err
+    shared = tiny.write_tiny(tmp_path / "shared", updates=UPDATES)
+    assert together(shared)["backtest"]["metrics"] == json.loads(out)["backtest"]["metrics"]
+    assert network(shared) == network(yaml)
+    lines = tiny.lines_of(shared.with_suffix("") / "metrics.jsonl")
+    assert [line["update"] for line in lines] == list(range(1, UPDATES + 1))  # each written once
+    provenance = json.loads((shared.with_suffix("") / "provenance.json").read_text())
+    assert (provenance["devices"], provenance["processes"]) == (2, 2)
+
+
+@pytest.mark.slow
+def test_eight_seeds_in_two_processes_are_bit_for_bit_those_of_one(tmp_path: Path) -> None:
+    yaml = tiny.write_tiny(tmp_path / "alone", updates=UPDATES)
+    code, _, err = tiny.run("train", yaml, "--seeds", "8", "--devices", "1", "--quiet")
+    assert code == 0, err
+    shared = tiny.write_tiny(tmp_path / "shared", updates=UPDATES)
+    together(shared, "--seeds", "8")
+    assert network(shared) == network(yaml)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_lost_process_is_said_and_both_resume_where_they_were(
+    tmp_path: Path, killed: int
+) -> None:
+    whole = tiny.write_tiny(tmp_path / "whole", updates=400)
+    together(whole)
+    yaml = tiny.write_tiny(tmp_path / "cut", updates=400)
+    metrics = yaml.with_suffix("") / "metrics.jsonl"
+    with two_processes(yaml, "--quiet") as processes:
+        tiny.wait_until(lambda: len(tiny.lines_of(metrics)) > 20)
+        processes[killed].send_signal(signal.SIGKILL)
+        _, said = processes[1 - killed].communicate(timeout=tiny.PATIENCE)
+    assert processes[1 - killed].returncode != 0
+    # JAX may end a process that has lost the first one before we can speak; it says so too.
+    assert "another process of this training is gone" in said or "another task died" in said
+    together(yaml, "--resume")
+    assert network(yaml) == network(whole)
+
+
+@pytest.mark.slow
+def test_what_was_trained_on_two_devices_goes_on_with_one(tmp_path: Path) -> None:
+    yaml = tiny.write_tiny(tmp_path, updates=400)
+    with tiny.running("train", yaml, "--devices", "2", "--quiet") as process:
+        tiny.wait_until(lambda: len(tiny.checkpoints_of(yaml.with_suffix(""))) > 1)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=tiny.PATIENCE)
+    code, _, err = tiny.run("train", yaml, "--devices", "1", "--resume", "--quiet")
+    assert code == 0, err
+    provenance = json.loads((yaml.with_suffix("") / "provenance.json").read_text())
+    assert provenance["devices"] == 2
+    assert provenance["resumed"][0]["devices"] == 1
+
+
+def test_a_first_process_that_cannot_begin_stops_the_others(tmp_path: Path) -> None:
+    yaml = tiny.write_tiny(tmp_path, updates=UPDATES)
+    with two_processes(yaml, "--resume", "--quiet") as (first, second):
+        _, said = first.communicate(timeout=tiny.PATIENCE)
+        _, others = second.communicate(timeout=tiny.PATIENCE)
+    assert (first.returncode, second.returncode) == (2, 2)
+    assert "nothing to resume" in said
+    assert "the first process has stopped" in others

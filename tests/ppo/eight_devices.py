@@ -1,0 +1,79 @@
+"""Run as a process of its own, whose CPU is eight devices: how far learning on several is from one.
+
+Prints one JSON object: by case, whether it is bit for bit the same and the greatest difference.
+"""
+
+import json
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import PartitionSpec as P
+
+from jaxexit.cli import prepare_jax
+from jaxexit.ppo import init_state, make_mesh, stack, update, update_agents
+from jaxexit.ppo.devices import AGENTS, gathered, place, state_specs
+
+prepare_jax("cpu", 8)  # before the probes, which are made of arrays
+
+from tests.ppo.probes import REWARD_BY_BOTH, SPEC, TASK, hyper  # noqa: E402
+
+UPDATES = 5
+COUNTS = ("minibatches_applied", "kl_stopped")
+
+
+def fresh(numbers: Any, seed: int) -> Any:
+    return init_state(SPEC, TASK, numbers, REWARD_BY_BOTH, jax.random.key(seed))
+
+
+def lone(devices: int, **changes: float) -> tuple[Any, list[Any]]:
+    numbers = hyper(**changes)
+    mesh = make_mesh(SPEC, 1, devices)
+    state = place(mesh, fresh(numbers, 1), state_specs())
+    data, traced = place(mesh, (REWARD_BY_BOTH, numbers), P())
+    metrics = []
+    for _ in range(UPDATES):
+        state, found = update(SPEC, TASK, traced, data, state, mesh)
+        metrics.append(jax.device_get(found))
+    return jax.device_get(gathered(mesh, state.params)), metrics
+
+
+def several(devices: int, seeds: int) -> tuple[Any, list[Any]]:
+    numbers = hyper()
+    mesh = make_mesh(SPEC, seeds, devices)
+    states = stack([fresh(numbers, seed) for seed in range(seeds)])
+    states = place(mesh, states, state_specs(AGENTS))
+    traced = place(mesh, stack([numbers] * seeds), P(AGENTS))
+    data = place(mesh, REWARD_BY_BOTH, P())
+    metrics = []
+    for _ in range(UPDATES):
+        states, found = update_agents(SPEC, TASK, (), "map", traced, data, states, mesh)
+        metrics.append(jax.device_get(found))
+    return jax.device_get(gathered(mesh, states.params)), metrics
+
+
+def compared(one: tuple[Any, list[Any]], other: tuple[Any, list[Any]]) -> dict[str, Any]:
+    pairs = list(zip(jax.tree.leaves(one[0]), jax.tree.leaves(other[0]), strict=True))
+    return {
+        "identical": all((a == b).all() for a, b in pairs),
+        "greatest": max(float(np.abs(a - b).max()) for a, b in pairs),
+        "same_counts": all(
+            (a[name] == b[name]).all()
+            for a, b in zip(one[1], other[1], strict=True)
+            for name in COUNTS
+        ),
+        "stopped": sum(bool(found["kl_stopped"].any()) for found in one[1]),
+    }
+
+
+def main() -> None:
+    alone, stopping = lone(1), lone(1, target_kl=0.02)
+    cases = {f"lone on {n}": compared(alone, lone(n)) for n in (2, 8)}
+    cases["stopping on 2"] = compared(stopping, lone(2, target_kl=0.02))
+    together = several(1, 4)
+    cases |= {f"4 agents on {n}": compared(together, several(n, 4)) for n in (2, 4, 8)}
+    print(json.dumps(cases))
+
+
+if __name__ == "__main__":
+    main()
