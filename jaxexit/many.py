@@ -37,7 +37,7 @@ def sweep(arguments: argparse.Namespace, overrides: Sequence[str], start: Start)
             f"{arguments.sweep}: experiment: found {plan.yaml}, which lies in another folder; say with "
             "--root DIR where the sweep is to be written"
         )
-    cli.prepare_jax(arguments.device)
+    cli.prepare_jax(arguments.device, arguments.devices)
 
     from jaxexit import show
     from jaxexit.data import load_dataset
@@ -51,7 +51,9 @@ def sweep(arguments: argparse.Namespace, overrides: Sequence[str], start: Start)
     agents = len(plan.settings) * plan.base.seeds
     updates, samples = num_updates(plan.base), ppo_spec(plan.base).batch_size * agents
     with show.TrainingProgress(out, f"{plan.name} ({agents} agents)", updates, samples) as progress:
-        result, table = run_sweep(plan, dataset, root, start, on_update=progress.update)
+        result, table = run_sweep(
+            plan, dataset, root, start, devices=arguments.devices, on_update=progress.update
+        )
     if table is None:
         return cli.stopped(result.trained_steps)
     out.print(sweep_table(table))
@@ -78,7 +80,7 @@ def walk_forward(
         Registry(root),
         arguments.rolling,
     )
-    cli.prepare_jax(arguments.device)
+    cli.prepare_jax(arguments.device, arguments.devices)
 
     from jaxexit import show
     from jaxexit.data import load_folds
@@ -99,7 +101,13 @@ def walk_forward(
         name = f"{experiment.version} ({count} folds, {agents} agents)"
         with show.TrainingProgress(out, name, updates, samples) as progress:
             result = train_folds(
-                experiment, folds, folder, start, rolling=rolling, on_update=progress.update
+                experiment,
+                folds,
+                folder,
+                start,
+                rolling=rolling,
+                devices=arguments.devices,
+                on_update=progress.update,
             )
         if result.interrupted:
             return cli.stopped(result.trained_steps)

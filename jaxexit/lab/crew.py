@@ -115,8 +115,8 @@ class LoneAgent:
         self._task, self._learner = exit_task(spec), learner
         self._policy, self._member = policy, member
         self._sound = True
-        self._mesh = mesh
-        self._hyper, self._world = place(self._mesh, (member.hyper, member.world), P())
+        self.mesh = mesh
+        self._hyper, self._world = place(self.mesh, (member.hyper, member.world), P())
         self.best_step: int | None = None
         self.best_score: float | None = None
 
@@ -129,13 +129,13 @@ class LoneAgent:
             best_step = resumed.manifest["best_step"]
             if best_step in store.steps():  # nobody has removed it
                 self.best_step, self.best_score = best_step, resumed.manifest["best_score"]
-        self._state = place(self._mesh, state, state_specs())
+        self._state = place(self.mesh, state, state_specs())
         return int(state.update)
 
     def advance(self) -> Line:
         """See `Crew`."""
         self._state, metrics = update(
-            self._learner, self._task, self._hyper, self._world, self._state, self._mesh
+            self._learner, self._task, self._hyper, self._world, self._state, self.mesh
         )
         line = plain(jax.device_get(metrics))
         network = jax.tree.map(lambda leaf: leaf[None], self._state.params)
@@ -148,7 +148,7 @@ class LoneAgent:
 
     def validate(self, steps: int) -> tuple[Line, bool]:
         """See `Crew`."""
-        params = gathered(self._mesh, self._state.params)
+        params = gathered(self.mesh, self._state.params)
         score = self._member.validation.score(self._policy, params)
         better = self.best_score is None or score > self.best_score
         if better:
@@ -157,7 +157,7 @@ class LoneAgent:
 
     def saved(self) -> TrainState:
         """See `Crew`."""
-        return gathered(self._mesh, self._state)
+        return gathered(self.mesh, self._state)
 
     def facts(self) -> dict[str, Any]:
         """See `Crew`."""
@@ -192,12 +192,12 @@ class AgentsTogether:
         self._independent = independent
         self._task, self._learner = exit_task(spec), learner
         self._policy, self._members, self._own = policy, members, own
-        self._mesh = mesh
+        self.mesh = mesh
         hyper = stack([member.hyper for member in members])
         theirs = {name: stack([getattr(m.world, name) for m in members]) for name in own}
-        self._hyper, theirs = place(self._mesh, (hyper, theirs), P(AGENTS))
+        self._hyper, theirs = place(self.mesh, (hyper, theirs), P(AGENTS))
         shared = members[0].world._replace(**dict.fromkeys(own))
-        self._world = place(self._mesh, shared, P())._replace(**theirs)
+        self._world = place(self.mesh, shared, P())._replace(**theirs)
         self.best_step: int | None = None
         self.steps: list[int | None] = [None] * len(members)
         self.scores: list[float | None] = [None] * len(members)
@@ -225,8 +225,8 @@ class AgentsTogether:
             self.best_step = resumed.manifest["best_step"]
             if self.best_step is not None and self.best_step not in store.steps():
                 self.best_step = resumed.step  # it was removed, and this one knows the best too
-        self._states = place(self._mesh, states, state_specs(AGENTS))
-        self._best = place(self._mesh, best, P(AGENTS))
+        self._states = place(self.mesh, states, state_specs(AGENTS))
+        self._best = place(self.mesh, best, P(AGENTS))
         return int(states.update[0])
 
     def advance(self) -> Line:
@@ -242,10 +242,10 @@ class AgentsTogether:
             self._hyper,
             self._world,
             self._states,
-            self._mesh,
+            self.mesh,
         )
         found = (metrics, _finite(self._states.params), self._states.update[0])
-        metrics, finite, updates = jax.device_get(gathered(self._mesh, found))
+        metrics, finite, updates = jax.device_get(gathered(self.mesh, found))
         sound = np.isfinite(metrics["loss"]) & finite
         steps = int(updates) * self._learner.batch_size
         for i in np.flatnonzero(~sound):
@@ -272,7 +272,7 @@ class AgentsTogether:
 
     def validate(self, steps: int) -> tuple[Line, bool]:
         """See `Crew`. Each agent has its own best; those that failed are not played (null)."""
-        params = gathered(self._mesh, self._states.params)
+        params = gathered(self.mesh, self._states.params)
         going = [i for i, failed in enumerate(self.failed_after) if failed is None]
         found = np.zeros(len(self._members))
         for number in hosts.in_turn(len(going)):
@@ -295,7 +295,7 @@ class AgentsTogether:
 
     def saved(self) -> Several:
         """See `Crew`."""
-        return gathered(self._mesh, Several(self._states, self._best))
+        return gathered(self.mesh, Several(self._states, self._best))
 
     def facts(self) -> dict[str, Any]:
         """See `Crew`; `agents` has the best of each, and when it failed, if it did."""

@@ -35,7 +35,7 @@ from jaxexit.lab.training import (
     several_template,
     train_crew,
 )
-from jaxexit.ppo import ppo_params, ppo_spec
+from jaxexit.ppo import make_mesh, ppo_params, ppo_spec
 
 OWN = ("params", "hindsight")  # of the world: what the guards' and the reward's numbers are part of
 
@@ -56,6 +56,7 @@ def run_sweep(
     root: Path,
     start: Start,
     *,
+    devices: int | None = None,
     on_update: Callable[[Line], None] = lambda line: None,
 ) -> tuple[TrainingResult, dict[str, Any] | None]:
     """Train every trial of a sweep and rank them by their best validation.
@@ -69,6 +70,7 @@ def run_sweep(
         dataset: the base experiment's data.
         root: of registry and sweeps.
         start: whether it is new, resumed, or replaces an earlier one.
+        devices: see `ppo.make_mesh`.
         on_update: called with each line of metrics.
 
     Returns:
@@ -80,13 +82,13 @@ def run_sweep(
     run, registry = side_run(plan, root), Registry(root)
     with run.locked():
         run.check_start(start)
-        crew, members = _crew(plan, dataset)
+        crew, members = _crew(plan, dataset, devices)
         resumed = None
         if start == "resume":
             resumed = run.store.restore("last", several_template(plan.base, dataset, len(members)))
         else:
             registry.count_sweep(plan.name, plan.base.version, len(plan.settings), run.sha256)
-        run.begin(start, provenance(plan.base, dataset.fingerprint))
+        run.begin(start, provenance(plan.base, dataset.fingerprint, crew.mesh))
         result = train_crew(
             crew,
             plan.base,
@@ -103,7 +105,9 @@ def run_sweep(
         return result, table
 
 
-def _crew(plan: SweepPlan, dataset: Dataset) -> tuple[AgentsTogether, list[Member]]:
+def _crew(
+    plan: SweepPlan, dataset: Dataset, devices: int | None
+) -> tuple[AgentsTogether, list[Member]]:
     members = []
     for number, experiment in enumerate(plan.experiments):
         _, world = make_world(experiment, dataset, "train")
@@ -115,7 +119,9 @@ def _crew(plan: SweepPlan, dataset: Dataset) -> tuple[AgentsTogether, list[Membe
     spec, _ = make_world(plan.base, dataset, "train")
     policy = learned_policy(plan.base)
     learner = ppo_spec(plan.base)
-    return AgentsTogether(spec, learner, policy, members, OWN, independent=True), members
+    mesh = make_mesh(learner, len(members), devices)
+    crew = AgentsTogether(spec, learner, policy, members, OWN, independent=True, mesh=mesh)
+    return crew, members
 
 
 def _table(

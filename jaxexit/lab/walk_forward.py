@@ -41,7 +41,7 @@ from jaxexit.lab.training import (
     several_template,
     train_crew,
 )
-from jaxexit.ppo import agent, ppo_params, ppo_spec
+from jaxexit.ppo import agent, make_mesh, ppo_params, ppo_spec
 
 NAME = WALK_FORWARD  # of its folders, and of its result among those of the splits
 OWN = ("drawn",)  # of the world: which trades a fold draws
@@ -60,6 +60,7 @@ def train_folds(
     start: Start,
     *,
     rolling: bool,
+    devices: int | None = None,
     on_update: Callable[[Line], None] = lambda line: None,
 ) -> TrainingResult:
     """Train every fold (and every seed of each) in one program; `best` is chosen by each on its validation.
@@ -70,6 +71,7 @@ def train_folds(
         folder: of the version; held by the caller.
         start: whether it is new, resumed, or replaces an earlier one.
         rolling: as `folds` was made.
+        devices: see `ppo.make_mesh`.
         on_update: called with each line of metrics.
 
     Raises:
@@ -77,11 +79,11 @@ def train_folds(
     """
     run = side_run(folder, experiment, len(folds.datasets), rolling=rolling)
     run.check_start(start)
-    crew, agents = _crew(experiment, folds)
+    crew, agents = _crew(experiment, folds, devices)
     resumed = None
     if start == "resume":
         resumed = run.store.restore("last", several_template(experiment, folds.datasets[0], agents))
-    run.begin(start, provenance(experiment, folds.fingerprint))
+    run.begin(start, provenance(experiment, folds.fingerprint, crew.mesh))
     write_text(run.path / "experiment.yaml", dump_snapshot(experiment))
     return train_crew(
         crew,
@@ -94,7 +96,7 @@ def train_folds(
     )
 
 
-def _crew(experiment: Experiment, folds: Folds) -> tuple[AgentsTogether, int]:
+def _crew(experiment: Experiment, folds: Folds, devices: int | None) -> tuple[AgentsTogether, int]:
     """The agents, fold after fold, and their number."""
     first = folds.datasets[0]
     everything = replace(first, splits={**first.splits, "train": folds.trades})
@@ -109,7 +111,8 @@ def _crew(experiment: Experiment, folds: Folds) -> tuple[AgentsTogether, int]:
             for seed in agent_seeds(experiment)
         ]
     learner, policy = ppo_spec(experiment), learned_policy(experiment)
-    return AgentsTogether(spec, learner, policy, members, OWN), len(members)
+    mesh = make_mesh(learner, len(members), devices)
+    return AgentsTogether(spec, learner, policy, members, OWN, mesh=mesh), len(members)
 
 
 def _drawing(world: World, rows: np.ndarray, longest: int) -> World:
