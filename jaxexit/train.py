@@ -86,11 +86,9 @@ def _command(argv: Sequence[str] | None) -> int:
         overrides.append(f"seeds={arguments.seeds}")
     if arguments.rolling and arguments.walk_forward is None:
         raise UserError("--rolling: goes with --walk-forward K")
-    if arguments.sweep is not None or arguments.walk_forward is not None:
-        if cli.cluster_of(arguments) is not None:
-            raise UserError(
-                "--sweep and --walk-forward run in one process; leave --distributed out"
-            )
+    many = arguments.sweep is not None or arguments.walk_forward is not None
+    if many and cli.cluster_of(arguments) is not None:
+        raise UserError("--sweep and --walk-forward run in one process; leave --distributed out")
     if arguments.sweep is not None:
         from jaxexit.many import sweep
 
