@@ -96,7 +96,9 @@ def train_folds(
     )
 
 
-def _crew(experiment: Experiment, folds: Folds, devices: int | None) -> tuple[AgentsTogether, int]:
+def _crew(
+    experiment: Experiment, folds: Folds, devices: int | None = None
+) -> tuple[AgentsTogether, int]:
     """The agents, fold after fold, and their number."""
     first = folds.datasets[0]
     everything = replace(first, splits={**first.splits, "train": folds.trades})
