@@ -205,6 +205,11 @@ class CheckpointStore:
             known, manifest = False, {}
         if not known:
             raise RunError(self._damaged(path))
+        if manifest.get("format") != FORMAT:
+            raise RunError(
+                f"{path}: is of format {manifest.get('format')}, this program reads {FORMAT}; install the "
+                f"one that wrote it{self._offer(path)}"
+            )
         return manifest
 
     def restore(self, which: Which, template: Any) -> Checkpoint:
@@ -284,14 +289,17 @@ class CheckpointStore:
         return step
 
     def _damaged(self, path: Path) -> str:
+        return f"{path}: is damaged (its content does not match its hash){self._offer(path)}"
+
+    def _offer(self, path: Path) -> str:
+        """What to do without the checkpoint in `path`."""
         others = [step for step in self.steps() if self._path(step) != path]
-        offer = (
-            f"; the newest other one is step {others[-1]}: backtest it with --checkpoint {others[-1]}, "
-            "or remove this folder to --resume from it"
-            if others
-            else "; start over with --overwrite"
+        if not others:
+            return "; start over with --overwrite"
+        return (
+            f"; the newest other one is step {others[-1]}: backtest it with --checkpoint {others[-1]}, or "
+            "remove this folder to --resume from it"
         )
-        return f"{path}: is damaged (its content does not match its hash){offer}"
 
     def _tidy(self) -> None:
         """Remove old checkpoints, and what a killed process left half written or removed."""

@@ -168,6 +168,27 @@ def test_arrays_that_are_not_those_that_were_saved_are_refused(store: Checkpoint
     assert "is damaged" in refused(store, 1)
 
 
+def test_a_checkpoint_of_another_version_of_the_program_is_told_with_the_one_before(
+    store: CheckpointStore,
+):
+    store.save(1, made_state(1))
+    store.save(2, made_state(2))
+    path = store.folder / "step_2" / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 2}))
+    message = refused(store, "last")
+    assert "is of format 2, this program reads 1; install the one that wrote it" in message
+    assert "--checkpoint 1" in message
+    assert bits(store.restore(1, template()).state) == bits(made_state(1))
+
+
+def test_a_folder_that_is_no_checkpoint_is_passed_over(store: CheckpointStore):
+    store.save(1, made_state(1))
+    for name in ("step_", "step_one", "step_-3", "step_2.bak"):
+        shutil.copytree(store.folder / "step_1", store.folder / name)
+    assert store.steps() == [1]
+    assert store.restore("last", template()).step == 1
+
+
 def test_a_manifest_that_is_no_manifest_is_damage(store: CheckpointStore):
     store.save(1, made_state(1))
     path = store.folder / "step_1" / "manifest.json"
@@ -191,9 +212,12 @@ while True:
 """
 
 
-def test_a_kill_while_saving_leaves_the_one_before(store: CheckpointStore, repository: Path):
+@pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.slow)])
+def test_a_kill_while_saving_leaves_the_one_before(
+    store: CheckpointStore, repository: Path, kills: int
+):
     random = np.random.default_rng(1)
-    for _ in range(5):
+    for _ in range(kills):
         saver = subprocess.Popen(
             [sys.executable, "-c", SAVE_FOREVER, str(store.folder)],
             stdout=subprocess.PIPE,

@@ -285,10 +285,13 @@ def test_two_processes_that_record_at_once_lose_nothing(registry: Registry):
     assert registry.trials() == 80
 
 
-def test_a_kill_while_recording_leaves_a_registry_with_all_that_was_said(registry: Registry):
+@pytest.mark.parametrize("kills", [5, pytest.param(50, marks=pytest.mark.slow)])
+def test_a_kill_while_recording_leaves_a_registry_with_all_that_was_said(
+    registry: Registry, kills: int
+):
     random = np.random.default_rng(2)
     before = 0
-    for _ in range(5):
+    for _ in range(kills):
         recorder = start(RECORD, registry.root, "v1_base", 10_000)
         assert recorder.stdout is not None
         assert recorder.stdout.readline() == "ready\n"
