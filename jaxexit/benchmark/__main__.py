@@ -26,7 +26,12 @@ def _train(arguments: argparse.Namespace, yaml: Path, say: Say) -> dict[str, Any
     from jaxexit.benchmark import train
 
     return train.measure(
-        yaml, arguments.overrides, updates=arguments.updates, device=arguments.device, say=say
+        yaml,
+        arguments.overrides,
+        updates=arguments.updates,
+        peers=arguments.peers,
+        device=arguments.device,
+        say=say,
     )
 
 
@@ -70,6 +75,11 @@ def build_parser() -> cli.Parser:
         help=f"train: timed updates of each learner (default: {UPDATES})",
     )
     parser.add_argument(
+        "--peers",
+        action="store_true",
+        help="train: also PureJaxRL-style, rejax, Stable-Baselines3, PyTorch; extra bench",
+    )
+    parser.add_argument(
         "--root",
         metavar="DIR",
         type=Path,
@@ -85,19 +95,25 @@ def _command(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
     if arguments.updates < 1:
         raise UserError(f"--updates: found {arguments.updates}, allowed are numbers from 1 up")
+    if arguments.peers and arguments.part not in ("train", "all"):
+        raise UserError(f"--peers: is for train and all, not for {arguments.part}")
     from jaxexit.benchmark.job import open_job, yaml_file
 
     yaml = yaml_file(arguments.root)
     cli.prepare_jax(arguments.device)
-    open_job(
-        yaml, arguments.overrides
-    )  # first: what is wrong with it stops here, not minutes later
+    # First: what is wrong with the job stops here, not minutes later.
+    job = open_job(yaml, arguments.overrides)
 
     from jaxexit import show
-    from jaxexit.benchmark import machine, words
+    from jaxexit.benchmark import against, machine, words
+
+    if arguments.peers:
+        against.check(job)
 
     out = show.console(quiet=arguments.quiet, json=arguments.json)
-    record: dict[str, Any] = {"machine": machine.describe()}
+    record: dict[str, Any] = {
+        "machine": machine.describe(against.PACKAGES if arguments.peers else ())
+    }
     show.lines(out, words.machine(record["machine"]))
     for name in PARTS if arguments.part == "all" else (arguments.part,):
         with out.status(name) as status:

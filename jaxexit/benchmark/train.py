@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-from jaxexit.benchmark import compiling, machine
+from jaxexit.benchmark import against, compiling, machine
 from jaxexit.benchmark.flops import products
 from jaxexit.benchmark.job import Job, open_job
 from jaxexit.benchmark.timing import Stopwatch, timed
@@ -63,7 +63,13 @@ def rollout_of(job: Job) -> Callable[[], Any]:
 
 
 def measure(
-    yaml: Path, overrides: Sequence[str], *, updates: int, device: str | None, say: Say
+    yaml: Path,
+    overrides: Sequence[str],
+    *,
+    updates: int,
+    peers: bool,
+    device: str | None,
+    say: Say,
 ) -> dict[str, Any]:
     """The record of `benchmark train`.
 
@@ -71,6 +77,7 @@ def measure(
         yaml: the version's file.
         overrides: changes of the fixed job.
         updates: timed updates of each learner.
+        peers: also time what is installed of other learners, in turn with this one.
         device: platform, None for the best there is.
         say: called with what is being measured.
     """
@@ -111,6 +118,7 @@ def measure(
         "compiling": compiled,
         "as_configured": _as_configured(job, own, stopping, watch),
         "marginal_seed": [marginal_seed(job, n, updates, say) for n in SEEDS],
+        "peers": against.measure(job, own.advance, updates, say) if peers else None,
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 Record = Mapping[str, Any]
+TARGETS = {"PureJaxRL-style": 1.6, "Stable-Baselines3": 2.2, "PyTorch": 3}  # times as fast
 
 
 def machine(record: Record) -> list[str]:
@@ -50,7 +51,22 @@ def train(record: Record) -> list[str]:
         f"  {'x'.join(map(str, p['shape'])):>14} {p['what']:<28} {p['median'] / 1e9:7.1f} GFLOP/s"
         for p in record["matrix_flops_per_second_by_shape"]
     ]
-    return lines
+    return lines + [_peer(one, job["num_steps"]) for one in record["peers"] or ()]
+
+
+def _peer(one: Record, num_steps: int) -> str:
+    if one["missing"]:
+        return f"{one['name']}: not installed ({', '.join(one['missing'])}; extra bench)"
+    target = TARGETS.get(one["name"])
+    rollouts = ""
+    if one["shortened"]:
+        rollouts = f"; rollouts of {one['num_steps']:,} steps instead of {num_steps:,}"
+    versions = ", ".join(f"{name} {number}" for name, number in one["versions"].items())
+    return (
+        f"against {one['name']}: {one['ours_over_theirs']:.2f} times as fast"
+        f"{'' if target is None else f' (target {target})'}; {one['network']}; {versions}; "
+        f"{rate(one['steps_per_second'], 'steps/s')}{rollouts}"
+    )
 
 
 def backtest(record: Record) -> list[str]:

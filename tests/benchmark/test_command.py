@@ -24,6 +24,8 @@ SETTINGS = [word for one in SMALL for word in ("--set", one)]
         (["train", "--updates", "0"], "--updates: found 0, allowed are numbers from 1 up"),
         (["train", "--set", "ppo.num_envs=0"], "ppo.num_envs"),
         (["train", "--root", "nowhere"], "no such experiment file"),
+        (["start", "--peers"], "--peers: is for train and all, not for start"),
+        (["train", "--peers", "--set", "guards.mode=mask"], "which the peers cannot; use penalise"),
         (["nonsense"], "invalid choice: 'nonsense'"),
     ],
 )
