@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-from jaxexit.benchmark import against, compiling, machine
+from jaxexit.benchmark import against, compiling, kernels, machine
 from jaxexit.benchmark.flops import products
 from jaxexit.benchmark.job import Job, open_job
 from jaxexit.benchmark.timing import Stopwatch, timed
@@ -118,6 +118,7 @@ def measure(
         "compiling": compiled,
         "as_configured": _as_configured(job, own, stopping, watch),
         "marginal_seed": [marginal_seed(job, n, updates, say) for n in SEEDS],
+        "lowered_for_cuda": kernels.count(job),
         "peers": against.measure(job, own.advance, updates, say) if peers else None,
     }
 

@@ -45,6 +45,16 @@ def train(record: Record) -> list[str]:
         f"memory: the program {_mb(cold['program_bytes'])}, its process at most "
         f"{_mb(cold['process_peak_bytes'])} compiling, {_mb(cached['process_peak_bytes'])} from the cache",
     ]
+    gpu = record["lowered_for_cuda"]
+    lines += [
+        f"lowered for cuda, before fusion (no time on a GPU is claimed): {name} {one['operations']:,} "
+        f"operations, {one['unfused']:,} of them products, gathers, scatters, sorts, reductions"
+        for name, one in (
+            ("a step of the rollout", gpu["rollout_step"]),
+            ("a minibatch", gpu["minibatch"]),
+            ("an update", gpu["update"]),
+        )
+    ]
     if cold["device_peak_bytes"] is not None:
         lines.append(f"on the device at most {_mb(cold['device_peak_bytes'])}")
     lines += [

@@ -53,6 +53,11 @@ def test_train_reports_a_share_of_what_the_machine_can_do() -> None:
         speed / train["matrix_flops_per_second"]["median"], rel=0.2
     )
     assert train["as_configured"]["minibatches_without_stop"] == 8
+    lowered = train["lowered_for_cuda"]
+    steps, minibatches = lowered["rollout_step"], lowered["minibatch"]
+    assert (steps["times"], minibatches["times"]) == (32, 8)
+    assert steps["products"] == 4  # two layers, two heads
+    assert lowered["update"]["operations"] > 32 * steps["operations"]
     assert [one["seeds"] for one in train["marginal_seed"]] == [2, 4]
     for one in train["marginal_seed"]:
         assert one["marginal"] == pytest.approx((one["over_lone"] - 1) / (one["seeds"] - 1))
