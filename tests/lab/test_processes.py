@@ -50,7 +50,7 @@ def test_two_processes_train_one_agent_as_two_devices_of_one_would(tmp_path: Pat
     code, out, err = tiny.run("train", yaml, "--devices", "2", "--json")
     assert code == 0, err
     shared = tiny.write_tiny(tmp_path / "shared", updates=UPDATES)
-    assert together(shared)["backtest"]["metrics"] == json.loads(out)["backtest"]["metrics"]
+    assert together(shared)["backtest"]["policies"] == json.loads(out)["backtest"]["policies"]
     assert network(shared) == network(yaml)
     lines = tiny.lines_of(shared.with_suffix("") / "metrics.jsonl")
     assert [line["update"] for line in lines] == list(range(1, UPDATES + 1))  # each written once
