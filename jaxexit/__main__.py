@@ -17,6 +17,8 @@ COMMANDS = {
     "exam": "sit exams whose answer is known from theory",
     "audit": "look whether a version's result is real: leaks, fills, luck",
     "deploy": "train on a rented machine and bring the run home",
+    "export": "a trained policy as ONNX and StableHLO, and the proof that they decide alike",
+    "advise": "what to do with open trades, bar by bar",
     "data": "inspect bar files, write entries",
     "benchmark": "measure speed on this machine, in ratios",
 }

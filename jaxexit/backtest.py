@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -15,13 +14,7 @@ def build_parser() -> cli.Parser:
     """The command line."""
     parser = cli.Parser(prog="python -m jaxexit.backtest", description=__doc__)
     cli.add_experiment(parser, overrides=False)
-    parser.add_argument(
-        "--checkpoint",
-        metavar="best|final|last|STEP",
-        type=_which,
-        default="best",
-        help="which checkpoint (default: best on validation)",
-    )
+    cli.add_checkpoint(parser)
     parser.add_argument(
         "--split", choices=("train", "validation", "test"), default="test", help="default: test"
     )
@@ -33,17 +26,6 @@ def build_parser() -> cli.Parser:
     )
     cli.add_output(parser)
     return parser
-
-
-def _which(text: str) -> str | int:
-    if text in ("best", "final", "last"):
-        return text
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"found '{text}', allowed are best, final, last, or a number of steps"
-        ) from None
 
 
 def _command(argv: Sequence[str] | None) -> int:

@@ -108,6 +108,36 @@ def add_overrides(parser: argparse.ArgumentParser, what: str) -> None:
     )
 
 
+def add_checkpoint(parser: argparse.ArgumentParser) -> None:
+    """`--checkpoint`."""
+    parser.add_argument(
+        "--checkpoint",
+        metavar="best|final|last|STEP",
+        type=_which,
+        default="best",
+        help="which checkpoint (default: best on validation)",
+    )
+
+
+def _which(text: str) -> str | int:
+    if text in ("best", "final", "last"):
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"found '{text}', allowed are best, final, last, or a number of steps"
+        ) from None
+
+
+def add_agent(parser: argparse.ArgumentParser) -> None:
+    """`--checkpoint`, and `--seed` of a version with several agents."""
+    add_checkpoint(parser)
+    parser.add_argument(
+        "--seed", type=int, default=None, help="which agent, of a version that has several"
+    )
+
+
 def add_output(parser: argparse.ArgumentParser) -> None:
     """`--json`, `--quiet` and `--device`."""
     parser.add_argument("--json", action="store_true", help="the result as one JSON object")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -250,3 +251,24 @@ FOOTNOTE = (
     "marked equity at bar closes. PF: gains / losses. The oracle is the best market order in hindsight, "
     "not attainable."
 )
+
+
+def exported(out: Console, manifest: dict[str, Any], folder: Path) -> None:
+    """The files of an export and how they compare with JAX."""
+    parity = manifest["parity"]
+    table = Table(title=f"{manifest['version']}: {manifest['trained_steps']:,} steps, exported")
+    for name in ("file", "KB", "decisions", "other actions", "logits differ by", "values by"):
+        table.add_column(name, justify="left" if name == "file" else "right")
+    for name, facts in manifest["files"].items():
+        found = parity[name]
+        table.add_row(
+            name,
+            f"{facts['bytes'] / 1e3:,.0f}",
+            f"{found['decisions']:,}",
+            f"{found['different_actions']:,}",
+            f"{found['largest_logit_difference']:.1e}",
+            f"{found['largest_value_difference']:.1e}",
+        )
+    out.print(table)
+    count = f"every decision of the {parity['trades']:,} trades of {parity['split']}"
+    lines(out, [f"{folder}: {count} compared with JAX"])

@@ -124,19 +124,9 @@ def file_candidates(
     counts[NOT_TRADED] = int((bar >= 0).sum() - kept.sum())
     rows, entry_bar = rows.take(np.flatnonzero(kept)), bar[kept]
 
-    direction = rows["direction"].to_numpy(np.int64)
-    price = rows["entry_price"].to_numpy(np.float64)
-    if given and not np.isfinite(price).any():
+    if given and not np.isfinite(rows["entry_price"].to_numpy(np.float64)).any():
         raise DataError(f"{path}: env.entry_fill is 'given', but the file has no entry price")
-    known = entry_side_close(bars, entry_bar, direction)
-    if given and filled_at == "bar_open":
-        rows["given_fill"] = price
-        price = np.where(np.isnan(price), np.nan, known)
-    elif not given:
-        price = known
-    stop = rows["stop"].to_numpy(np.float64)
-    rows["entry_bar"], rows["entry_price"] = entry_bar, price
-    rows["stop"] = np.where(np.isnan(stop), price - direction * stop_atr * atr[entry_bar], stop)
+    rows = priced(rows, entry_bar, bars, atr, given=given, stop_atr=stop_atr, filled_at=filled_at)
     rows["trade_id"] = rows.index
     decision, exit_remarks = listed_decisions(rows, entry_bar, bars, filled_at)
     if (decision >= 0).any():
@@ -144,6 +134,34 @@ def file_candidates(
     others = [name for name in rows.columns if name not in TABLE_COLUMNS]
     rows = rows.filter([*TABLE_COLUMNS, *others]).take(np.argsort(entry_bar, kind="stable"))
     return rows.reset_index(drop=True), counts, remarks + match_remarks + exit_remarks
+
+
+def priced(
+    rows: pd.DataFrame,
+    entry_bar: np.ndarray,
+    bars: Bars,
+    atr: np.ndarray,
+    *,
+    given: bool,
+    stop_atr: float,
+    filled_at: FilledAt,
+) -> pd.DataFrame:
+    """Trades of a file [N] (see `load_trades`) with the entry bar, price and stop that they are traded with.
+
+    As `file_candidates` says.
+    """
+    direction = rows["direction"].to_numpy(np.int64)
+    price = rows["entry_price"].to_numpy(np.float64)
+    known = entry_side_close(bars, entry_bar, direction)
+    stop = rows["stop"].to_numpy(np.float64)
+    columns: dict[str, np.ndarray] = {}
+    if given and filled_at == "bar_open":
+        columns["given_fill"] = price
+        price = np.where(np.isnan(price), np.nan, known)
+    elif not given:
+        price = known
+    stop = np.where(np.isnan(stop), price - direction * stop_atr * atr[entry_bar], stop)
+    return rows.assign(**columns, entry_bar=entry_bar, entry_price=price, stop=stop)
 
 
 def entry_side_close(bars: Bars, entry_bar: np.ndarray, direction: np.ndarray) -> np.ndarray:

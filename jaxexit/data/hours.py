@@ -78,3 +78,18 @@ def in_weekend(times: np.ndarray) -> np.ndarray:
     )
     inside[near] = (hour >= 24 * _FRIDAY + _SHUTS + 1) & (hour < 24 * _SUNDAY + _SHUTS - 1)
     return inside
+
+
+def missing_bars(before: np.datetime64, after: np.datetime64, step: np.timedelta64) -> np.ndarray:
+    """Opens of the bars that lack between two, [n] datetime64[ns]: each `step`, but in the weekend none.
+
+    The weekend is from Friday to Sunday 17:00 New York. Holidays are not known: their bars count as missing.
+    """
+    opens = np.arange(before + step, after, step, dtype="datetime64[ns]")
+    if not len(opens):
+        return opens
+    local = pd.DatetimeIndex(opens, tz="UTC").tz_convert(NEW_YORK)
+    hour = (
+        24.0 * local.day_of_week.to_numpy() + local.hour.to_numpy() + local.minute.to_numpy() / 60
+    )
+    return opens[(hour < 24 * _FRIDAY + _SHUTS) | (hour >= 24 * _SUNDAY + _SHUTS)]

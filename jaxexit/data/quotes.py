@@ -18,7 +18,7 @@ import pandas as pd
 
 from jaxexit.data.formats import read_source
 from jaxexit.data.formats.delimited import joined
-from jaxexit.data.formats.source import LABELS, Side
+from jaxexit.data.formats.source import LABELS, Side, Source
 from jaxexit.data.hours import in_weekend
 from jaxexit.data.tables import Columns
 from jaxexit.data.ticks import bars_from_ticks, has_ticks
@@ -78,8 +78,13 @@ def read_unchecked(path: Path, timezone: str = AUTO, source_offset: str | None =
 
 
 def _read_one(path: Path, timezone: str, source_offset: str | None) -> Quotes:
-    where = str(path)
-    source = read_source(path)
+    return quotes_of(read_source(path), str(path), timezone, source_offset)
+
+
+def quotes_of(
+    source: Source, where: str, timezone: str = AUTO, source_offset: str | None = None
+) -> Quotes:
+    """`read_unchecked` of a table that is there already; `where` names it in errors."""
     columns = Columns(source.table, where)
     clock = source.clock if timezone == AUTO else timezone
     times, has_labels = _times(columns, "UTC" if source_offset else clock)
@@ -196,7 +201,19 @@ def check_quotes(quotes: Quotes) -> Quotes:
             f"{where}: {place} {fault.what}, {fault.remedy} ({int(fault.rows.sum())} such rows); "
             "data convert --repair removes them"
         )
-    widened = np.zeros(len(times), bool)
+    return _widened(quotes)
+
+
+def check_row(quotes: Quotes) -> Quotes:
+    """`check_quotes` of a bar alone. Raises DataError with its first fault."""
+    for fault in find_faults(quotes):
+        raise DataError(f"{quotes.where}: {fault.what}")
+    return _widened(quotes)
+
+
+def _widened(quotes: Quotes) -> Quotes:
+    """Extremes that lie a rounding inside open or close, moved out to them."""
+    widened = np.zeros(len(quotes.times), bool)
     sides = {}
     for side, prices in quotes.sides.items():
         sides[side] = prices.copy()

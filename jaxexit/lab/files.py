@@ -72,6 +72,29 @@ def remove_folder(folder: Path) -> None:
         shutil.rmtree(doomed)
 
 
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """A temporary folder beside `folder` that takes its place, synced to disk, if the body succeeds.
+
+    Raises:
+        RunError: it cannot be written; what was there before still is.
+    """
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = folder.with_name(f".writing_{folder.name}_{os.getpid()}")
+        try:
+            temporary.mkdir()
+            yield temporary
+            for path in temporary.rglob("*"):
+                if path.is_file():
+                    with path.open("rb") as written:
+                        os.fsync(written.fileno())
+            remove_folder(folder)
+            temporary.replace(folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Replace a text file."""
     with replacing(path) as temporary:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from jaxexit.lab.files import remove_folder, writing
 
-OWN = ("experiment.yaml", "provenance.json", "metrics.jsonl", "models", "results")
+OWN = ("experiment.yaml", "provenance.json", "metrics.jsonl", "models", "results", "export")
 """What a run writes. Other files in its folder are the user's, and stay."""
 
 

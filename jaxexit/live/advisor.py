@@ -1,0 +1,448 @@
+"""Advice at each closed bar, for each open trade: the policy of a backtest, in a stream.
+
+The environment's own `reset`, `observe` and `step` run on the bars fed so far; there is no second simulator.
+A trade is followed as the environment fills it, on the assumption that its advice is taken: tell `close`
+where it was not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+
+from jaxexit.data.bars import PriceSide
+from jaxexit.data.dataset import device_trades
+from jaxexit.data.entries import exit_side_close, keep_sound, priced
+from jaxexit.data.trades import load_trades, match_bars
+from jaxexit.data.types import Market, Trades
+from jaxexit.env import (
+    ACTIONS,
+    REASONS,
+    RULES,
+    EnvSpec,
+    EnvState,
+    Hindsight,
+    Outcome,
+    World,
+    env_params,
+    observe,
+    order_from_action,
+    reset,
+    situation,
+    step,
+    valid_actions,
+)
+from jaxexit.env.types import EnvParams
+from jaxexit.errors import DataError, UserError
+from jaxexit.lab.checkpoints import Which
+from jaxexit.lab.trained import open_trained
+from jaxexit.live.feed import Feed, Message, RefusedError, Rows, message, stamp
+from jaxexit.live.policy import TrainedPolicy, restore_policy
+from jaxexit.policies import NetworkSpec, forward, mask_logits
+
+Array = jax.Array
+
+_BLANK = {"entry_price": np.nan, "stop": np.nan, "target": np.nan, "exit_price": np.nan}
+
+
+class Decision(NamedTuple):
+    """What is decided for one trade at a bar's close. Scalars unless said otherwise."""
+
+    observation: Array  # [observation_size]
+    probabilities: Array  # [5]
+    value: Array
+    chosen: Array  # int32: before guards
+    action: Array  # int32: effective
+    fired: Array  # [rules] bool
+    stop: Array  # price: in force from the coming bar on
+    profit: Array  # net pips of what is open, at the close
+    remaining: Array  # share of the original size
+
+
+@partial(jax.jit, static_argnames=("spec", "network"))
+def _decide(
+    spec: EnvSpec, network: NetworkSpec, weights: Any, world: World, state: EnvState
+) -> Decision:
+    """The greedy decision. What `step` says of it needs no coming bar: the world's is not looked at."""
+    now = situation(spec, world.params, world.trades, state)
+    observation = observe(spec, world.params, world.market, now)
+    logits, value = forward(network, weights, observation)
+    if spec.guard_mode == "mask":
+        logits = mask_logits(logits, valid_actions(world.params, now))
+    chosen = jnp.argmax(logits)
+    _, outcome = step(spec, world, state, order_from_action(chosen))
+    return Decision(
+        observation=observation,
+        probabilities=jax.nn.softmax(logits),
+        value=value,
+        chosen=chosen,
+        action=outcome.action,
+        fired=outcome.fired,
+        stop=outcome.stop,
+        profit=now.profit * jnp.abs(now.entry) / world.pip,
+        remaining=now.remaining,
+    )
+
+
+@partial(jax.jit, static_argnames="spec")
+def _settle(
+    spec: EnvSpec, world: World, state: EnvState, action: Array
+) -> tuple[EnvState, Outcome]:
+    return step(spec, world, state, order_from_action(action))
+
+
+@partial(jax.jit, static_argnames="spec")
+def _begin(spec: EnvSpec, world: World) -> EnvState:
+    return reset(spec, world.params, world.market, world.trades, jnp.int32(0))
+
+
+@dataclass
+class _Open:
+    """A trade that is followed."""
+
+    name: str
+    entry: int  # bar of decision 0
+    direction: int
+    trades: Trades  # itself, its entry bar row 0 of its window
+    state: EnvState
+    decided: Decision | None = None  # at the last bar
+
+
+class _Waiting(NamedTuple):
+    """A trade whose entry bar has not closed yet."""
+
+    name: str
+    time: np.datetime64  # of its entry, as the file has it
+    row: pd.DataFrame  # as `load_trades` has it
+
+
+class Advisor:
+    """A trained version's advice on open trades, bar by bar.
+
+        advisor = Advisor("experiments/v2_exit_guards.yaml", history="bars.csv")
+        advisor.open({"trade": "7", "entry_time": "2024-05-02T14:00Z", "direction": "long"})
+        for line in advisor.on_bar({"time": "2024-05-02T15:00Z", "bid_open": 1.0718, ...}):
+            print(line)
+
+    Messages are dicts of JSON values; docs/live.md lists them. Bars and trades that cannot be used are said
+    in a message of type `error` or `warning`, never guessed.
+    """
+
+    def __init__(
+        self,
+        experiment: str | Path | TrainedPolicy,
+        *,
+        root: str | Path | None = None,
+        checkpoint: Which = "best",
+        seed: int | None = None,
+        history: str | Path | None = None,
+        price_side: PriceSide | None = None,
+        pip: float | None = None,
+        max_delay: float | None = None,
+    ) -> None:
+        """Open a version.
+
+        Args:
+            experiment: YAML file, run folder or name of a trained version; or a policy restored already.
+            root: where run folders live; None: the experiment file's folder.
+            checkpoint: "best", "final", "last", or a step.
+            seed: which agent, of a version that has several.
+            history: bars before the first that is fed: a file, or "sample". Begin it where the backtest's
+                bars begin and everything is the same to the bit; later, and indicators differ by what they
+                still remember (`audit` measures that).
+            price_side: which side one-sided bars are; None: that of the history, else the experiment's.
+            pip: price units; None: the experiment's, else from the price level of the first bars.
+            max_delay: seconds; bars that come later than so long after their close, or before it, are said
+                by this machine's clock. None: the clock is not looked at, as for recorded bars.
+
+        Raises:
+            UserError: one line: there is no such version, checkpoint or history.
+        """
+        if max_delay is not None and max_delay < 0:
+            raise UserError(f"max_delay: found {max_delay:g}, allowed is 0 and more seconds")
+        if not isinstance(experiment, TrainedPolicy):
+            version = open_trained(experiment, None if root is None else Path(root))
+            experiment = restore_policy(version, checkpoint, seed)
+        self.policy = experiment
+        self._max_delay = max_delay
+        self._feed = Feed(
+            experiment.experiment,
+            experiment.spec.features,
+            history=history,
+            price_side=price_side,
+            pip=pip,
+        )
+        self._horizon = experiment.experiment.env.max_bars
+        self._params: EnvParams | None = None
+        self._open: dict[str, _Open] = {}
+        self._waiting: dict[str, _Waiting] = {}
+
+    @property
+    def open_trades(self) -> tuple[str, ...]:
+        """Names of the trades that are followed."""
+        return tuple(self._open)
+
+    @property
+    def pip(self) -> float | None:
+        """Price units of a pip; None before the first bar, where nobody has said."""
+        return self._feed.pip
+
+    def ready(self) -> Message:
+        """What is advised with: version, checkpoint, bars known."""
+        feed, policy = self._feed, self.policy
+        return {
+            "type": "ready",
+            "version": policy.experiment.version,
+            "checkpoint_sha256": policy.sha256,
+            "trained_steps": policy.step,
+            "bars": feed.length,
+            "last_bar": stamp(feed.times[-1]) if feed.length else None,
+            "pip": feed.pip,
+            "warm_up_bars": policy.experiment.data.warmup,
+        }
+
+    def load(self, path: str | Path) -> list[Message]:
+        """Follow the trades of a file, in any format that `data.trades` has.
+
+        A trade is named by the file's column `trade_id`, else by its row, from 0. One whose entry lies in the
+        history is caught up with: its decisions so far are told again, marked `replayed`.
+
+        Raises:
+            DataError: the file cannot be read.
+        """
+        rows, _ = load_trades(Path(path), self.policy.experiment.data.timezone)
+        names = rows["trade_id"] if "trade_id" in rows else pd.Series(rows.index)
+        times = rows["entry_time"].to_numpy().astype("datetime64[ns]")
+        said: list[Message] = []
+        for i in np.flatnonzero(rows["direction"].to_numpy() != 0):
+            said += self._follow(_Waiting(str(names.iloc[i]), times[i], rows.iloc[[i]]))
+        return said
+
+    def open(self, trade: Mapping[str, Any]) -> list[Message]:
+        """Follow one trade.
+
+        Args:
+            trade: `trade` (its name), `entry_time` (as in a file), `direction` ("long" or "short"), and if
+                there are any `entry_price`, `stop`, `target`.
+        """
+        known = {"trade", "entry_time", "direction", *_BLANK}
+        name = str(trade.get("trade", ""))
+        try:
+            odd = sorted(set(trade) - known)
+            if odd or not name or trade.get("direction") not in ("long", "short"):
+                raise DataError(
+                    f"found {odd[0]!r}"
+                    if odd
+                    else "needs a name (trade) and a direction: long or short"
+                )
+            time = pd.Timestamp(trade["entry_time"])
+            time = time if time.tz is None else time.tz_convert("UTC").tz_localize(None)
+            prices = {key: float(trade.get(key, blank)) for key, blank in _BLANK.items()}
+        except (DataError, KeyError, TypeError, ValueError) as error:
+            return [
+                message(
+                    "error", "bad_trade", None, f"the trade is not followed: {error}", trade=name
+                )
+            ]
+        row = pd.DataFrame(
+            {
+                "direction": [1 if trade["direction"] == "long" else -1],
+                "entry_time": [time.as_unit("ns")],
+                "exit_time": [pd.NaT],
+                **{key: [value] for key, value in prices.items()},
+            }
+        )
+        return self._follow(_Waiting(name, time.as_unit("ns").to_datetime64(), row))
+
+    def close(self, trade: str) -> list[Message]:
+        """Stop following a trade that was closed otherwise than advised."""
+        if self._open.pop(trade, None) is None and self._waiting.pop(trade, None) is None:
+            words = "is not followed: nothing to close"
+            return [message("error", "no_trade", None, words, trade=trade)]
+        return [message("note", "forgotten", None, "is no longer followed", trade=trade)]
+
+    def on_bar(self, bar: Mapping[str, Any], *, now: np.datetime64 | None = None) -> list[Message]:
+        """Take the next closed bar: what became of each trade in it, and what to do now.
+
+        Args:
+            bar: `time` (its open; UTC unless it says, or the experiment's data.timezone does) and prices:
+                `open` ... `close` of one side (and `spread`, in pips), or `bid_open` ... `ask_close`; with
+                the columns that the experiment's own features need.
+            now: the time by which it is late, for tests; None: this machine's.
+        """
+        feed = self._feed
+        try:
+            said = feed.add(bar)
+        except RefusedError as refused:
+            return [message(refused.level, refused.code, refused.time, str(refused))]
+        said += self._punctuality(now)
+        last = feed.length - 1
+        for trade in tuple(self._open.values()):
+            said += self._onward(trade, last)
+        for waiting in tuple(self._waiting.values()):
+            if waiting.time <= feed.times[-1]:
+                said += self._enter(waiting)
+        return said
+
+    def _punctuality(self, now: np.datetime64 | None) -> list[Message]:
+        feed, time = self._feed, self._feed.times[-1]
+        if self._max_delay is None or feed.step is None:
+            return []
+        clock = np.datetime64(pd.Timestamp.now("UTC").tz_localize(None)) if now is None else now
+        delay = float((clock - (time + feed.step)) / np.timedelta64(1, "s"))
+        if delay > self._max_delay:
+            words = f"came {delay:,.0f} s after its close: what is advised now should have been done then"
+            return [message("warning", "late", time, words, seconds=round(delay, 1))]
+        if delay < 0:
+            words = f"came {-delay:,.0f} s before its close: it is used as if it had closed"
+            return [message("warning", "not_closed", time, words, seconds=round(delay, 1))]
+        return []
+
+    def _follow(self, waiting: _Waiting) -> list[Message]:
+        if waiting.name in self._open or waiting.name in self._waiting:
+            words = "is followed already: give each trade its own name"
+            return [message("error", "bad_trade", waiting.time, words, trade=waiting.name)]
+        self._waiting[waiting.name] = waiting
+        if self._feed.length and waiting.time <= self._feed.times[-1]:
+            return self._enter(waiting)
+        return []
+
+    def _enter(self, waiting: _Waiting) -> list[Message]:
+        """Begin a trade whose bar is known, and bring it up to the last bar."""
+        del self._waiting[waiting.name]
+        feed, experiment = self._feed, self.policy.experiment
+        given, filled_at = experiment.env.entry_fill == "given", experiment.data.filled_at
+        try:
+            bars = feed.bars()
+            _, first = feed.rows()
+            bar, astray, _ = match_bars(waiting.row, bars, "the trade", filled_at)
+            if given and astray.any():
+                raise DataError("has a given price outside its bar")
+            if filled_at == "bar_open":
+                bar = np.maximum(bar - 1, 0)
+            row = priced(
+                waiting.row,
+                bar,
+                bars,
+                feed.atr(),
+                given=given,
+                stop_atr=experiment.env.initial_stop_atr,
+                filled_at=filled_at,
+            )
+            at_close = experiment.env.entry_fill != "next_open" and "given_fill" not in row
+            sound, counts = keep_sound(row, first, exit_side_close(bars, row) if at_close else None)
+            if sound.empty:
+                reason = next(reason for reason, count in counts.items() if count)
+                raise DataError(f"is one of those that {reason}")
+        except DataError as error:
+            words = f"is not followed: {error}"
+            return [message("error", "bad_trade", waiting.time, words, trade=waiting.name)]
+        entry = int(bar[0])
+        trades = device_trades(sound.assign(entry_bar=0))
+        trade = _Open(waiting.name, entry, int(sound["direction"].iloc[0]), trades, state=None)  # type: ignore[arg-type]
+        trade.state = _begin(self.policy.spec, self._world(trade, entry))
+        self._open[trade.name] = trade
+        last = feed.length - 1
+        said = [self._decided(trade, entry, replayed=entry < last)]
+        for at in range(entry + 1, last + 1):
+            said += self._onward(trade, at, replayed=at < last)
+            if trade.name not in self._open:
+                break
+        return said
+
+    def _onward(self, trade: _Open, at: int, *, replayed: bool = False) -> list[Message]:
+        """Let bar `at` pass over a trade, and decide at its close."""
+        decided = trade.decided
+        assert decided is not None
+        world = self._world(trade, at)
+        after, outcome = jax.device_get(
+            _settle(self.policy.spec, world, trade.state, decided.chosen)
+        )
+        said = [
+            {
+                "type": "fill",
+                "time": stamp(self._feed.times[trade.entry + int(fill.bar)]),
+                "trade": trade.name,
+                "reason": REASONS[int(fill.reason)],
+                "price": float(fill.price),
+                "size": float(fill.size),
+            }
+            for fill in (outcome.order_fill, outcome.bar_fill)
+            if fill.size > 0
+        ]
+        trade.state = after
+        if outcome.done:
+            del self._open[trade.name]
+            said.append(
+                {
+                    "type": "closed",
+                    "time": stamp(self._feed.times[at]),
+                    "trade": trade.name,
+                    "reason": said[-1]["reason"],
+                    "net_pips": float(after.realised * abs(after.entry) / self._feed.pip),
+                    "bars_held": int(outcome.bars_held),
+                }
+            )
+        else:
+            said.append(self._decided(trade, at))
+        return [{**line, "replayed": True} for line in said] if replayed else said
+
+    def _decided(self, trade: _Open, at: int, *, replayed: bool = False) -> Message:
+        """Decide at the close of bar `at`, and say it."""
+        policy = self.policy
+        found = jax.device_get(
+            _decide(policy.spec, policy.network, policy.params, self._world(trade, at), trade.state)
+        )
+        trade.decided = found
+        blocked = bool(found.fired.any())
+        return {
+            "type": "advice",
+            "time": stamp(self._feed.times[at]),
+            "trade": trade.name,
+            "k": at - trade.entry,
+            "direction": "long" if trade.direction > 0 else "short",
+            "action": ACTIONS[int(found.action)],
+            "chosen": ACTIONS[int(found.chosen)],
+            "blocked": blocked,
+            "why": [rule.name for rule, fired in zip(RULES, found.fired, strict=True) if fired],
+            "probabilities": {
+                name: float(share) for name, share in zip(ACTIONS, found.probabilities, strict=True)
+            },
+            "value": float(found.value),
+            "stop": float(found.stop),
+            "profit_pips": float(found.profit),
+            "remaining": float(found.remaining),
+            **({"replayed": True} if replayed else {}),
+        }
+
+    def _world(self, trade: _Open, at: int) -> World:
+        """What the environment may read of a trade at the close of bar `at`: its own bars, from its entry on.
+
+        The window has one shape for all trades and bars, so that nothing is compiled again. What lies after
+        bar `at` repeats it: the future is not known, and nothing of it is read.
+        """
+        rows, _ = self._feed.rows()
+        if self._params is None:
+            assert self._feed.pip is not None
+            self._params = env_params(self.policy.experiment, self._feed.pip)
+        shown = np.minimum(trade.entry + np.arange(self._horizon + 2), at)
+        nothing = Hindsight(np.zeros(1, np.float32), np.zeros(1, np.int32))
+        return World(
+            params=self._params,
+            market=_window(rows, shown),
+            trades=trade.trades,
+            hindsight=nothing,  # only the reward reads it, and nobody is paid here
+            pip=np.float32(self._feed.pip),
+        )
+
+
+def _window(rows: Rows, shown: np.ndarray) -> Market:
+    return Market(*(column[shown] for column in rows))

@@ -1,0 +1,285 @@
+"""Closed bars as they come: checked, kept, and turned into the rows that the environment reads.
+
+Indicators remember: so the features of the newest bar are computed from the whole history fed so far, by the
+same functions as those of a backtest. On the same bars from the same first bar on they are the same to the
+bit. The cost is linear in the history; it falls due only while there are trades (docs/live.md has numbers).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from jaxexit.config import Experiment
+from jaxexit.data.bars import Bars, PriceSide, complete_book, duration, guess_pip
+from jaxexit.data.features import Feature, feature_columns
+from jaxexit.data.formats.source import Source
+from jaxexit.data.hours import missing_bars
+from jaxexit.data.market import rollover_nights
+from jaxexit.data.quotes import check_row, quotes_of
+from jaxexit.data.sample import SAMPLE, SAMPLE_SIDE, load_named_bars
+from jaxexit.data.ticks import timeframe_length
+from jaxexit.errors import DataError
+
+FEWEST_STEPS = 3  # that tell the usual length of a bar
+Message = dict[str, Any]
+
+
+class Rows(NamedTuple):
+    """What the environment reads of each bar fed so far; all [T, ...] float32, as in `Market`."""
+
+    bid: np.ndarray
+    ask: np.ndarray
+    features: np.ndarray
+    atr: np.ndarray
+    nights: np.ndarray
+    nights_inside: np.ndarray
+
+
+class RefusedError(Exception):
+    """A bar that is not used."""
+
+    def __init__(
+        self, code: str, words: str, time: np.datetime64 | None = None, level: str = "error"
+    ) -> None:
+        super().__init__(words)
+        self.code, self.time, self.level = code, time, level
+
+
+class Feed:
+    """The bars of one market, oldest first."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        features: tuple[Feature, ...],
+        *,
+        history: str | Path | None = None,
+        price_side: PriceSide | None = None,
+        pip: float | None = None,
+    ) -> None:
+        """Begin with a history, or with nothing.
+
+        Args:
+            experiment: says timeframe, clock, spread and pip, as for its own bars.
+            features: of its observation.
+            history: a bar file (or "sample") to begin with.
+            price_side: which side one-sided bars are; None: that of the history, else the experiment's.
+            pip: price units; None: the experiment's, else from the price level of the first bars.
+
+        Raises:
+            DataError: the history cannot be read.
+        """
+        data = experiment.data
+        self._experiment, self._features = experiment, features
+        self._columns = sorted({feature.column for feature in features if feature.from_bars})
+        self._step = None if data.timeframe is None else timeframe_length(data.timeframe)
+        self._side: PriceSide = price_side or data.price_side
+        self._pip = pip or data.pip
+        self._rows: tuple[int, Rows, int] | None = None
+        self.length = 0
+        self.where = "the bars fed"
+        self._times = np.zeros(0, "datetime64[ns]")
+        self._bid = self._ask = np.zeros((0, 4))
+        self._table: dict[str, np.ndarray] = {name: np.zeros(0) for name in self._columns}
+        if history is not None:
+            bars = load_bars_of(experiment, str(history), self._side, self._pip)
+            self._side, self._pip = price_side or bars.side, bars.pip
+            missing = [name for name in self._columns if name not in bars.table]
+            if missing:
+                raise DataError(
+                    f"{history}: has no column '{missing[0]}', which env.features needs"
+                )
+            self._extend(bars)
+        elif data.bars == SAMPLE and self._side == "auto":
+            self._side = SAMPLE_SIDE
+
+    @property
+    def pip(self) -> float | None:
+        """Price units of a pip, None before the first bar."""
+        return self._pip
+
+    @property
+    def times(self) -> np.ndarray:
+        """[T] datetime64[ns], UTC, bar opens."""
+        return self._times[: self.length]
+
+    @property
+    def step(self) -> np.timedelta64 | None:
+        """The length of a bar: the experiment's timeframe, else the usual step so far; None: not known."""
+        if self._step is None and self.length > FEWEST_STEPS:
+            steps = np.sort(np.diff(self.times))
+            return steps[len(steps) // 2]
+        return self._step
+
+    def add(self, bar: Mapping[str, Any]) -> list[Message]:
+        """Take the next closed bar.
+
+        Args:
+            bar: `time` (its open) and prices, under the names that bar files have; with the columns of
+                user features.
+
+        Returns:
+            Warnings: gaps.
+
+        Raises:
+            RefusedError: the bar is not used, and why.
+        """
+        bars = self._read(bar)
+        time, said = bars.times[0], []
+        if self.length:
+            last = self.times[-1]
+            if time <= last:
+                self._refuse_old(bars)
+            said = self._gap(last, time)
+        self._extend(bars)
+        return said
+
+    def bars(self) -> Bars:
+        """All bars so far, as a data set has them."""
+        assert self._pip is not None, "no bar was fed yet"
+        n = self.length
+        return Bars(
+            where=self.where,
+            times=self.times,
+            bid=self._bid[:n],
+            ask=self._ask[:n],
+            pip=self._pip,
+            table=pd.DataFrame({name: column[:n] for name, column in self._table.items()}),
+            origin="fed",
+            widened=0,
+        )
+
+    def rows(self) -> tuple[Rows, int]:
+        """What the environment reads of all bars so far, and the first bar that a trade may begin in."""
+        if self._rows is None or self._rows[0] != self.length:
+            bars = self.bars()
+            columns, atr, ready = feature_columns(self._features, bars)
+            # Before the usual step is known no trade can begin, and no night can count.
+            step = self.step or np.timedelta64(1, "m")
+            nights, inside = rollover_nights(bars.times, step)
+            rows = Rows(
+                bars.bid.astype(np.float32),
+                bars.ask.astype(np.float32),
+                columns,
+                np.nan_to_num(atr, nan=0.0).astype(np.float32),
+                nights,
+                inside,
+            )
+            first = max(self._experiment.data.warmup, ready)
+            self._rows, self._atr = (self.length, rows, first), atr
+        return self._rows[1], self._rows[2]
+
+    def atr(self) -> np.ndarray:
+        """[T] float64, price units, nan before it is defined."""
+        self.rows()
+        return self._atr
+
+    def _read(self, bar: Mapping[str, Any]) -> Bars:
+        data, costs = self._experiment.data, self._experiment.costs
+        try:
+            table = pd.DataFrame([dict(bar)])
+            quotes = check_row(quotes_of(Source("a bar", table), "the bar", data.timezone))
+            if self._pip is None:
+                self._pip = guess_pip(next(iter(quotes.sides.values()))[:, 3])
+            named = "unknown" not in quotes.sides
+            bars = complete_book(
+                quotes,
+                price_side="auto" if named else self._side,
+                spread_pips=costs.spread_pips,
+                pip=self._pip,
+            )
+            for name in self._columns:
+                value = pd.to_numeric(table[name], errors="coerce") if name in table else np.nan
+                if not np.isfinite(np.asarray(value, float)).all():
+                    raise DataError(f"the bar: '{name}' is not a finite number")
+        except DataError as error:
+            raise RefusedError("bad_bar", f"{error}; the bar is not used") from None
+        return bars
+
+    def _refuse_old(self, bars: Bars) -> None:
+        time = bars.times[0]
+        at = int(np.searchsorted(self.times, time))
+        if self.times[at] != time:
+            raise RefusedError(
+                "out_of_order",
+                f"opens before the last bar ({stamp(self.times[-1])}) and was not fed in its turn: it is not "
+                "used, decisions since then were taken without it",
+                time,
+            )
+        same = (self._bid[at] == bars.bid[0]).all() and (self._ask[at] == bars.ask[0]).all()
+        if same:
+            raise RefusedError("repeated", "was fed already: it is not used again", time, "warning")
+        raise RefusedError(
+            "revised", "was fed already with other prices: the first ones stay", time
+        )
+
+    def _gap(self, last: np.datetime64, time: np.datetime64) -> list[Message]:
+        step = self.step
+        if step is None or time == last + step:
+            return []
+        if time < last + step:
+            words = (
+                f"opens {duration(time - last)} after the last one, bars are of {duration(step)}"
+            )
+            return [message("warning", "short_step", time, words)]
+        missing = missing_bars(last, time, step)
+        if not len(missing):
+            return []
+        words = (
+            f"{len(missing):,} bars of {duration(step)} are missing before it (from {stamp(missing[0])}): it "
+            "is taken as the next bar, as a backtest of these bars would"
+        )
+        return [message("warning", "missing", time, words, missing=len(missing))]
+
+    def _extend(self, bars: Bars) -> None:
+        count, end = len(bars.times), self.length + len(bars.times)
+        if end > len(self._times):
+            room = max(2 * end, 1024)
+            self._times, self._bid, self._ask = (
+                _grown(values, self.length, room) for values in (self._times, self._bid, self._ask)
+            )
+            self._table = {
+                name: _grown(column, self.length, room) for name, column in self._table.items()
+            }
+        span = slice(self.length, end)
+        self._times[span], self._bid[span], self._ask[span] = bars.times, bars.bid, bars.ask
+        for name, column in self._table.items():
+            column[span] = pd.to_numeric(bars.table[name], errors="coerce")
+        self.length += count
+
+
+def load_bars_of(
+    experiment: Experiment, name: str, side: PriceSide = "auto", pip: float | None = None
+) -> Bars:
+    """A bar file read as the experiment reads its own."""
+    data = experiment.data
+    return load_named_bars(
+        name,
+        price_side=side,
+        spread_pips=experiment.costs.spread_pips,
+        timezone=data.timezone,
+        pip=pip or data.pip,
+        timeframe=data.timeframe,
+    )
+
+
+def message(level: str, code: str, time: np.datetime64 | None, words: str, **facts: Any) -> Message:
+    """A warning or an error about a bar or a trade."""
+    at = None if time is None else stamp(time)
+    return {"type": level, "code": code, "time": at, **facts, "message": words}
+
+
+def stamp(time: np.datetime64) -> str:
+    """A time in UTC: 2017-01-31T22:00:00Z."""
+    return f"{pd.Timestamp(time):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _grown(values: np.ndarray, length: int, room: int) -> np.ndarray:
+    grown = np.zeros((room, *values.shape[1:]), values.dtype)
+    grown[:length] = values[:length]
+    return grown

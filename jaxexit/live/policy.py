@@ -1,0 +1,116 @@
+"""The network of a trained version, restored without the data it was trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxexit.config import Experiment
+from jaxexit.data import Dataset, Market, Trades, resolve_features
+from jaxexit.data.split import SPLITS
+from jaxexit.env import EnvSpec, env_spec
+from jaxexit.errors import UserError
+from jaxexit.lab.checkpoints import Which
+from jaxexit.lab.trained import TrainedVersion
+from jaxexit.lab.training import agent_params, agent_seeds, state_template
+from jaxexit.policies import NetworkSpec, forward
+from jaxexit.ppo import ppo_spec
+
+Array = jax.Array
+
+
+@dataclass(frozen=True)
+class TrainedPolicy:
+    """One agent of a version, as one of its checkpoints has it.
+
+    Attributes:
+        experiment: the frozen experiment of the run.
+        seed: of the agent.
+        spec: structure of its environment.
+        network: structure of the network.
+        params: its weights.
+        step: environment steps that it was trained for.
+        sha256: of the checkpoint's content.
+    """
+
+    experiment: Experiment
+    seed: int
+    spec: EnvSpec
+    network: NetworkSpec
+    params: Any
+    step: int
+    sha256: str
+
+    @property
+    def masked(self) -> bool:
+        """Whether forbidden actions are never taken (guard mode `mask`)."""
+        return self.spec.guard_mode == "mask"
+
+
+def restore_policy(
+    version: TrainedVersion, which: Which = "best", seed: int | None = None
+) -> TrainedPolicy:
+    """The network of a version's checkpoint.
+
+    Args:
+        version: a trained one.
+        which: "best", "final", "last", or a step.
+        seed: which of several agents; None where the version has one.
+
+    Raises:
+        UserError: there is no such checkpoint or agent, or a version of several agents is asked for
+            one without saying which.
+    """
+    experiment = version.experiment
+    seeds = agent_seeds(experiment)
+    named = ", ".join(map(str, seeds))
+    if seed is None and len(seeds) > 1:
+        raise UserError(
+            f"{experiment.version} has {len(seeds)} agents, none of them chosen: say which with --seed "
+            f"({named})"
+        )
+    if seed is not None and seed not in seeds:
+        raise UserError(f"--seed: found {seed}, allowed is {named}")
+    template = state_template(experiment, _shapes_only(experiment))
+    checkpoint = version.folder.checkpoints(experiment).restore(which, template)
+    own = seeds[0] if seed is None else seed
+    return TrainedPolicy(
+        experiment=experiment,
+        seed=own,
+        spec=env_spec(experiment, resolve_features(experiment.env.features)),
+        network=ppo_spec(experiment).network,
+        params=agent_params(experiment, checkpoint, which)[seeds.index(own)],
+        step=checkpoint.step,
+        sha256=checkpoint.sha256,
+    )
+
+
+@partial(jax.jit, static_argnames="network")
+def logits_and_values(network: NetworkSpec, params: Any, observation: Array) -> tuple[Array, Array]:
+    """[..., observation_size] -> logits [..., 5] and value [...]."""
+    return forward(network, params, observation)
+
+
+def _shapes_only(experiment: Experiment) -> Dataset:
+    """A data set of one bar and one trade: no shape in a checkpoint depends on how many there are."""
+    features = resolve_features(experiment.env.features)
+    columns = 1 + max((feature.column_index for feature in features), default=-1)
+    bar, prices = jnp.zeros(1), jnp.ones((1, 4))
+    market = Market(prices, prices, jnp.zeros((1, columns)), bar, bar, bar)
+    trades = Trades(jnp.zeros(1, jnp.int32), *[jnp.ones(1)] * 5)
+    return Dataset(
+        market=market,
+        times=np.zeros(1, "datetime64[ns]"),
+        features=features,
+        splits=dict.fromkeys(SPLITS, trades),
+        tables={},
+        pip=1.0,
+        summary=(),
+        fingerprint={},
+        counts={},
+    )
