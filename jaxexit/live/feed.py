@@ -8,6 +8,7 @@ bit. The cost is linear in the history; it falls due only while there are trades
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,12 +16,12 @@ import numpy as np
 import pandas as pd
 
 from jaxexit.config import Experiment
-from jaxexit.data.bars import Bars, PriceSide, complete_book, duration, guess_pip
+from jaxexit.data.bars import Bars, PriceSide, complete_book, duration, guess_pip, lengthen
 from jaxexit.data.features import Feature, feature_columns
 from jaxexit.data.formats.source import Source
 from jaxexit.data.hours import missing_bars
 from jaxexit.data.market import rollover_nights
-from jaxexit.data.quotes import check_row, quotes_of
+from jaxexit.data.quotes import Quotes, check_row, quotes_of, read_quotes
 from jaxexit.data.sample import SAMPLE, SAMPLE_SIDE, load_named_bars
 from jaxexit.data.ticks import timeframe_length
 from jaxexit.errors import DataError
@@ -180,19 +181,13 @@ class Feed:
         return self._atr
 
     def _read(self, bar: Mapping[str, Any]) -> Bars:
-        data, costs = self._experiment.data, self._experiment.costs
+        data = self._experiment.data
         try:
             table = pd.DataFrame([dict(bar)])
             quotes = check_row(quotes_of(Source("a bar", table), "the bar", data.timezone))
             if self._pip is None:
                 self._pip = guess_pip(next(iter(quotes.sides.values()))[:, 3])
-            named = "unknown" not in quotes.sides
-            bars = complete_book(
-                quotes,
-                price_side="auto" if named else self._side,
-                spread_pips=costs.spread_pips,
-                pip=self._pip,
-            )
+            bars = _book(quotes, self._experiment, self._side, self._pip)
             for name in self._columns:
                 value = pd.to_numeric(table[name], errors="coerce") if name in table else np.nan
                 if not np.isfinite(np.asarray(value, float)).all():
@@ -258,13 +253,20 @@ def load_bars_of(
 ) -> Bars:
     """A bar file read as the experiment reads its own."""
     data = experiment.data
-    return load_named_bars(
-        name,
-        price_side=side,
+    if name == SAMPLE:
+        bars = load_named_bars(name, pip=pip or data.pip, spread_pips=experiment.costs.spread_pips)
+    else:
+        bars = _book(read_quotes(Path(name), data.timezone), experiment, side, pip or data.pip)
+    return replace(lengthen(bars, data.timeframe), where=name)
+
+
+def _book(quotes: Quotes, experiment: Experiment, side: PriceSide, pip: float | None) -> Bars:
+    """Both sides; `side` is that of bars which do not say it themselves."""
+    return complete_book(
+        quotes,
+        price_side=side if "unknown" in quotes.sides else "auto",
         spread_pips=experiment.costs.spread_pips,
-        timezone=data.timezone,
-        pip=pip or data.pip,
-        timeframe=data.timeframe,
+        pip=pip,
     )
 
 
