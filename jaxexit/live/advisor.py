@@ -9,99 +9,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
 from jaxexit.data.bars import PriceSide
 from jaxexit.data.dataset import device_trades
-from jaxexit.data.entries import exit_side_close, keep_sound, priced
-from jaxexit.data.trades import load_trades, match_bars
-from jaxexit.data.types import Market, Trades
+from jaxexit.data.trades import load_trades
+from jaxexit.data.types import Trades
 from jaxexit.env import (
     ACTIONS,
     REASONS,
     RULES,
-    EnvSpec,
     EnvState,
-    Hindsight,
-    Outcome,
     World,
     env_params,
-    observe,
-    order_from_action,
-    reset,
-    situation,
-    step,
-    valid_actions,
 )
 from jaxexit.env.types import EnvParams
 from jaxexit.errors import DataError, UserError
 from jaxexit.lab.checkpoints import Which
 from jaxexit.lab.trained import open_trained
-from jaxexit.live.feed import Feed, Message, RefusedError, Rows, message, stamp
+from jaxexit.live.decision import Decision, begin, decide, known_world, settle
+from jaxexit.live.entering import described, placed
+from jaxexit.live.feed import Feed, Message, RefusedError, message, stamp
 from jaxexit.live.policy import TrainedPolicy, restore_policy
-from jaxexit.policies import NetworkSpec, forward, mask_logits
 
 Array = jax.Array
-
-_BLANK = {"entry_price": np.nan, "stop": np.nan, "target": np.nan, "exit_price": np.nan}
-
-
-class Decision(NamedTuple):
-    """What is decided for one trade at a bar's close. Scalars unless said otherwise."""
-
-    observation: Array  # [observation_size]
-    probabilities: Array  # [5]
-    value: Array
-    chosen: Array  # int32: before guards
-    action: Array  # int32: effective
-    fired: Array  # [rules] bool
-    stop: Array  # price: in force from the coming bar on
-    profit: Array  # net pips of what is open, at the close
-    remaining: Array  # share of the original size
-
-
-@partial(jax.jit, static_argnames=("spec", "network"))
-def _decide(
-    spec: EnvSpec, network: NetworkSpec, weights: Any, world: World, state: EnvState
-) -> Decision:
-    """The greedy decision. What `step` says of it needs no coming bar: the world's is not looked at."""
-    now = situation(spec, world.params, world.trades, state)
-    observation = observe(spec, world.params, world.market, now)
-    logits, value = forward(network, weights, observation)
-    if spec.guard_mode == "mask":
-        logits = mask_logits(logits, valid_actions(world.params, now))
-    chosen = jnp.argmax(logits)
-    _, outcome = step(spec, world, state, order_from_action(chosen))
-    return Decision(
-        observation=observation,
-        probabilities=jax.nn.softmax(logits),
-        value=value,
-        chosen=chosen,
-        action=outcome.action,
-        fired=outcome.fired,
-        stop=outcome.stop,
-        profit=now.profit * jnp.abs(now.entry) / world.pip,
-        remaining=now.remaining,
-    )
-
-
-@partial(jax.jit, static_argnames="spec")
-def _settle(
-    spec: EnvSpec, world: World, state: EnvState, action: Array
-) -> tuple[EnvState, Outcome]:
-    return step(spec, world, state, order_from_action(action))
-
-
-@partial(jax.jit, static_argnames="spec")
-def _begin(spec: EnvSpec, world: World) -> EnvState:
-    return reset(spec, world.params, world.market, world.trades, jnp.int32(0))
 
 
 @dataclass
@@ -233,34 +169,13 @@ class Advisor:
             trade: `trade` (its name), `entry_time` (as in a file), `direction` ("long" or "short"), and if
                 there are any `entry_price`, `stop`, `target`.
         """
-        known = {"trade", "entry_time", "direction", *_BLANK}
         name = str(trade.get("trade", ""))
         try:
-            odd = sorted(set(trade) - known)
-            if odd or not name or trade.get("direction") not in ("long", "short"):
-                raise DataError(
-                    f"found {odd[0]!r}"
-                    if odd
-                    else "needs a name (trade) and a direction: long or short"
-                )
-            time = pd.Timestamp(trade["entry_time"])
-            time = time if time.tz is None else time.tz_convert("UTC").tz_localize(None)
-            prices = {key: float(trade.get(key, blank)) for key, blank in _BLANK.items()}
-        except (DataError, KeyError, TypeError, ValueError) as error:
-            return [
-                message(
-                    "error", "bad_trade", None, f"the trade is not followed: {error}", trade=name
-                )
-            ]
-        row = pd.DataFrame(
-            {
-                "direction": [1 if trade["direction"] == "long" else -1],
-                "entry_time": [time.as_unit("ns")],
-                "exit_time": [pd.NaT],
-                **{key: [value] for key, value in prices.items()},
-            }
-        )
-        return self._follow(_Waiting(name, time.as_unit("ns").to_datetime64(), row))
+            time, row = described(trade)
+        except DataError as error:
+            words = f"the trade is not followed: {error}"
+            return [message("error", "bad_trade", None, words, trade=name)]
+        return self._follow(_Waiting(name, time, row))
 
     def close(self, trade: str) -> list[Message]:
         """Stop following a trade that was closed otherwise than advised."""
@@ -318,39 +233,16 @@ class Advisor:
     def _enter(self, waiting: _Waiting) -> list[Message]:
         """Begin a trade whose bar is known, and bring it up to the last bar."""
         del self._waiting[waiting.name]
-        feed, experiment = self._feed, self.policy.experiment
-        given, filled_at = experiment.env.entry_fill == "given", experiment.data.filled_at
         try:
-            bars = feed.bars()
-            _, first = feed.rows()
-            bar, astray, _ = match_bars(waiting.row, bars, "the trade", filled_at)
-            if given and astray.any():
-                raise DataError("has a given price outside its bar")
-            if filled_at == "bar_open":
-                bar = np.maximum(bar - 1, 0)
-            row = priced(
-                waiting.row,
-                bar,
-                bars,
-                feed.atr(),
-                given=given,
-                stop_atr=experiment.env.initial_stop_atr,
-                filled_at=filled_at,
-            )
-            at_close = experiment.env.entry_fill != "next_open" and "given_fill" not in row
-            sound, counts = keep_sound(row, first, exit_side_close(bars, row) if at_close else None)
-            if sound.empty:
-                reason = next(reason for reason, count in counts.items() if count)
-                raise DataError(f"is one of those that {reason}")
+            sound, entry = placed(waiting.row, self._feed, self.policy.experiment)
         except DataError as error:
             words = f"is not followed: {error}"
             return [message("error", "bad_trade", waiting.time, words, trade=waiting.name)]
-        entry = int(bar[0])
         trades = device_trades(sound.assign(entry_bar=0))
         trade = _Open(waiting.name, entry, int(sound["direction"].iloc[0]), trades, state=None)  # type: ignore[arg-type]
-        trade.state = _begin(self.policy.spec, self._world(trade, entry))
+        trade.state = begin(self.policy.spec, self._world(trade, entry))
         self._open[trade.name] = trade
-        last = feed.length - 1
+        last = self._feed.length - 1
         said = [self._decided(trade, entry, replayed=entry < last)]
         for at in range(entry + 1, last + 1):
             said += self._onward(trade, at, replayed=at < last)
@@ -364,7 +256,7 @@ class Advisor:
         assert decided is not None
         world = self._world(trade, at)
         after, outcome = jax.device_get(
-            _settle(self.policy.spec, world, trade.state, decided.chosen)
+            settle(self.policy.spec, world, trade.state, decided.chosen)
         )
         said = [
             {
@@ -399,7 +291,7 @@ class Advisor:
         """Decide at the close of bar `at`, and say it."""
         policy = self.policy
         found = jax.device_get(
-            _decide(policy.spec, policy.network, policy.params, self._world(trade, at), trade.state)
+            decide(policy.spec, policy.network, policy.params, self._world(trade, at), trade.state)
         )
         trade.decided = found
         blocked = bool(found.fired.any())
@@ -424,25 +316,9 @@ class Advisor:
         }
 
     def _world(self, trade: _Open, at: int) -> World:
-        """What the environment may read of a trade at the close of bar `at`: its own bars, from its entry on.
-
-        The window has one shape for all trades and bars, so that nothing is compiled again. What lies after
-        bar `at` repeats it: the future is not known, and nothing of it is read.
-        """
-        rows, _ = self._feed.rows()
+        """What the environment may read of a trade at the close of bar `at`."""
+        pip, (rows, _) = self._feed.pip, self._feed.rows()
+        assert pip is not None
         if self._params is None:
-            assert self._feed.pip is not None
-            self._params = env_params(self.policy.experiment, self._feed.pip)
-        shown = np.minimum(trade.entry + np.arange(self._horizon + 2), at)
-        nothing = Hindsight(np.zeros(1, np.float32), np.zeros(1, np.int32))
-        return World(
-            params=self._params,
-            market=_window(rows, shown),
-            trades=trade.trades,
-            hindsight=nothing,  # only the reward reads it, and nobody is paid here
-            pip=np.float32(self._feed.pip),
-        )
-
-
-def _window(rows: Rows, shown: np.ndarray) -> Market:
-    return Market(*(column[shown] for column in rows))
+            self._params = env_params(self.policy.experiment, pip)
+        return known_world(self._params, rows, trade.trades, trade.entry, at, self._horizon, pip)

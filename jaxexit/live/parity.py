@@ -108,7 +108,7 @@ def run_onnx(model: bytes) -> Run:
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
-    def each(observations: np.ndarray) -> Iterator[list[np.ndarray]]:
+    def each(observations: np.ndarray) -> Iterator[Any]:
         for observation in observations:
             yield session.run(None, {INPUT: observation[None]})
 

@@ -78,7 +78,7 @@ def restore_policy(
         raise UserError(f"--seed: found {seed}, allowed is {named}")
     template = state_template(experiment, _shapes_only(experiment))
     checkpoint = version.folder.checkpoints(experiment).restore(which, template)
-    own = seeds[0] if seed is None else seed
+    own = next(iter(seeds)) if seed is None else seed
     return TrainedPolicy(
         experiment=experiment,
         seed=own,

@@ -129,7 +129,7 @@ def test_a_restart_in_the_middle_catches_up_and_goes_on_alike(
     advisor = Advisor(trained.yaml, history=_written(bars[:at], tmp_path))
     caught_up = advisor.load(open_list)
     assert advisor.open_trades
-    last = caught_up and bars[at - 1]["time"]
+    last = bars[at - 1]["time"]
     for line in caught_up:
         before = pd.Timestamp(line["time"]) < pd.Timestamp(last)
         assert line.get("replayed", False) == before
@@ -152,6 +152,7 @@ def test_what_is_observed_is_what_the_backtest_observed(
             trade = advisor._open.get(str(table["trade_id"].iloc[row]))
             if trade is not None:
                 k = i - int(table["entry_bar"].iloc[row])
+                assert trade.decided is not None
                 observed = trade.decided.observation
                 np.testing.assert_allclose(
                     observed, seen.observation[place, k], rtol=ROUNDING, atol=ROUNDING
@@ -196,12 +197,10 @@ def test_missing_bars_are_counted_and_the_next_one_is_taken_as_it_is(trained, ba
 def test_a_bar_that_comes_late_or_before_its_close_is_said(trained, bars, tmp_path):
     history = _written(bars[:400], tmp_path)
     advisor = Advisor(trained.yaml, history=history, max_delay=30)
-    closes = [pd.Timestamp(bar["time"]).tz_localize(None) for bar in bars[401:404]]
-    clocks = [
-        close + pd.Timedelta(seconds=s) for close, s in zip(closes, (20, 31, -1), strict=True)
-    ]
+    closes = [pd.Timestamp(bar["time"]).tz_localize(None).to_datetime64() for bar in bars[401:404]]
+    clocks = [close + np.timedelta64(s, "s") for close, s in zip(closes, (20, 31, -1), strict=True)]
     found = [
-        [line["code"] for line in advisor.on_bar(bar, now=np.datetime64(clock))]
+        [line["code"] for line in advisor.on_bar(bar, now=clock)]
         for bar, clock in zip(bars[400:403], clocks, strict=True)
     ]
     assert found == [[], ["late"], ["not_closed"]]

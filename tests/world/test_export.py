@@ -105,7 +105,7 @@ def test_the_proof_counts_other_actions_and_sees_other_logits(copied, spec):
     policy = restore_policy(open_trained(copied, None))
     seen = np.random.default_rng(1).normal(0, 1, (40, len(observation_names(spec))))
     seen = seen.astype(np.float32)
-    logits, values = map(np.asarray, forward(policy.network, policy.params, seen))
+    logits, values = map(np.asarray, forward(policy.network, policy.params, jnp.asarray(seen)))
     taken = Taken(1, seen, np.ones((40, 5), bool), logits.argmax(axis=1))
     assert compare(policy, taken, lambda seen: (logits, values)).holds
     assert not compare(policy, taken, lambda seen: (logits + 1e-4, values)).holds
