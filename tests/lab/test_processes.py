@@ -66,6 +66,8 @@ def test_eight_seeds_in_two_processes_are_bit_for_bit_those_of_one(tmp_path: Pat
     shared = tiny.write_tiny(tmp_path / "shared", updates=UPDATES)
     together(shared, "--seeds", "8")
     assert network(shared) == network(yaml)
+    (last, whole) = (tiny.lines_of(y.with_suffix("") / "metrics.jsonl")[-1] for y in (shared, yaml))
+    assert last["validation_of_each"] == whole["validation_of_each"]  # played by one or the other
 
 
 @pytest.mark.slow
