@@ -1,0 +1,127 @@
+"""What guards did to a version: attempts and blocks in training, and the same trades with each guard off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+
+from jaxexit.config import Experiment
+from jaxexit.evaluate import Backtest, PolicyResult
+from jaxexit.evaluate.joint import joint_result
+from jaxexit.evaluate.statistics import compare
+from jaxexit.lab.tracking import read_metrics
+from jaxexit.lab.trained import TrainedVersion
+from jaxexit.lab.training import agent_params, agent_seeds, learned_policy, state_template
+
+OFF: dict[str, Any] = {
+    "min_profit_for_exit": -1.0,  # a long cannot lose more than its price
+    "min_bars_for_exit": 0,
+    "min_profit_for_partial": -1.0,
+    "min_bars_for_partial": 0,
+    "min_profit_for_trail": -1.0,
+    "tighten_cooldown": 0,
+}
+"""The value of each guard with which it blocks nothing. TRAIL_BE at bar 0 has nothing to break even with:
+that is no guard, and stays."""
+
+
+def attempts_in_training(version: TrainedVersion) -> pd.DataFrame:
+    """Attempts of every update, from metrics.jsonl; of several seeds their sum.
+
+    Columns: env_steps, action, rules (joined by "+", empty: not blocked), bar, profit_band, count, blocked.
+    """
+    rows = [
+        (line["env_steps"], *kind)
+        for line in read_metrics(version.folder.metrics)
+        for kind in line["guards"]
+    ]
+    names = ["env_steps", "action", "rules", "bar", "profit_band", "count"]
+    table = pd.DataFrame(rows, columns=pd.Index(names))
+    return table.assign(blocked=table["rules"] != "")
+
+
+def attempts_in_backtest(version: TrainedVersion, split: str = "test") -> pd.DataFrame:
+    """guard_stats.parquet of a split: action, rules, k, profit_band, blocked, count."""
+    return pd.read_parquet(version.folder.results(split) / "guard_stats.parquet")
+
+
+def switched_off(experiment: Experiment, guard: str) -> Experiment:
+    """The experiment with one guard (a key of `OFF`) that blocks nothing."""
+    guards = experiment.guards.model_copy(update={guard: OFF[guard]})
+    return experiment.model_copy(update={"guards": guards})
+
+
+def guards_in_force(experiment: Experiment) -> list[str]:
+    """Those that block something."""
+    return [name for name, off in OFF.items() if getattr(experiment.guards, name) > off]
+
+
+def without_each_guard(
+    version: TrainedVersion,
+    split: str = "test",
+    *,
+    on_guard: Callable[[str], None] = lambda name: None,
+) -> pd.DataFrame:
+    """The best network's trades with each guard off, one at a time, against the same trades as they were.
+
+    The network is the trained one: it never learned what to do without the guard. So this is what the guard
+    forbids at the end of training, not what training without it would have given. Each guard on the test
+    split is a look, and counted.
+
+    Args:
+        version: a trained one.
+        split: which trades.
+        on_guard: called with each guard before it is played.
+
+    Returns:
+        A row for each guard in force, and for "all of them" off: `net_pips` a trade with the guard off,
+        `guard_gives` (net pips a trade that the guard adds, paired), its 95% interval `low` and `high`,
+        `bars_held`, `exits_at_bar_0` (share of trades), `verdict`.
+    """
+    experiment, dataset = version.experiment, version.dataset()
+    store = version.folder.checkpoints(experiment)
+    checkpoint = store.restore("best", state_template(experiment, dataset))
+    params = agent_params(experiment, checkpoint, "best")
+    policy = learned_policy(experiment)
+
+    def played(rules: Experiment) -> PolicyResult:
+        backtest = Backtest(rules, dataset, split)
+        each = [
+            backtest.play(policy, own, seed=seed)
+            for seed, own in zip(agent_seeds(experiment), params, strict=True)
+        ]
+        return each[0] if len(each) == 1 else joint_result(each)
+
+    as_trained = played(experiment).table
+    names = guards_in_force(experiment)
+    variants = {name: switched_off(experiment, name) for name in names}
+    everything = experiment
+    for name in names:
+        everything = switched_off(everything, name)
+    if len(names) > 1:
+        variants["all of them"] = everything
+    rows = []
+    for name, rules in variants.items():
+        on_guard(name)
+        if split == "test":
+            look = {"step": checkpoint.step, "checkpoint_sha256": checkpoint.sha256}
+            version.registry.count_look(experiment.version, {**look, "guards_off": name})
+        table = played(rules).table
+        found = compare(as_trained, table)
+        at_once = (table["exit_reason"] == "EXIT") & (table["bars_held"] == 0)
+        rows.append(
+            {
+                "guard": name,
+                "value": getattr(experiment.guards, name, None),
+                "net_pips": table["net_pips"].mean(),
+                "guard_gives": found.pips.value,
+                "low": found.pips.low,
+                "high": found.pips.high,
+                "bars_held": table["bars_held"].mean(),
+                "exits_at_bar_0": at_once.mean(),
+                "verdict": found.verdict,
+            }
+        )
+    return pd.DataFrame(rows)
