@@ -4,6 +4,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+# Programs of tests are compiled once and run for milliseconds: unoptimised they are there in half the time.
+# `XLA_FLAGS= pytest ...` optimises them, as the commands do.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+
 import jax
 import pytest
 
