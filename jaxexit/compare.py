@@ -43,7 +43,7 @@ def comparison_table(found: dict[str, Any]) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    from jaxexit.lab.comparison import ROWS
+    from jaxexit.lab.metric_rows import ROWS
 
     table = Table(
         title=f"learned policies on {found['split']}, the same trades", title_justify="left"

@@ -25,7 +25,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from jaxexit.lab.comparison import ROWS, check_comparable, compare_versions, load_tested
+from jaxexit.lab.comparison import check_comparable, compare_versions, load_tested
+from jaxexit.lab.metric_rows import ROWS
 from jaxexit.lab.registry import Registry
 from jaxexit.lab.tracking import read_metrics
 

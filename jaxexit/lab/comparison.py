@@ -6,7 +6,6 @@ Everything is read from the versions' run folders; nothing is played again.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from jaxexit.config import Experiment, differences, experiment_sha256, load_snap
 from jaxexit.errors import RunError
 from jaxexit.evaluate import compare, deflated, superior
 from jaxexit.lab.files import replacing, write_text
+from jaxexit.lab.metric_rows import ROWS, row
 from jaxexit.lab.registry import Registry
 from jaxexit.lab.run import RunFolder, read_json
 
@@ -168,85 +168,17 @@ def markdown(found: dict[str, Any]) -> str:
     """The comparison as a Markdown page."""
     versions = found["versions"]
     lines = [f"# {' against '.join(versions)} on {found['split']}", "", found["verdict"] + ".", ""]
-    lines += ["![equity and exits](COMPARISON.png)", "", *_row(["", *versions])]
-    lines += _row(["---"] + ["---:"] * len(versions))
+    lines += ["![equity and exits](COMPARISON.png)", "", *row(["", *versions])]
+    lines += row(["---"] + ["---:"] * len(versions))
     for label, text in ROWS:
-        lines += _row([label, *(text(found["metrics"][version]) for version in versions)])
+        lines += row([label, *(text(found["metrics"][version]) for version in versions)])
     for title, rows in found["changes"].items():
-        lines += ["", f"## What changed: {title}", "", *_row(["key", "before", "now"])]
-        lines += _row(["---"] * 3)
+        lines += ["", f"## What changed: {title}", "", *row(["key", "before", "now"])]
+        lines += row(["---"] * 3)
         for key, pair in rows.items():
-            lines += _row([key, *(f"`{json.dumps(value)}`" for value in pair)])
+            lines += row([key, *(f"`{json.dumps(value)}`" for value in pair)])
     lines += ["", "Pips are net of spread, commission, slippage and swap; intervals are 95%."]
     return "\n".join(lines) + "\n"
-
-
-def _row(cells: Sequence[str]) -> list[str]:
-    return ["| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"]
-
-
-def _with_interval(name: str, form: str) -> Any:
-    def text(metrics: dict[str, Any]) -> str:
-        value, interval = metrics[name], metrics["intervals"][name]
-        if value is None:
-            return "-"
-        if interval is None or interval["low"] is None:
-            return f"{value:{form}} (no interval)"
-        return f"{value:{form}} ({interval['low']:{form}} to {interval['high']:{form}})"
-
-    return text
-
-
-def _plain(name: str, form: str) -> Any:
-    def text(metrics: dict[str, Any]) -> str:
-        value = metrics.get(name)
-        return "-" if value is None or not math.isfinite(value) else format(value, form)
-
-    return text
-
-
-def _deflated(metrics: dict[str, Any]) -> str:
-    found = metrics.get("deflated_sharpe")
-    return "-" if found is None else f"{found['deflated']:.1%} ({found['trials']} trials)"
-
-
-def _shares(name: str, keep: int) -> Any:
-    def text(metrics: dict[str, Any]) -> str:
-        counts = metrics[name]
-        total = sum(counts.values()) or 1
-        most = sorted(counts.items(), key=lambda pair: -pair[1])[:keep]
-        return ", ".join(f"{what} {count / total:.0%}" for what, count in most if count)
-
-    return text
-
-
-def _blocked(metrics: dict[str, Any]) -> str:
-    attempts, blocked = sum(metrics["actions"].values()), sum(metrics["blocked"].values())
-    return f"{blocked / max(attempts, 1):.1%}"
-
-
-def _left_early(metrics: dict[str, Any]) -> str:
-    share = [*metrics["exit_share_by_bar"], 0.0, 0.0]
-    return f"{share[0]:.1%}, {share[1]:.1%}"
-
-
-ROWS: tuple[tuple[str, Any], ...] = (
-    ("trades", _plain("trades", ",.0f")),
-    ("net pips a trade", _with_interval("net_pips_mean", "+.2f")),
-    ("gross pips a trade", _plain("gross_pips_mean", "+.2f")),
-    ("net pips, total", _plain("net_pips_total", "+,.1f")),
-    ("Sharpe, annual", _with_interval("sharpe_annual", "+.2f")),
-    ("deflated Sharpe: probability above luck", _deflated),
-    ("max drawdown, pips", _plain("max_drawdown_pips", ",.1f")),
-    ("win rate", _plain("win_rate", ".1%")),
-    ("profit factor", _plain("profit_factor", ".2f")),
-    ("bars held", _plain("bars_held_mean", ".1f")),
-    ("closed at bar 0, bar 1", _left_early),
-    ("exit reasons", _shares("exit_reasons", 6)),
-    ("actions", _shares("actions", 5)),
-    ("attempts blocked", _blocked),
-)
-"""Label, and how the learned policy's metrics say it."""
 
 
 def write_comparison(root: Path, found: dict[str, Any], tested: Sequence[Tested]) -> Path:

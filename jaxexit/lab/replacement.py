@@ -13,7 +13,15 @@ from pathlib import Path
 
 from jaxexit.lab.files import remove_folder, writing
 
-OWN = ("experiment.yaml", "provenance.json", "metrics.jsonl", "models", "results", "export")
+OWN = (
+    "experiment.yaml",
+    "provenance.json",
+    "metrics.jsonl",
+    "models",
+    "results",
+    "export",
+    "README.md",
+)
 """What a run writes. Other files in its folder are the user's, and stay."""
 
 

@@ -17,6 +17,7 @@ from jaxexit.evaluate.joint import counted_together, joint_result, spread
 from jaxexit.evaluate.tuning import EVALUATIONS
 from jaxexit.lab.checkpoints import Which
 from jaxexit.lab.files import write_json, write_parquet
+from jaxexit.lab.readme import write_readme
 from jaxexit.lab.registry import Registry
 from jaxexit.lab.run import RunFolder, read_json
 from jaxexit.lab.training import (
@@ -92,8 +93,9 @@ def backtest_version(
 
     Writes trades.parquet (every policy's trades), daily.parquet (net pips by day, marked to market, a
     column a policy), summary.json and guard_stats.parquet. Only the greedy best checkpoint is a version's
-    result; every other look has a folder of its own and does not touch the registered one. A look at the
-    test split is counted before anything is played: what cannot be counted is not seen.
+    result, and in the run's README.md; every other look has a folder of its own and does not touch the
+    registered one. A look at the test split is counted before anything is played: what cannot be counted
+    is not seen.
 
     Of a version with several agents each has these files in seed_<seed>/, and the version's own are those of
     all of them together (`evaluate.joint`): one result, and one look, since none of them is chosen.
@@ -175,6 +177,7 @@ def backtest_version(
     write_results(results, played, learned, summary)
     if which == "best" and not sample:
         register_result(summary, registry)
+        write_readme(folder, experiment, registry)
     return summary, result.table
 
 

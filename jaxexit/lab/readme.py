@@ -1,0 +1,136 @@
+"""The README.md of a run folder: what the version is, what it earned, where it comes from.
+
+Written by the program after each headline backtest; nothing in it is computed here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from jaxexit.config import Experiment, experiment_sha256
+from jaxexit.lab.files import write_text
+from jaxexit.lab.metric_rows import ROWS, row
+from jaxexit.lab.registry import Registry
+from jaxexit.lab.run import RunFolder, read_json
+
+SPLITS = ("test", "validation", "train")
+
+
+def write_readme(folder: RunFolder, experiment: Experiment, registry: Registry) -> Path:
+    """Write the page, or bring it up to date.
+
+    Args:
+        folder: of the run.
+        experiment: as it is frozen there.
+        registry: has the version's row.
+
+    Raises:
+        RunError: the row cannot be read, or the page cannot be written.
+    """
+    path = folder.path / "README.md"
+    write_text(path, _page(folder, experiment, registry))
+    return path
+
+
+def _page(folder: RunFolder, experiment: Experiment, registry: Registry) -> str:
+    facts = registry.version(experiment.version)
+    recorded = read_json(folder.path / "provenance.json") or {}
+    lines = [f"# {experiment.version}", ""]
+    lines += [
+        "Written by jaxexit, anew with each backtest: notes of your own are safer elsewhere.",
+        "",
+    ]
+    for title, words in (
+        ("What it is", experiment.description),
+        ("Hypothesis", experiment.hypothesis),
+    ):
+        if words:
+            lines += [f"**{title}.** {_escaped(words)}", ""]
+    lines += _changes(experiment, facts)
+    for split in SPLITS:
+        summary = read_json(folder.results(split) / "summary.json")
+        if summary is not None:
+            lines += _results(split, summary)
+    looks = len(facts.get("test_evaluations", ()))
+    lines += [
+        f"Looks at this version's test split: {looks}; trials in the registry: {registry.trials()}.",
+        "",
+    ]
+    return "\n".join(lines + _origin(experiment, recorded) + _again(experiment, recorded)) + "\n"
+
+
+def _changes(experiment: Experiment, facts: dict[str, Any]) -> list[str]:
+    changed = facts.get("changes") or {}
+    if not changed:
+        return []
+    lines = [f"## What changed against {facts.get('parent')}", "", *row(["key", "before", "now"])]
+    lines += row(["---"] * 3)
+    for key, pair in changed.items():
+        lines += row([_code(key), *(_code(json.dumps(value)) for value in pair)])
+    return [*lines, ""]
+
+
+def _results(split: str, summary: dict[str, Any]) -> list[str]:
+    """The verdict; the learned policy's metrics; and its difference to each baseline."""
+    (learned, metrics), *others = summary["policies"].items()
+    lines = [f"## Results on {split}", "", f"{_escaped(summary['verdict'])}.", ""]
+    lines += [*row(["", learned]), *row(["---", "---:"])]
+    for label, text in ROWS:
+        lines += row([label, text(metrics)])
+    lines += ["", *row(["against", "net pips a trade", "the learned policy is"])]
+    lines += row(["---", "---:", "---"])
+    for name, other in others:
+        difference = other["learned_minus"]["verdict"]
+        lines += row([name, f"{other['net_pips_mean']:+.2f}", _escaped(difference)])
+    seeds = summary.get("seeds", ())
+    if seeds:
+        lines += ["", *row(["seed", "net pips a trade"]), *row(["---", "---:"])]
+        for one in seeds:
+            lines += row([str(one["seed"]), f"{one['net_pips_mean']:+.2f}"])
+    checkpoint = summary["checkpoint"]
+    lines += [
+        "",
+        f"Best checkpoint: {checkpoint['step']:,} steps, sha256 `{checkpoint['sha256']}`.",
+    ]
+    return [*lines, "Pips are net of spread, commission, slippage and swap; intervals are 95%.", ""]
+
+
+def _origin(experiment: Experiment, recorded: dict[str, Any]) -> list[str]:
+    git = recorded.get("git") or {}
+    dirty = ", with changes that were not committed" if git.get("dirty") else ""
+    packages = recorded.get("packages") or {}
+    said = {
+        "snapshot": f"sha256 `{experiment_sha256(experiment)}`",
+        "started": recorded.get("started"),
+        "code": f"{git['commit']}{dirty}" if git.get("commit") else None,
+        "packages": ", ".join(f"{name} {version}" for name, version in packages.items() if version),
+        "device": recorded.get("device"),
+        "seeds": f"{experiment.seed}"
+        + (f" to {experiment.seed + experiment.seeds - 1}" if experiment.seeds > 1 else ""),
+        "resumed": f"{len(recorded['resumed'])} times" if recorded.get("resumed") else None,
+    }
+    lines = ["## Where it comes from", "", *row(["", ""]), *row(["---", "---"])]
+    for name, words in said.items():
+        if words:
+            lines += row([name, words if name == "snapshot" else _escaped(words)])
+    return [*lines, "", "`provenance.json` has all of it, the data's fingerprints too.", ""]
+
+
+def _again(experiment: Experiment, recorded: dict[str, Any]) -> list[str]:
+    lines = ["## Again", ""]
+    if recorded.get("command"):
+        lines += ["    " + " ".join(recorded["command"].split()), ""]
+    lines += [f"    python -m jaxexit.backtest {experiment.version}", ""]
+    return [*lines, "With `--root` where this folder lies, if that is not `experiments`."]
+
+
+def _escaped(words: str) -> str:
+    """Text from a file, so that Markdown shows it as it is; `row` sees to bars."""
+    return re.sub(r"([\\`*_\[\]<>#])", r"\\\1", " ".join(words.split()))
+
+
+def _code(words: str) -> str:
+    return "`" + words.replace("`", "'") + "`"

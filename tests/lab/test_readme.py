@@ -1,0 +1,37 @@
+"""The page in a run folder says what the files beside it say."""
+
+import json
+from pathlib import Path
+
+from jaxexit.config import experiment_sha256
+from jaxexit.lab.readme import write_readme
+from jaxexit.lab.registry import Registry
+from jaxexit.lab.run import RunFolder
+from tests.support import tiny
+
+
+def test_training_leaves_a_page_with_the_result_and_where_it_comes_from(
+    trained: tiny.Trained,
+) -> None:
+    page = (trained.folder / "README.md").read_text(encoding="utf-8")
+    summary = json.loads((trained.folder / "results/test/summary.json").read_text())
+    experiment = RunFolder(trained.yaml.parent, trained.yaml.stem).frozen()
+    assert page.startswith("# v1_tiny\n")
+    assert summary["checkpoint"]["sha256"] in page
+    assert experiment_sha256(experiment) in page
+    learned = summary["policies"]["learned"]
+    low, high = (learned["intervals"]["net_pips_mean"][end] for end in ("low", "high"))
+    assert f"| {learned['net_pips_mean']:+.2f} ({low:+.2f} to {high:+.2f}) |" in page
+    for name, policy in summary["policies"].items():
+        if name != "learned":
+            assert f"| {name} | {policy['net_pips_mean']:+.2f} | " in page
+    assert "python -m jaxexit.train" in page
+
+
+def test_words_of_a_file_are_shown_and_not_obeyed(trained: tiny.Trained, tmp_path: Path) -> None:
+    root = trained.copied_to(tmp_path).parent
+    folder = RunFolder(root, "v1_tiny")
+    words = "[click](http://x) <img src=x> **bold** # head | bar"
+    said = folder.frozen().model_copy(update={"description": words})
+    page = write_readme(folder, said, Registry(root)).read_text(encoding="utf-8")
+    assert r"\[click\](http://x) \<img src=x\> \*\*bold\*\* \# head | bar" in page
