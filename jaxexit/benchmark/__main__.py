@@ -1,9 +1,9 @@
-"""`python -m jaxexit.benchmark train|backtest|data|start|all`: how fast, in ratios taken in one run.
+"""`python -m jaxexit.benchmark train|backtest|data|start|scale|all`: how fast, in ratios taken in one run.
 
 train: the learner on the fixed job (64 x 2,048 samples, 10 epochs of 2,048, no KL stop), against the rate at
 which this machine multiplies matrices. backtest: 1,681 trades under every policy, against backtesting.py.
 data: files of 500,000 bars and 7,000 trades to device arrays. start: from a process's start to its
-first update.
+first update. scale: throughput and memory as environments, seeds, width, bars, trades grow.
 """
 
 from __future__ import annotations
@@ -53,11 +53,21 @@ def _start(arguments: argparse.Namespace, yaml: Path, say: Say) -> dict[str, Any
     return start.measure(yaml, arguments.overrides, device=arguments.device, say=say)
 
 
+def _scale(arguments: argparse.Namespace, yaml: Path, say: Say) -> dict[str, Any]:
+    from jaxexit.benchmark import scale
+
+    record = scale.measure(yaml, device=arguments.device, say=say)
+    if arguments.png is not None:
+        scale.draw(record, arguments.png)
+    return record
+
+
 PARTS: dict[str, Callable[[argparse.Namespace, Path, Say], dict[str, Any]]] = {
     "train": _train,
     "backtest": _backtest,
     "data": _data,
     "start": _start,
+    "scale": _scale,
 }
 
 
@@ -79,6 +89,7 @@ def build_parser() -> cli.Parser:
         action="store_true",
         help="train: also PureJaxRL-style, rejax, Stable-Baselines3, PyTorch; extra bench",
     )
+    parser.add_argument("--png", metavar="FILE", type=Path, help="scale: also as a picture")
     parser.add_argument(
         "--root",
         metavar="DIR",
@@ -97,6 +108,8 @@ def _command(argv: Sequence[str] | None) -> int:
         raise UserError(f"--updates: found {arguments.updates}, allowed are numbers from 1 up")
     if arguments.peers and arguments.part not in ("train", "all"):
         raise UserError(f"--peers: is for train and all, not for {arguments.part}")
+    if arguments.png is not None and arguments.part not in ("scale", "all"):
+        raise UserError(f"--png: is for scale and all, not for {arguments.part}")
     from jaxexit.benchmark.job import open_job, yaml_file
 
     yaml = yaml_file(arguments.root)

@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
 
 from jaxexit.benchmark import against, compiling, kernels, machine
 from jaxexit.benchmark.flops import products
 from jaxexit.benchmark.job import Job, open_job
 from jaxexit.benchmark.timing import Stopwatch, timed
-from jaxexit.ppo import PPOParams, TrainState, batching, ppo_params, stack, update, update_agents
+from jaxexit.ppo import (
+    PPOParams,
+    TrainState,
+    batching,
+    make_mesh,
+    ppo_params,
+    stack,
+    update,
+    update_agents,
+)
+from jaxexit.ppo.devices import AGENTS, ENVS, place, state_specs
 from jaxexit.ppo.rollout import collect
 
 SEEDS = (2, 4)
 OWN = "fixed job"
 CONFIGURED = "v2 as configured"
 ROLLOUT = "rollout alone"
+ONE_DEVICE = "one device"
 MATRIX = "matrix product"
 Say = Callable[[str], None]
 
@@ -28,10 +40,17 @@ Say = Callable[[str], None]
 class Learning:
     """A learner whose `advance` is one update more; compiled and run once when it is made."""
 
-    def __init__(self, job: Job, hyper: PPOParams) -> None:
-        """`hyper`: the job's numbers, or others: they are traced, the program stays the same."""
-        self._job, self._hyper = job, hyper
-        self._state: TrainState = job.start()
+    def __init__(self, job: Job, hyper: PPOParams, mesh: Mesh | None = None) -> None:
+        """Prepare it.
+
+        Args:
+            job: what it learns.
+            hyper: the job's numbers, or others: they are traced, the program stays the same.
+            mesh: its devices, None for one.
+        """
+        self._job, self._mesh = job, mesh
+        self._hyper, self._world = place(mesh, (hyper, job.world), P())
+        self._state: TrainState = place(mesh, job.start(), state_specs())
         self.metrics: list[dict[str, Any]] = []
         self.advance()
         self.metrics.clear()
@@ -39,24 +58,45 @@ class Learning:
     def advance(self) -> Any:
         """One update; blocks."""
         job = self._job
-        self._state, metrics = update(job.learner, job.task, self._hyper, job.world, self._state)
+        self._state, metrics = update(
+            job.learner, job.task, self._hyper, self._world, self._state, self._mesh
+        )
         self.metrics.append(jax.device_get(metrics))
         return self._state
 
 
-def rollout_of(job: Job) -> Callable[[], Any]:
+def rollout_of(job: Job, mesh: Mesh | None) -> Callable[[], Any]:
     """The rollout and its advantages, compiled alone; the policy is the fresh one."""
-    state = job.start()
-    key = jax.random.key(1)
+    axis = None if mesh is None else ENVS
 
-    @partial(jax.jit, static_argnames=("spec", "task"))
-    def play(spec, task, hyper, world, state, key):
+    def play(hyper: Any, world: Any, state: Any, key: Any) -> Any:
         return collect(
-            spec, task, state.params, world, hyper, state.env_state, state.observation, key
+            job.learner,
+            job.task,
+            state.params,
+            world,
+            hyper,
+            state.env_state,
+            state.observation,
+            key,
+            axis,
         )
 
+    if mesh is not None:
+        samples = P(None, ENVS)
+        play = jax.shard_map(
+            play,
+            mesh=mesh,
+            in_specs=(P(), P(), state_specs(), P()),
+            out_specs=(P(ENVS), P(ENVS), samples, samples),
+            check_vma=False,
+        )
+    compiled = jax.jit(play)
+    hyper, world, key = place(mesh, (job.hyper, job.world, jax.random.key(1)), P())
+    state = place(mesh, job.start(), state_specs())
+
     def run() -> Any:
-        return play(job.learner, job.task, job.hyper, job.world, state, key)
+        return compiled(hyper, world, state, key)
 
     jax.block_until_ready(run())
     return run
@@ -86,14 +126,17 @@ def measure(
     say("compiling in processes of their own")
     compiled = compiling.measure(yaml, overrides, device)
     say("compiling the update")
-    own, stopping = Learning(job, job.hyper), Learning(job, configured)
+    mesh = make_mesh(job.learner, 1)
+    own, stopping = Learning(job, job.hyper, mesh), Learning(job, configured, mesh)
+    alone = {} if mesh is None else {ONE_DEVICE: Learning(job, job.hyper).advance}
     multiply, flops = machine.multiplication(machine.LARGE)
     watch = Stopwatch(
         {
             MATRIX: multiply,
             OWN: own.advance,
             CONFIGURED: stopping.advance,
-            ROLLOUT: rollout_of(job),
+            ROLLOUT: rollout_of(job, mesh),
+            **alone,
             f"{MATRIX}, again": multiply,
         }
     )
@@ -110,6 +153,8 @@ def measure(
         "job": job.as_json(),
         "steps_per_second": whole.rate(size),
         "update_seconds": whole.as_json(),
+        "devices": 1 if mesh is None else mesh.size,
+        "over_one_device": watch[ONE_DEVICE].median / whole.median if alone else None,
         "rollout_seconds": watch[ROLLOUT].as_json(),
         "rollout_share": watch[ROLLOUT].median / whole.median,
         "matrix_flops_per_second": matrix.rate(flops),
@@ -136,13 +181,15 @@ def _as_configured(job: Job, own: Learning, stopping: Learning, watch: Stopwatch
 
 def marginal_seed(job: Job, seeds: int, updates: int, say: Say) -> dict[str, Any]:
     """What each further agent of one program costs, in updates of a lone one timed in turn with it."""
-    lone = Learning(job, job.hyper)
-    hyper = stack([job.hyper] * seeds)
-    states = stack([job.start(seed) for seed in range(seeds)])
+    lone = Learning(job, job.hyper, make_mesh(job.learner, 1))
+    mesh = make_mesh(job.learner, seeds)
+    hyper = place(mesh, stack([job.hyper] * seeds), P(AGENTS))
+    world = place(mesh, job.world, P())
+    states = place(mesh, stack([job.start(n) for n in range(seeds)]), state_specs(AGENTS))
 
     def together() -> Any:
         nonlocal states
-        states, _ = update_agents(job.learner, job.task, (), batching(), hyper, job.world, states)
+        states, _ = update_agents(job.learner, job.task, (), batching(), hyper, world, states, mesh)
         return states
 
     say(f"compiling {seeds} seeds in one program")

@@ -34,6 +34,11 @@ def train(record: Record) -> list[str]:
         f"{record['rollout_share']:.0%} of an update",
         f"matrix product 2048^3: {rate(matrix, 'GFLOP/s', 1e9)}",
         f"MFU {record['mfu']:.1%} (target 75%)",
+        *(
+            [f"{record['devices']} devices: {record['over_one_device']:.2f} times one device"]
+            if record["over_one_device"]
+            else []
+        ),
         f"v2 as configured: {stop['over_fixed_job']:.2f} times the fixed job, with "
         f"{stop['minibatches_computed']:.0f} of {stop['minibatches_without_stop']} minibatches",
         *(
@@ -121,6 +126,26 @@ def start(record: Record) -> list[str]:
     ]
 
 
+def scale(record: Record) -> list[str]:
+    """A line for each cell."""
+    base = ", ".join(f"{name} {value:,}" for name, value in record["base"].items())
+    lines = [
+        f"{record['samples']:,} samples an update, {record['epochs']} epochs; where not said: {base}"
+    ]
+    for row in record["cells"]:
+        name = row["varied"]
+        said = f"{name} {row[name]:>10,}: "
+        if row["left_out"] is not None:
+            lines.append(f"{said}left out: {row['left_out']}")
+            continue
+        lines.append(
+            f"{said}{rate(row['steps_per_second'], 'steps/s')}; first update "
+            f"{row['first_update_seconds']:.1f} s; market made in {row['market_seconds']:.1f} s, "
+            f"{_mb(row['data_bytes'])} on the device; process at most {_mb(row['process_peak_bytes'])}"
+        )
+    return lines
+
+
 def seconds(one: Record) -> str:
     """A time's median and spread."""
     return f"{one['median']:.2f} s ({one['min']:.2f} to {one['max']:.2f}, {one['runs']} runs)"
@@ -146,4 +171,5 @@ PARTS: dict[str, Callable[[Record], list[str]]] = {
     "backtest": backtest,
     "data": data,
     "start": start,
+    "scale": scale,
 }
