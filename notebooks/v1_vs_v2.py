@@ -25,7 +25,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from jaxexit.lab.comparison import check_comparable, compare_versions, load_tested
+from jaxexit.lab.comparison import (
+    check_comparable,
+    compare_versions,
+    load_tested,
+    trades_of_agents,
+)
 from jaxexit.lab.metric_rows import ROWS
 from jaxexit.lab.registry import Registry
 from jaxexit.lab.tracking import read_metrics
@@ -40,8 +45,13 @@ STYLES = dict(zip(VERSIONS, ("-", "--", "-.", ":"), strict=False))
 tested = [load_tested(ROOT, version, SPLIT) for version in VERSIONS]
 check_comparable(tested)  # the same trades, the same costs; otherwise this stops
 found = compare_versions(tested, Registry(ROOT), SPLIT)
-learned = {one.version: one.table for one in tested}
-print(f"{len(learned[VERSIONS[0]]):,} trades of {SPLIT}")
+learned = {version: trades_of_agents(ROOT, version, SPLIT) for version in VERSIONS}
+for one in tested:
+    steps = read_metrics(ROOT / one.version / "metrics.jsonl")[-1]["env_steps"]
+    seeds = one.experiment.seeds
+    print(
+        f"{one.version}: {len(one.table):,} trades of {SPLIT}; {seeds} seed(s) of {steps:,} steps"
+    )
 print(found["verdict"])
 
 
@@ -75,6 +85,8 @@ plt.show()
 
 # %% [markdown]
 # ## On unseen trades: when and how they leave
+#
+# Of several seeds, every seed's trades.
 
 # %%
 left, right = axes(2)

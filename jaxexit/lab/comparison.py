@@ -93,6 +93,15 @@ def load_tested(root: Path, version: str, split: str) -> Tested:
     return Tested(version, experiment, summary, table, daily, recorded.get("data", {}))
 
 
+def trades_of_agents(root: Path, version: str, split: str) -> pd.DataFrame:
+    """The learned policy's trades of each agent, one after the other; of a lone one its own."""
+    results = RunFolder(root, version).results(split)
+    paths = sorted(results.glob("seed_*/trades.parquet")) or [results / "trades.parquet"]
+    tables = [pd.read_parquet(path) for path in paths]
+    everything = pd.concat(tables, ignore_index=True)
+    return everything.iloc[np.flatnonzero(everything["policy"].to_numpy(str) == LEARNED)]
+
+
 def check_comparable(tested: Sequence[Tested]) -> None:
     """Refuse to compare what was not asked the same question.
 

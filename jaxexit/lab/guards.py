@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from jaxexit.config import Experiment
-from jaxexit.evaluate import Backtest, PolicyResult
+from jaxexit.evaluate import Backtest
 from jaxexit.evaluate.joint import joint_result
 from jaxexit.evaluate.statistics import compare
 from jaxexit.lab.tracking import read_metrics
@@ -86,15 +87,22 @@ def without_each_guard(
     params = agent_params(experiment, checkpoint, "best")
     policy = learned_policy(experiment)
 
-    def played(rules: Experiment) -> PolicyResult:
+    def played(rules: Experiment) -> tuple[pd.DataFrame, float]:
+        """Trades of all agents together, and the share that each leaves by EXIT at bar 0."""
         backtest = Backtest(rules, dataset, split)
         each = [
             backtest.play(policy, own, seed=seed)
             for seed, own in zip(agent_seeds(experiment), params, strict=True)
         ]
-        return each[0] if len(each) == 1 else joint_result(each)
+        joint = each[0] if len(each) == 1 else joint_result(each)
+        at_once = [
+            (one.table["exit_reason"].to_numpy(str) == "EXIT")
+            & (one.table["bars_held"].to_numpy(int) == 0)
+            for one in each
+        ]
+        return joint.table, float(np.mean(at_once))
 
-    as_trained = played(experiment).table
+    as_trained, _ = played(experiment)
     names = guards_in_force(experiment)
     variants = {name: switched_off(experiment, name) for name in names}
     everything = experiment
@@ -108,9 +116,8 @@ def without_each_guard(
         if split == "test":
             look = {"step": checkpoint.step, "checkpoint_sha256": checkpoint.sha256}
             version.registry.count_look(experiment.version, {**look, "guards_off": name})
-        table = played(rules).table
+        table, at_once = played(rules)
         found = compare(as_trained, table)
-        at_once = (table["exit_reason"] == "EXIT") & (table["bars_held"] == 0)
         rows.append(
             {
                 "guard": name,
@@ -120,7 +127,7 @@ def without_each_guard(
                 "low": found.pips.low,
                 "high": found.pips.high,
                 "bars_held": table["bars_held"].mean(),
-                "exits_at_bar_0": at_once.mean(),
+                "exits_at_bar_0": at_once,
                 "verdict": found.verdict,
             }
         )
