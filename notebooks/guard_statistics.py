@@ -129,7 +129,7 @@ edges = [int(name.split("-")[0].rstrip("+")) for name in BAR_BINS]
 own["bar"] = [BAR_BINS[i] for i in np.searchsorted(edges, own["k"], side="right") - 1]
 left, right = axes(2)
 stacked(left, own, "bar", BAR_BINS)
-left.set(xlabel="bar of the trade", ylabel="blocked attempts", title="by bar")
+left.set(xlabel="bar of the trade", ylabel="blocked attempts, all seeds", title="by bar")
 stacked(right, own, "profit_band", PROFIT_BANDS)
 right.set(xlabel="unrealised net profit, of the entry price", title="by profit")
 plt.show()

@@ -56,7 +56,7 @@ print(found["verdict"])
 
 
 # %% [markdown]
-# ## Training: how v1 learns to leave at once
+# ## Training: who leaves at once
 
 
 # %%

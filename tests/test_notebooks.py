@@ -83,3 +83,5 @@ def test_switching_a_guard_off_lets_through_what_it_blocked(root: Path) -> None:
     assert (middle <= high).all()
     rows = version.registry.load()["versions"]["v2_guarded"]["test_evaluations"]
     assert len(rows) == looks + len(off)  # each is a look at the test split
+    without_each_guard(version)
+    assert version.registry.load()["versions"]["v2_guarded"]["test_evaluations"] == rows

@@ -286,6 +286,8 @@ def headline(
     registered = registry.version(experiment.version).get("results", {}).get("test", {})
     if registered.get("checkpoint_sha256") != summary["checkpoint"]["sha256"]:
         register_result(summary, registry)  # a kill came between the files and the registry
+    if not (folder.path / "README.md").exists():
+        write_readme(folder, experiment, registry)
     return found
 
 
