@@ -154,7 +154,7 @@ def add_devices(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=int,
         default=None,
-        help="how many devices each process uses (default: all GPUs; of a CPU what is fastest)",
+        help="how many devices each process uses (default: all GPUs; of a CPU one for each agent)",
     )
     parser.add_argument(
         "--distributed",

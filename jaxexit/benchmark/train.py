@@ -32,7 +32,7 @@ SEEDS = (2, 4)
 OWN = "fixed job"
 CONFIGURED = "v2 as configured"
 ROLLOUT = "rollout alone"
-ONE_DEVICE = "one device"
+ALL_DEVICES = "all devices"
 MATRIX = "matrix product"
 Say = Callable[[str], None]
 
@@ -128,7 +128,8 @@ def measure(
     say("compiling the update")
     mesh = make_mesh(job.learner, 1)
     own, stopping = Learning(job, job.hyper, mesh), Learning(job, configured, mesh)
-    alone = {} if mesh is None else {ONE_DEVICE: Learning(job, job.hyper).advance}
+    both = make_mesh(job.learner, 1, jax.local_device_count())
+    shared = {} if both is None else {ALL_DEVICES: Learning(job, job.hyper, both).advance}
     multiply, flops = machine.multiplication(machine.LARGE)
     watch = Stopwatch(
         {
@@ -136,7 +137,7 @@ def measure(
             OWN: own.advance,
             CONFIGURED: stopping.advance,
             ROLLOUT: rollout_of(job, mesh),
-            **alone,
+            **shared,
             f"{MATRIX}, again": multiply,
         }
     )
@@ -154,7 +155,8 @@ def measure(
         "steps_per_second": whole.rate(size),
         "update_seconds": whole.as_json(),
         "devices": 1 if mesh is None else mesh.size,
-        "over_one_device": watch[ONE_DEVICE].median / whole.median if alone else None,
+        "devices_there": jax.local_device_count(),
+        "all_devices_over_default": whole.median / watch[ALL_DEVICES].median if shared else None,
         "rollout_seconds": watch[ROLLOUT].as_json(),
         "rollout_share": watch[ROLLOUT].median / whole.median,
         "matrix_flops_per_second": matrix.rate(flops),

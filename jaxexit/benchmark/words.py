@@ -35,8 +35,11 @@ def train(record: Record) -> list[str]:
         f"matrix product 2048^3: {rate(matrix, 'GFLOP/s', 1e9)}",
         f"MFU {record['mfu']:.1%} (target 75%)",
         *(
-            [f"{record['devices']} devices: {record['over_one_device']:.2f} times one device"]
-            if record["over_one_device"]
+            [
+                f"on {record['devices']} of {record['devices_there']} devices; on all of them "
+                f"{record['all_devices_over_default']:.2f} times as fast"
+            ]
+            if record["all_devices_over_default"]
             else []
         ),
         f"v2 as configured: {stop['over_fixed_job']:.2f} times the fixed job, with "

@@ -24,20 +24,19 @@ from jaxexit.ppo.types import PPOSpec, TrainState
 Array = jax.Array
 
 AGENTS, ENVS = "agents", "envs"
-HOST_DEVICES = 2
-LARGE_MINIBATCH = 1024  # samples
 
 
-def default_devices(spec: PPOSpec) -> int:
-    """How many devices of this process a run takes when nobody says: all, but of a CPU's two at most.
+def default_devices(agents: int) -> int:
+    """How many devices of this process a run takes when nobody says.
 
-    The host's CPU is as many devices as `cli.prepare_jax` has asked for. Two of them instead of one learn
-    1.18 times as fast where minibatches are large (benchmarks/RESULTS.md); small ones spend it on exchange.
+    All of them, but of a CPU only as many as leave each agent one of its own, bit for bit what it is alone:
+    two seeds on two of them cost 0.85 to 0.9 of one after the other, while a lone agent on two gains next to
+    nothing (benchmarks/RESULTS.md). The CPU is as many devices as `cli.prepare_jax` has asked for.
     """
     there = jax.local_device_count()
     if jax.default_backend() != "cpu":
         return there
-    return min(there, HOST_DEVICES if spec.minibatch_size >= LARGE_MINIBATCH else 1)
+    return max(count for count in range(1, there + 1) if agents % count == 0)
 
 
 def make_mesh(spec: PPOSpec, agents: int, devices: int | None = None) -> Mesh | None:
@@ -51,7 +50,7 @@ def make_mesh(spec: PPOSpec, agents: int, devices: int | None = None) -> Mesh | 
     Raises:
         UserError: there are not so many, or environments or minibatch do not divide among them.
     """
-    count, asked = devices or default_devices(spec), devices is not None
+    count, asked = devices or default_devices(agents), devices is not None
     chosen = []
     for process in range(jax.process_count()):
         theirs = [device for device in jax.devices() if device.process_index == process]

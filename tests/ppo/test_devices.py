@@ -55,6 +55,14 @@ def test_agents_are_shared_out_before_environments() -> None:
     assert make_mesh(SPEC, 4, 1) is None
 
 
+def test_on_a_cpu_each_agent_has_by_default_a_device_of_its_own() -> None:
+    assert make_mesh(SPEC, 1) is None
+    assert make_mesh(SPEC, 3) is None
+    mesh = make_mesh(SPEC, 4)
+    assert mesh is not None
+    assert dict(mesh.shape) == {"agents": 2, "envs": 1}
+
+
 def test_too_many_devices_are_one_line() -> None:
     with pytest.raises(UserError, match=r"--devices 64: JAX finds \d+ \(cpu\)"):
         make_mesh(SPEC, 1, 64)
