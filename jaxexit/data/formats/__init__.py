@@ -13,6 +13,7 @@ import pandas as pd
 
 from jaxexit.config.text import backslash_hint
 from jaxexit.data.formats import (
+    archive,
     delimited,
     frames,
     freqtrade,
@@ -63,6 +64,8 @@ def _read(path: Path, start: bytes) -> Source:
         return _describe(_read_parquet(path), path)
     if start.startswith(_NUMPY):
         return _describe(_read_records(path), path)
+    if archive.recognise(start):
+        return archive.read(path, read_source)
     if hst.recognise(start):
         return hst.read(path)
     decoded = delimited.decode(start)

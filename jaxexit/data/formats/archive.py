@@ -1,0 +1,68 @@
+"""A ZIP that holds one file, as HistData, Dukascopy's clients and Lean hand them out."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from jaxexit.data.formats.source import Source
+from jaxexit.errors import DataError
+
+MAGIC = b"PK\x03\x04"
+LARGEST = 1 << 34  # bytes unpacked; a file of bars that is larger is none
+REPORTS = (".txt", ".md", ".pdf", ".html")  # HistData lays a report of gaps beside the data
+
+
+def recognise(start: bytes) -> bool:
+    """Whether a file begins like a ZIP."""
+    return start.startswith(MAGIC)
+
+
+def read(path: Path, reader: Callable[[Path], Source]) -> Source:
+    """What `reader` makes of the only data file inside, unpacked for as long as that takes.
+
+    Raises:
+        DataError: it is damaged, has a password, or does not hold exactly one file of data.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
+            member = _only(path, archive)
+            # The last part of its name alone: nothing inside decides where it is written.
+            unpacked = Path(folder) / PurePosixPath(member.filename).name
+            with archive.open(member) as packed, unpacked.open("wb") as file:
+                shutil.copyfileobj(packed, file)
+            try:
+                source = reader(unpacked)
+            except DataError as error:
+                inside = f"{path} ({unpacked.name})"
+                raise DataError(str(error).replace(str(unpacked), inside)) from None
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError) as error:
+        words = " ".join(str(error).split())
+        raise DataError(
+            f"{path}: cannot be unpacked ({words}); unpack it, and name the file"
+        ) from None
+    remark = f"read from {unpacked.name} inside the ZIP"
+    return replace(source, remarks=(remark, *source.remarks))
+
+
+def _only(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    files = [
+        info
+        for info in archive.infolist()
+        if not info.is_dir() and not info.filename.startswith("__MACOSX/")
+    ]
+    data = [info for info in files if not info.filename.lower().endswith(REPORTS)] or files
+    if len(data) != 1:
+        some = ", ".join(info.filename for info in data[:4]) or "none"
+        raise DataError(
+            f"{path}: holds {len(data)} files ({some}), and one is wanted; unpack it, and name the file"
+        )
+    if data[0].file_size > LARGEST:
+        raise DataError(
+            f"{path}: would unpack to {data[0].file_size / 1e9:,.0f} GB; is it what you mean?"
+        )
+    return data[0]
