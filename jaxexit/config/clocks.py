@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 AUTO = "auto"  # the clock that the file's format has
 HISTDATA = "HistData"  # the clock found in that site's files
-MOST_HOURS = 14  # ahead of UTC, anywhere on Earth
+MOST_HOURS = 26  # between any two clocks on Earth: 12 behind UTC to 14 ahead of it
 CLOCKS = (
     "auto, a zone name such as UTC, Europe/London or America/New_York, or one with hours ahead of it, such "
     "as UTC+3 or America/New_York+7"

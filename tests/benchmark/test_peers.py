@@ -87,6 +87,7 @@ def test_the_reference_has_our_loss_and_gradient_on_the_same_minibatch() -> None
     )
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # the peers' own
 @pytest.mark.parametrize("peer", PEERS, ids=[peer.name for peer in PEERS])
 def test_a_peer_learns_which_action_pays(peer: Any) -> None:

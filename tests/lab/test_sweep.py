@@ -88,6 +88,7 @@ def test_a_sweep_of_which_nothing_is_left_is_told_in_one_line(
     assert Registry(tmp_path).trials() == 6  # they were tried
 
 
+@pytest.mark.slow
 def test_a_trial_is_what_a_version_with_its_numbers_is(root: Path, table: dict):
     """Bit for bit: the same score on validation at the same step, from the same program's arithmetic."""
     one = next(one for one in table["results"] if list(one["parameters"].values()) == [4, 3e-3])
