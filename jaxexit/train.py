@@ -117,6 +117,7 @@ def _command(argv: Sequence[str] | None) -> int:
     from jaxexit import show
     from jaxexit.data import load_dataset
     from jaxexit.lab import hosts
+    from jaxexit.lab.mirrors import mirrors_of
     from jaxexit.lab.provenance import provenance
     from jaxexit.lab.results import headline
     from jaxexit.lab.tracking import MetricsWriter
@@ -128,15 +129,9 @@ def _command(argv: Sequence[str] | None) -> int:
         return _follow(experiment, folder, mesh, resume=arguments.resume)
     out = show.console(quiet=arguments.quiet, json=arguments.json)
 
-    def open_writer(after_update: int) -> MetricsWriter:
-        writer = MetricsWriter(folder.metrics, after_update=after_update)
-        mode = experiment.tracking.wandb
-        if arguments.wandb and mode == "disabled":
-            mode = os.environ.get("WANDB_MODE", "online")
-        if mode != "disabled":
-            writer.mirror_to_wandb(experiment, mode, folder.path)
-        return writer
-
+    wandb_mode = _wandb_mode(experiment, asked=arguments.wandb)
+    mirrors = mirrors_of(experiment, wandb_mode)
+    report = arguments.report or (experiment.tracking.artifacts and wandb_mode != "disabled")
     updates, batch_size = num_updates(experiment), ppo_spec(experiment).batch_size
     with hosts.announcing() as announce, ExitStack() as held:
         if cluster is not None:
@@ -154,7 +149,7 @@ def _command(argv: Sequence[str] | None) -> int:
             show.lines(out, [f"{experiment.version} is already trained to its end"])
             registry.found_complete(experiment, yaml, trained_steps=updates * batch_size)
             summary, learned = headline(experiment, yaml, dataset, folder, registry)
-            _report(out, arguments.report, yaml, root)
+            _report(out, report, yaml, root)
             return _show_result(out, summary, learned, as_json=arguments.json, training=None)
         resumed = None
         if arguments.resume:  # before anything is written: a damaged checkpoint stops here
@@ -164,6 +159,7 @@ def _command(argv: Sequence[str] | None) -> int:
         folder.begin(experiment, start, provenance(experiment, dataset.fingerprint, mesh))
         registry.started(experiment, resumed=arguments.resume)
         announce(hosts.BEGUN)
+        mirrors.begin(experiment, folder, resumed.step if resumed else 0)
         began = time.perf_counter()
         try:
             with show.TrainingProgress(
@@ -173,13 +169,14 @@ def _command(argv: Sequence[str] | None) -> int:
                     experiment,
                     dataset,
                     folder,
-                    open_writer,
+                    lambda done: MetricsWriter(folder.metrics, after_update=done, mirrors=mirrors),
                     mesh=mesh,
                     resumed=resumed,
                     on_update=progress.update,
                 )
             hosts.part()
         except BaseException:
+            mirrors.close(failed=True)
             registry.finished(
                 experiment.version,
                 "failed",
@@ -188,6 +185,7 @@ def _command(argv: Sequence[str] | None) -> int:
             )
             raise
         if result.interrupted:
+            mirrors.close(failed=True)
             registry.stopped(experiment.version, wall_seconds=time.perf_counter() - began)
             return cli.stopped(result.trained_steps)
         show.lines(out, [_ended(result, experiment.seeds)])
@@ -199,8 +197,16 @@ def _command(argv: Sequence[str] | None) -> int:
         )
         with out.status("backtest on test"):
             summary, learned = headline(experiment, yaml, dataset, folder, registry)
-    _report(out, arguments.report, yaml, root)
+    _report(out, report, yaml, root)
+    mirrors.hand_in(experiment, folder, summary)
+    mirrors.close(failed=False)
     return _show_result(out, summary, learned, as_json=arguments.json, training=asdict(result))
+
+
+def _wandb_mode(experiment: Experiment, *, asked: bool) -> str:
+    """The experiment's; `--wandb` turns it on, as WANDB_MODE says or online."""
+    mode = experiment.tracking.wandb
+    return os.environ.get("WANDB_MODE", "online") if asked and mode == "disabled" else mode
 
 
 def _follow(experiment: Experiment, folder: RunFolder, mesh: Mesh | None, *, resume: bool) -> int:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 AUTO = "auto"  # the clock that the file's format has
 HISTDATA = "HistData"  # the clock found in that site's files
-MOST_HOURS = 26  # between any two clocks on Earth: 12 behind UTC to 14 ahead of it
+WEST, EAST = timedelta(hours=-12), timedelta(hours=14)  # from UTC: no clock on Earth lies beyond
 CLOCKS = (
     "auto, a zone name such as UTC, Europe/London or America/New_York, or one with hours ahead of it, such "
     "as UTC+3 or America/New_York+7"
@@ -33,9 +33,11 @@ def zone_and_shift(clock: str) -> tuple[ZoneInfo, timedelta] | None:
     if shifted is None or zone is None:
         return None
     shift = timedelta(hours=int(shifted["hours"]), minutes=int(shifted["minutes"] or 0))
-    if shift > timedelta(hours=MOST_HOURS):
+    shift = shift if shifted["sign"] == "+" else -shift
+    from_utc = [datetime(2017, month, 1, tzinfo=zone).utcoffset() for month in (1, 7)]
+    if any(ahead is None or not WEST <= ahead + shift <= EAST for ahead in from_utc):
         return None
-    return zone, shift if shifted["sign"] == "+" else -shift
+    return zone, shift
 
 
 def is_clock(text: str) -> bool:

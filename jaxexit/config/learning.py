@@ -116,3 +116,11 @@ class Tracking(Section):
     entity: str | None = Field(default=None, description="W&B entity; null: your default")
     group: str | None = Field(default=None, description="W&B group")
     tags: tuple[str, ...] = Field(default=(), description="W&B tags")
+    artifacts: bool = Field(
+        default=False,
+        description="hand results, report and checkpoint to W&B too when the run has ended",
+    )
+    tensorboard: bool = Field(
+        default=False,
+        description='also write TensorBoard event files (pip install "jaxexit[tensorboard]")',
+    )

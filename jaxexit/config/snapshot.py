@@ -14,6 +14,8 @@ from jaxexit.config.text import dump_mapping, parse_mapping
 from jaxexit.errors import ConfigError
 
 WORDS = ("version", "description", "hypothesis")  # keys that are no change of an experiment
+LATER = {"seeds": 1, "tracking.artifacts": False, "tracking.tensorboard": False}
+"""Keys that came after the first snapshots were frozen, and what those were trained with."""
 HEADER = "# Frozen by jaxexit: what this version was trained with. Do not edit.\n"
 
 
@@ -28,11 +30,17 @@ def resolved(experiment: Experiment) -> dict[str, Any]:
 def experiment_sha256(experiment: Experiment) -> str:
     """SHA-256 of the canonical JSON of what decides the result.
 
-    `seeds` counts only where there are several: a lone agent is what it was before there was that key.
+    A key of `LATER` counts only where it says something else than the time before it: what was frozen
+    without it has the same hash still.
     """
     content = resolved(experiment)
-    if content["seeds"] == 1:
-        content.pop("seeds")
+    for key, before in LATER.items():
+        *sections, name = key.split(".")
+        section = content
+        for each in sections:
+            section = section[each]
+        if section[name] == before:
+            section.pop(name)
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

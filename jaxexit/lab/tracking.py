@@ -1,17 +1,14 @@
-"""Metrics of a run: metrics.jsonl is the record, Weights & Biases a view of it."""
+"""Metrics of a run: metrics.jsonl is the record, `mirrors` are views of it."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import sys
 from pathlib import Path
 from typing import Any, Protocol
 
-from jaxexit.config import Experiment, resolved
 from jaxexit.lab.files import write_text, writing
-
-INIT_SECONDS = 15  # W&B itself would wait 90 for a network that is not there
+from jaxexit.lab.mirrors import Mirrors
 
 
 class Record(Protocol):
@@ -37,21 +34,20 @@ class NoRecord:
 
 
 class MetricsWriter:
-    """Appends a line an update; mirrors the scalars to W&B if asked.
+    """Appends a line an update, and shows it to whoever mirrors the run."""
 
-    W&B may fail in any way (no network, no login, a crash of its service): that is said once, and
-    training goes on with the record alone.
-    """
-
-    def __init__(self, path: Path, *, after_update: int = 0) -> None:
+    def __init__(
+        self, path: Path, *, after_update: int = 0, mirrors: Mirrors | None = None
+    ) -> None:
         """Open the record.
 
         Args:
             path: metrics.jsonl.
             after_update: updates that are in the checkpoint being resumed; later lines, which a killed
                 run wrote past its last checkpoint, are dropped.
+            mirrors: begun already; None: nobody else is told.
         """
-        self._run: Any = None
+        self._mirrors = mirrors or Mirrors()
         self._path = path
         kept = [line for line in read_metrics(path) if line["update"] <= after_update]
         if path.exists() and kept:
@@ -61,32 +57,6 @@ class MetricsWriter:
             if not kept:
                 path.unlink(missing_ok=True)
             self._file = path.open("a", encoding="utf-8")
-
-    def mirror_to_wandb(self, experiment: Experiment, mode: str, folder: Path) -> None:
-        """Also send scalars to W&B, by environment steps."""
-        tracking = experiment.tracking
-        try:
-            import wandb
-
-            self._run = wandb.init(
-                mode=mode,  # type: ignore[arg-type]
-                project=tracking.project,
-                entity=tracking.entity,
-                group=tracking.group,
-                tags=list(tracking.tags),
-                name=experiment.version,
-                config=resolved(experiment),
-                dir=str(folder),
-                # Silent, since stdout may carry our JSON; and it must not hold up a training for long.
-                settings=wandb.Settings(
-                    silent=True,
-                    console="off",
-                    init_timeout=INIT_SECONDS,
-                    login_timeout=INIT_SECONDS,
-                ),
-            )
-        except Exception as error:
-            self._give_up(error)
 
     def write(self, line: dict[str, Any]) -> None:
         """Record one update; `line` must have `update` and `env_steps`.
@@ -103,32 +73,11 @@ class MetricsWriter:
                 with contextlib.suppress(OSError):  # it would try again to write the rest
                     self._file.close()
                 raise
-        if self._run is not None:
-            scalars = {k: v for k, v in line.items() if isinstance(v, int | float)}
-            try:
-                self._run.log(scalars, step=line["env_steps"])
-            except Exception as error:
-                self._give_up(error)
+        self._mirrors.log(line)
 
     def close(self) -> None:
-        """End the record and the W&B run."""
+        """End the record; its mirrors are their owner's to close."""
         self._file.close()
-        if self._run is not None:
-            try:
-                self._run.finish()
-            except Exception as error:
-                self._give_up(error)
-
-    def _give_up(self, error: Exception) -> None:
-        self._run = None
-        try:
-            import wandb
-
-            wandb.teardown(exit_code=0)  # else it would print a traceback when the program ends
-        except Exception:  # it is broken: that is why we are here
-            pass
-        words = " ".join(str(error).split())[:200]
-        print(f"note: W&B is off from here on ({words}); metrics.jsonl goes on", file=sys.stderr)
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
