@@ -57,6 +57,12 @@ class PPO(Section):
         default=5_000_000, description="environment steps from the one to the other; linear"
     )
 
+    polyak_window: UnitInterval = Field(
+        default=0.0,
+        description="judged is the average of the parameters over this share of the run's updates, the older "
+        "counting less; 0: the last",
+    )
+
     @model_validator(mode="after")
     def _consistent(self) -> PPO:
         batch = self.num_envs * self.num_steps

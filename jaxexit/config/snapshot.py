@@ -14,7 +14,12 @@ from jaxexit.config.text import dump_mapping, parse_mapping
 from jaxexit.errors import ConfigError
 
 WORDS = ("version", "description", "hypothesis")  # keys that are no change of an experiment
-LATER = {"seeds": 1, "tracking.artifacts": False, "tracking.tensorboard": False}
+LATER = {
+    "seeds": 1,
+    "ppo.polyak_window": 0.0,
+    "tracking.artifacts": False,
+    "tracking.tensorboard": False,
+}
 """Keys that came after the first snapshots were frozen, and what those were trained with."""
 HEADER = "# Frozen by jaxexit: what this version was trained with. Do not edit.\n"
 

@@ -148,7 +148,7 @@ class LoneAgent:
 
     def validate(self, steps: int) -> tuple[Line, bool]:
         """See `Crew`."""
-        params = gathered(self.mesh, self._state.params)
+        params = gathered(self.mesh, self._state.averaged)
         score = self._member.validation.score(self._policy, params)
         better = self.best_score is None or score > self.best_score
         if better:
@@ -215,7 +215,7 @@ class AgentsTogether:
         if resumed is None:
             fresh = [_fresh(self._learner, self._task, member) for member in self._members]
             states = stack(fresh)
-            best = jax.tree.map(jnp.copy, states.params)
+            best = jax.tree.map(jnp.copy, states.averaged)
         else:
             states, best = resumed.state
             each = resumed.manifest["agents"]
@@ -272,7 +272,7 @@ class AgentsTogether:
 
     def validate(self, steps: int) -> tuple[Line, bool]:
         """See `Crew`. Each agent has its own best; those that failed are not played (null)."""
-        params = gathered(self.mesh, self._states.params)
+        params = gathered(self.mesh, self._states.averaged)
         going = [i for i, failed in enumerate(self.failed_after) if failed is None]
         found = np.zeros(len(self._members))
         for number in hosts.in_turn(len(going)):
@@ -288,7 +288,7 @@ class AgentsTogether:
             self.steps[i], self.scores[i] = steps, scores[i]
         if any(better):
             self.best_step = steps
-            self._best = _choose(np.asarray(better), self._states.params, self._best)
+            self._best = _choose(np.asarray(better), self._states.averaged, self._best)
         mean = float(np.mean([score for score in scores if score is not None]))
         line = {"validation_net_pips_mean": mean, "validation_of_each": scores}
         return line, any(better)

@@ -73,7 +73,7 @@ def several_template(experiment: Experiment, dataset: Dataset, agents: int) -> S
 
     def initial(state: TrainState) -> Several:
         states = stack([state] * agents)
-        return Several(states, states.params)
+        return Several(states, states.averaged)
 
     return jax.eval_shape(initial, lone)
 
@@ -98,9 +98,9 @@ def agent_params(experiment: Experiment, checkpoint: Checkpoint, which: Which) -
             validation, else as it was when the checkpoint was written.
     """
     if experiment.seeds == 1:
-        return [checkpoint.state.params]
+        return [checkpoint.state.averaged]
     saved: Several = checkpoint.state
-    params = saved.best if which == "best" else saved.agents.params
+    params = saved.best if which == "best" else saved.agents.averaged
     return [agent(params, i) for i in range(experiment.seeds)]
 
 

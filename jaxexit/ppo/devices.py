@@ -87,6 +87,7 @@ def state_specs(*leading: str) -> TrainState:
     shared_out: Any = P(*leading, ENVS)
     return TrainState(
         params=whole,
+        averaged=whole,
         optimiser=whole,
         env_state=shared_out,
         observation=shared_out,

@@ -72,12 +72,14 @@ class PPOParams(NamedTuple):
     entropy_coef_start: Array
     entropy_coef_end: Array
     entropy_anneal_steps: Array  # environment steps
+    polyak_window: Array  # share of the run's updates that the judged parameters are averaged over
 
 
 class TrainState(NamedTuple):
     """Everything that must survive an interruption for the run to go on bit for bit."""
 
     params: Any
+    averaged: Any  # of the same shapes: what is validated, saved as best, and backtested
     optimiser: Any
     env_state: Any  # [num_envs, ...]
     observation: Array  # [num_envs, observation_size]

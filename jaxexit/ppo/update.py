@@ -19,7 +19,7 @@ from jaxexit.policies.network import make_network
 from jaxexit.ppo.devices import ENVS, state_specs
 from jaxexit.ppo.loss import normalised, ppo_loss
 from jaxexit.ppo.rollout import collect
-from jaxexit.ppo.schedules import entropy_coefficient, learning_rate
+from jaxexit.ppo.schedules import entropy_coefficient, learning_rate, polyak_weight
 from jaxexit.ppo.shuffle import shuffled
 from jaxexit.ppo.types import Batch, PPOParams, PPOSpec, Task, TrainState
 
@@ -45,6 +45,7 @@ def init_state(spec: PPOSpec, task: Task, hyper: PPOParams, data: Any, key: Arra
     params = make_network(spec.network).init(key_params, observation)
     return TrainState(
         params=params,
+        averaged=jax.tree.map(jnp.copy, params),  # both are donated: no buffer twice
         optimiser=_optimiser(hyper).init(params),
         env_state=env_state,
         observation=observation,
@@ -203,8 +204,10 @@ def _update(
         "explained_variance": explained,
         **task.summarise(data, infos),
     }
+    weight = polyak_weight(hyper, state.update, spec.batch_size)
     after = TrainState(
         params=progress.params,
+        averaged=optax.incremental_update(progress.params, state.averaged, weight),
         optimiser=progress.optimiser,
         env_state=env_state,
         observation=observation,

@@ -139,7 +139,7 @@ class Scene:
         """That network on the audited market, the data read anew."""
         template = state_template(self.experiment, self.dataset)
         checkpoint = self.version.checkpoints(self.experiment).restore("best", template)
-        params, policy = checkpoint.state.params, learned_policy(self.experiment)
+        params, policy = checkpoint.state.averaged, learned_policy(self.experiment)
         return make_subject(self.experiment, SPLIT, policy, params, seed=self.seed)
 
     def at_random(self) -> Subject:

@@ -47,6 +47,9 @@ REVERSION_STOP, DISORDER_STOP = 150.0, 100.0  # pips: out of play for whoever ex
 SPANS = (5, 15, 40)  # bars: of the moving averages that the disorder exam observes
 
 
+FEWEST = 20_000  # trades of a training
+
+
 class KnownMarket(NamedTuple):
     """A market whose optimum is known, and how an agent is examined on it.
 
@@ -62,6 +65,9 @@ class KnownMarket(NamedTuple):
         quick: the same for a look of seconds.
         trades: examined.
         sampled_less: how much less is asked of the sampled policy than of the greedy one; None: nothing is.
+        learner: overrides of the learner that sits all exams, `section.key=value`.
+        steps_per_trade: it is trained on one trade for every so many steps, `FEWEST` at least; None: on
+            `FEWEST`.
     """
 
     name: str
@@ -75,6 +81,14 @@ class KnownMarket(NamedTuple):
     quick: dict[int, float]
     trades: int
     sampled_less: float | None = None
+    learner: tuple[str, ...] = ()
+    steps_per_trade: int | None = None
+
+    def training_trades(self, steps: int) -> int:
+        """How many trades a learner is trained on in so many steps."""
+        return (
+            FEWEST if self.steps_per_trade is None else max(FEWEST, steps // self.steps_per_trade)
+        )
 
 
 def _leave(leaves: jax.Array) -> Order:
@@ -194,6 +208,8 @@ def disorder_market() -> KnownMarket:
         targets={2_000_000: 0.98, 10_000_000: 0.985},
         quick={300_000: 0.7},
         trades=1_000_000,
+        learner=("ppo.polyak_window=0.1",),  # of 5 pips of noise a bar it takes off a part
+        steps_per_trade=125,  # played more often the same trades are learned by heart
     )
 
 

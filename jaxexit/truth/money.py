@@ -66,7 +66,7 @@ def train(
     world: World,
     on_update: Callable[[int, int], None] = lambda done, total: None,
 ) -> Any:
-    """The parameters that an experiment's learner ends with on a world.
+    """The parameters that are judged at the end of an experiment's learning on a world.
 
     Args:
         experiment: what to train.
@@ -80,4 +80,4 @@ def train(
     for done in range(total):
         state, _ = update(learner, task, hyper, world, state)
         on_update(done + 1, total)
-    return state.params
+    return state.averaged

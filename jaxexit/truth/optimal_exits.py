@@ -29,8 +29,8 @@ from jaxexit.truth.known_markets import HORIZON, MARKETS, SPREAD_PIPS, KnownMark
 from jaxexit.truth.money import money_experiment, train
 from jaxexit.truth.simple_rules import best_simple_rules, fixed_hold_values
 
-TRAINING_TRADES = 20_000
 BATCH = 25_000  # trades examined at once
+FOR_COMPARISON = 200_000  # trades at most of a learned policy of which nothing is asked
 LEARNER = ("ppo", "network", "reward")  # sections of the experiment that may be overridden
 CEILING_ERRORS = 3.0  # standard errors that a raw mean may lie above the ceiling
 
@@ -160,13 +160,18 @@ def examine(
     Args:
         known: the market.
         entrants: who.
-        trades: how many each plays.
+        trades: how many each plays; a learned policy of which nothing is asked `FOR_COMPARISON` at most.
         seed: of market and sampled policies; not one that anybody was trained on.
         on_batch: called with (batches done, batches in all).
     """
     experiment = exam_experiment(known.name, 2_000_000, 0)
     best = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), known.solution)
     everyone = [Entrant("best rule", known.best, best), *entrants]
+    wanted = [
+        min(trades, FOR_COMPARISON) if one.steps and one.asked is None else trades
+        for one in everyone
+    ]
+    played_by = np.zeros(len(everyone), int)
     sums = np.zeros((len(everyone), 5))  # of net, net^2, skill, skill^2, bars held
     sizes = [BATCH] * (trades // BATCH) + [trades % BATCH] * (trades % BATCH > 0)
     for number, size in enumerate(sizes):
@@ -174,7 +179,9 @@ def examine(
         spec, world = make_world(experiment, known, simulated)
         given = luck(known.solution, known.paths(simulated))
         key = jax.random.fold_in(jax.random.key(seed), number)
-        for row, entrant in zip(sums, everyone, strict=True):
+        for i, entrant in enumerate(everyone):
+            if played_by[i] >= wanted[i]:
+                continue
             played = run_policy(
                 spec, entrant.policy, world, entrant.params, key, horizon=HORIZON
             ).results
@@ -183,7 +190,8 @@ def examine(
             # A stop ends a trade inside its last bar: what that bar's close brought is not its luck.
             inside = np.isin(np.asarray(played.reason), (BY_STOP, BY_BREAKEVEN_STOP))
             skill = net - given[bars - inside, np.arange(size)]
-            row += [x.sum() for x in (net, net**2, skill, skill**2, bars)]
+            sums[i] += [x.sum() for x in (net, net**2, skill, skill**2, bars)]
+            played_by[i] += size
         on_batch(number + 1, len(sizes))
     optimum = float(known.solution.value)
     return [
@@ -192,17 +200,17 @@ def examine(
             market=known.name,
             steps=entrant.steps,
             seed=entrant.seed,
-            trades=trades,
+            trades=count,
             mean=mean,
-            standard_error=_error(mean, square, trades),
+            standard_error=_error(mean, square, count),
             share=skill / optimum,
-            share_error=_error(skill, skill_square, trades) / optimum,
+            share_error=_error(skill, skill_square, count) / optimum,
             bars_held=bars,
             ceiling=known.ceiling,
             asked=entrant.asked,
         )
-        for entrant, (mean, square, skill, skill_square, bars) in zip(
-            everyone, (sums / trades).tolist(), strict=True
+        for entrant, count, (mean, square, skill, skill_square, bars) in zip(
+            everyone, played_by.tolist(), (sums / played_by[:, None]).tolist(), strict=True
         )
     ]
 
@@ -249,10 +257,11 @@ def sit(
     for length in steps or targets:
         asked = targets.get(length)
         for own in SEEDS[: 1 if quick else None]:
-            experiment = exam_experiment(name, length, own, overrides)
+            experiment = exam_experiment(name, length, own, (*known.learner, *overrides))
             on_step(f"{length:,} steps, seed {own}: make the market")
             rng = np.random.default_rng([2**31, own])  # not a market of the examination
-            spec, world = make_world(experiment, known, known.simulate(rng, TRAINING_TRADES))
+            fresh = known.simulate(rng, known.training_trades(length))
+            spec, world = make_world(experiment, known, fresh)
             params = train(
                 experiment,
                 spec,

@@ -37,6 +37,7 @@ def hyper(**changes: float) -> PPOParams:
         "entropy_coef_start": 0.0,
         "entropy_coef_end": 0.0,
         "entropy_anneal_steps": 1.0,
+        "polyak_window": 0.0,
     }
     return PPOParams(**{name: jnp.float32(value) for name, value in (numbers | changes).items()})
 

@@ -132,3 +132,25 @@ def test_entropy_and_learning_rate_fall_linearly_with_environment_steps() -> Non
     # The third update begins after two batches: half of the entropy's way, a quarter of the rate's.
     assert metrics["entropy_coef"] == pytest.approx(0.03)
     assert metrics["learning_rate"] == pytest.approx(0.75e-3)
+
+
+def test_judged_is_the_last_network_unless_an_average_is_asked_for() -> None:
+    state, _ = learn(probes.CONSTANT_REWARD, 5)
+    chex.assert_trees_all_equal(state.averaged, state.params)
+
+
+def test_the_average_is_that_of_all_networks_then_of_a_window_of_the_run() -> None:
+    """With a window of 4 of 8 updates: plain means of the first four, then a quarter of the newest."""
+    numbers = hyper(polyak_window=0.5, total_timesteps=8.0 * SPEC.batch_size)
+    state = init_state(SPEC, TASK, numbers, probes.REWARD_BY_BOTH, jax.random.key(3))
+    expected, seen = None, []
+    for number in range(8):
+        state, _ = update(SPEC, TASK, numbers, probes.REWARD_BY_BOTH, state)
+        seen.append(jax.tree.map(np.asarray, state.params))
+        if number < 4:
+            expected = jax.tree.map(lambda *all_of_them: np.mean(all_of_them, axis=0), *seen)
+        else:
+            expected = jax.tree.map(lambda mean, new: 0.75 * mean + 0.25 * new, expected, seen[-1])
+        chex.assert_trees_all_close(state.averaged, expected, atol=1e-6)
+    moved = jax.tree.map(lambda a, b: float(np.abs(a - b).max()), state.averaged, seen[-1])
+    assert max(jax.tree.leaves(moved)) > 1e-3, "the average should not be the last network"
