@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from jaxexit.config import Experiment
+    from jaxexit.lab.lines import Line
     from jaxexit.lab.run import Start
+    from jaxexit.lab.sweep_plan import SweepPlan
 
 SHOWN_TRIALS = 20
 
@@ -41,21 +44,39 @@ def sweep(arguments: argparse.Namespace, overrides: Sequence[str], start: Start)
 
     from jaxexit import show
     from jaxexit.data import load_dataset
+    from jaxexit.lab.search import check_search, run_search
     from jaxexit.lab.sweep import run_sweep, side_run
     from jaxexit.ppo import num_updates, ppo_spec
 
-    side_run(plan, root).check_start(start)
+    searches = plan.method == "optuna"
+    if searches:
+        check_search(plan, root, start)
+    else:
+        side_run(plan, root).check_start(start)
     out = show.console(quiet=arguments.quiet, json=arguments.json)
     dataset = load_dataset(plan.base)
     show.lines(out, dataset.summary)
-    agents = len(plan.settings) * plan.base.seeds
-    updates, samples = num_updates(plan.base), ppo_spec(plan.base).batch_size * agents
-    with show.TrainingProgress(out, f"{plan.name} ({agents} agents)", updates, samples) as progress:
-        result, table = run_sweep(
-            plan, dataset, root, start, devices=arguments.devices, on_update=progress.update
-        )
+
+    with ExitStack() as shown:
+
+        def progress(sweep: SweepPlan) -> Callable[[Line], None]:
+            shown.close()  # a search shows one round after the other
+            agents = len(sweep.settings) * sweep.base.seeds
+            samples = ppo_spec(sweep.base).batch_size * agents
+            words, updates = f"{sweep.name} ({agents} agents)", num_updates(sweep.base)
+            return shown.enter_context(show.TrainingProgress(out, words, updates, samples)).update
+
+        if searches:
+            steps, table = run_search(
+                plan, dataset, root, start, devices=arguments.devices, on_round=progress
+            )
+        else:
+            result, table = run_sweep(
+                plan, dataset, root, start, devices=arguments.devices, on_update=progress(plan)
+            )
+            steps = result.trained_steps
     if table is None:
-        return cli.stopped(result.trained_steps)
+        return cli.stopped(steps)
     out.print(sweep_table(table))
     lines = [f"written: {root / 'sweeps' / f'{plan.name}.json'}", table["note"], table["next"]]
     show.lines(out, lines)

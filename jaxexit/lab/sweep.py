@@ -142,10 +142,6 @@ def _table(
     means = np.where(failed.any(axis=1), np.nan, best.mean(axis=1))
     order = np.argsort(-means, kind="stable")  # not-a-number last
     several = range(seeds)
-    first = plan.settings[order[0]]
-    changes = [word for k, v in first.items() for word in ("--set", f"{k}={dump_value(v)}")]
-    train = ["python", "-m", "jaxexit.registry", "new", "v<N>_<name>", "--parent"]
-    train += [plan.base.version, *changes, "--root", str(root)]
     return {
         "sweep": plan.name,
         "experiment": plan.base.version,
@@ -172,12 +168,24 @@ def _table(
             for i in order
         ],
         "failed": int(failed.any(axis=1).sum()),
-        "note": (
-            f"the first of {len(plan.settings)} on validation is flattered by having been chosen; make it a "
-            "version and look at its own test"
-        ),
-        "next": shlex.join(train),
+        "note": note_of(len(plan.settings)),
+        "next": next_command(plan, plan.settings[order[0]], root),
     }
+
+
+def note_of(trials: int) -> str:
+    """What to know about the first of so many trials."""
+    return (
+        f"the first of {trials} on validation is flattered by having been chosen; make it a version and look "
+        "at its own test"
+    )
+
+
+def next_command(plan: SweepPlan, setting: dict[str, Any], root: Path) -> str:
+    """The command that makes a trial a version."""
+    changes = [word for k, v in setting.items() for word in ("--set", f"{k}={dump_value(v)}")]
+    new = ["python", "-m", "jaxexit.registry", "new", "v<N>_<name>", "--parent"]
+    return shlex.join([*new, plan.base.version, *changes, "--root", str(root)])
 
 
 def _plain(values: Any) -> Any:

@@ -1,14 +1,16 @@
 """A sweep's file: which numbers are varied, and how. Read, checked, and drawn.
 
     experiment: v2_exit_guards
-    method: random            # or grid
+    method: random            # or grid, optuna
     trials: 16                # of a grid: their product, and may be left out
+    at_once: 4                # optuna: trials a round, the next ones learn from them
     parameters:
       ppo.learning_rate: {low: 1e-4, high: 1e-3, log: true}
       guards.min_bars_for_exit: [0, 2, 4]
 
-Only numbers that are traced can be varied in one program; whatever changes its structure, or the question
-that is asked (data, costs, horizon), needs a run for each value.
+Only numbers that are traced can be varied in one program. What changes its structure (`STRUCTURE`) needs a
+program for each value: `optuna` searches across programs (`lab.search`). What changes the question that is
+asked (data, costs, horizon) is never varied.
 """
 
 from __future__ import annotations
@@ -16,8 +18,8 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,9 @@ from jaxexit.ppo import PPOParams
 
 MOST_TRIALS = 1024
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-KEYS = ("experiment", "method", "trials", "parameters")
+KEYS = ("experiment", "method", "trials", "at_once", "parameters")
+METHODS = ("grid", "random", "optuna")
+AT_ONCE = 8  # trials a round, where the file does not say
 NOT_VARIED = {"gamma": "reward", "max_bars": "env", "total_timesteps": "ppo"}
 """Traced, but the learner's own (gamma), part of the question (the horizon), or a run's length."""
 TRACED = tuple(
@@ -47,20 +51,33 @@ TRACED = tuple(
     for name in numbers._fields
     if NOT_VARIED.get(name) != section
 )
-"""Keys that a sweep can vary."""
+"""Keys that a sweep can vary in one program."""
+STRUCTURE = (
+    "ppo.num_envs",
+    "ppo.num_steps",
+    "ppo.num_epochs",
+    "ppo.minibatch_size",
+    "network.hidden_sizes",
+    "network.layer_norm",
+    "network.initial_hold_probability",
+)
+"""Keys that make another program, for a search across programs."""
 
 
 @dataclass(frozen=True)
 class SweepPlan:
-    """A sweep, drawn.
+    """A sweep, drawn; or a search, whose trials are drawn while it goes on.
 
     Attributes:
         name: of its file, without the ending.
         base: the experiment that is varied.
         yaml: the base's file.
-        method: grid or random.
+        method: grid, random or optuna.
         parameters: as the file has them.
-        settings: of each trial the values by key.
+        overrides: `--set` of the base.
+        trials: how many there will be.
+        at_once: of a search, trials a round.
+        settings: of each trial the values by key; of a search none yet.
         experiments: of each trial the experiment.
     """
 
@@ -69,8 +86,30 @@ class SweepPlan:
     yaml: Path
     method: str
     parameters: dict[str, Any]
-    settings: tuple[dict[str, Any], ...]
-    experiments: tuple[Experiment, ...]
+    overrides: tuple[str, ...]
+    trials: int
+    at_once: int
+    settings: tuple[dict[str, Any], ...] = ()
+    experiments: tuple[Experiment, ...] = ()
+
+    def drawn(self, settings: Sequence[dict[str, Any]], name: str | None = None) -> SweepPlan:
+        """The same with these trials, which must be of one structure, maybe under another name.
+
+        Raises:
+            ConfigError: the values of a trial do not go together.
+        """
+        experiments = tuple(
+            load_experiment(self.yaml, [*self.overrides, *_words(setting)]) for setting in settings
+        )
+        structure = {key: value for key, value in settings[0].items() if key in STRUCTURE}
+        return replace(
+            self,
+            name=name or self.name,
+            base=load_experiment(self.yaml, [*self.overrides, *_words(structure)]),
+            trials=len(settings),
+            settings=tuple(settings),
+            experiments=experiments,
+        )
 
 
 def load_sweep(path: Path, overrides: list[str], root: Path) -> SweepPlan:
@@ -97,8 +136,16 @@ def load_sweep(path: Path, overrides: list[str], root: Path) -> SweepPlan:
                 f"{path}: {key}: unknown key, allowed are {allowed}{nearest(key, KEYS)}"
             )
     method = content.get("method", "grid")
-    if method not in ("grid", "random"):
-        raise ConfigError(f"{path}: method: found {shown(method)}, allowed are 'grid', 'random'")
+    if method not in METHODS:
+        raise ConfigError(
+            f"{path}: method: found {shown(method)}, allowed are 'grid', 'random', 'optuna'"
+        )
+    at_once = content.get("at_once", AT_ONCE)
+    if ("at_once" in content and method != "optuna") or type(at_once) is not int or at_once < 1:
+        raise ConfigError(
+            f"{path}: at_once: found {shown(at_once)}, allowed is, with method 'optuna', a whole "
+            "number above 0"
+        )
     named, parameters = content.get("experiment"), content.get("parameters")
     if not isinstance(named, str):
         raise ConfigError(
@@ -112,23 +159,30 @@ def load_sweep(path: Path, overrides: list[str], root: Path) -> SweepPlan:
     base = load_experiment(yaml, overrides)
     for key, values in parameters.items():
         _check(f"{path}: parameters.{key}", key, values, method)
-    draw = _grid if method == "grid" else _random
-    settings = draw(path, dict(parameters), content.get("trials"), base.seed)
-    experiments = tuple(
-        load_experiment(yaml, [*overrides, *(f"{k}={dump_value(v)}" for k, v in setting.items())])
-        for setting in settings
+    trials = content.get("trials")
+    plan = SweepPlan(
+        path.stem, base, yaml, method, dict(parameters), tuple(overrides), trials or 0, at_once
     )
-    return SweepPlan(path.stem, base, yaml, method, dict(parameters), tuple(settings), experiments)
+    if method == "optuna":
+        _check_trials(path, trials)
+        return plan
+    draw = _grid if method == "grid" else _random
+    return plan.drawn(draw(path, dict(parameters), trials, base.seed))
+
+
+def _words(setting: dict[str, Any]) -> list[str]:
+    return [f"{key}={dump_value(value)}" for key, value in setting.items()]
 
 
 def _check(where: str, key: str, values: Any, method: str) -> None:
-    field = _field(key)
+    field = field_of(key)
     if field is None:
         raise ConfigError(f"{where}: no such key of an experiment{nearest(key, TRACED)}")
-    if key not in TRACED:
+    if key not in TRACED and not (method == "optuna" and key in STRUCTURE):
         raise ConfigError(
             f"{where}: cannot be varied within one program, it needs a run for each value; allowed are "
-            "numbers of guards, reward, ppo and the actions in env"
+            "numbers of guards, reward, ppo and the actions in env, and with method 'optuna' "
+            + ", ".join(STRUCTURE)
         )
     if isinstance(values, tuple):
         if not values:
@@ -155,7 +209,7 @@ def _check(where: str, key: str, values: Any, method: str) -> None:
         raise ConfigError(f"{where}.low: found {shown(low)}, allowed with log is above 0")
 
 
-def _field(key: str) -> Any:
+def field_of(key: str) -> Any:
     """The type of an experiment's field, None where there is none."""
     model: Any = Experiment
     *sections, name = key.split(".")
@@ -186,7 +240,7 @@ def _random(path: Path, parameters: dict[str, Any], trials: Any, seed: int) -> l
     _check_trials(path, trials)
     rng = np.random.default_rng(seed)
     return [
-        {key: _draw(rng, values, _field(key)) for key, values in parameters.items()}
+        {key: _draw(rng, values, field_of(key)) for key, values in parameters.items()}
         for _ in range(trials)
     ]
 
