@@ -54,7 +54,7 @@ def doubtful_clock(times: np.ndarray) -> str:
 
 def _clocks() -> list[str]:
     """Clocks that brokers have, the usual ones first."""
-    shifts = [7, *(h for h in range(-7, 20) if h not in (7,))]
+    shifts = [7, *(h for h in range(-7, 19) if h != 7)]  # UTC-12 to UTC+14
     return [
         *(f"{NEW_YORK}{hours:+d}" if hours else NEW_YORK for hours in shifts),
         *(f"UTC{hours:+d}" for hours in range(-12, 15) if hours),
