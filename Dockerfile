@@ -1,8 +1,8 @@
 # Training on an NVIDIA GPU. JAX's wheels bring CUDA; the host needs the driver and the NVIDIA container toolkit.
 #   docker build -t jaxexit .
-#   docker run --gpus all -v "$PWD/runs:/work/runs" jaxexit train experiments/v2_exit_guards.yaml --root runs
+#   docker run --gpus all -v "$PWD/runs:/app/runs" jaxexit train experiments/v2_exit_guards.yaml --root runs
 FROM python:3.12-slim
-WORKDIR /work
+WORKDIR /app
 COPY pyproject.toml README.md LICENSE ./
 COPY jaxexit jaxexit
 RUN pip install --no-cache-dir ".[sample,cuda]"

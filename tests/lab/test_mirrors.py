@@ -18,6 +18,7 @@ from jaxexit.config import Experiment, load_experiment
 from jaxexit.lab.mirrors import Mirrors, WandbMirror
 from jaxexit.lab.run import RunFolder
 from jaxexit.lab.tracking import MetricsWriter, read_metrics
+from tests.lab.test_tracking import line
 from tests.support import tiny
 
 
@@ -44,15 +45,6 @@ def no_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
         monkeypatch.delenv(name, raising=False)
     yield
     wandb.teardown()
-
-
-def line(update: int) -> dict[str, Any]:
-    return {
-        "update": update,
-        "env_steps": 100 * update,
-        "loss": 0.1 * update,
-        "action_share": {"EXIT": 0.5},
-    }
 
 
 def mirrored(
