@@ -147,9 +147,13 @@ def _command(argv: Sequence[str] | None) -> int:
             announce(hosts.NOTHING_TO_DO)
             hosts.part()
             show.lines(out, [f"{experiment.version} is already trained to its end"])
-            registry.found_complete(experiment, yaml, trained_steps=updates * batch_size)
+            steps = updates * batch_size
+            registry.found_complete(experiment, yaml, trained_steps=steps)
+            mirrors.begin(experiment, folder, steps)
             summary, learned = headline(experiment, yaml, dataset, folder, registry)
             _report(out, report, yaml, root)
+            mirrors.hand_in(experiment, folder, summary)
+            mirrors.close(failed=False)
             return _show_result(out, summary, learned, as_json=arguments.json, training=None)
         resumed = None
         if arguments.resume:  # before anything is written: a damaged checkpoint stops here

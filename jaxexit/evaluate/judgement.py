@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
@@ -33,17 +35,25 @@ def judge(
     """
     name, *others = results
     learned = results[name]
-    mean = mean_per_trade(learned.table)
-    found: dict[str, dict[str, Any]] = {name: {"intervals": _intervals(learned, mean)}}
-    corrected = deflated(daily_net_pips(learned.marks), trials=trials, trial_sharpes=trial_sharpes)
+
+    def estimated(who: str) -> tuple[Estimate, Estimate | None, Comparison | None]:
+        table, daily = results[who].table, daily_net_pips(results[who].marks)
+        compared = None if who == name else compare(learned.table, table)
+        return mean_per_trade(table), sharpe_interval(daily), compared
+
+    with ThreadPoolExecutor(min(len(results), os.cpu_count() or 1)) as pool:  # numpy lets them run
+        (mean, sharpe, _), *theirs = pool.map(estimated, results)
+    daily = daily_net_pips(learned.marks)
+    corrected = deflated(daily, sharpe, trials=trials, trial_sharpes=trial_sharpes)
+    found: dict[str, dict[str, Any]] = {name: {"intervals": _intervals(mean, sharpe)}}
     found[name]["deflated_sharpe"] = None if corrected is None else asdict(corrected)
     compared: dict[str, Comparison] = {}
-    for other in others:
-        theirs = results[other]
-        compared[other] = compare(learned.table, theirs.table)
+    for other, (own_mean, own_sharpe, comparison) in zip(others, theirs, strict=True):
+        assert comparison is not None
+        compared[other] = comparison
         found[other] = {
-            "intervals": _intervals(theirs, mean_per_trade(theirs.table)),
-            "learned_minus": compared[other].as_json(),
+            "intervals": _intervals(own_mean, own_sharpe),
+            "learned_minus": comparison.as_json(),
         }
     return found, verdict_line(name, mean, compared)
 
@@ -60,8 +70,7 @@ def verdict_line(name: str, mean: Estimate, compared: Mapping[str, Comparison]) 
     return said
 
 
-def _intervals(result: PolicyResult, mean: Estimate) -> dict[str, Any]:
-    sharpe = sharpe_interval(daily_net_pips(result.marks))
+def _intervals(mean: Estimate, sharpe: Estimate | None) -> dict[str, Any]:
     return {
         "net_pips_mean": mean.as_json(),
         "sharpe_annual": None if sharpe is None else sharpe.as_json(),
@@ -69,19 +78,19 @@ def _intervals(result: PolicyResult, mean: Estimate) -> dict[str, Any]:
 
 
 def deflated(
-    daily: pd.Series, *, trials: int, trial_sharpes: Sequence[float]
+    daily: pd.Series, interval: Estimate | None, *, trials: int, trial_sharpes: Sequence[float]
 ) -> DeflatedSharpe | None:
     """Deflated Sharpe ratio of daily net pips, its days counted for as many as they are worth.
 
     Args:
         daily: net pips by day, marked to market.
+        interval: of their Sharpe ratio (`sharpe_interval`).
         trials: looks at a test split so far, this one included.
         trial_sharpes: annualised Sharpe ratios of the other trials whose results are known.
 
     Returns:
         None without variation, or with too few days for a standard error.
     """
-    interval = sharpe_interval(daily)
     if interval is None or not math.isfinite(interval.standard_error):
         return None
     net, year = daily.to_numpy(float), math.sqrt(WEEKDAYS_A_YEAR)

@@ -6,7 +6,7 @@ How the intervals are made, and why, is in `evaluate.bootstrap`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,7 @@ from jaxexit.evaluate.bootstrap import (
 )
 from jaxexit.evaluate.metrics import annual_sharpe
 
+UNITS = ("net_pips", "net_r")
 FEW_BLOCKS = 8
 """Below this many independent stretches of time an interval is hardly evidence, however narrow."""
 
@@ -81,7 +82,8 @@ def mean_per_trade(
         seed: the same seed, the same interval.
     """
     entry, exit_ = _moments(table, "entry_time"), _moments(table, "exit_time")
-    return _mean(entry, entry, exit_, table, table[column].to_numpy(float), resamples, seed)
+    means = _means(entry, entry, exit_, table, [table[column].to_numpy(float)], resamples, seed)
+    return means[0]
 
 
 def compare(
@@ -99,12 +101,9 @@ def compare(
     ends = np.stack([_moments(table, "exit_time"), _moments(other, "exit_time")])
     entry, first, last = _moments(table, "entry_time"), ends.min(0), ends.max(0)
 
-    def difference(column: str) -> Estimate:
-        values = table[column].to_numpy(float) - other[column].to_numpy(float)
-        return _mean(entry, first, last, table, values, resamples, seed)
-
-    pips = difference("net_pips")
-    return Comparison(len(table), pips, difference("net_r"), verdict(pips, "pips a trade"))
+    gained = [table[name].to_numpy(float) - other[name].to_numpy(float) for name in UNITS]
+    pips, r = _means(entry, first, last, table, gained, resamples, seed)
+    return Comparison(len(table), pips, r, verdict(pips, "pips a trade"))
 
 
 def verdict(difference: Estimate, unit: str) -> str:
@@ -187,27 +186,29 @@ def superior(
     return Superiority(best, consistent, lower, upper, cells / block, said)
 
 
-def _mean(
+def _means(
     entry: np.ndarray,
     first: np.ndarray,
     last: np.ndarray,
     table: pd.DataFrame,
-    values: np.ndarray,
+    results: Sequence[np.ndarray],
     resamples: int,
     seed: int,
-) -> Estimate:
-    """Mean of `values` [trades], each earned between `first` and `last`, resampled by `entry`."""
-    if len(values) == 0 or not np.isfinite(values).all():
+) -> list[Estimate]:
+    """Means of `results` [trades], each earned between `first` and `last`, resampled by `entry`."""
+    if len(entry) == 0 or not all(np.isfinite(values).all() for values in results):
         raise DataError("statistics need at least one trade, and a finite result for every trade")
     holding = holding_time(entry, last)
     cell, cells, width = cells_of(entry, holding)
-    sums, counts = (
-        sums_by_cell(cell, values, cells),
-        sums_by_cell(cell, np.ones_like(values), cells),
-    )
+    counts = sums_by_cell(cell, np.ones(len(entry)), cells)
     null = brownian_sums(first, last, _directions(table), cell, cells, width, resamples, seed)
-    block = holding / width
-    return interval(ratio, sums, counts, null, block, float(width / DAY), resamples, seed)
+    block, days = holding / width, float(width / DAY)
+    return [
+        interval(
+            ratio, sums_by_cell(cell, values, cells), counts, null, block, days, resamples, seed
+        )
+        for values in results
+    ]
 
 
 def _directions(table: pd.DataFrame) -> np.ndarray:

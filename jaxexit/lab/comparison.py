@@ -16,7 +16,7 @@ import pandas as pd
 
 from jaxexit.config import Experiment, differences, experiment_sha256, load_snapshot, resolved
 from jaxexit.errors import RunError
-from jaxexit.evaluate import compare, deflated, superior
+from jaxexit.evaluate import compare, deflated, sharpe_interval, superior
 from jaxexit.lab.files import replacing, write_text
 from jaxexit.lab.metric_rows import ROWS, row
 from jaxexit.lab.registry import Registry
@@ -161,7 +161,12 @@ def compare_versions(tested: Sequence[Tested], registry: Registry, split: str) -
 def _luck(one: Tested, registry: Registry) -> dict[str, Any]:
     """The deflated Sharpe ratio with all that has been tried until now, not until its own backtest."""
     others = registry.trial_sharpes(but=one.version)
-    found = deflated(one.daily, trials=max(registry.trials(), 1), trial_sharpes=others)
+    found = deflated(
+        one.daily,
+        sharpe_interval(one.daily),
+        trials=max(registry.trials(), 1),
+        trial_sharpes=others,
+    )
     return {"deflated_sharpe": None if found is None else asdict(found)}
 
 

@@ -1,22 +1,24 @@
 """The README.md of a run folder: what the version is, what it earned, where it comes from.
 
-Written by the program after each headline backtest; nothing in it is computed here.
+Written by the program after each headline backtest or walk-forward; nothing in it is computed here.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from jaxexit.config import Experiment, experiment_sha256
+from jaxexit.lab.comparison import WALK_FORWARD
 from jaxexit.lab.files import write_text
 from jaxexit.lab.metric_rows import ROWS, row
 from jaxexit.lab.registry import Registry
 from jaxexit.lab.run import RunFolder, read_json
 
-SPLITS = ("test", "validation", "train")
+RESULTS = ("test", "validation", "train", WALK_FORWARD)
 
 
 def write_readme(folder: RunFolder, experiment: Experiment, registry: Registry) -> Path:
@@ -37,7 +39,9 @@ def write_readme(folder: RunFolder, experiment: Experiment, registry: Registry) 
 
 def _page(folder: RunFolder, experiment: Experiment, registry: Registry) -> str:
     facts = registry.version(experiment.version)
-    recorded = read_json(folder.path / "provenance.json") or {}
+    origins = [folder.path, folder.path / WALK_FORWARD]
+    origins = [read_json(path / "provenance.json") or {} for path in origins]
+    recorded = next((origin for origin in origins if origin), {})
     lines = [f"# {experiment.version}", ""]
     lines += [
         "Written by jaxexit, anew with each backtest: notes of your own are safer elsewhere.",
@@ -50,7 +54,7 @@ def _page(folder: RunFolder, experiment: Experiment, registry: Registry) -> str:
         if words:
             lines += [f"**{title}.** {_escaped(words)}", ""]
     lines += _changes(experiment, facts)
-    for split in SPLITS:
+    for split in RESULTS:
         summary = read_json(folder.results(split) / "summary.json")
         if summary is not None:
             lines += _results(split, summary)
@@ -59,7 +63,7 @@ def _page(folder: RunFolder, experiment: Experiment, registry: Registry) -> str:
         f"Looks at this version's test split: {looks}; trials in the registry: {registry.trials()}.",
         "",
     ]
-    return "\n".join(lines + _origin(experiment, recorded) + _again(experiment, recorded)) + "\n"
+    return "\n".join(lines + _origin(experiment, recorded) + _again(experiment, origins)) + "\n"
 
 
 def _changes(experiment: Experiment, facts: dict[str, Any]) -> list[str]:
@@ -90,12 +94,37 @@ def _results(split: str, summary: dict[str, Any]) -> list[str]:
         lines += ["", *row(["seed", "net pips a trade"]), *row(["---", "---:"])]
         for one in seeds:
             lines += row([str(one["seed"]), f"{one['net_pips_mean']:+.2f}"])
+    lines += _folds(summary)
     checkpoint = summary["checkpoint"]
     lines += [
         "",
         f"Best checkpoint: {checkpoint['step']:,} steps, sha256 `{checkpoint['sha256']}`.",
     ]
     return [*lines, "Pips are net of spread, commission, slippage and swap; intervals are 95%.", ""]
+
+
+def _folds(summary: dict[str, Any]) -> list[str]:
+    """Of a walk-forward: what each fold was trained on, and what it earned on the trades after."""
+    folds = summary.get("folds", ())
+    if not folds:
+        return []
+    headings = ["fold", "trained on", "tested on", "from", "to", "net pips a trade, out of sample"]
+    lines = ["", f"Folds are {summary['layout']}, embargo {summary['embargo_bars']} bars.", ""]
+    lines += [*row(headings), *row(["---:"] * 3 + ["---"] * 2 + ["---:"])]
+    for one in folds:
+        train, test, low = one["train"], one["test"], one["interval"]["low"]
+        ends = "" if low is None else f" ({low:+.2f} to {one['interval']['high']:+.2f})"
+        lines += row(
+            [
+                str(one["fold"]),
+                f"{train['trades']:,}",
+                f"{test['trades']:,}",
+                test["first_entry"][:10],
+                test["last_entry"][:10],
+                f"{one['net_pips_mean']:+.2f}{ends}",
+            ]
+        )
+    return lines
 
 
 def _origin(experiment: Experiment, recorded: dict[str, Any]) -> list[str]:
@@ -119,11 +148,14 @@ def _origin(experiment: Experiment, recorded: dict[str, Any]) -> list[str]:
     return [*lines, "", "`provenance.json` has all of it, the data's fingerprints too.", ""]
 
 
-def _again(experiment: Experiment, recorded: dict[str, Any]) -> list[str]:
+def _again(experiment: Experiment, origins: Sequence[dict[str, Any]]) -> list[str]:
+    """The commands: of the version's own training and of its walk-forward, those of them that there were."""
     lines = ["## Again", ""]
-    if recorded.get("command"):
-        lines += ["    " + " ".join(recorded["command"].split()), ""]
-    lines += [f"    python -m jaxexit.backtest {experiment.version}", ""]
+    for origin in origins:
+        if origin.get("command"):
+            lines += ["    " + " ".join(origin["command"].split()), ""]
+    if origins[0]:
+        lines += [f"    python -m jaxexit.backtest {experiment.version}", ""]
     return [*lines, "With `--root` where this folder lies, if that is not `experiments`."]
 
 

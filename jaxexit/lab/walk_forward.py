@@ -28,6 +28,7 @@ from jaxexit.lab.crew import AgentsTogether, Member, Several
 from jaxexit.lab.files import write_text
 from jaxexit.lab.lines import Line
 from jaxexit.lab.provenance import provenance
+from jaxexit.lab.readme import write_readme
 from jaxexit.lab.registry import Registry
 from jaxexit.lab.results import judged, register_result, together, write_results
 from jaxexit.lab.run import RunFolder, Start, read_json
@@ -236,6 +237,7 @@ def backtest_folds(
     }
     write_results(results, played, [one for piece in learned_pieces for one in piece], summary)
     register_result(summary, registry)
+    write_readme(folder, experiment, registry)
     return summary, played[name].table
 
 

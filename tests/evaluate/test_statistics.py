@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from arch.bootstrap import StationaryBootstrap
 
 from jaxexit.errors import DataError
-from jaxexit.evaluate.bootstrap import Estimate
+from jaxexit.evaluate.bootstrap import Estimate, _spectrum, _standard_error, stationary_draws
 from jaxexit.evaluate.metrics import annual_sharpe, daily_net_pips
 from jaxexit.evaluate.statistics import (
     compare,
@@ -221,3 +222,20 @@ def test_the_best_of_many_is_judged_as_the_best_of_many() -> None:
     assert "is better than the benchmark: +0.3" in found.verdict
     with pytest.raises(DataError, match="same trades"):
         superior(table, {"v1": table.iloc[1:]})
+
+
+@pytest.mark.parametrize("block", [1, 3, 40])
+def test_resamples_are_those_of_the_stationary_bootstrap(block: int):
+    """As the library's: every cell as often, blocks as long, and the mean's spread is the closed form's."""
+    cells, resamples = 200, 4000
+    drawn = stationary_draws(cells, block, resamples, np.random.default_rng(0))
+    library = StationaryBootstrap(block, np.arange(cells), seed=np.random.default_rng(1))
+    theirs = np.stack([data[0][0] for data in library.bootstrap(resamples)])
+    walk = np.cumsum(np.random.default_rng(2).standard_normal(cells))
+    error = float(_standard_error(walk - walk.mean(), _spectrum(cells, block)))
+    for rows in (drawn, theirs):
+        often = np.bincount(rows.ravel(), minlength=cells) / resamples
+        assert abs(often - 1).max() < 0.06 * np.sqrt(2 * block)
+        goes_on = (np.diff(rows, axis=1) % cells == 1).mean()
+        assert goes_on == pytest.approx(1 - 1 / block + 1 / block / cells, abs=0.003)
+        assert walk[rows].mean(axis=1).std() == pytest.approx(error, rel=0.06)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import struct
 import subprocess
@@ -226,6 +227,15 @@ def test_a_trained_version_is_shown_whole_with_its_results_and_checkpoint(
         )
     last = shown[int(numbers[-1]["env_steps"])]
     assert last["test/net_pips_mean"] == pytest.approx(net)
+
+    # Killed between its training and its backtest: who resumes it hands the result in.
+    shutil.rmtree(folder.results("test"))
+    assert tiny.run("train", yaml, "--resume")[0] == 0
+    first, second = offline_runs(folder)
+    assert of_kind(second, "run")[0].run_id == of_kind(first, "run")[0].run_id
+    held = {a.type: {f.path for f in a.manifest.contents} for a in of_kind(second, "artifact")}
+    assert {"test/summary.json", "test/report.html"} <= held["results"]
+    assert of_kind(second, "exit")[0].exit_code == 0
 
 
 def test_a_package_that_is_missing_is_said_before_anything_is_written(

@@ -167,6 +167,12 @@ def test_the_joined_record_is_backtested_registered_and_compared_like_any_other(
         assert row["status"] == "pending"  # its own run is another thing
         assert row["results"]["walk_forward"]["folds"] == 2
         assert [look["folds"] for look in row["test_evaluations"]] == [2]
+        page = (version.with_suffix("") / "README.md").read_text(encoding="utf-8")
+        assert "## Results on walk_forward" in page
+        for fold in summary["folds"]:
+            start, net = fold["test"]["first_entry"][:10], fold["net_pips_mean"]
+            assert any(start in line and f"{net:+.2f}" in line for line in page.splitlines())
+        assert "jaxexit.backtest" not in page  # of a training that there was not
         assert main([*words, "--resume"]) == 0  # finished: shown again, not looked at again
         assert json.loads(capsys.readouterr().out)["backtest"] == summary
         assert main(words) == 2
