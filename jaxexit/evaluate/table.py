@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -36,30 +38,32 @@ def trade_table(
     own = dataset.tables[split].rename(
         columns={name: f"source_{name}" for name in ("exit_time", "exit_price", "exit_reason")}
     )
-    table = own.reset_index(drop=True).assign(
-        entry_fill=entry,
-        exit_time=pd.to_datetime(dataset.times[np.asarray(results.exit_bar)], utc=True),
-        exit_price=np.asarray(results.exit_price, float),
-        exit_reason=[REASONS[reason] for reason in np.asarray(results.reason)],
-        bars_held=np.asarray(results.bars_held, int),
-        ambiguous=np.asarray(results.ambiguous),
-        net_fraction=net,
-        net_pips=net * in_pips,
-        net_r=net * in_r,
-        gross_pips=gross * in_pips,
+    columns: dict[str, Any] = {
+        "entry_fill": entry,
+        "exit_time": pd.to_datetime(dataset.times[np.asarray(results.exit_bar)], utc=True),
+        "exit_price": np.asarray(results.exit_price, float),
+        "exit_reason": [REASONS[reason] for reason in np.asarray(results.reason)],
+        "bars_held": np.asarray(results.bars_held, int),
+        "ambiguous": np.asarray(results.ambiguous),
+        "net_fraction": net,
+        "net_pips": net * in_pips,
+        "net_r": net * in_r,
+        "gross_pips": gross * in_pips,
         **{f"{kind}_pips": cost * in_pips for kind, cost in costs.items()},
-        mfe_pips=np.asarray(results.mfe, float) * in_pips,
-        mae_pips=np.asarray(results.mae, float) * in_pips,
-        mfe_r=np.asarray(results.mfe, float) * in_r,
-        mae_r=np.asarray(results.mae, float) * in_r,
-    )
+        "mfe_pips": np.asarray(results.mfe, float) * in_pips,
+        "mae_pips": np.asarray(results.mae, float) * in_pips,
+        "mfe_r": np.asarray(results.mfe, float) * in_r,
+        "mae_r": np.asarray(results.mae, float) * in_r,
+    }
     for i, name in enumerate(ACTIONS):
-        table[f"chosen_{name}"] = np.asarray(results.actions)[:, i]
-        table[f"blocked_{name}"] = np.asarray(results.blocked)[:, i]
+        columns[f"chosen_{name}"] = np.asarray(results.actions)[:, i]
+        columns[f"blocked_{name}"] = np.asarray(results.blocked)[:, i]
     if records is not None:
-        table["fills"] = _fills(dataset, records)
-        table["stop_path"] = _stop_paths(records, np.asarray(trades.entry_bar))
-    return table
+        columns["fills"] = _fills(dataset, records)
+        columns["stop_path"] = _stop_paths(records, np.asarray(trades.entry_bar))
+    own = own.drop(columns=list(columns), errors="ignore").reset_index(drop=True)
+    # All at once: inserting forty columns one by one takes five times as long.
+    return pd.concat([own, pd.DataFrame(columns)], axis=1)
 
 
 def _fills(dataset: Dataset, records: StepRecords) -> list[list[dict]]:
