@@ -21,6 +21,12 @@ def test_a_market_that_has_no_room_is_left_out_and_said(monkeypatch: pytest.Monk
     assert scale.too_large(scale.BASE) is None
 
 
+def test_the_largest_market_fits_a_timestamp() -> None:
+    """Bars of a quarter of an hour would reach beyond the year 2262."""
+    years = max(scale.SIZES["bars"]) * scale.MINUTES / (60 * 24 * 365 * 5 / 7)
+    assert years < 200
+
+
 @pytest.mark.slow
 def test_a_cell_is_measured_told_and_drawn(repository: Path, tmp_path: Path) -> None:
     yaml = repository / "experiments" / "v2_exit_guards.yaml"
