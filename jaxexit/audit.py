@@ -78,7 +78,7 @@ def _command(argv: Sequence[str] | None) -> int:
     out = show.console(quiet=arguments.quiet, json=arguments.json)
     dataset = version.dataset()
     show.lines(out, dataset.summary)
-    with out.status("replay") as status:
+    with show.working(out, "audit") as say:
         summary, findings = audit_version(
             experiment,
             dataset,
@@ -86,7 +86,7 @@ def _command(argv: Sequence[str] | None) -> int:
             version.registry,
             split=arguments.split,
             seed=arguments.seed,
-            on_check=status.update,
+            on_check=say,
         )
     checkpoint = summary["checkpoint"]
     title = f"audit of {experiment.version} on {arguments.split}: checkpoint {checkpoint['step']:,}"

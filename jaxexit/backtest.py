@@ -45,7 +45,7 @@ def _command(argv: Sequence[str] | None) -> int:
     out = show.console(quiet=arguments.quiet, json=arguments.json)
     dataset = version.dataset()
     show.lines(out, dataset.summary)
-    with out.status("restore") as status:
+    with show.working(out, "backtest") as say:
         summary, learned = backtest_version(
             version.experiment,
             version.yaml,
@@ -55,7 +55,7 @@ def _command(argv: Sequence[str] | None) -> int:
             which=arguments.checkpoint,
             split=arguments.split,
             sample=arguments.sample,
-            on_policy=lambda name: status.update(f"play {name}"),
+            on_policy=say,
         )
     show.backtest(out, summary, learned)
     if arguments.report:

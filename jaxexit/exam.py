@@ -215,8 +215,8 @@ def _sit(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     exam = _exams()[name]
     out = show.console(quiet=arguments.quiet, json=arguments.json)
     own = argparse.Namespace(**vars(arguments) | {"exam": name})
-    with out.status(name) as status:
-        results = exam.sit(own, lambda what: status.update(f"{name}: {what}"))
+    with show.working(out, name) as say:
+        results = exam.sit(own, say)
     failed = [result for result in results if not result.passed]
     out.print(exam.table(f"{name} exam, seed {arguments.seed}", results))
     words = f"{len(failed)} of {len(results)} FAILED" if failed else f"all {len(results)} passed"

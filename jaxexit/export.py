@@ -45,10 +45,8 @@ def _command(argv: Sequence[str] | None) -> int:
     dataset = version.dataset()
     show.lines(out, dataset.summary)
     try:
-        with out.status("export") as status:
-            manifest = write_export(
-                policy, dataset, version.folder, arguments.split, on_part=status.update
-            )
+        with show.working(out, "export") as say:
+            manifest = write_export(policy, dataset, version.folder, arguments.split, on_part=say)
     except ParityError as error:
         print(f"error: {error}", file=sys.stderr)
         return cli.OUR_MISTAKE

@@ -134,9 +134,9 @@ def walk_forward(
             return cli.stopped(result.trained_steps)
         summary = stored_result(experiment, folder, count, rolling=rolling)
         if summary is None:
-            with out.status("backtest") as status:
+            with show.working(out, "backtest") as say:
                 summary, learned = backtest_folds(
-                    experiment, folds, folder, registry, rolling=rolling, on_policy=status.update
+                    experiment, folds, folder, registry, rolling=rolling, on_policy=say
                 )
             show.backtest(out, summary, learned)
         else:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,32 @@ class TrainingProgress:
         if not self._live and (last or now - self._printed >= SECONDS_BETWEEN_LINES):
             self._printed = now
             lines(self._out, [f"{line['update']}/{self._total} updates | {numbers}"])
+
+
+@contextmanager
+def working(out: Console, name: str) -> Iterator[Callable[[str], None]]:
+    """Say what is being done: a spinner on a terminal; on a pipe or in a log file a line now and then.
+
+    Args:
+        out: where to print.
+        name: of the work.
+
+    Yields:
+        What to call with each part of it.
+    """
+    if out.is_terminal:
+        with out.status(name) as status:
+            yield lambda part: status.update(f"{name}: {part}")
+        return
+    said = time.monotonic()
+
+    def say(part: str) -> None:
+        nonlocal said
+        if time.monotonic() - said >= SECONDS_BETWEEN_LINES:
+            said = time.monotonic()
+            lines(out, [f"{name}: {part}"])
+
+    yield say
 
 
 def _progress_numbers(line: dict[str, Any], steps_per_second: float) -> str:

@@ -129,10 +129,8 @@ def _command(argv: Sequence[str] | None) -> int:
     }
     show.lines(out, words.machine(record["machine"]))
     for name in PARTS if arguments.part == "all" else (arguments.part,):
-        with out.status(name) as status:
-            record[name] = PARTS[name](
-                arguments, yaml, lambda what, part=name: status.update(f"{part}: {what}")
-            )
+        with show.working(out, name) as say:
+            record[name] = PARTS[name](arguments, yaml, say)
         show.lines(out, ["", name, *words.PARTS[name](record[name])])
     if arguments.json:
         print(json.dumps(record))

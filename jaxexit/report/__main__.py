@@ -53,15 +53,15 @@ def _command(argv: Sequence[str] | None) -> int:
     out = show.console(quiet=arguments.quiet, json=arguments.json)
     began = time.perf_counter()
     runs = []
-    with out.status("read") as status:
+    with show.working(out, "report") as say:
         for version in versions:
-            status.update(f"replay {version.yaml.stem}")
+            say(f"replay {version.yaml.stem}")
             runs.append(read_run(version, arguments.split))
         check_comparable(runs)
         if arguments.audit:
-            runs = [audited(run, status.update) for run in runs]
+            runs = [audited(run, say) for run in runs]
         path = arguments.out or report_path(runs[0])
-        status.update("write the page")
+        say("write the page")
         size = write_report(runs, path)
     said = f"{path}: {len(runs[0].table):,} trades, {size / 1e6:.1f} MB"
     show.lines(out, [f"{said}, in {time.perf_counter() - began:.1f} s"])
