@@ -1,7 +1,7 @@
 """`benchmark scale`: throughput and memory as one size grows, the others as they are; where it breaks.
 
 Each cell is a process of its own, so that its peak of memory, compiling included, is its own. An update has
-two epochs, so that a cell takes seconds: the figures compare cells with each other, not with `benchmark train`.
+two epochs, so that a cell takes seconds: compare the cells with each other, not with `benchmark train`.
 """
 
 from __future__ import annotations
