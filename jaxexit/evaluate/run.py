@@ -128,7 +128,7 @@ def _where(condition: Array, new: Any, old: Any) -> Any:
     return jax.tree.map(choose, new, old)
 
 
-@partial(jax.jit, static_argnames=("spec", "policy", "horizon", "record"))
+@partial(jax.jit, static_argnames=("spec", "policy", "horizon", "record", "lanes"))
 def run_policy(
     spec: EnvSpec,
     policy: Policy,
@@ -138,6 +138,7 @@ def run_policy(
     *,
     horizon: int,
     record: bool = False,
+    lanes: int = LANES,
 ) -> Played:
     """Play every trade exactly once under a policy.
 
@@ -149,6 +150,7 @@ def run_policy(
         key: for policies that draw; the draw of a trade at a bar does not depend on other trades.
         horizon: `max_bars` of the experiment, static: the records' length.
         record: also return what happened at each decision.
+        lanes: trades played side by side, static. No result depends on it.
 
     Returns:
         Results [N], marks [T], and records [N, H] or None.
@@ -157,7 +159,7 @@ def run_policy(
         world = world._replace(params=without_guards(world.params))
     params, market, trades = world.params, world.market, world.trades
     count = trades.entry_bar.shape[0]
-    lanes = min(LANES, count)
+    lanes = min(lanes, count)
 
     def take(trade: Array) -> _Lanes:
         """Lanes at the first decision of their trades [L]; numbers from N on are none."""

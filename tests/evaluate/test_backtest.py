@@ -1,5 +1,6 @@
 """The backtest plays each trade once, through the env's own step, and reports money only."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import pytest
 from jaxexit.config import load_experiment
 from jaxexit.data import load_dataset
 from jaxexit.env import ACTIONS
-from jaxexit.evaluate import Backtest, guard_table
+from jaxexit.evaluate import Backtest, guard_table, run_policy
 from jaxexit.policies import (
     ATR_TRAILING,
     CLASSICAL,
@@ -155,6 +156,32 @@ def test_every_trade_is_played_once_and_no_result_depends_on_its_neighbours(
     )
     alone = few.play(ATR_TRAILING, DEFAULT_PARAMS[ATR_TRAILING]).table
     np.testing.assert_array_equal(alone["net_pips"], table["net_pips"].to_numpy()[keep])
+
+
+def test_trades_that_wait_for_a_lane_are_played_like_those_that_do_not(backtest: Backtest) -> None:
+    """The same actions, fills and rows in 7 lanes, one after the other, as all at once."""
+    even = RandomActions(jnp.full(5, 0.2))
+    count = len(backtest.world.trades.entry_bar)
+    few, all_at_once = (
+        run_policy(
+            backtest.spec,
+            RANDOM,
+            backtest.world,
+            even,
+            jax.random.key(0),
+            horizon=backtest.horizon,
+            record=True,
+            lanes=lanes,
+        )
+        for lanes in (7, count)
+    )
+    for name in ("results", "records"):
+        pairs = zip(
+            *map(jax.tree.leaves, (getattr(few, name), getattr(all_at_once, name))), strict=True
+        )
+        for one, other in pairs:
+            np.testing.assert_array_equal(one, other)
+    np.testing.assert_allclose(few.marks, all_at_once.marks, atol=1e-3)  # summed in another order
 
 
 def test_guard_statistics_account_for_every_decision(backtest: Backtest) -> None:
