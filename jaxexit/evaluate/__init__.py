@@ -4,7 +4,8 @@ from jaxexit.evaluate.backtest import Backtest, PolicyResult
 from jaxexit.evaluate.bootstrap import Estimate
 from jaxexit.evaluate.judgement import deflated, judge
 from jaxexit.evaluate.metrics import daily_net_pips, summarise
-from jaxexit.evaluate.run import Played, StepRecords, TradeResults, run_policy
+from jaxexit.evaluate.played import Played, StepRecords, TradeResults
+from jaxexit.evaluate.run import run_policy
 from jaxexit.evaluate.sharpe import DeflatedSharpe, deflated_sharpe, effective_observations
 from jaxexit.evaluate.statistics import (
     Comparison,

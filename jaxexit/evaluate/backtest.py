@@ -15,7 +15,8 @@ from jaxexit.config import Experiment
 from jaxexit.data import Dataset
 from jaxexit.env import make_world
 from jaxexit.evaluate.metrics import summarise
-from jaxexit.evaluate.run import StepRecords, run_policy
+from jaxexit.evaluate.played import StepRecords
+from jaxexit.evaluate.run import run_policy
 from jaxexit.evaluate.table import trade_table
 from jaxexit.evaluate.tuning import policy_numbers, tune
 from jaxexit.policies import (

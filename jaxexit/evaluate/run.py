@@ -14,12 +14,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxexit.env import (
-    ACTIONS,
-    RULES,
     EnvSpec,
     EnvState,
-    Order,
-    Outcome,
     World,
     observe,
     reset,
@@ -28,74 +24,21 @@ from jaxexit.env import (
     valid_actions,
     without_guards,
 )
-from jaxexit.env.types import CostFractions, Fill
+from jaxexit.evaluate.played import (
+    Played,
+    StepRecords,
+    TradeResults,
+    booked,
+    no_results,
+    step_row,
+    where,
+)
 from jaxexit.policies.types import Policy, View
 
 Array = jax.Array
 
 LANES = 512  # trades played side by side: activations of that many fit a CPU's cache
 STRETCH = 8  # bars between two looks which lanes are free for the next trades
-
-
-class TradeResults(NamedTuple):
-    """What became of each trade. All [N]; money in net fractions of the entry fill, float32."""
-
-    entry: Array  # price of the entry fill
-    net: Array  # everything paid
-    costs: CostFractions  # gross = net + their sum
-    bars_held: Array  # int32
-    exit_bar: Array  # int32: bar of the last fill
-    exit_price: Array  # of the last fill, after slippage
-    reason: Array  # int32: index into REASONS
-    ambiguous: Array  # bool
-    mfe: Array
-    mae: Array
-    actions: Array  # [N, 5] int32: attempts
-    blocked: Array  # [N, 5] int32: attempts that a guard turned into HOLD
-
-
-class Played(NamedTuple):
-    """All trades played once."""
-
-    results: TradeResults  # [N]
-    marks: (
-        Array  # [T] float32, pips: change of what all trades are worth, marked at each bar's close
-    )
-    records: StepRecords | None  # [N, H], where asked for
-
-
-class StepRecords(NamedTuple):
-    """What happened at each decision. All [N, H]; rows past a trade's end have `taken` false.
-
-    Only what the tables show, in the smallest types: 37 bytes a decision, N x H x 37 bytes in all
-    (10,000 trades of 200 bars: 74 MB).
-    """
-
-    taken: Array  # bool
-    chosen: Array  # int8: action, before guards
-    fired: Array  # uint8: which rules blocked it, as a bit mask (see `guards.rule_set_name`)
-    profit: Array  # float32: unrealised net fraction at the decision
-    stop: Array  # float32: in force in the coming bar, price
-    order_fill: Fill  # size and price float32, bar int32, reason int8
-    bar_fill: Fill
-
-
-def _record(is_open: Array, chosen: Array, outcome: Outcome) -> StepRecords:
-    """The row of one decision of every lane."""
-
-    def small(fill: Fill) -> Fill:
-        return fill._replace(reason=fill.reason.astype(jnp.int8))
-
-    bits = jnp.asarray([2**i for i in range(len(RULES))], jnp.uint8)
-    return StepRecords(
-        taken=is_open,
-        chosen=chosen.astype(jnp.int8),
-        fired=(outcome.fired * bits).sum(axis=-1, dtype=jnp.uint8),
-        profit=outcome.profit,
-        stop=outcome.stop,
-        order_fill=small(outcome.order_fill),
-        bar_fill=small(outcome.bar_fill),
-    )
 
 
 class _Lanes(NamedTuple):
@@ -117,15 +60,6 @@ class _Progress(NamedTuple):
     marks: Array  # [T]
     rows: StepRecords | None  # [bars, L]
     place: tuple[Array, Array, Array]  # [N] each: first row of a trade, its lane, its decisions
-
-
-def _where(condition: Array, new: Any, old: Any) -> Any:
-    """`jnp.where` over two trees whose leaves have the condition's dimension first."""
-
-    def choose(a: Array, b: Array) -> Array:
-        return jnp.where(condition.reshape(-1, *[1] * (a.ndim - 1)), a, b)
-
-    return jax.tree.map(choose, new, old)
 
 
 @partial(jax.jit, static_argnames=("spec", "policy", "horizon", "record", "lanes"))
@@ -172,7 +106,7 @@ def run_policy(
             lambda leaf: jnp.broadcast_to(leaf, (lanes, *jnp.shape(leaf))),
             policy.init(policy_params),
         )
-        return _Lanes(jnp.minimum(trade, count), state, memory, _no_results(lanes))
+        return _Lanes(jnp.minimum(trade, count), state, memory, no_results(lanes))
 
     def decide(state: EnvState, memory: Any):
         now = situation(spec, params, trades, state)
@@ -204,13 +138,13 @@ def run_policy(
         at = trades.entry_bar[now.state.trade] + now.state.k + 1
         earned = jnp.where(is_open, worth(after) - before, 0.0)
         if rows is not None:
-            row = _record(is_open, orders.action, outcome)
+            row = step_row(is_open, orders.action, outcome)
             rows = jax.tree.map(
                 lambda all_rows, new: all_rows.at[progress.bars].set(new), rows, row
             )
-        results = _booked(now.results, orders, after, outcome)
+        results = booked(now.results, orders, after, outcome)
         return progress._replace(
-            lanes=_where(is_open, now._replace(state=after, memory=memory, results=results), now),
+            lanes=where(is_open, now._replace(state=after, memory=memory, results=results), now),
             bars=progress.bars + 1,
             marks=progress.marks.at[at].add(earned),
             rows=rows,
@@ -223,7 +157,7 @@ def run_policy(
         begun = jnp.where(free, trade, count)  # writes to N are dropped
         first, lane, decisions = progress.place
         return progress._replace(
-            lanes=_where(free, take(trade), progress.lanes),
+            lanes=where(free, take(trade), progress.lanes),
             waiting=jnp.minimum(progress.waiting + free.sum(), count),
             place=(
                 first.at[begun].set(progress.bars, mode="drop"),
@@ -250,7 +184,7 @@ def run_policy(
     rows = None
     if record:
         orders, _, _, outcome = jax.eval_shape(play_bar, nobody.state, nobody.memory)
-        shapes = jax.eval_shape(_record, nobody.trade > 0, orders.action, outcome)
+        shapes = jax.eval_shape(step_row, nobody.trade > 0, orders.action, outcome)
         most = -(-horizon // STRETCH) * STRETCH  # bars that a lane may spend on a trade
         most *= -(-count // lanes) + 1  # until none waits every lane is busy; then one more
         rows = jax.tree.map(lambda leaf: jnp.zeros((most, *leaf.shape), leaf.dtype), shapes)
@@ -259,54 +193,13 @@ def run_policy(
         lanes=nobody,
         waiting=jnp.int32(0),
         bars=jnp.int32(0),
-        results=_no_results(count),
+        results=no_results(count),
         marks=jnp.zeros(market.bid.shape[0]),
         rows=rows,
         place=(none, none, none),
     )
     progress = jax.lax.while_loop(goes_on, stretch, progress)
     return Played(progress.results, progress.marks, _by_trade(progress, horizon))
-
-
-def _no_results(size: int) -> TradeResults:
-    zero, none = jnp.zeros(size), jnp.zeros(size, jnp.int32)
-    counts = jnp.zeros((size, len(ACTIONS)), jnp.int32)
-    return TradeResults(
-        entry=zero,
-        net=zero,
-        costs=CostFractions(zero, zero, zero, zero),
-        bars_held=none,
-        exit_bar=none,
-        exit_price=zero,
-        reason=none,
-        ambiguous=jnp.zeros(size, bool),
-        mfe=zero,
-        mae=zero,
-        actions=counts,
-        blocked=counts,
-    )
-
-
-def _booked(
-    results: TradeResults, orders: Order, after: EnvState, outcome: Outcome
-) -> TradeResults:
-    """The results of lanes after one more bar."""
-    chosen = jax.nn.one_hot(orders.action, len(ACTIONS), dtype=jnp.int32)
-    last_fill = _where(outcome.bar_fill.size > 0, outcome.bar_fill, outcome.order_fill)
-    return TradeResults(
-        entry=jnp.abs(after.entry),
-        net=after.realised,
-        costs=jax.tree.map(jnp.add, results.costs, outcome.costs),
-        bars_held=outcome.bars_held,
-        exit_bar=last_fill.bar,
-        exit_price=last_fill.price,
-        reason=last_fill.reason,
-        ambiguous=outcome.ambiguous,
-        mfe=outcome.mfe,
-        mae=outcome.mae,
-        actions=results.actions + chosen,
-        blocked=results.blocked + chosen * outcome.blocked[:, None],
-    )
 
 
 def _by_trade(progress: _Progress, horizon: int) -> StepRecords | None:

@@ -10,7 +10,7 @@ import pandas as pd
 from jaxexit.data import Dataset
 from jaxexit.env import ACTIONS, REASONS, rule_set_name
 from jaxexit.env.guards import PROFIT_BANDS, PROFIT_EDGES
-from jaxexit.evaluate.run import StepRecords, TradeResults
+from jaxexit.evaluate.played import StepRecords, TradeResults
 
 OF_ONE_POSITION = ("exit_price", "fills", "stop_path")
 """Columns that only a single position has."""
