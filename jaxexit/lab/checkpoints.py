@@ -16,7 +16,10 @@ import json
 import logging
 import os
 import shutil
+import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -103,6 +106,13 @@ def _orbax() -> Any:
     return ocp.StandardCheckpointer(multiprocessing_options=alone)
 
 
+def _unless_too_late(hook: Callable[[Any], Any], unraisable: Any) -> None:
+    """Print an error as `hook` does, but not of threads that report to a loop that a failed write closed."""
+    error = unraisable.exc_value
+    if not (isinstance(error, RuntimeError) and str(error) == "Event loop is closed"):
+        hook(unraisable)
+
+
 def _write_arrays(folder: Path, host: Any) -> None:
     """Let Orbax write host arrays, if there is room: where there is none its threads print tracebacks.
 
@@ -113,9 +123,12 @@ def _write_arrays(folder: Path, host: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     log = logging.getLogger("absl")  # where its threads would print their tracebacks
     before, log.disabled = log.disabled, True
+    hook = sys.unraisablehook
+    sys.unraisablehook = partial(_unless_too_late, hook)
     try:
         with _orbax() as checkpointer:
             checkpointer.save(folder.resolve(), host)
+        sys.unraisablehook = hook  # after a failure it stays: the threads may still be at it
     except ValueError as error:
         said = next((code for code in OF_THE_DISK if os.strerror(code) in str(error)), None)
         if said is None:

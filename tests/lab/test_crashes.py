@@ -118,7 +118,8 @@ def test_a_training_killed_at_fifty_random_moments_ends_bit_for_bit(tmp_path: Pa
             assert left.err.count("\n") == 1
             assert how != ("--resume",), left.err
             continue
-        assert left.err == ""
+        # A run that --overwrite was to replace may have come back; nothing else is told.
+        assert all(line.startswith("note: v1_tiny: ") for line in left.err.splitlines()), left.err
         assert {row["status"] for row in rows.values()} <= {"pending", "interrupted", "completed"}
         kills[left.where] += 1
     root = tmp_path / f"story_{stories}"

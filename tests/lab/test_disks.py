@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,6 +75,31 @@ def test_a_checkpoint_that_finds_the_disk_full_leaves_those_before_it(
     assert capfd.readouterr() == ("", "")
     store.save(2, made_state(2), pointers=("best",))
     assert bits(store.restore("best", template()).state) == bits(made_state(2))
+
+
+FILLED_MEANWHILE = """
+import shutil, sys
+from pathlib import Path
+from types import SimpleNamespace
+import numpy as np
+from jaxexit.errors import RunError
+from jaxexit.lab.checkpoints import CheckpointStore
+
+shutil.disk_usage = lambda path: SimpleNamespace(free=1 << 40)  # there was room a moment ago
+state = {str(i): np.random.default_rng(i).standard_normal((200, 200)) for i in range(40)}
+try:
+    CheckpointStore(Path(sys.argv[1]), "owner").save(1, state)
+except RunError as error:
+    print(error, file=sys.stderr)
+"""
+
+
+def test_a_disk_that_fills_up_under_the_writing_of_a_checkpoint_is_one_line_too(disk: Path):
+    """The threads that still write print nothing either, not even as the process ends."""
+    words = [sys.executable, "-c", FILLED_MEANWHILE, str(disk / "models")]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=tiny.PATIENCE)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (0, "", 1), done.stderr
+    assert "step_1: cannot be written: No space left on device" in done.stderr
 
 
 def test_a_registry_and_a_record_that_find_the_disk_full_lose_nothing(disk: Path):
