@@ -120,6 +120,6 @@ function chartLayout(i, v, k, bars, time, known, over, count) {
       { type: "line", xref: "x", yref: "y domain", x0: 0.5, x1: 0.5, y0: 0, y1: 1, line: { color: colour("--accent"), width: 1, dash: "dot" } },
       ...pauses.map((bar) => ({ type: "line", xref: "x", yref: "y domain", x0: bar - T.columns.entry_bar[i] - 0.5, x1: bar - T.columns.entry_bar[i] - 0.5, y0: 0, y1: 1, line: { color: colour("--soft"), width: 1, dash: "dashdot" } })),
     ],
-    annotations: pauses.slice(-6).map((bar) => ({ xref: "x", yref: "y domain", x: bar - T.columns.entry_bar[i] - 0.5, y: 0, yanchor: "bottom", xanchor: "left", showarrow: false, font: { size: 10, color: colour("--soft") }, text: `closed ${plain((time[bar] - time[bar - 1] - usual) / 3600000, 1)} h` })),
+    annotations: pauses.slice(-6).map((bar) => ({ xref: "x", yref: "y domain", x: bar - T.columns.entry_bar[i] - 0.5, y: 0, yanchor: "bottom", xanchor: bar - bars[0] > bars.length / 2 ? "right" : "left", showarrow: false, font: { size: 10, color: colour("--soft") }, text: `closed ${plain((time[bar] - time[bar - 1] - usual) / 3600000, 1)} h` })),
   });
 }
