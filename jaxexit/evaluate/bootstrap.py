@@ -119,6 +119,12 @@ def stationary_draws(
 
     Each place continues its left neighbour's block with probability 1 - 1 / block, in a circle, and begins
     at a cell of its own otherwise. (`arch` draws the same, one resample at a time: three times as long.)
+
+    Args:
+        cells: how many there are.
+        block: mean length of a block, in cells; at least 1.
+        resamples: how many to draw.
+        rng: the only source of randomness.
     """
     begins = rng.random((resamples, cells), dtype=np.float32) * block < 1
     begins[:, 0] = True

@@ -34,28 +34,23 @@ def judge(
         others `learned_minus`, the paired difference; the verdict in one line).
     """
     name, *others = results
-    learned = results[name]
-
-    def estimated(who: str) -> tuple[Estimate, Estimate | None, Comparison | None]:
-        table, daily = results[who].table, daily_net_pips(results[who].marks)
-        compared = None if who == name else compare(learned.table, table)
-        return mean_per_trade(table), sharpe_interval(daily), compared
-
+    daily = {who: daily_net_pips(result.marks) for who, result in results.items()}
+    table = results[name].table
     with ThreadPoolExecutor(min(len(results), os.cpu_count() or 1)) as pool:  # numpy lets them run
-        (mean, sharpe, _), *theirs = pool.map(estimated, results)
-    daily = daily_net_pips(learned.marks)
-    corrected = deflated(daily, sharpe, trials=trials, trial_sharpes=trial_sharpes)
-    found: dict[str, dict[str, Any]] = {name: {"intervals": _intervals(mean, sharpe)}}
+        means = pool.map(lambda who: mean_per_trade(results[who].table), results)
+        sharpes = pool.map(lambda who: sharpe_interval(daily[who]), results)
+        differences = pool.map(lambda other: compare(table, results[other].table), others)
+    mean = dict(zip(results, means, strict=True))
+    sharpe = dict(zip(results, sharpes, strict=True))
+    compared = dict(zip(others, differences, strict=True))
+    found: dict[str, dict[str, Any]] = {
+        who: {"intervals": _intervals(mean[who], sharpe[who])} for who in results
+    }
+    corrected = deflated(daily[name], sharpe[name], trials=trials, trial_sharpes=trial_sharpes)
     found[name]["deflated_sharpe"] = None if corrected is None else asdict(corrected)
-    compared: dict[str, Comparison] = {}
-    for other, (own_mean, own_sharpe, comparison) in zip(others, theirs, strict=True):
-        assert comparison is not None
-        compared[other] = comparison
-        found[other] = {
-            "intervals": _intervals(own_mean, own_sharpe),
-            "learned_minus": comparison.as_json(),
-        }
-    return found, verdict_line(name, mean, compared)
+    for other, comparison in compared.items():
+        found[other]["learned_minus"] = comparison.as_json()
+    return found, verdict_line(name, mean[name], compared)
 
 
 def verdict_line(name: str, mean: Estimate, compared: Mapping[str, Comparison]) -> str:

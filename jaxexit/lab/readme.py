@@ -39,8 +39,11 @@ def write_readme(folder: RunFolder, experiment: Experiment, registry: Registry) 
 
 def _page(folder: RunFolder, experiment: Experiment, registry: Registry) -> str:
     facts = registry.version(experiment.version)
-    origins = [folder.path, folder.path / WALK_FORWARD]
-    origins = [read_json(path / "provenance.json") or {} for path in origins]
+    found = {name: read_json(folder.results(name) / "summary.json") for name in RESULTS}
+    sha256 = experiment_sha256(experiment)  # a walk-forward may be of what the version was before
+    own = {name: one for name, one in found.items() if one and one["snapshot_sha256"] == sha256}
+    homes = [folder.path, *([folder.path / WALK_FORWARD] if WALK_FORWARD in own else [])]
+    origins = [read_json(home / "provenance.json") or {} for home in homes]
     recorded = next((origin for origin in origins if origin), {})
     lines = [f"# {experiment.version}", ""]
     lines += [
@@ -54,10 +57,8 @@ def _page(folder: RunFolder, experiment: Experiment, registry: Registry) -> str:
         if words:
             lines += [f"**{title}.** {_escaped(words)}", ""]
     lines += _changes(experiment, facts)
-    for split in RESULTS:
-        summary = read_json(folder.results(split) / "summary.json")
-        if summary is not None:
-            lines += _results(split, summary)
+    for name, summary in own.items():
+        lines += _results(name, summary)
     looks = len(facts.get("test_evaluations", ()))
     lines += [
         f"Looks at this version's test split: {looks}; trials in the registry: {registry.trials()}.",

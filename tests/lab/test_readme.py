@@ -35,3 +35,27 @@ def test_words_of_a_file_are_shown_and_not_obeyed(trained: tiny.Trained, tmp_pat
     said = folder.frozen().model_copy(update={"description": words})
     page = write_readme(folder, said, Registry(root)).read_text(encoding="utf-8")
     assert r"\[click\](http://x) \<img src=x\> \*\*bold\*\* \# head | bar" in page
+
+
+def test_a_result_of_what_the_version_was_before_is_not_shown(
+    trained: tiny.Trained, tmp_path: Path
+) -> None:
+    """A walk-forward outlives a change of the file; its numbers are not those of the version any more."""
+    root = trained.copied_to(tmp_path).parent
+    folder = RunFolder(root, "v1_tiny")
+    summary = json.loads((folder.results("test") / "summary.json").read_text())
+    fold = {
+        "fold": 0,
+        "train": {"trades": 9},
+        "test": {"trades": 8, "first_entry": "2017-01-02", "last_entry": "2017-01-03"},
+        "interval": {"low": None},
+        "net_pips_mean": 7.77,
+    }
+    summary |= {"layout": "anchored", "embargo_bars": 0, "folds": [fold]}
+    (folder.results("walk_forward")).mkdir()
+    for sha256, shown in ((summary["snapshot_sha256"], True), ("0" * 64, False)):
+        path = folder.results("walk_forward") / "summary.json"
+        path.write_text(json.dumps(summary | {"snapshot_sha256": sha256}))
+        page = write_readme(folder, folder.frozen(), Registry(root)).read_text(encoding="utf-8")
+        assert ("Results on walk_forward" in page) == ("+7.77" in page) == shown
+        assert "## Results on test" in page
