@@ -6,7 +6,6 @@ A result is recorded only with the hashes of the snapshot and the checkpoint tha
 from __future__ import annotations
 
 import difflib
-import os
 import socket
 import time
 from collections.abc import Callable
@@ -17,30 +16,18 @@ from typing import Any, Literal
 from jaxexit.config import (
     Experiment,
     changes,
-    experiment_sha256,
     load_experiment,
     parent_file,
     resolved,
 )
 from jaxexit.errors import RunError
+from jaxexit.lab import run_rows
 from jaxexit.lab.drift import as_trained
-from jaxexit.lab.provenance import git_state
 from jaxexit.lab.registry_file import RegistryFile, has_proof, path_from
 from jaxexit.lab.run import RunFolder
 from jaxexit.lab.tracking import read_metrics
 
 Status = Literal["pending", "running", "completed", "failed"]
-OF_A_RUN = (
-    "status",
-    "process",
-    "git_commit",
-    "snapshot_sha256",
-    "trained_steps",
-    "wall_seconds",
-    "wall_seconds_before",
-    "results",
-)
-"""What a row says of one run; the rest is the version's, whatever run it has."""
 
 
 class Registry:
@@ -135,29 +122,17 @@ class Registry:
         """
         folder = RunFolder(self.root, experiment.version)
         aside = None if resumed or not folder.is_unsettled() else {"began": folder.replaced_began()}
-
-        def change(row: dict[str, Any]) -> None:
-            row.pop("replaced", None)
-            if not resumed:
-                earlier = {name: row.pop(name) for name in OF_A_RUN if name in row}
-                if aside is not None:
-                    row["replaced"] = {**aside, **earlier}
-            row |= {
-                "status": "running",
-                "process": {"pid": os.getpid(), "host": socket.gethostname()},
-            }
-            row["git_commit"] = git_state()["commit"]
-            row["snapshot_sha256"] = experiment_sha256(experiment)
-            row["wall_seconds_before"] = row.get("wall_seconds", 0.0) if resumed else 0.0
-
-        self._change_row(experiment.version, change)
+        self._change_row(
+            experiment.version,
+            lambda row: run_rows.begin(row, experiment, resumed=resumed, aside=aside),
+        )
 
     def stopped(self, version: str, *, wall_seconds: float) -> None:
         """A session has ended before the training has; without its process it shows as interrupted."""
 
         def change(row: dict[str, Any]) -> None:
             row.pop("replaced", None)
-            row["wall_seconds"] = self._spent(version, row, wall_seconds)
+            run_rows.spend(row, wall_seconds, self._recorded_seconds(version))
 
         self._change_row(version, change)
 
@@ -174,12 +149,8 @@ class Registry:
         """
 
         def change(row: dict[str, Any]) -> None:
-            row.pop("process", None)
-            row |= {"status": status, "wall_seconds": self._spent(version, row, wall_seconds)}
-            if trained_steps is not None:
-                row["trained_steps"] = trained_steps
-            if status == "completed":
-                row.pop("replaced", None)
+            run_rows.spend(row, wall_seconds, self._recorded_seconds(version))
+            run_rows.end(row, status, trained_steps=trained_steps)
 
         self._change_row(version, change)
 
@@ -204,11 +175,7 @@ class Registry:
         self.register(experiment, yaml)
 
         def change(own: dict[str, Any]) -> None:
-            for name in OF_A_RUN:
-                own.pop(name, None)
-            own |= {name: row[name] for name in OF_A_RUN if name in row and name != "process"}
-            looks = own.setdefault("test_evaluations", [])
-            looks += [look for look in row.get("test_evaluations", ()) if look not in looks]
+            run_rows.adopt(own, row)
             own["deployed"] = deployed
 
         self._change_row(experiment.version, change)
@@ -233,17 +200,11 @@ class Registry:
         if not (folder.is_unsettled() or "replaced" in row) or folder.is_held():
             return None
 
-        def change(row: dict[str, Any]) -> None:
-            earlier = row.pop("replaced", None)
-            if earlier is not None and earlier.pop("began") == folder.began():
-                for name in OF_A_RUN:
-                    row.pop(name, None)
-                row |= earlier
-
         with folder.locked():
             back = folder.recover()
             if "replaced" in self.load()["versions"].get(folder.version, {}):
-                self._change_row(folder.version, change)
+                began = folder.began()
+                self._change_row(folder.version, lambda row: run_rows.put_back(row, began))
         if not back:
             return None
         return (
@@ -322,11 +283,10 @@ class Registry:
         change(self.load())  # before anything is written
         self._file.change(change)
 
-    def _spent(self, version: str, row: dict[str, Any], wall_seconds: float) -> float:
-        """Seconds of all sessions: at least those of the updates on record, if one was killed."""
+    def _recorded_seconds(self, version: str) -> float:
+        """Of all updates on record: what sessions that were killed have spent at least."""
         lines = read_metrics(RunFolder(self.root, version).metrics)
-        recorded = sum(line.get("seconds", 0.0) for line in lines)
-        return round(max(row.pop("wall_seconds_before", 0.0) + wall_seconds, recorded), 1)
+        return sum(line.get("seconds", 0.0) for line in lines)
 
     def _shown_status(self, name: str, row: dict[str, Any]) -> str:
         """The status, `interrupted` where it says `running` and the process is gone."""
