@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
-
+from jaxexit.arrays import key_of
 from jaxexit.benchmark.flops import flops_per_step, forward_flops
 from jaxexit.config import Experiment, find_experiment, load_experiment
 from jaxexit.data import Dataset, load_dataset
@@ -59,7 +58,7 @@ class Job(NamedTuple):
 
     def start(self, seed: int = 0) -> TrainState:
         """The state before the first update."""
-        return init_state(self.learner, self.task, self.hyper, self.world, jax.random.key(seed))
+        return init_state(self.learner, self.task, self.hyper, self.world, key_of(seed))
 
     def as_json(self) -> dict[str, Any]:
         """What the job is."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from jaxexit.arrays import on_device
 from jaxexit.data.bars import Bars, describe, minute
 from jaxexit.data.entries import (
     ema_bb_candidates,
@@ -22,7 +23,7 @@ from jaxexit.data.fingerprint import fingerprint_bars, fingerprint_trades, finge
 from jaxexit.data.market import build_market
 from jaxexit.data.sample import load_named_bars
 from jaxexit.data.split import SPLITS, Bounds, assign_splits, fold_bounds, split_bounds
-from jaxexit.data.types import Market, Trades
+from jaxexit.data.types import Market, Trades, padded_size
 from jaxexit.errors import DataError
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ class Dataset:
     summary: tuple[str, ...]  # lines to print
     fingerprint: dict[str, dict[str, int | str]]  # of bars and of trades
     counts: dict[str, int]  # dropped trades by reason
+    padded_to: (
+        int  # trades: every split's list is padded to so many, so that all share compiled programs
+    )
 
 
 def load_dataset(experiment: Experiment) -> Dataset:
@@ -81,10 +85,11 @@ def load_folds(experiment: Experiment, folds: int, *, rolling: bool) -> Folds:
     own = _own_bounds(experiment, read.bars)
     bounds = fold_bounds(len(read.bars.times), own, folds, rolling=rolling)
     divided = [_divided(experiment, read, each) for each in bounds]
+    longest = max(dataset.padded_to for dataset, _ in divided)
     used = np.flatnonzero(np.any([split >= 0 for _, split in divided], axis=0))
     kept = read.sound.take(used).reset_index(drop=True)
     return Folds(
-        datasets=tuple(dataset for dataset, _ in divided),
+        datasets=tuple(replace(dataset, padded_to=longest) for dataset, _ in divided),
         trades=device_trades(kept),
         train_rows=tuple(np.flatnonzero(split[used] == 0) for _, split in divided),
         fingerprint=_fingerprint(read, kept),
@@ -179,26 +184,27 @@ def _divided(
         ),
         fingerprint=_fingerprint(read, kept),
         counts=counts,
+        padded_to=padded_size(max(len(table) for table in tables.values())),
     )
     return dataset, split
 
 
 def device_trades(table: pd.DataFrame) -> Trades:
     """A candidate table's rows as `Trades` on the device."""
-    import jax.numpy as jnp  # here, so that reading files does not wait for jax
 
     def column(name: str) -> np.ndarray:
         return table[name].to_numpy(np.float32)
 
     given_fill = column("given_fill") if "given_fill" in table else np.full(len(table), np.nan)
-    return Trades(
-        entry_bar=jnp.asarray(table["entry_bar"].to_numpy(np.int32)),
-        direction=jnp.asarray(column("direction")),
-        entry_price=jnp.asarray(column("entry_price")),
-        stop=jnp.asarray(column("stop")),
-        target=jnp.asarray(column("target")),
-        given_fill=jnp.asarray(given_fill, jnp.float32),
+    trades = Trades(
+        entry_bar=table["entry_bar"].to_numpy(np.int32),
+        direction=column("direction"),
+        entry_price=column("entry_price"),
+        stop=column("stop"),
+        target=column("target"),
+        given_fill=given_fill.astype(np.float32),
     )
+    return on_device(trades)
 
 
 def _candidates(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from jaxexit.arrays import on_device
 from jaxexit.data.bars import Bars, find_gaps
 from jaxexit.data.types import Market
 
@@ -49,14 +50,13 @@ def rollover_nights(times: np.ndarray, length: np.timedelta64) -> tuple[np.ndarr
 
 def build_market(bars: Bars, columns: np.ndarray, atr: np.ndarray) -> Market:
     """`Market` of T bars with feature columns [T, F] and ATR [T] (nan: not defined yet)."""
-    import jax.numpy as jnp  # here, so that reading files does not wait for jax
-
     nights, nights_inside = rollover_nights(bars.times, find_gaps(bars.times).step)
-    return Market(
-        bid=jnp.asarray(bars.bid, jnp.float32),
-        ask=jnp.asarray(bars.ask, jnp.float32),
-        features=jnp.asarray(columns, jnp.float32),
-        atr=jnp.asarray(np.nan_to_num(atr, nan=0.0), jnp.float32),
-        nights=jnp.asarray(nights),
-        nights_inside=jnp.asarray(nights_inside),
+    market = Market(
+        bid=np.asarray(bars.bid, np.float32),
+        ask=np.asarray(bars.ask, np.float32),
+        features=np.asarray(columns, np.float32),
+        atr=np.nan_to_num(atr, nan=0.0).astype(np.float32),
+        nights=nights,
+        nights_inside=nights_inside,
     )
+    return on_device(market)

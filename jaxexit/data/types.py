@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 if TYPE_CHECKING:  # annotations only: reading a file must not wait for jax to start
     import jax
@@ -34,3 +36,19 @@ class Trades(NamedTuple):
     # [N] float32: the file's price of a fill at the open of the next bar, else nan. Unknown at decision 0:
     # only the fill itself and hindsight read it.
     given_fill: jax.Array
+
+
+def padded_size(trades: int) -> int:
+    """Trades to pad a list to: a power of two, so that lists of nearly equal length share a program."""
+    return 1 << max(6, (trades - 1).bit_length())
+
+
+def padded(tree: Any, size: int) -> Any:
+    """Leaves [N, ...] as host arrays [size, ...], zeros behind the last trade."""
+    import jax
+
+    def pad(leaf: Any) -> np.ndarray:
+        host = np.asarray(leaf)
+        return np.concatenate([host, np.zeros((size - len(host), *host.shape[1:]), host.dtype)])
+
+    return jax.tree.map(pad, tree)

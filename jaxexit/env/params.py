@@ -1,8 +1,10 @@
-"""From an `Experiment` to the environment's static structure and traced numbers."""
+"""From an `Experiment` to the environment's static structure and traced numbers (host scalars)."""
 
 from __future__ import annotations
 
-import jax.numpy as jnp
+from typing import Any
+
+import numpy as np
 
 from jaxexit.config import Experiment
 from jaxexit.data.features import Feature
@@ -36,12 +38,13 @@ def env_params(experiment: Experiment, pip: float) -> EnvParams:
         experiment.costs,
     )
 
-    def real(value: float) -> jnp.ndarray:
-        return jnp.asarray(value, jnp.float32)
+    def real(value: float) -> Any:
+        return np.float32(value)
 
-    def whole(value: int) -> jnp.ndarray:
-        return jnp.asarray(value, jnp.int32)
+    def whole(value: int) -> Any:
+        return np.int32(value)
 
+    yes_or_no: Any = np.bool_
     return EnvParams(
         costs=Costs(
             commission=real(costs.commission),
@@ -58,7 +61,7 @@ def env_params(experiment: Experiment, pip: float) -> EnvParams:
             min_stop_distance=real(env.min_stop_distance),
         ),
         guards=Guards(
-            exit_allows_loss=jnp.asarray(guards.exit_allows_loss),
+            exit_allows_loss=yes_or_no(guards.exit_allows_loss),
             min_profit_for_exit=real(guards.min_profit_for_exit),
             min_bars_for_exit=whole(guards.min_bars_for_exit),
             min_profit_for_partial=real(guards.min_profit_for_partial),
@@ -86,11 +89,12 @@ def env_params(experiment: Experiment, pip: float) -> EnvParams:
 
 def without_guards(params: EnvParams) -> EnvParams:
     """The same market and costs with every guard open: fixed exits are not subject to them."""
-    never = jnp.float32(-jnp.inf)
-    at_once = jnp.int32(0)
+    never: Any = np.float32(-np.inf)
+    at_once: Any = np.int32(0)
+    allowed: Any = np.bool_(True)
     return params._replace(
         guards=Guards(
-            exit_allows_loss=jnp.asarray(True),
+            exit_allows_loss=allowed,
             min_profit_for_exit=never,
             min_bars_for_exit=at_once,
             min_profit_for_partial=never,

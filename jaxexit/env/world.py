@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import jax.numpy as jnp
+from typing import Any
 
+import jax
+import numpy as np
+
+from jaxexit.arrays import on_device
 from jaxexit.config import Experiment
 from jaxexit.data import Dataset
+from jaxexit.data.types import Trades, padded
 from jaxexit.env.hindsight import compute_hindsight
 from jaxexit.env.params import env_params, env_spec
 from jaxexit.env.types import EnvSpec, World
@@ -22,10 +27,15 @@ def make_world(experiment: Experiment, dataset: Dataset, split: str) -> tuple[En
     spec = env_spec(experiment, dataset.features)
     params = env_params(experiment, dataset.pip)
     trades = dataset.splits[split]
+    count = trades.entry_bar.shape[0]
+    # Padded, so that it is compiled once for all splits.
+    many = Trades(*padded(trades, max(count, dataset.padded_to)))
+    hindsight = compute_hindsight(spec, params, dataset.market, many)
+    pip: Any = np.float32(dataset.pip)
     return spec, World(
         params=params,
         market=dataset.market,
         trades=trades,
-        hindsight=compute_hindsight(spec, params, dataset.market, trades),
-        pip=jnp.float32(dataset.pip),
+        hindsight=on_device(jax.tree.map(lambda leaf: np.asarray(leaf)[:count], hindsight)),
+        pip=pip,
     )

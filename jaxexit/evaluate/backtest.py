@@ -7,33 +7,41 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
+from jaxexit.arrays import key_of
 from jaxexit.config import Experiment
 from jaxexit.data import Dataset
-from jaxexit.env import make_world
+from jaxexit.data.types import padded
+from jaxexit.env import ACTIONS, EnvSpec, Hindsight, make_world, observation_size
 from jaxexit.evaluate.metrics import summarise
-from jaxexit.evaluate.played import StepRecords
-from jaxexit.evaluate.run import run_policy
+from jaxexit.evaluate.played import Played, StepRecords
+from jaxexit.evaluate.run import compile_player, run_policy
 from jaxexit.evaluate.table import trade_table
 from jaxexit.evaluate.tuning import policy_numbers, tune
 from jaxexit.policies import (
     DEFAULT_PARAMS,
+    FIXED_TIME,
+    HOLD_TO_HORIZON,
     LISTED,
     MASKED_RANDOM,
     ORACLE,
     RANDOM,
     ListedExits,
+    OneOf,
     Policy,
     RandomActions,
+    choose,
+    network_policy,
+    network_shapes,
+    network_spec,
+    one_of,
 )
+from jaxexit.policies.fixed import FixedTime
 
-
-def _policy_key(policy: Policy, seed: int) -> jax.Array:
-    """A key of the policy's own: two policies that draw must not draw the same numbers."""
-    return jax.random.fold_in(jax.random.key(seed), zlib.crc32(policy.name.encode()))
+OF_EACH_TRADE = (LISTED, ORACLE)
+"""Policies whose numbers are [N], one a trade."""
 
 
 class PolicyResult(NamedTuple):
@@ -65,20 +73,13 @@ class Backtest:
         self.split = split
         self.horizon = experiment.env.max_bars
         self.spec, self.world = make_world(experiment, dataset, split)
+        self._usual = _usual(experiment, self.spec, dataset.padded_to)
 
     def play(
         self, policy: Policy, policy_params: Any, *, seed: int = 0, record: bool = False
     ) -> PolicyResult:
         """Every trade of the split once under one policy."""
-        results, marks, records = run_policy(
-            self.spec,
-            policy,
-            self.world,
-            policy_params,
-            _policy_key(policy, seed),
-            horizon=self.horizon,
-            record=record,
-        )
+        results, marks, records = self._run(policy, policy_params, seed, record=record)
         table = trade_table(self.dataset, self.split, results, records)
         entries = np.asarray(self.world.trades.entry_bar)
         last = min(int(entries.max()) + self.horizon, len(self.dataset.times) - 1)
@@ -89,24 +90,63 @@ class Backtest:
 
     def score(self, policy: Policy, policy_params: Any) -> float:
         """Mean net pips a trade: what the best checkpoint is chosen by, on the validation split."""
-        results = run_policy(
-            self.spec,
-            policy,
-            self.world,
-            policy_params,
-            jax.random.key(0),
-            horizon=self.horizon,
-        ).results
+        results = self._run(policy, policy_params, seed=0, record=False).results
         pips = np.asarray(results.net, float) * np.asarray(results.entry, float) / self.dataset.pip
         return float(pips.mean())
+
+    def _run(self, policy: Policy, policy_params: Any, seed: int, *, record: bool) -> Played:
+        """In the program that all usual policies share; a policy that is none of them has one of its own."""
+        own, params = policy, policy_params
+        if policy in self._usual:
+            own, params = self._chosen(policy, policy_params)
+        return run_policy(
+            self.spec,
+            own._replace(guarded=policy.guarded),
+            self.world,
+            params,
+            key_of(seed),
+            horizon=self.horizon,
+            record=record,
+            size=self.dataset.padded_to,
+            salt=zlib.crc32(policy.name.encode()),  # two policies that draw must not draw the same
+        )
+
+    def _chosen(self, policy: Policy, policy_params: Any) -> tuple[Policy, OneOf]:
+        """The shared policy, and the numbers with which it is one of the usual ones."""
+        params = []
+        for one, shapes in self._usual.items():
+            if one != policy:
+                params.append(jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes))
+                continue
+            given = policy_params
+            if policy in OF_EACH_TRADE:
+                given = padded(given, self.dataset.padded_to)
+            # A Python number would be of a type of its own, and compile the program again.
+            params.append(
+                jax.tree.map(
+                    lambda leaf, like: (
+                        leaf if isinstance(leaf, jax.Array) else np.asarray(leaf, like.dtype)
+                    ),
+                    given,
+                    shapes,
+                )
+            )
+        return one_of(tuple(self._usual)), choose(params, list(self._usual).index(policy))
+
+    def prepare(self) -> None:
+        """Compile what plays the usual policies; nothing is played."""
+        policy, params = self._chosen(HOLD_TO_HORIZON, ())
+        compile_player(self.spec, policy, self.world, params, size=self.dataset.padded_to)
 
     def summary(self, result: PolicyResult) -> dict[str, Any]:
         """The metrics of a policy's result (see `evaluate.metrics.summarise`)."""
         return summarise(result.table, result.marks, horizon=self.horizon)
 
-    def tuned(self) -> dict[str, dict[str, float]]:
+    def tuned(
+        self, on_setting: Callable[[str], None] = lambda what: None
+    ) -> dict[str, dict[str, float]]:
         """The best settings of the tunable baselines on this split: tune on the training split."""
-        return tune(self.spec, self.world, horizon=self.horizon)
+        return tune(self.score, horizon=self.horizon, on_setting=on_setting)
 
     def baselines(
         self,
@@ -137,12 +177,37 @@ class Backtest:
         `listed` is there if the trades' file has exits.
         """
         attempts = imitated.filter(like="chosen_").sum().to_numpy(float)
-        frequencies = RandomActions(jnp.asarray(attempts / attempts.sum(), jnp.float32))
+        frequencies = RandomActions((attempts / attempts.sum()).astype(np.float32))
         table = self.dataset.tables[self.split]
         everyone = dict(DEFAULT_PARAMS)
         if "listed_decision" in table:
-            everyone[LISTED] = ListedExits(jnp.asarray(table["listed_decision"], jnp.int32))
+            everyone[LISTED] = ListedExits(table["listed_decision"].to_numpy(np.int32))
         everyone[MASKED_RANDOM if self.spec.guard_mode == "mask" else RANDOM] = frequencies
         everyone[ORACLE] = self.world.hindsight
         everyone |= {p: policy_numbers(p, tuned[p.name]) for p in everyone if p.name in tuned}
         return everyone
+
+
+def _usual(experiment: Experiment, spec: EnvSpec, size: int) -> dict[Policy, Any]:
+    """The policies of a backtest's table and the shapes of their numbers; trades are padded to `size`.
+
+    One program plays them all: see `policies.choice`.
+    """
+
+    def numbers(*shape: int, kind: Any = np.float32) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(shape, kind)
+
+    masked = spec.guard_mode == "mask"
+    network = network_spec(experiment.network)
+    usual = {
+        network_policy(network, masked=masked): network_shapes(network, observation_size(spec))
+    }
+    usual |= {
+        policy: jax.tree.map(lambda leaf: numbers(), params)
+        for policy, params in DEFAULT_PARAMS.items()
+    }
+    usual[FIXED_TIME] = FixedTime(numbers(kind=np.int32))
+    usual[LISTED] = ListedExits(numbers(size, kind=np.int32))
+    usual[MASKED_RANDOM if masked else RANDOM] = RandomActions(numbers(len(ACTIONS)))
+    usual[ORACLE] = Hindsight(numbers(size), numbers(size, kind=np.int32))
+    return usual

@@ -5,6 +5,7 @@ How both grow bar by bar; who plays the bars is `evaluate.run`.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -77,6 +78,7 @@ def step_row(is_open: Array, chosen: Array, outcome: Outcome) -> StepRecords:
     )
 
 
+@partial(jax.jit, static_argnums=0)
 def no_results(size: int) -> TradeResults:
     """Those of so many trades before their first bar."""
     zero, none = jnp.zeros(size), jnp.zeros(size, jnp.int32)

@@ -6,27 +6,21 @@ is given as many tries as every other, and the best on the training split is wha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from jaxexit.env import EnvSpec, World
-from jaxexit.evaluate.run import run_policy
 from jaxexit.policies import ATR_TRAILING, BREAK_EVEN_THEN_TRAIL, FIXED_TIME, Policy
 from jaxexit.policies.fixed import AtrTrailing, BreakEvenThenTrail, FixedTime
-
-Array = jax.Array
 
 EVALUATIONS = 32
 """Settings tried of each baseline that has numbers."""
 
 
 def candidates(horizon: int) -> dict[Policy, Any]:
-    """The settings tried, each leaf [EVALUATIONS].
+    """The settings tried, each leaf [EVALUATIONS], on the host.
 
     Fixed time: 1 bar to the horizon. ATR trailing stop: 0.5 to 12 ATR. Break-even then trail: from 0.25 to
     3 R of profit on, 0.5 to 4 R behind. Geometric spacing, since what matters is a setting's ratio to the
@@ -38,34 +32,34 @@ def candidates(horizon: int) -> dict[Policy, Any]:
     trigger, trail = np.meshgrid(np.geomspace(0.25, 3.0, 8), np.geomspace(0.5, 4.0, 4))
     bars = np.geomspace(1, horizon, EVALUATIONS).round()
     return {
-        FIXED_TIME: FixedTime(jnp.asarray(bars, jnp.int32)),
-        ATR_TRAILING: AtrTrailing(jnp.geomspace(0.5, 12.0, EVALUATIONS)),
+        FIXED_TIME: FixedTime(bars.astype(np.int32)),
+        ATR_TRAILING: AtrTrailing(np.geomspace(0.5, 12.0, EVALUATIONS, dtype=np.float32)),
         BREAK_EVEN_THEN_TRAIL: BreakEvenThenTrail(
-            jnp.asarray(trigger.ravel(), jnp.float32), jnp.asarray(trail.ravel(), jnp.float32)
+            trigger.ravel().astype(np.float32), trail.ravel().astype(np.float32)
         ),
     }
 
 
-@partial(jax.jit, static_argnames=("spec", "policy", "horizon"))
-def sweep(spec: EnvSpec, policy: Policy, world: World, settings: Any, *, horizon: int) -> Array:
-    """Mean net pips a trade of each setting, in one program: leaves [S] -> [S]."""
+def tune(
+    score: Callable[[Policy, Any], float],
+    *,
+    horizon: int,
+    on_setting: Callable[[str], None] = lambda what: None,
+) -> dict[str, dict[str, float]]:
+    """The best setting of each baseline: name -> {number: value}. Of equals the first counts.
 
-    def mean_pips(setting: Any) -> Array:
-        played = run_policy(spec, policy, world, setting, jax.random.key(0), horizon=horizon)
-        return (played.results.net * played.results.entry).mean() / world.pip
-
-    return jax.lax.map(mean_pips, settings)
-
-
-def tune(spec: EnvSpec, world: World, *, horizon: int) -> dict[str, dict[str, float]]:
-    """The best setting of each baseline on the trades of a world: name -> {number: value}.
-
-    Give it the training split. Of equals the first counts.
+    Args:
+        score: mean net result of a policy with its numbers, on the training split.
+        horizon: `max_bars`.
+        on_setting: called with each setting before it is played.
     """
     best = {}
     for policy, settings in candidates(horizon).items():
-        values = np.asarray(sweep(spec, policy, world, settings, horizon=horizon))
-        first = int(values.argmax())
+        values = []
+        for number in range(EVALUATIONS):
+            on_setting(f"{policy.name}, setting {number + 1} of {EVALUATIONS}")
+            values.append(score(policy, jax.tree.map(lambda leaf, n=number: leaf[n], settings)))
+        first = int(np.argmax(values))
         best[policy.name] = {name: float(leaf[first]) for name, leaf in settings._asdict().items()}
     return best
 
@@ -74,6 +68,6 @@ def policy_numbers(policy: Policy, tuned: Mapping[str, float]) -> Any:
     """The params of a tuned baseline, from what `tune` found (floats, as a file keeps them)."""
     template = candidates(1)[policy]
     leaves = {
-        name: jnp.asarray(tuned[name], leaf.dtype) for name, leaf in template._asdict().items()
+        name: np.asarray(tuned[name], leaf.dtype) for name, leaf in template._asdict().items()
     }
     return type(template)(**leaves)

@@ -27,6 +27,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxexit.arrays import on_device
 from jaxexit.errors import RunError
 from jaxexit.lab.files import remove_folder, write_json, writing
 
@@ -266,8 +267,11 @@ class CheckpointStore:
         )
         try:
             with _orbax() as checkpointer:
-                state = checkpointer.restore((path / "state").resolve(), abstract)
-            intact = content_sha256(jax.device_get(state)) == sha256
+                restored = checkpointer.restore((path / "state").resolve(), abstract)
+            host = jax.device_get(restored)
+            intact = content_sha256(host) == sha256
+            # Orbax ties arrays to a device; untied ones run the programs that fresh ones have compiled.
+            state = on_device(host)
         except Exception:  # Orbax and TensorStore raise many kinds for a damaged file
             intact, state = False, None
         if not intact:

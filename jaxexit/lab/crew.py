@@ -15,6 +15,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
+from jaxexit.arrays import key_of
 from jaxexit.env import EnvSpec, World
 from jaxexit.evaluate import Backtest
 from jaxexit.lab import hosts
@@ -138,8 +139,7 @@ class LoneAgent:
             self._learner, self._task, self._hyper, self._world, self._state, self.mesh
         )
         line = plain(jax.device_get(metrics))
-        network = jax.tree.map(lambda leaf: leaf[None], self._state.params)
-        self._sound = math.isfinite(line["loss"]) and bool(_finite(network)[0])
+        self._sound = line.pop("finite") and math.isfinite(line["loss"])
         return line
 
     def diverged(self) -> list[str]:
@@ -215,7 +215,9 @@ class AgentsTogether:
         if resumed is None:
             fresh = [_fresh(self._learner, self._task, member) for member in self._members]
             states = stack(fresh)
-            best = jax.tree.map(jnp.copy, states.averaged)
+            best = jax.tree.map(
+                np.array, states.averaged
+            )  # the states are donated: no buffer twice
         else:
             states, best = resumed.state
             each = resumed.manifest["agents"]
@@ -227,7 +229,7 @@ class AgentsTogether:
                 self.best_step = resumed.step  # it was removed, and this one knows the best too
         self._states = place(self.mesh, states, state_specs(AGENTS))
         self._best = place(self.mesh, best, P(AGENTS))
-        return int(states.update[0])
+        return int(np.asarray(states.update)[0])
 
     def advance(self) -> Line:
         """See `Crew`. Numbers are means over the agents, guard counts sums; `agents` has each one's own.
@@ -244,10 +246,10 @@ class AgentsTogether:
             self._states,
             self.mesh,
         )
-        found = (metrics, _finite(self._states.params), self._states.update[0])
-        metrics, finite, updates = jax.device_get(gathered(self.mesh, found))
-        sound = np.isfinite(metrics["loss"]) & finite
-        steps = int(updates) * self._learner.batch_size
+        found = (metrics, self._states.update)
+        metrics, updates = jax.device_get(gathered(self.mesh, found))
+        sound = np.isfinite(metrics["loss"]) & metrics.pop("finite")
+        steps = int(updates[0]) * self._learner.batch_size
         for i in np.flatnonzero(~sound):
             self.failed_after[i] = self.failed_after[i] or steps
         going = np.array([failed is None for failed in self.failed_after])
@@ -312,14 +314,7 @@ class AgentsTogether:
 
 
 def _fresh(learner: PPOSpec, task: Any, member: Member) -> TrainState:
-    return init_state(learner, task, member.hyper, member.world, jax.random.key(member.seed))
-
-
-@jax.jit
-def _finite(params: Any) -> jax.Array:
-    """Of each agent whether its network is finite, [agents] bool; leaves [agents, ...]."""
-    leaves = [jnp.isfinite(leaf).reshape(leaf.shape[0], -1) for leaf in jax.tree.leaves(params)]
-    return jnp.concatenate(leaves, axis=1).all(axis=1)
+    return init_state(learner, task, member.hyper, member.world, key_of(member.seed))
 
 
 @jax.jit

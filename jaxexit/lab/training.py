@@ -31,11 +31,10 @@ from jaxexit.ppo import (
     TrainState,
     agent,
     exit_task,
-    init_state,
     num_updates,
     ppo_params,
     ppo_spec,
-    stack,
+    state_shapes,
 )
 
 
@@ -59,23 +58,18 @@ def state_template(experiment: Experiment, dataset: Dataset) -> TrainState | Sev
     if experiment.seeds > 1:
         return several_template(experiment, dataset, experiment.seeds)
 
-    def initial() -> TrainState:
-        spec, world = make_world(experiment, dataset, "train")
-        task, key = exit_task(spec), jax.random.key(experiment.seed)
-        return init_state(ppo_spec(experiment), task, ppo_params(experiment), world, key)
-
-    return jax.eval_shape(initial)
+    spec, world = make_world(experiment, dataset, "train")
+    return state_shapes(ppo_spec(experiment), exit_task(spec), ppo_params(experiment), world)
 
 
 def several_template(experiment: Experiment, dataset: Dataset, agents: int) -> Several:
     """The same of so many agents in one program."""
     lone = state_template(experiment.model_copy(update={"seeds": 1}), dataset)
 
-    def initial(state: TrainState) -> Several:
-        states = stack([state] * agents)
-        return Several(states, states.averaged)
-
-    return jax.eval_shape(initial, lone)
+    states = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct((agents, *leaf.shape), leaf.dtype), lone
+    )
+    return Several(states, states.averaged)
 
 
 def agent_seeds(experiment: Experiment) -> tuple[int, ...]:

@@ -14,10 +14,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
+from jaxexit.arrays import on_device
 from jaxexit.config import Experiment, dump_snapshot, experiment_sha256, resolved
 from jaxexit.data import Dataset, Folds
 from jaxexit.env import Drawn, World, make_world
@@ -122,7 +122,7 @@ def _drawing(world: World, rows: np.ndarray, longest: int) -> World:
     """A world that draws the trades `rows`; their list is padded to `longest`."""
     padded = np.zeros(longest, np.int32)
     padded[: len(rows)] = rows
-    return world._replace(drawn=Drawn(jnp.asarray(padded), jnp.int32(len(rows))))
+    return world._replace(drawn=Drawn(*on_device((padded, np.int32(len(rows))))))
 
 
 def stored_result(

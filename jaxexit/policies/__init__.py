@@ -1,5 +1,6 @@
 """Policies: the learned network, fixed exits, and the hindsight oracle, all of one type."""
 
+from jaxexit.policies.choice import OneOf, choose, one_of
 from jaxexit.policies.fixed import (
     ATR_TRAILING,
     BREAK_EVEN_THEN_TRAIL,
@@ -19,9 +20,12 @@ from jaxexit.policies.network import (
     ActorCritic,
     NetworkSpec,
     forward,
+    initial_params,
     make_network,
     mask_logits,
     network_policy,
+    network_shapes,
+    network_spec,
 )
 from jaxexit.policies.types import Policy, View
 
@@ -40,11 +44,17 @@ __all__ = [
     "ActorCritic",
     "ListedExits",
     "NetworkSpec",
+    "OneOf",
     "Policy",
     "RandomActions",
     "View",
+    "choose",
     "forward",
+    "initial_params",
     "make_network",
     "mask_logits",
     "network_policy",
+    "network_shapes",
+    "network_spec",
+    "one_of",
 ]

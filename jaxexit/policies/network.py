@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from jaxexit.config.learning import Network
 from jaxexit.env.environment import order_from_action
 from jaxexit.env.types import ACTIONS, HOLD, Order
 from jaxexit.policies.normalised_relu import normalised_relu
@@ -19,6 +21,12 @@ from jaxexit.policies.types import Policy, View, stateless
 Array = jax.Array
 
 MASKED_LOGIT = -1e9  # finite, so that entropy and KL stay finite; its probability is exactly 0
+
+
+HIDDEN_GAIN, HEAD_GAINS = (
+    math.sqrt(2.0),
+    {"policy": 0.01, "value": 1.0},
+)  # of the orthogonal kernels
 
 
 class NetworkSpec(NamedTuple):
@@ -77,19 +85,76 @@ class ActorCritic(nn.Module):
         """[..., observation_size] -> logits [..., 5] and value [...]."""
         hidden = observation
         for size in self.hidden_sizes:
-            hidden = nn.Dense(size, kernel_init=nn.initializers.orthogonal(2.0**0.5))(hidden)
+            hidden = nn.Dense(size, kernel_init=nn.initializers.orthogonal(HIDDEN_GAIN))(hidden)
             hidden = LayerNormRelu()(hidden) if self.layer_norm else nn.relu(hidden)
-        policy = Head(len(ACTIONS), gain=0.01, bias_init=self._policy_bias, name="policy")
-        value = Head(1, gain=1.0, name="value")(hidden)
+        policy = Head(len(ACTIONS), HEAD_GAINS["policy"], self._policy_bias, name="policy")
+        value = Head(1, HEAD_GAINS["value"], name="value")(hidden)
         return policy(hidden), value[..., 0]
 
-    def _policy_bias(self, key: Array, shape: tuple[int, ...]) -> Array:
-        del key
-        bias = jnp.zeros(shape)
-        hold = self.initial_hold_probability
-        if hold is not None:
-            bias = bias.at[HOLD].set(math.log(hold * (len(ACTIONS) - 1) / (1.0 - hold)))
-        return bias
+    def _policy_bias(self, key: Any, shape: tuple[int, ...]) -> Array:
+        del key, shape
+        return jnp.asarray(policy_bias(self.initial_hold_probability))
+
+
+def policy_bias(initial_hold_probability: float | None) -> np.ndarray:
+    """The policy head's bias before training, [5] float32."""
+    bias, hold = np.zeros(len(ACTIONS), np.float32), initial_hold_probability
+    if hold is not None:
+        bias[HOLD] = math.log(hold * (len(ACTIONS) - 1) / (1.0 - hold))
+    return bias
+
+
+def network_shapes(spec: NetworkSpec, observation_size: int) -> Any:
+    """The tree of a network's parameters, shapes and types only."""
+    observation = jax.ShapeDtypeStruct((observation_size,), jnp.float32)
+    return jax.eval_shape(
+        make_network(spec).init, jax.eval_shape(partial(jax.random.key, 0)), observation
+    )
+
+
+def initial_params(spec: NetworkSpec, observation_size: int, seed: Sequence[int]) -> Any:
+    """Parameters before training, host arrays: what the module's own `init` draws, by other numbers.
+
+    Orthogonal kernels (Saxe et al. 2014): Q of a Gaussian matrix, its signs made unique, as
+    `jax.nn.initializers.orthogonal` does. On the host it needs no program; on the device QR was the longest
+    thing to compile before the update.
+
+    Args:
+        spec: structure of the network.
+        observation_size: length of an observation.
+        seed: of numpy's generator.
+    """
+    random = np.random.default_rng(seed)
+
+    def initial(path: tuple[Any, ...], leaf: jax.ShapeDtypeStruct) -> np.ndarray:
+        *_, layer, name = (key.key for key in path)
+        if name == "kernel":
+            # A head's kernel is [outputs, features], a hidden layer's [features, outputs]: an orthogonal
+            # matrix transposed is one.
+            return HEAD_GAINS.get(layer, HIDDEN_GAIN) * _orthogonal(random, leaf.shape)
+        if name == "bias" and layer == "policy":
+            return policy_bias(spec.initial_hold_probability)
+        return np.full(leaf.shape, 1.0 if name == "scale" else 0.0, np.float32)
+
+    return jax.tree_util.tree_map_with_path(initial, network_shapes(spec, observation_size))
+
+
+def _orthogonal(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """A matrix whose rows or columns, whichever are fewer, are orthonormal; float32."""
+    rows, columns = shape
+    gaussian = random.standard_normal((max(shape), min(shape)))
+    q, r = np.linalg.qr(gaussian)
+    q *= np.sign(np.diag(r))
+    return (q if rows >= columns else q.T).astype(np.float32)
+
+
+def network_spec(network: Network) -> NetworkSpec:
+    """The structure that an experiment's section asks for."""
+    return NetworkSpec(
+        hidden_sizes=tuple(network.hidden_sizes),
+        layer_norm=network.layer_norm,
+        initial_hold_probability=network.initial_hold_probability,
+    )
 
 
 def make_network(spec: NetworkSpec) -> ActorCritic:
@@ -108,7 +173,6 @@ def mask_logits(logits: Array, valid: Array) -> Array:
     return jnp.where(valid, logits, MASKED_LOGIT)
 
 
-@lru_cache(maxsize=32)
 def network_policy(spec: NetworkSpec, *, masked: bool, sample: bool = False) -> Policy:
     """The network as a policy of the common type; its params are the network's.
 
@@ -117,7 +181,11 @@ def network_policy(spec: NetworkSpec, *, masked: bool, sample: bool = False) -> 
         masked: guard mode `mask`: forbidden actions are never taken.
         sample: draw from the distribution instead of taking the likeliest action.
     """
+    return _network_policy(spec, masked, sample)
 
+
+@lru_cache(maxsize=32)  # the same policy is the same object, however it was asked for
+def _network_policy(spec: NetworkSpec, masked: bool, sample: bool) -> Policy:
     def act(params: Any, state: Any, view: View) -> tuple[Order, Any]:
         logits, _ = forward(spec, params, view.observation)
         if masked:

@@ -12,14 +12,42 @@ from jaxexit.env.types import Order, Situation
 Array = jax.Array
 
 
-class View(NamedTuple):
-    """What a policy may look at, at decision k of one trade."""
+Later = Callable[[], Array]
 
-    now: Situation
-    observation: Array  # [observation_size] float32
-    valid: Array  # [5] bool: actions that no guard forbids
-    atr: Array  # price units: ATR 14 of bar e+k
-    key: Array  # typed PRNG key, fresh at each decision
+
+class View:
+    """What a policy may look at, at decision k of one trade.
+
+    All but `now` is computed when it is asked for: where several policies share a program (`one_of`), a fixed
+    exit does not pay for the observation that only the network reads.
+    """
+
+    def __init__(
+        self, now: Situation, *, observation: Later, valid: Later, atr: Later, key: Later
+    ) -> None:
+        """Args: the situation, and functions that compute the rest."""
+        self.now = now
+        self._observation, self._valid, self._atr, self._key = observation, valid, atr, key
+
+    @property
+    def observation(self) -> Array:
+        """[observation_size] float32."""
+        return self._observation()
+
+    @property
+    def valid(self) -> Array:
+        """[5] bool: actions that no guard forbids."""
+        return self._valid()
+
+    @property
+    def atr(self) -> Array:
+        """Price units: ATR 14 of bar e+k."""
+        return self._atr()
+
+    @property
+    def key(self) -> Array:
+        """Typed PRNG key, fresh at each decision."""
+        return self._key()
 
 
 class Policy(NamedTuple):

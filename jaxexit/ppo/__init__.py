@@ -5,7 +5,7 @@ from jaxexit.ppo.devices import make_mesh
 from jaxexit.ppo.exit_task import exit_task
 from jaxexit.ppo.params import num_updates, ppo_params, ppo_spec
 from jaxexit.ppo.types import PPOParams, PPOSpec, Task, TrainState
-from jaxexit.ppo.update import init_state, update
+from jaxexit.ppo.update import init_state, state_shapes, update
 
 __all__ = [
     "PPOParams",
@@ -21,6 +21,7 @@ __all__ = [
     "ppo_params",
     "ppo_spec",
     "stack",
+    "state_shapes",
     "update",
     "update_agents",
 ]

@@ -6,15 +6,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
+from jaxexit.arrays import on_device
 from jaxexit.ppo.devices import AGENTS, ENVS, state_specs
 from jaxexit.ppo.types import PPOParams, PPOSpec, Task, TrainState
 from jaxexit.ppo.update import _update
@@ -36,13 +38,21 @@ def batching() -> Batching:
 
 
 def stack(trees: Sequence[Any]) -> Any:
-    """Trees of equal structure as one, with a leading dimension [agents]."""
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+    """Trees of equal structure as one, with a leading dimension [agents]. Put together on the host."""
+    return jax.tree.map(lambda *leaves: on_device(_words(np.stack, *leaves)), *trees)
 
 
 def agent(tree: Any, index: int) -> Any:
-    """One agent's part of a stacked tree."""
-    return jax.tree.map(lambda leaf: leaf[index], tree)
+    """One agent's part of a stacked tree. Taken out on the host."""
+    return jax.tree.map(lambda leaf: on_device(_words(lambda own: own[0][index], leaf)), tree)
+
+
+def _words(change: Callable[[list[np.ndarray]], np.ndarray], *leaves: Any) -> Any:
+    """`change` of host arrays; typed keys are changed as the words that they are."""
+    if not jnp.issubdtype(leaves[0].dtype, jax.dtypes.prng_key):
+        return change([np.asarray(leaf) for leaf in leaves])
+    words = change([np.asarray(jax.random.key_data(leaf)) for leaf in leaves])
+    return jax.random.wrap_key_data(words, impl=jax.random.key_impl(leaves[0]))
 
 
 @partial(

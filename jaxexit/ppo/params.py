@@ -1,13 +1,14 @@
-"""From an `Experiment` to the learner's static structure and traced numbers."""
+"""From an `Experiment` to the learner's static structure and traced numbers (host scalars)."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
-import jax.numpy as jnp
+import numpy as np
 
 from jaxexit.config import Experiment
-from jaxexit.policies.network import NetworkSpec
+from jaxexit.policies import network_spec
 from jaxexit.ppo.types import PPOParams, PPOSpec
 
 
@@ -19,11 +20,7 @@ def ppo_spec(experiment: Experiment) -> PPOSpec:
         num_steps=ppo.num_steps,
         num_epochs=ppo.num_epochs,
         minibatch_size=ppo.minibatch_size,
-        network=NetworkSpec(
-            hidden_sizes=tuple(experiment.network.hidden_sizes),
-            layer_norm=experiment.network.layer_norm,
-            initial_hold_probability=experiment.network.initial_hold_probability,
-        ),
+        network=network_spec(experiment.network),
     )
 
 
@@ -31,9 +28,10 @@ def ppo_params(experiment: Experiment) -> PPOParams:
     """The traced numbers of an experiment's learner."""
     ppo = experiment.ppo
     names = set(PPOParams._fields) - {"target_kl"}
-    numbers = {name: jnp.asarray(getattr(ppo, name), jnp.float32) for name in names}
+    numbers: dict[str, Any] = {name: np.float32(getattr(ppo, name)) for name in names}
     target_kl = math.inf if ppo.target_kl is None else ppo.target_kl
-    return PPOParams(**numbers, target_kl=jnp.asarray(target_kl, jnp.float32))
+    numbers["target_kl"] = np.float32(target_kl)
+    return PPOParams(**numbers)
 
 
 def num_updates(experiment: Experiment) -> int:

@@ -15,7 +15,8 @@ from jax.flatten_util import ravel_pytree
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
-from jaxexit.policies.network import make_network
+from jaxexit.arrays import key_of, seed_words
+from jaxexit.policies.network import initial_params, network_shapes
 from jaxexit.ppo.devices import ENVS, state_specs
 from jaxexit.ppo.loss import normalised, ppo_loss
 from jaxexit.ppo.rollout import collect
@@ -36,13 +37,32 @@ def _optimiser(hyper: PPOParams) -> optax.GradientTransformation:
     )
 
 
-@partial(jax.jit, static_argnames=("spec", "task"))
 def init_state(spec: PPOSpec, task: Task, hyper: PPOParams, data: Any, key: Array) -> TrainState:
     """The state before the first update: fresh parameters, environments at their first decision."""
-    key, key_params, key_draw = jax.random.split(key, 3)
-    draws = task.draw(data, key_draw, (spec.num_envs,))
-    env_state, observation = jax.vmap(task.reset, in_axes=(None, 0))(data, draws)
-    params = make_network(spec.network).init(key_params, observation)
+    observation = jax.eval_shape(partial(_first_decision, spec, task), data, key)[1]
+    params = initial_params(spec.network, observation.shape[-1], seed_words(key))
+    return _first_state(spec, task, hyper, data, params, key)
+
+
+def state_shapes(spec: PPOSpec, task: Task, hyper: PPOParams, data: Any) -> TrainState:
+    """Shapes and types of that state; nothing is computed."""
+    key = key_of(0)
+    observation = jax.eval_shape(partial(_first_decision, spec, task), data, key)[1]
+    params = network_shapes(spec.network, observation.shape[-1])
+    return jax.eval_shape(partial(_first_state, spec, task), hyper, data, params, key)
+
+
+def _first_decision(spec: PPOSpec, task: Task, data: Any, key: Array) -> tuple[Any, Array]:
+    draws = task.draw(data, key, (spec.num_envs,))
+    return jax.vmap(task.reset, in_axes=(None, 0))(data, draws)
+
+
+@partial(jax.jit, static_argnames=("spec", "task"))
+def _first_state(
+    spec: PPOSpec, task: Task, hyper: PPOParams, data: Any, params: Any, key: Array
+) -> TrainState:
+    key, _, key_draw = jax.random.split(key, 3)
+    env_state, observation = _first_decision(spec, task, data, key_draw)
     return TrainState(
         params=params,
         averaged=jax.tree.map(jnp.copy, params),  # both are donated: no buffer twice
@@ -155,6 +175,10 @@ def _epochs(
     return progress
 
 
+def _all_finite(tree: Any) -> Array:
+    return jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(tree)]).all()
+
+
 def _averaged(tree: Any, axis: str) -> Any:
     """Means over the devices of an axis, in one exchange."""
     flat, unflatten = ravel_pytree(tree)
@@ -202,6 +226,7 @@ def _update(
         "learning_rate": rate,
         "value_mean": batch.value.mean(),
         "explained_variance": explained,
+        "finite": _all_finite(progress.params),
         **task.summarise(data, infos),
     }
     weight = polyak_weight(hyper, state.update, spec.batch_size)

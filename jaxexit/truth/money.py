@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import jax
-
+from jaxexit.arrays import key_of
 from jaxexit.config import Experiment
 from jaxexit.config.learning import PPO, Network
 from jaxexit.config.market import Costs
@@ -75,7 +74,7 @@ def train(
         on_update: called with (updates done, updates in all).
     """
     learner, hyper, task = ppo_spec(experiment), ppo_params(experiment), exit_task(spec)
-    state = init_state(learner, task, hyper, world, jax.random.key(experiment.seed))
+    state = init_state(learner, task, hyper, world, key_of(experiment.seed))
     total = num_updates(experiment)
     for done in range(total):
         state, _ = update(learner, task, hyper, world, state)

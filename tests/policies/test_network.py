@@ -51,10 +51,10 @@ def test_a_masked_policy_only_takes_valid_actions(params, sample: bool) -> None:
         one, two = jax.random.split(key)
         view = View(
             now=None,  # type: ignore[arg-type]  # the network looks at its observation alone
-            observation=10.0 * jax.random.normal(one, (32,)),
-            valid=jnp.array([True, False, False, True, False]),
-            atr=jnp.float32(1.0),
-            key=two,
+            observation=lambda: 10.0 * jax.random.normal(one, (32,)),
+            valid=lambda: jnp.array([True, False, False, True, False]),
+            atr=lambda: jnp.float32(1.0),
+            key=lambda: two,
         )
         order, _ = policy.act(params, (), view)
         return order.action
@@ -70,8 +70,13 @@ def test_greedy_takes_the_likeliest_and_sampling_follows_the_probabilities(param
     biased["params"]["policy"]["kernel"] = jnp.zeros((5, 64))
 
     def act(policy, key: jax.Array) -> jax.Array:
-        everything = jnp.ones(5, bool)
-        view = View(None, observation, everything, jnp.float32(1.0), key)  # type: ignore[arg-type]
+        view = View(
+            now=None,  # type: ignore[arg-type]
+            observation=lambda: observation,
+            valid=lambda: jnp.ones(5, bool),
+            atr=lambda: jnp.float32(1.0),
+            key=lambda: key,
+        )
         return policy.act(biased, (), view)[0].action
 
     keys = jax.random.split(jax.random.key(3), 4000)

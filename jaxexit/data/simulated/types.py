@@ -23,7 +23,7 @@ from jaxexit.data.features import Feature, feature_columns
 from jaxexit.data.fingerprint import fingerprint_bars, fingerprint_trades
 from jaxexit.data.market import build_market
 from jaxexit.data.split import SPLITS
-from jaxexit.data.types import Market, Trades
+from jaxexit.data.types import Market, Trades, padded_size
 
 LEVEL = 1.0  # price around which simulated markets live
 PIP = 0.0001  # price units
@@ -181,4 +181,5 @@ def to_dataset(
             "trades": fingerprint_trades(simulated.trades),
         },
         counts={},
+        padded_to=padded_size(max(len(table) for table in tables.values())),
     )

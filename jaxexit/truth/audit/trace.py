@@ -67,10 +67,10 @@ def _trace(spec: EnvSpec, policy: Policy, horizon: int, world: World, policy_par
         now = situation(spec, params, trades, state)
         view = View(
             now=now,
-            observation=observe(spec, params, market, now),
-            valid=valid_actions(params, now),
-            atr=market.atr[now.bar],
-            key=key,
+            observation=lambda: observe(spec, params, market, now),
+            valid=lambda: valid_actions(params, now),
+            atr=lambda: market.atr[now.bar],
+            key=lambda: key,
         )
         order, new_memory = policy.act(policy_params, memory, view)
         after, outcome = step(spec, world, state, order)
