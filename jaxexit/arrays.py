@@ -27,7 +27,8 @@ def key_of(seed: int) -> jax.Array:
     """
     import jax
 
-    return jax.random.wrap_key_data(np.array([0, seed % SEEDS], np.uint32))
+    words: Any = np.array([0, seed % SEEDS], np.uint32)
+    return jax.random.wrap_key_data(words)
 
 
 def seed_words(key: jax.Array) -> list[int]:

@@ -1,9 +1,10 @@
-"""`python -m jaxexit.benchmark train|backtest|data|start|scale|all`: how fast, in ratios taken in one run.
+"""`python -m jaxexit.benchmark train|backtest|data|start|compile|scale|all`: how fast, in ratios of one run.
 
 train: the learner on the fixed job (64 x 2,048 samples, 10 epochs of 2,048, no KL stop), against the rate at
 which this machine multiplies matrices. backtest: 1,681 trades under every policy, against backtesting.py.
-data: files of 500,000 bars and 7,000 trades to device arrays. start: from a process's start to its
-first update. scale: throughput and memory as environments, seeds, width, bars, trades grow.
+data: files of 500,000 bars and 7,000 trades to device arrays. start: from a process's start to its first
+update. compile [COMMAND]: the XLA programs that train, backtest, report, audit, compare build from a cold
+cache. scale: throughput and memory as environments, seeds, width, bars, trades grow.
 """
 
 from __future__ import annotations
@@ -57,16 +58,27 @@ def _scale(arguments: argparse.Namespace, yaml: Path, say: Say) -> dict[str, Any
     from jaxexit.benchmark import scale
 
     record = scale.measure(yaml, device=arguments.device, say=say)
+    if arguments.command is not None and arguments.part != "compile":
+        raise UserError(f"{arguments.command}: COMMAND is for compile, not for {arguments.part}")
     if arguments.png is not None:
         scale.draw(record, arguments.png)
     return record
 
 
-PARTS: dict[str, Callable[[argparse.Namespace, Path, Say], dict[str, Any]]] = {
+def _compile(arguments: argparse.Namespace, yaml: Path, say: Say) -> Any:
+    from jaxexit.benchmark import programs
+
+    return programs.measure(
+        yaml, arguments.overrides, command=arguments.command, device=arguments.device, say=say
+    )
+
+
+PARTS: dict[str, Callable[[argparse.Namespace, Path, Say], Any]] = {
     "train": _train,
     "backtest": _backtest,
     "data": _data,
     "start": _start,
+    "compile": _compile,
     "scale": _scale,
 }
 
@@ -76,6 +88,12 @@ def build_parser() -> cli.Parser:
     parser = cli.Parser(prog="python -m jaxexit.benchmark", description=__doc__)
     parser.add_argument(
         "part", nargs="?", choices=(*PARTS, "all"), default="all", help="default: all"
+    )
+    parser.add_argument(
+        "command",
+        nargs="?",
+        choices=("train", "backtest", "report", "audit", "compare"),
+        help="compile: of which command (default: each of them)",
     )
     parser.add_argument(
         "--updates",
@@ -108,6 +126,8 @@ def _command(argv: Sequence[str] | None) -> int:
         raise UserError(f"--updates: found {arguments.updates}, allowed are numbers from 1 up")
     if arguments.peers and arguments.part not in ("train", "all"):
         raise UserError(f"--peers: is for train and all, not for {arguments.part}")
+    if arguments.command is not None and arguments.part != "compile":
+        raise UserError(f"{arguments.command}: COMMAND is for compile, not for {arguments.part}")
     if arguments.png is not None and arguments.part not in ("scale", "all"):
         raise UserError(f"--png: is for scale and all, not for {arguments.part}")
     from jaxexit.benchmark.job import open_job, yaml_file
@@ -133,6 +153,8 @@ def _command(argv: Sequence[str] | None) -> int:
             record[name] = PARTS[name](arguments, yaml, say)
         show.lines(out, ["", name, *words.PARTS[name](record[name])])
     if arguments.json:
+        if arguments.command is not None:  # one command's record is the object itself
+            record |= record.pop("compile")
         print(json.dumps(record))
     return 0
 

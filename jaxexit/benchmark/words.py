@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 Record = Mapping[str, Any]
@@ -149,6 +149,28 @@ def scale(record: Record) -> list[str]:
     return lines
 
 
+def compiled(record: Record | list[Record]) -> list[str]:
+    """The programs of each command, longest first."""
+    lines = []
+    for one in record if isinstance(record, list) else [record]:
+        lines.append(
+            f"{one['command']}: {one['compile_seconds']:.1f} s in {_programs(one['programs'])}"
+        )
+        lines += [
+            f"  {program['compile_s']:6.2f} s  {program['count']:2d} x {program['name']:<24} "
+            f"trace {program['trace_s']:.2f} s, lower {program['lower_s']:.2f} s; operations "
+            f"{program['operations']['before']:,} before, {program['operations']['after']:,} after"
+            for program in one["programs"]
+        ]
+    return lines
+
+
+def _programs(programs: Sequence[Record]) -> str:
+    count = sum(one["count"] for one in programs)
+    long = sum(one["compile_s"] > 1.0 for one in programs)
+    return f"{count} programs, {long} of them above a second"
+
+
 def seconds(one: Record) -> str:
     """A time's median and spread."""
     return f"{one['median']:.2f} s ({one['min']:.2f} to {one['max']:.2f}, {one['runs']} runs)"
@@ -169,10 +191,11 @@ def _mb(size: int | None) -> str:
     return "unknown" if size is None else f"{size / 1e6:,.0f} MB"
 
 
-PARTS: dict[str, Callable[[Record], list[str]]] = {
+PARTS: dict[str, Callable[[Any], list[str]]] = {
     "train": train,
     "backtest": backtest,
     "data": data,
     "start": start,
+    "compile": compiled,
     "scale": scale,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -196,15 +196,15 @@ def device_trades(table: pd.DataFrame) -> Trades:
         return table[name].to_numpy(np.float32)
 
     given_fill = column("given_fill") if "given_fill" in table else np.full(len(table), np.nan)
-    trades = Trades(
-        entry_bar=table["entry_bar"].to_numpy(np.int32),
-        direction=column("direction"),
-        entry_price=column("entry_price"),
-        stop=column("stop"),
-        target=column("target"),
-        given_fill=given_fill.astype(np.float32),
-    )
-    return on_device(trades)
+    columns: dict[str, Any] = {
+        "entry_bar": table["entry_bar"].to_numpy(np.int32),
+        "direction": column("direction"),
+        "entry_price": column("entry_price"),
+        "stop": column("stop"),
+        "target": column("target"),
+        "given_fill": given_fill.astype(np.float32),
+    }
+    return on_device(Trades(**columns))
 
 
 def _candidates(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -51,12 +53,12 @@ def rollover_nights(times: np.ndarray, length: np.timedelta64) -> tuple[np.ndarr
 def build_market(bars: Bars, columns: np.ndarray, atr: np.ndarray) -> Market:
     """`Market` of T bars with feature columns [T, F] and ATR [T] (nan: not defined yet)."""
     nights, nights_inside = rollover_nights(bars.times, find_gaps(bars.times).step)
-    market = Market(
-        bid=np.asarray(bars.bid, np.float32),
-        ask=np.asarray(bars.ask, np.float32),
-        features=np.asarray(columns, np.float32),
-        atr=np.nan_to_num(atr, nan=0.0).astype(np.float32),
-        nights=nights,
-        nights_inside=nights_inside,
-    )
-    return on_device(market)
+    table: dict[str, Any] = {
+        "bid": np.asarray(bars.bid, np.float32),
+        "ask": np.asarray(bars.ask, np.float32),
+        "features": np.asarray(columns, np.float32),
+        "atr": np.nan_to_num(atr, nan=0.0).astype(np.float32),
+        "nights": nights,
+        "nights_inside": nights_inside,
+    }
+    return on_device(Market(**table))

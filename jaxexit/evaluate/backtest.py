@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -73,6 +75,7 @@ class Backtest:
         self.split = split
         self.horizon = experiment.env.max_bars
         self.spec, self.world = make_world(experiment, dataset, split)
+        self._preparing: threading.Thread | None = None
         self._usual = _usual(experiment, self.spec, dataset.padded_to)
 
     def play(
@@ -98,6 +101,8 @@ class Backtest:
         """In the program that all usual policies share; a policy that is none of them has one of its own."""
         own, params = policy, policy_params
         if policy in self._usual:
+            if self._preparing is not None:
+                self._preparing.join()
             own, params = self._chosen(policy, policy_params)
         return run_policy(
             self.spec,
@@ -134,19 +139,25 @@ class Backtest:
         return one_of(tuple(self._usual)), choose(params, list(self._usual).index(policy))
 
     def prepare(self) -> None:
-        """Compile what plays the usual policies; nothing is played."""
-        policy, params = self._chosen(HOLD_TO_HORIZON, ())
-        compile_player(self.spec, policy, self.world, params, size=self.dataset.padded_to)
+        """Begin to compile what plays the usual policies, beside what the caller does; nothing is played."""
+        if self._preparing is None:
+            policy, params = self._chosen(HOLD_TO_HORIZON, ())
+            self._preparing = threading.Thread(
+                target=partial(compile_player, size=self.dataset.padded_to),
+                args=(self.spec, policy, self.world, params),
+                name="compiling the player",
+            )
+            self._preparing.start()
 
     def summary(self, result: PolicyResult) -> dict[str, Any]:
         """The metrics of a policy's result (see `evaluate.metrics.summarise`)."""
         return summarise(result.table, result.marks, horizon=self.horizon)
 
     def tuned(
-        self, on_setting: Callable[[str], None] = lambda what: None
+        self, on_policy: Callable[[str], None] = lambda name: None
     ) -> dict[str, dict[str, float]]:
         """The best settings of the tunable baselines on this split: tune on the training split."""
-        return tune(self.score, horizon=self.horizon, on_setting=on_setting)
+        return tune(self.score, horizon=self.horizon, on_policy=on_policy)
 
     def baselines(
         self,
@@ -181,11 +192,16 @@ class Backtest:
         table = self.dataset.tables[self.split]
         everyone = dict(DEFAULT_PARAMS)
         if "listed_decision" in table:
-            everyone[LISTED] = ListedExits(table["listed_decision"].to_numpy(np.int32))
+            everyone[LISTED] = _listed(table)
         everyone[MASKED_RANDOM if self.spec.guard_mode == "mask" else RANDOM] = frequencies
         everyone[ORACLE] = self.world.hindsight
         everyone |= {p: policy_numbers(p, tuned[p.name]) for p in everyone if p.name in tuned}
         return everyone
+
+
+def _listed(table: pd.DataFrame) -> ListedExits:
+    decisions: Any = table["listed_decision"].to_numpy(np.int32)
+    return ListedExits(decisions)
 
 
 def _usual(experiment: Experiment, spec: EnvSpec, size: int) -> dict[Policy, Any]:
@@ -194,7 +210,7 @@ def _usual(experiment: Experiment, spec: EnvSpec, size: int) -> dict[Policy, Any
     One program plays them all: see `policies.choice`.
     """
 
-    def numbers(*shape: int, kind: Any = np.float32) -> jax.ShapeDtypeStruct:
+    def numbers(*shape: int, kind: Any = np.float32) -> Any:
         return jax.ShapeDtypeStruct(shape, kind)
 
     masked = spec.guard_mode == "mask"

@@ -119,7 +119,8 @@ def run_policy(
         rows = jax.tree.map(lambda *leaves: np.concatenate(leaves), *pieces)
         place = [np.asarray(leaf)[:count, None] for leaf in progress.place]
         records = _by_trade(rows, *place, horizon=horizon)
-    return Played(results, np.asarray(progress.marks), records)
+    marks: Any = np.asarray(progress.marks)
+    return Played(results, marks, records)
 
 
 def compile_player(
@@ -176,13 +177,15 @@ def _beginning(
     """Before the first bar: nobody in any lane. Host arrays."""
     trade = jax.ShapeDtypeStruct((lanes,), jnp.int32)
     size, bars = len(world.trades.entry_bar), world.market.bid.shape[0]
-    none = jax.ShapeDtypeStruct((size,), jnp.int32)
+    none: Any = jax.ShapeDtypeStruct((size,), jnp.int32)
+    number: Any = jax.ShapeDtypeStruct((), jnp.int32)
+    pips: Any = jax.ShapeDtypeStruct((bars,), jnp.float32)
     progress = _Progress(
         lanes=_take.eval_shape(spec, policy, lanes, world, policy_params, count, trade),
-        waiting=jax.ShapeDtypeStruct((), jnp.int32),
-        bars=jax.ShapeDtypeStruct((), jnp.int32),
+        waiting=number,
+        bars=number,
         results=no_results.eval_shape(size),
-        marks=jax.ShapeDtypeStruct((bars,), jnp.float32),
+        marks=pips,
         place=(none, none, none),
     )
     return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), progress)

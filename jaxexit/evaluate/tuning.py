@@ -6,7 +6,10 @@ is given as many tries as every other, and the best on the training split is wha
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import jax
@@ -29,14 +32,16 @@ def candidates(horizon: int) -> dict[Policy, Any]:
     Args:
         horizon: `max_bars`.
     """
-    trigger, trail = np.meshgrid(np.geomspace(0.25, 3.0, 8), np.geomspace(0.5, 4.0, 4))
-    bars = np.geomspace(1, horizon, EVALUATIONS).round()
+    pairs: Any = (
+        leaf.ravel().astype(np.float32)
+        for leaf in np.meshgrid(np.geomspace(0.25, 3.0, 8), np.geomspace(0.5, 4.0, 4))
+    )
+    bars: Any = np.geomspace(1, horizon, EVALUATIONS).round().astype(np.int32)
+    multiple: Any = np.geomspace(0.5, 12.0, EVALUATIONS, dtype=np.float32)
     return {
-        FIXED_TIME: FixedTime(bars.astype(np.int32)),
-        ATR_TRAILING: AtrTrailing(np.geomspace(0.5, 12.0, EVALUATIONS, dtype=np.float32)),
-        BREAK_EVEN_THEN_TRAIL: BreakEvenThenTrail(
-            trigger.ravel().astype(np.float32), trail.ravel().astype(np.float32)
-        ),
+        FIXED_TIME: FixedTime(bars),
+        ATR_TRAILING: AtrTrailing(multiple),
+        BREAK_EVEN_THEN_TRAIL: BreakEvenThenTrail(*pairs),
     }
 
 
@@ -44,23 +49,28 @@ def tune(
     score: Callable[[Policy, Any], float],
     *,
     horizon: int,
-    on_setting: Callable[[str], None] = lambda what: None,
+    on_policy: Callable[[str], None] = lambda what: None,
 ) -> dict[str, dict[str, float]]:
     """The best setting of each baseline: name -> {number: value}. Of equals the first counts.
 
     Args:
         score: mean net result of a policy with its numbers, on the training split.
         horizon: `max_bars`.
-        on_setting: called with each setting before it is played.
+        on_policy: called with the name of each before it is tuned.
     """
     best = {}
-    for policy, settings in candidates(horizon).items():
-        values = []
-        for number in range(EVALUATIONS):
-            on_setting(f"{policy.name}, setting {number + 1} of {EVALUATIONS}")
-            values.append(score(policy, jax.tree.map(lambda leaf, n=number: leaf[n], settings)))
-        first = int(np.argmax(values))
-        best[policy.name] = {name: float(leaf[first]) for name, leaf in settings._asdict().items()}
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:  # a play leaves the other cores idle
+        for policy, settings in candidates(horizon).items():
+            on_policy(policy.name)
+            each = [
+                jax.tree.map(lambda leaf, n=number: leaf[n], settings)
+                for number in range(EVALUATIONS)
+            ]
+            values = list(pool.map(partial(score, policy), each))
+            first = int(np.argmax(values))
+            best[policy.name] = {
+                name: float(leaf[first]) for name, leaf in settings._asdict().items()
+            }
     return best
 
 

@@ -80,6 +80,10 @@ class Crew(Protocol):
         """Those whose loss or network is no longer finite, if the run is worth nothing without them."""
         ...
 
+    def prepare_validation(self) -> None:
+        """Begin to compile what plays the validation split, beside the training."""
+        ...
+
     def validate(self, steps: int) -> tuple[Line, bool]:
         """Play the validation split: what to add to the line of metrics, and whether a best was found."""
         ...
@@ -145,6 +149,10 @@ class LoneAgent:
     def diverged(self) -> list[str]:
         """See `Crew`."""
         return [] if self._sound else [self._member.name]
+
+    def prepare_validation(self) -> None:
+        """See `Crew`."""
+        self._member.validation.prepare()
 
     def validate(self, steps: int) -> tuple[Line, bool]:
         """See `Crew`."""
@@ -271,6 +279,10 @@ class AgentsTogether:
         each = zip(self._members, self.failed_after, strict=True)
         names = [member.name for member, failed in each if failed is not None]
         return [] if self._independent and len(names) < len(self._members) else names
+
+    def prepare_validation(self) -> None:
+        """See `Crew`. The agents share a program."""
+        self._members[0].validation.prepare()
 
     def validate(self, steps: int) -> tuple[Line, bool]:
         """See `Crew`. Each agent has its own best; those that failed are not played (null)."""

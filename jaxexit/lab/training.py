@@ -237,6 +237,7 @@ def train_crew(
             store.point("final", resumed.step)
     writer = writer_for(done)
     score, measured_seconds, measured_updates = None, 0.0, 0
+    every = experiment.evaluation.validate_every
     saved = None if resumed is None else done
 
     def save(*pointers: str) -> None:
@@ -266,7 +267,8 @@ def train_crew(
             last = done == total
             pointers: tuple[str, ...] = ("final",) if last else ()
             line = {"update": done, "env_steps": steps, "seconds": round(seconds, 4), **metrics}
-            if last or done % experiment.evaluation.validate_every == 0:
+            crew.prepare_validation()  # not before: two compilations side by side are slower than in turn
+            if last or done % every == 0:
                 validated, better = crew.validate(steps)
                 line |= validated
                 score = validated["validation_net_pips_mean"]

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxexit.config import Experiment
@@ -100,17 +99,18 @@ def _shapes_only(experiment: Experiment) -> Dataset:
     """A data set of one bar and one trade: no shape in a checkpoint depends on how many there are."""
     features = resolve_features(experiment.env.features)
     columns = 1 + max((feature.column_index for feature in features), default=-1)
-    bar, prices = jnp.zeros(1), jnp.ones((1, 4))
-    market = Market(prices, prices, jnp.zeros((1, columns)), bar, bar, bar)
-    trades = Trades(jnp.zeros(1, jnp.int32), *[jnp.ones(1)] * 5)
+    bar, prices = np.zeros(1, np.float32), np.ones((1, 4), np.float32)
+    market: Any = (prices, prices, np.zeros((1, columns), np.float32), bar, bar, bar)
+    trades: Any = (np.zeros(1, np.int32), *[np.ones(1, np.float32)] * 5)
     return Dataset(
-        market=market,
+        market=Market(*market),
         times=np.zeros(1, "datetime64[ns]"),
         features=features,
-        splits=dict.fromkeys(SPLITS, trades),
+        splits=dict.fromkeys(SPLITS, Trades(*trades)),
         tables={},
         pip=1.0,
         summary=(),
         fingerprint={},
         counts={},
+        padded_to=1,
     )

@@ -51,7 +51,7 @@ def _words(change: Callable[[list[np.ndarray]], np.ndarray], *leaves: Any) -> An
     """`change` of host arrays; typed keys are changed as the words that they are."""
     if not jnp.issubdtype(leaves[0].dtype, jax.dtypes.prng_key):
         return change([np.asarray(leaf) for leaf in leaves])
-    words = change([np.asarray(jax.random.key_data(leaf)) for leaf in leaves])
+    words: Any = change([np.asarray(jax.random.key_data(leaf)) for leaf in leaves])
     return jax.random.wrap_key_data(words, impl=jax.random.key_impl(leaves[0]))
 
 

@@ -36,7 +36,9 @@ def with_another_future(subject: Subject, last: int, rng: np.random.Generator) -
         DataError: the pipeline refuses the altered bars.
     """
     data = subject.experiment.data
-    first = min(int(trades.entry_bar.min()) for trades in subject.dataset.splits.values())
+    first = min(
+        int(np.asarray(trades.entry_bar).min()) for trades in subject.dataset.splits.values()
+    )
     rows = np.arange(len(subject.bars.times))
     block = min(BLOCK, len(rows) - first)
     later = len(rows) - last - 1

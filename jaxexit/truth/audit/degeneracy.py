@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
+import jax
 import numpy as np
 import pandas as pd
 
 from jaxexit.env import ACTIONS
-from jaxexit.policies import forward, mask_logits
+from jaxexit.policies import NetworkSpec, forward, mask_logits
 from jaxexit.ppo import ppo_spec
 from jaxexit.truth.audit.finding import Finding
 from jaxexit.truth.audit.subject import Subject
@@ -124,16 +128,29 @@ def _few_trades(table: pd.DataFrame, where: str) -> Finding:
     )
 
 
+@partial(jax.jit, static_argnames="spec")
+def _logits(spec: NetworkSpec, params: Any, observation: Any, valid: Any) -> jax.Array:
+    logits, _ = forward(spec, params, observation)
+    return logits if valid is None else mask_logits(logits, valid)
+
+
 def _entropy(subject: Subject) -> Finding:
     """Mean entropy of the policy at the decisions it meets, in nats."""
     count = len(subject.entry_bars)
     rows = np.linspace(0, count - 1, TRACED).astype(int)
     seen = trace(subject, subject.dataset, rows)
     spec = ppo_spec(subject.experiment).network
-    logits, _ = forward(spec, subject.params, seen.observation[seen.taken])
-    if subject.experiment.guards.mode == "mask":
-        logits = mask_logits(logits, seen.valid[seen.taken])
-    shares = np.exp(np.asarray(logits, float) - np.logaddexp.reduce(logits, axis=1, keepdims=True))
+    masked = subject.experiment.guards.mode == "mask"
+    logits = np.asarray(
+        _logits(
+            spec,
+            subject.params,
+            seen.observation[seen.taken],
+            seen.valid[seen.taken] if masked else None,
+        ),
+        float,
+    )
+    shares = np.exp(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
     entropy = float(-np.sum(shares * np.log(np.maximum(shares, 1e-30)), axis=1).mean())
     where = f"{subject.split}, {int(seen.taken.sum()):,} decisions"
     size = f"mean {entropy:.3f} nats of {np.log(len(ACTIONS)):.2f}"

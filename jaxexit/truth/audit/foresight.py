@@ -28,7 +28,9 @@ SUSPICIOUS, IMPOSSIBLE = 0.1, 0.5  # absolute rank correlation
 def check(subject: Subject) -> list[Finding]:
     """Columns of the observation that foretell the next bar more than they could."""
     close = subject.bars.mid[:, 3]
-    first = min(int(trades.entry_bar.min()) for trades in subject.dataset.splits.values())
+    first = min(
+        int(np.asarray(trades.entry_bar).min()) for trades in subject.dataset.splits.values()
+    )
     bars = slice(first, len(close) - 1)
     ahead = np.log(close[first + 1 :] / close[bars])
     columns = np.asarray(subject.dataset.market.features, float)[bars]

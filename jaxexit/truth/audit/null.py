@@ -21,14 +21,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxexit.data import Trades
 from jaxexit.data.bars import Bars, find_gaps
 from jaxexit.data.features import feature_columns
 from jaxexit.data.market import build_market
-from jaxexit.data.types import CLOSE, HIGH, LOW, OPEN
+from jaxexit.data.types import CLOSE, HIGH, LOW, OPEN, Market, padded
 from jaxexit.env import World
 from jaxexit.truth.audit.finding import Finding
 from jaxexit.truth.audit.subject import Subject
@@ -100,11 +99,15 @@ class _Stage:
         self.subject = subject
         self.backtest = copy.copy(subject.backtest)
         world: World = subject.backtest.world
-        trades, hindsight = jax.tree.map(lambda leaf: leaf[rows], (world.trades, world.hindsight))
+        trades, hindsight = jax.tree.map(
+            lambda leaf: np.asarray(leaf)[rows], (world.trades, world.hindsight)
+        )
         self.backtest.world = world._replace(trades=trades, hindsight=hindsight)
-        self.trades: Trades = jax.tree.map(np.asarray, trades)
+        self.trades: Trades = trades
         entries, bars = subject.entry_bars[rows], subject.bars
-        warm = min(int(trades.entry_bar.min()) for trades in subject.dataset.splits.values())
+        warm = min(
+            int(np.asarray(trades.entry_bar).min()) for trades in subject.dataset.splits.values()
+        )
         first = int(entries.min()) - warm
         stretch = slice(first, int(entries.max()) + subject.backtest.horizon + 1)
         self.bars = replace(
@@ -123,7 +126,9 @@ class _Stage:
         bars = rebuilt(self.bars, alter(self.moves, rng))
         columns, atr, _ = feature_columns(self.subject.dataset.features, bars)
         self.backtest.world = self.backtest.world._replace(
-            market=build_market(bars, columns, atr), trades=self._trades(bars, atr)
+            # As long as the whole market: the program that plays it is there already.
+            market=Market(*padded(build_market(bars, columns, atr), len(self.subject.bars.times))),
+            trades=self._trades(bars, atr),
         )
         return self.backtest.score(self.subject.policy, self.subject.params)
 
@@ -134,15 +139,14 @@ class _Stage:
         late = self._book(self.bars, 1, OPEN), self._book(bars, 1, OPEN)
         price = known[1] + (own["entry_price"] - known[0])
         stretched = atr[self.entries] / self.atr
-        return jax.tree.map(
-            lambda leaf: jnp.asarray(leaf, jnp.float32),
-            self.trades._replace(
-                entry_price=price,
-                stop=price + (own["stop"] - own["entry_price"]) * stretched,
-                target=price + (own["target"] - own["entry_price"]) * stretched,
-                given_fill=late[1] + (own["given_fill"] - late[0]),
-            ),
-        )._replace(entry_bar=jnp.asarray(self.entries, jnp.int32))
+        altered = self.trades._replace(
+            entry_price=price,
+            stop=price + (own["stop"] - own["entry_price"]) * stretched,
+            target=price + (own["target"] - own["entry_price"]) * stretched,
+            given_fill=late[1] + (own["given_fill"] - late[0]),
+        )
+        altered = jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), altered)
+        return altered._replace(entry_bar=np.asarray(self.entries, np.int32))
 
     def _book(self, bars: Bars, later: int, column: int) -> np.ndarray:
         """What the entries pay at a bar's open or close, [N]."""

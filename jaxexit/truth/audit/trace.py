@@ -43,8 +43,9 @@ def trace(subject: Subject, dataset: Dataset, rows: np.ndarray) -> Trace:
 
     The outcome's reward means nothing here: hindsight, which only the reward reads, is left out.
     """
-    trades = jax.tree.map(lambda leaf: leaf[rows], dataset.splits[subject.split])
-    nothing = Hindsight(jnp.zeros(len(rows)), jnp.zeros(len(rows), jnp.int32))
+    trades = jax.tree.map(lambda leaf: np.asarray(leaf)[rows], dataset.splits[subject.split])
+    unknown: Any = np.zeros(len(rows), np.float32)
+    nothing = Hindsight(unknown, unknown.astype(np.int32))
     world = subject.backtest.world._replace(market=dataset.market, trades=trades, hindsight=nothing)
     if not subject.policy.guarded:
         world = world._replace(params=without_guards(world.params))

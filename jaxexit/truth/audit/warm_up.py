@@ -45,7 +45,9 @@ def check(subject: Subject) -> list[Finding]:
             off[row] = np.maximum(off[row], apart)
         relative = np.abs(atr[:longest] / whole_atr[rest] - 1.0)
         off[-1] = np.maximum(off[-1], np.nan_to_num(relative, nan=np.inf))
-    used = min(int(trades.entry_bar.min()) for trades in subject.dataset.splits.values())
+    used = min(
+        int(np.asarray(trades.entry_bar).min()) for trades in subject.dataset.splits.values()
+    )
     unsettled = off > TOLERANCE
     needed = np.where(unsettled.any(axis=1), longest - unsettled[:, ::-1].argmax(axis=1), 0)
     where = f"{STARTS} histories of {longest:,} bars"
