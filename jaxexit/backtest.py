@@ -69,7 +69,7 @@ def _command(argv: Sequence[str] | None) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    return cli.run(_command, argv)
+    return cli.run(_command, argv, takes_long=True)
 
 
 if __name__ == "__main__":

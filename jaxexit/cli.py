@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from jaxexit import busy
 from jaxexit.errors import UserError, one_line
 
 if TYPE_CHECKING:
@@ -35,14 +36,29 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{message} ({self.prog} --help says more)")
 
 
-def run(command: Callable[[Sequence[str] | None], int], argv: Sequence[str] | None = None) -> int:
+def run(
+    command: Callable[[Sequence[str] | None], int],
+    argv: Sequence[str] | None = None,
+    *,
+    takes_long: bool = False,
+) -> int:
     """Run a command's body and turn what goes wrong into one line and an exit code.
 
     Returns the body's own code; 2 for the user's mistake, 1 for ours, 130 after Ctrl-C. With
     JAXEXIT_DEBUG=1 an unexpected error shows its traceback.
+
+    Args:
+        command: the body.
+        argv: its words, None for the process's own.
+        takes_long: seconds are counted on a terminal until the body shows something (`jaxexit.show`).
     """
+    if takes_long and "--quiet" not in (sys.argv if argv is None else argv):
+        busy.busy("starting")
     try:
-        return command(argv)
+        try:
+            return command(argv)
+        finally:
+            busy.done()
     except UserError as error:
         print(f"error: {one_line(str(error))}", file=sys.stderr)
         return USER_MISTAKE
@@ -68,6 +84,7 @@ def run(command: Callable[[Sequence[str] | None], int], argv: Sequence[str] | No
 def note(words: str | None) -> None:
     """Tell on stderr what the user should know, if there is anything."""
     if words:
+        busy.done()
         print(f"note: {words}", file=sys.stderr)
 
 

@@ -80,7 +80,7 @@ def _command(argv: Sequence[str] | None) -> int:
     for name in names:
         cli.note(registry.recover(RunFolder(arguments.root, name)))
         cli.note(drift_note(registry, name))
-    with out.status("compare"):
+    with show.working(out, "compare"):
         tested = [load_tested(arguments.root, name, arguments.split) for name in names]
         found = compare_versions(tested, registry, arguments.split)
         page = write_comparison(arguments.root, found, tested)
@@ -95,7 +95,7 @@ def _command(argv: Sequence[str] | None) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    return cli.run(_command, argv)
+    return cli.run(_command, argv, takes_long=True)
 
 
 if __name__ == "__main__":

@@ -232,7 +232,7 @@ def _sit(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    return cli.run(_command, argv)
+    return cli.run(_command, argv, takes_long=True)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from jaxexit import busy
+
 NOT_ATTAINABLE = "oracle"
 
 
@@ -36,6 +38,7 @@ def _width() -> int | None:
 
 def lines(out: Console, texts: Sequence[str]) -> None:
     """Print lines as they are, without markup."""
+    busy.done()
     for text in texts:
         out.print(text, markup=False, soft_wrap=True)
 
@@ -67,6 +70,7 @@ class TrainingProgress:
         )
 
     def __enter__(self) -> TrainingProgress:
+        busy.done()
         self._progress.start()
         return self
 
@@ -95,6 +99,7 @@ def working(out: Console, name: str) -> Iterator[Callable[[str], None]]:
     Yields:
         What to call with each part of it.
     """
+    busy.done()
     if out.is_terminal:
         with out.status(name) as status:
             yield lambda part: status.update(f"{name}: {part}")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jaxexit import cli
+from jaxexit.busy import busy
 from jaxexit.errors import UserError
 
 if TYPE_CHECKING:
@@ -141,6 +142,8 @@ def _command(argv: Sequence[str] | None) -> int:
         if arguments.resume:
             folder.check_data(dataset.fingerprint)
         show.lines(out, dataset.summary)
+        if not arguments.quiet:
+            busy("preparing the run")
         held.enter_context(folder.locked())
         folder.check_start(experiment, start)
         if arguments.resume and is_finished(experiment, folder):
@@ -199,8 +202,8 @@ def _command(argv: Sequence[str] | None) -> int:
             trained_steps=result.trained_steps,
             wall_seconds=result.seconds,
         )
-        with out.status("backtest on test"):
-            summary, learned = headline(experiment, yaml, dataset, folder, registry)
+        with show.working(out, "backtest on test") as say:
+            summary, learned = headline(experiment, yaml, dataset, folder, registry, on_policy=say)
     _report(out, report, yaml, root)
     mirrors.hand_in(experiment, folder, summary)
     mirrors.close(failed=False)
@@ -253,7 +256,7 @@ def _report(out: Console, wanted: bool, yaml: Path, root: Path) -> None:
         from jaxexit.lab.trained import open_trained
         from jaxexit.report import report_version
 
-        with out.status("report"):
+        with show.working(out, "report"):
             path = report_version(open_trained(yaml, root), "test")
         show.lines(out, [f"report: {path}"])
 
@@ -276,7 +279,7 @@ def _show_result(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    return cli.run(_command, argv)
+    return cli.run(_command, argv, takes_long=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Fixtures that several rooms use."""
 
 import os
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import jax
 import pytest
+from filelock import FileLock
 
 from jaxexit.cli import prepare_jax
 
@@ -48,8 +50,7 @@ def compilation_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 
     The processes that share the tests among them, and the commands that tests start, share it too.
     """
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    shared = _of_the_session(tmp_path_factory)
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("JAXEXIT_CACHE_DIR", str(shared / "compiled"))
         prepare_jax()
@@ -58,6 +59,21 @@ def compilation_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory, compilation_cache: None) -> tiny.Trained:
-    """A tiny version, trained without interruption by `train --json`; not to be changed."""
-    yaml = tiny.write_tiny(tmp_path_factory.mktemp("trained"), updates=tiny.UPDATES)
-    return tiny.Trained(yaml, *tiny.run("train", yaml, "--json"))
+    """A tiny version, trained without interruption by `train --json`; not to be changed.
+
+    The processes that share the tests among them share it too: the first that wants it trains it.
+    """
+    folder = _of_the_session(tmp_path_factory) / "trained"
+    with FileLock(folder.with_suffix(".lock")):
+        said = folder.with_suffix(".pickle")
+        if not said.exists():
+            yaml = tiny.write_tiny(folder, updates=tiny.UPDATES)
+            found = tiny.Trained(yaml, *tiny.run("train", yaml, "--json"))
+            said.write_bytes(pickle.dumps(found))
+    return pickle.loads(said.read_bytes())
+
+
+def _of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for all the processes of this session."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base

@@ -214,7 +214,7 @@ def test_a_root_that_cannot_be_written(refused, tmp_path: Path):
 
 @pytest.mark.parametrize("words", [["train", "--nonsense"], ["train", "no_such_version"]])
 def test_a_real_process_says_one_line_and_ends_with_2(words: list[str], tmp_path: Path):
-    code, out, err = tiny.run(*words, "--root", tmp_path / "runs")
+    code, out, err = tiny.run_process(*words, "--root", tmp_path / "runs")
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert err.startswith("error: ")
     assert not (tmp_path / "runs").exists()

@@ -32,10 +32,11 @@ def make_world(experiment: Experiment, dataset: Dataset, split: str) -> tuple[En
     many = Trades(*padded(trades, max(count, dataset.padded_to)))
     hindsight = compute_hindsight(spec, params, dataset.market, many)
     pip: Any = np.float32(dataset.pip)
-    return spec, World(
+    world = World(
         params=params,
         market=dataset.market,
         trades=trades,
-        hindsight=on_device(jax.tree.map(lambda leaf: np.asarray(leaf)[:count], hindsight)),
+        hindsight=jax.tree.map(lambda leaf: np.asarray(leaf)[:count], hindsight),
         pip=pip,
     )
+    return spec, on_device(world)

@@ -76,7 +76,8 @@ class Backtest:
         self.horizon = experiment.env.max_bars
         self.spec, self.world = make_world(experiment, dataset, split)
         self._preparing: threading.Thread | None = None
-        self._usual = _usual(experiment, self.spec, dataset.padded_to)
+        self._size = max(dataset.padded_to, len(dataset.tables[split]))
+        self._usual = _usual(experiment, self.spec, self._size)
 
     def play(
         self, policy: Policy, policy_params: Any, *, seed: int = 0, record: bool = False
@@ -112,7 +113,7 @@ class Backtest:
             key_of(seed),
             horizon=self.horizon,
             record=record,
-            size=self.dataset.padded_to,
+            size=self._size,
             salt=zlib.crc32(policy.name.encode()),  # two policies that draw must not draw the same
         )
 
@@ -125,7 +126,7 @@ class Backtest:
                 continue
             given = policy_params
             if policy in OF_EACH_TRADE:
-                given = padded(given, self.dataset.padded_to)
+                given = padded(given, self._size)
             # A Python number would be of a type of its own, and compile the program again.
             params.append(
                 jax.tree.map(
@@ -143,7 +144,7 @@ class Backtest:
         if self._preparing is None:
             policy, params = self._chosen(HOLD_TO_HORIZON, ())
             self._preparing = threading.Thread(
-                target=partial(compile_player, size=self.dataset.padded_to),
+                target=partial(compile_player, size=self._size),
                 args=(self.spec, policy, self.world, params),
                 name="compiling the player",
             )

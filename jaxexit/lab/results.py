@@ -273,7 +273,13 @@ def register_result(summary: dict[str, Any], registry: Registry) -> None:
 
 
 def headline(
-    experiment: Experiment, yaml: Path, dataset: Dataset, folder: RunFolder, registry: Registry
+    experiment: Experiment,
+    yaml: Path,
+    dataset: Dataset,
+    folder: RunFolder,
+    registry: Registry,
+    *,
+    on_policy: Callable[[str], None] = lambda name: None,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """The headline on the test split, as it stands; looked at only if the best checkpoint has none yet.
 
@@ -281,7 +287,7 @@ def headline(
     """
     found = _stored_headline(experiment, folder)
     if found is None:
-        return backtest_version(experiment, yaml, dataset, folder, registry)
+        return backtest_version(experiment, yaml, dataset, folder, registry, on_policy=on_policy)
     summary = found[0]
     registered = registry.version(experiment.version).get("results", {}).get("test", {})
     if registered.get("checkpoint_sha256") != summary["checkpoint"]["sha256"]:

@@ -1,4 +1,4 @@
-"""From an `Experiment` to the learner's static structure and traced numbers (host scalars)."""
+"""From an `Experiment` to the learner's static structure and traced numbers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxexit.arrays import on_device
 from jaxexit.config import Experiment
 from jaxexit.policies import network_spec
 from jaxexit.ppo.types import PPOParams, PPOSpec
@@ -31,7 +32,7 @@ def ppo_params(experiment: Experiment) -> PPOParams:
     numbers: dict[str, Any] = {name: np.float32(getattr(ppo, name)) for name in names}
     target_kl = math.inf if ppo.target_kl is None else ppo.target_kl
     numbers["target_kl"] = np.float32(target_kl)
-    return PPOParams(**numbers)
+    return on_device(PPOParams(**numbers))
 
 
 def num_updates(experiment: Experiment) -> int:

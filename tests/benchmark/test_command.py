@@ -24,6 +24,7 @@ SETTINGS = [word for one in SMALL for word in ("--set", one)]
         (["train", "--updates", "0"], "--updates: found 0, allowed are numbers from 1 up"),
         (["train", "--set", "ppo.num_envs=0"], "ppo.num_envs"),
         (["train", "--root", "nowhere"], "no such experiment file"),
+        (["start", "audit"], "audit: COMMAND is for compile, not for start"),
         (["start", "--peers"], "--peers: is for train and all, not for start"),
         (["train", "--peers", "--set", "guards.mode=mask"], "which the peers cannot; use penalise"),
         (["nonsense"], "invalid choice: 'nonsense'"),
@@ -37,6 +38,41 @@ def test_what_cannot_be_measured_is_refused_in_one_line(
     assert out == ""
     assert err.count("\n") == 1
     assert says in err
+
+
+def test_a_training_and_its_backtest_build_four_programs_each_once() -> None:
+    """The instrument against relapse: no program twice for another shape, and nothing small beside them."""
+    code, out, err = tiny.run("benchmark", "compile", "train", "--json", *SETTINGS)
+    assert code == 0, err
+    record = json.loads(out)
+    assert record["command"] == "train"
+    programs = {one["name"]: one for one in record["programs"]}
+    assert programs.keys() == {"update", "_play", "_first_state", "compute_hindsight"}
+    for one in programs.values():
+        assert one["count"] == len(one["shapes"]) == 1
+        assert one["operations"]["before"] > 0 < one["operations"]["after"]
+        assert min(one["trace_s"], one["lower_s"], one["compile_s"]) > 0
+    total = sum(one["compile_s"] for one in record["programs"])
+    assert record["compile_seconds"] == pytest.approx(total, abs=0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("command", "others"),
+    [
+        ("backtest", set()),
+        ("report", {"_follow", "_insight"}),
+        ("audit", {"_trace", "_logits"}),
+    ],
+)
+def test_what_plays_trades_is_compiled_once_in_every_command(
+    command: str, others: set[str]
+) -> None:
+    code, out, err = tiny.run("benchmark", "compile", command, "--json", *SETTINGS)
+    assert code == 0, err
+    programs = json.loads(out)["programs"]
+    assert {one["name"] for one in programs} == {"_play", "compute_hindsight"} | others
+    assert [one["count"] for one in programs] == [1] * len(programs)
 
 
 @pytest.mark.slow

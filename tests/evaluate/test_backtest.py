@@ -9,7 +9,8 @@ import pytest
 from jaxexit.config import load_experiment
 from jaxexit.data import load_dataset
 from jaxexit.env import ACTIONS
-from jaxexit.evaluate import Backtest, guard_table, run_policy
+from jaxexit.evaluate import Backtest, guard_table, run, run_policy
+from jaxexit.lab.training import learned_policy
 from jaxexit.policies import (
     ATR_TRAILING,
     CLASSICAL,
@@ -20,7 +21,9 @@ from jaxexit.policies import (
     ORACLE,
     RANDOM,
     RandomActions,
+    initial_params,
 )
+from jaxexit.ppo import ppo_spec
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +159,22 @@ def test_every_trade_is_played_once_and_no_result_depends_on_its_neighbours(
     )
     alone = few.play(ATR_TRAILING, DEFAULT_PARAMS[ATR_TRAILING]).table
     np.testing.assert_array_equal(alone["net_pips"], table["net_pips"].to_numpy()[keep])
+
+
+def test_every_usual_policy_plays_every_split_in_one_program(backtest: Backtest) -> None:
+    """Which policy acts, how many trades there are, and whether rows are kept: data, not programs."""
+    few = load_experiment("v1_baseline", ["data.every=7"])
+    even = RandomActions(np.full(5, 0.2, np.float32))
+    play(backtest, LEAVE_AT_ONCE)
+    compiled = run._play._cache_size()
+    for split in backtest.dataset.splits:
+        own = Backtest(few, backtest.dataset, split)
+        for policy, params in DEFAULT_PARAMS.items():
+            own.play(policy, params)
+        own.play(RANDOM, even, record=True)
+        own.play(ORACLE, own.world.hindsight)
+        own.score(learned_policy(few), initial_params(ppo_spec(few).network, 32, [0]))
+    assert run._play._cache_size() == compiled
 
 
 def test_trades_that_wait_for_a_lane_are_played_like_those_that_do_not(backtest: Backtest) -> None:

@@ -92,7 +92,7 @@ def ending(root: Path) -> dict[str, Any]:
 
 
 def finished(yaml: Path, root: Path, *how: str) -> dict[str, Any]:
-    code, _, err = tiny.run("train", yaml, "--root", root, "--quiet", *EVERY_UPDATE, *how)
+    code, _, err = tiny.run_process("train", yaml, "--root", root, "--quiet", *EVERY_UPDATE, *how)
     assert code == 0, err
     return ending(root)
 
@@ -123,7 +123,9 @@ def test_a_training_killed_at_fifty_random_moments_ends_bit_for_bit(tmp_path: Pa
         assert {row["status"] for row in rows.values()} <= {"pending", "interrupted", "completed"}
         kills[left.where] += 1
     root = tmp_path / f"story_{stories}"
-    while (left := tiny.run("train", yaml, "--root", root, "--quiet", *EVERY_UPDATE, *how))[0] == 2:
+    while (left := tiny.run_process("train", yaml, "--root", root, "--quiet", *EVERY_UPDATE, *how))[
+        0
+    ] == 2:
         how = next_step(Left(left[0], left[2], ""))
     assert left[0] == 0, left[2]
     assert ending(root) == straight

@@ -169,7 +169,7 @@ def test_a_training_that_finds_the_disk_full_goes_on_when_there_is_room(
     assert "No space left on device; make room there" in err
     assert Registry(disk).version("v1_tiny")["status"] in ("failed", "interrupted")
     filler.unlink()
-    code, _, err = tiny.run("train", trained.yaml, "--root", disk, "--quiet", "--resume")
+    code, _, err = tiny.run_process("train", trained.yaml, "--root", disk, "--quiet", "--resume")
     assert code == 0, err
     straight, resumed = (
         {one["step"]: one["sha256"] for one in tiny.checkpoints_of(path)}

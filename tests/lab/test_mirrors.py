@@ -192,7 +192,7 @@ def test_a_trained_version_is_shown_whole_with_its_results_and_checkpoint(
     monkeypatch.setenv("WANDB_DATA_DIR", str(tmp_path / "staged"))
     tracking = "tracking: {wandb: offline, artifacts: true, tensorboard: true}\n"
     yaml = tiny.write_tiny(tmp_path / "runs", updates=4, more=tracking)
-    code, out, err = tiny.run("train", yaml, "--json")
+    code, out, err = tiny.run_process("train", yaml, "--json")
     assert code == 0
     assert "note:" not in err
     folder = RunFolder(yaml.parent, "v1_tiny")
@@ -230,7 +230,7 @@ def test_a_trained_version_is_shown_whole_with_its_results_and_checkpoint(
 
     # Killed between its training and its backtest: who resumes it hands the result in.
     shutil.rmtree(folder.results("test"))
-    assert tiny.run("train", yaml, "--resume")[0] == 0
+    assert tiny.run_process("train", yaml, "--resume")[0] == 0
     first, second = offline_runs(folder)
     assert of_kind(second, "run")[0].run_id == of_kind(first, "run")[0].run_id
     held = {a.type: {f.path for f in a.manifest.contents} for a in of_kind(second, "artifact")}
@@ -249,7 +249,7 @@ def test_a_package_that_is_missing_is_said_before_anything_is_written(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "shadow"))
     yaml = tiny.write_tiny(tmp_path / "runs", more="tracking: {tensorboard: true}\n")
     before = tiny.contents(yaml.parent)
-    code, out, err = tiny.run("train", yaml)
+    code, out, err = tiny.run_process("train", yaml)
     assert (code, out) == (2, "")
     assert err == (
         'error: tracking.tensorboard: needs a package; pip install "jaxexit[tensorboard]"\n'

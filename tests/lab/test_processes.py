@@ -47,7 +47,7 @@ def network(yaml: Path) -> str:
 @pytest.mark.slow
 def test_two_processes_train_one_agent_as_two_devices_of_one_would(tmp_path: Path) -> None:
     yaml = tiny.write_tiny(tmp_path / "alone", updates=UPDATES)
-    code, out, err = tiny.run("train", yaml, "--devices", "2", "--json")
+    code, out, err = tiny.run_process("train", yaml, "--devices", "2", "--json")
     assert code == 0, err
     shared = tiny.write_tiny(tmp_path / "shared", updates=UPDATES)
     assert together(shared)["backtest"]["policies"] == json.loads(out)["backtest"]["policies"]
@@ -61,7 +61,7 @@ def test_two_processes_train_one_agent_as_two_devices_of_one_would(tmp_path: Pat
 @pytest.mark.slow
 def test_eight_seeds_in_two_processes_are_bit_for_bit_those_of_one(tmp_path: Path) -> None:
     yaml = tiny.write_tiny(tmp_path / "alone", updates=UPDATES)
-    code, _, err = tiny.run("train", yaml, "--seeds", "8", "--devices", "1", "--quiet")
+    code, _, err = tiny.run_process("train", yaml, "--seeds", "8", "--devices", "1", "--quiet")
     assert code == 0, err
     shared = tiny.write_tiny(tmp_path / "shared", updates=UPDATES)
     together(shared, "--seeds", "8")
@@ -97,7 +97,7 @@ def test_what_was_trained_on_two_devices_goes_on_with_one(tmp_path: Path) -> Non
         tiny.wait_until(lambda: len(tiny.checkpoints_of(yaml.with_suffix(""))) > 1)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=tiny.PATIENCE)
-    code, _, err = tiny.run("train", yaml, "--devices", "1", "--resume", "--quiet")
+    code, _, err = tiny.run_process("train", yaml, "--devices", "1", "--resume", "--quiet")
     assert code == 0, err
     provenance = json.loads((yaml.with_suffix("") / "provenance.json").read_text())
     assert provenance["devices"] == 2

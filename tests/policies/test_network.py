@@ -1,11 +1,20 @@
 """The learned policy: how it starts, and what it may choose."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxexit.policies import NetworkSpec, View, forward, make_network, mask_logits, network_policy
+from jaxexit.policies import (
+    NetworkSpec,
+    View,
+    forward,
+    initial_params,
+    make_network,
+    mask_logits,
+    network_policy,
+)
 
 SPEC = NetworkSpec(hidden_sizes=(64, 64), layer_norm=True)
 
@@ -85,3 +94,27 @@ def test_greedy_takes_the_likeliest_and_sampling_follows_the_probabilities(param
     drawn = jax.vmap(lambda key: act(network_policy(SPEC, masked=False, sample=True), key))(keys)
     shares = np.bincount(np.asarray(drawn), minlength=5) / len(keys)
     np.testing.assert_allclose(shares, [0.1, 0.5, 0.1, 0.2, 0.1], atol=0.03)
+
+
+def test_initial_kernels_are_orthogonal_and_shaped_as_the_modules_own() -> None:
+    """Made on the host: gains sqrt 2, 0.01 and 1 of the hidden layers, the policy and the value head."""
+    own = initial_params(SPEC, 32, [7])
+    drawn = make_network(SPEC).init(jax.random.key(0), jnp.zeros(32))
+    chex.assert_trees_all_equal_shapes_and_dtypes(own, drawn)
+    gains = {"Dense_0": 2**0.5, "Dense_1": 2**0.5, "policy": 0.01, "value": 1.0}
+    for tree in (own, drawn):
+        for layer, gain in gains.items():
+            values = np.linalg.svd(np.asarray(tree["params"][layer]["kernel"]), compute_uv=False)
+            np.testing.assert_allclose(values, gain, rtol=1e-5)
+    same, other = initial_params(SPEC, 32, [7]), initial_params(SPEC, 32, [8])
+    chex.assert_trees_all_equal(own, same)
+    assert not np.allclose(own["params"]["Dense_0"]["kernel"], other["params"]["Dense_0"]["kernel"])
+
+
+def test_an_agent_may_begin_by_holding() -> None:
+    """The policy's bias alone gives HOLD its share, whatever is seen: the kernel is all but zero."""
+    patient = SPEC._replace(initial_hold_probability=0.92)
+    params = initial_params(patient, 32, [1])
+    params["params"]["policy"]["kernel"] = np.zeros((5, 64), np.float32)
+    logits, _ = forward(patient, params, jnp.ones(32))
+    np.testing.assert_allclose(jax.nn.softmax(logits), [0.92, *[0.02] * 4], rtol=1e-5)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxexit.policies import make_network
-from jaxexit.ppo import init_state, update
+from jaxexit.ppo import init_state, stack, update
 from jaxexit.ppo.advantages import generalised_advantages
 from jaxexit.ppo.types import Task
 from jaxexit.ppo.update import _update
@@ -105,7 +105,7 @@ def test_each_of_several_seeds_stops_for_itself() -> None:
     def advance(state):
         return _update(SPEC, TASK, numbers, probe, state)
 
-    together, metrics = jax.jit(jax.vmap(advance))(jax.vmap(start)(keys))
+    together, metrics = jax.jit(jax.vmap(advance))(stack([start(key) for key in keys]))
     applied = []
     for i, key in enumerate(keys):
         alone, own = update(SPEC, TASK, numbers, probe, start(key))

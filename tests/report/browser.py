@@ -10,7 +10,7 @@ from typing import Any
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
-PATIENCE = 60.0  # seconds
+PATIENCE = 600.0  # seconds: only what never ends takes so long
 
 
 def launch(chromium: str, driver: str) -> webdriver.Chrome:

