@@ -7,7 +7,9 @@ from pathlib import Path
 
 # Programs of tests are compiled once and run for milliseconds: unoptimised they are there in half the time.
 # `XLA_FLAGS= pytest ...` optimises them, as the commands do.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+os.environ.setdefault(
+    "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+)
 
 import jax
 import pytest

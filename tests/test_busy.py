@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.support import tiny
 
 SLEEPS = """
@@ -56,6 +58,7 @@ def test_where_nobody_looks_nothing_is_counted(repository: Path) -> None:
     assert (done.stdout, done.stderr) == ("the result\n", "")
 
 
+@pytest.mark.slow
 def test_a_training_on_a_terminal_shows_its_lines_and_no_library_ones(
     repository: Path, tmp_path: Path
 ) -> None:

@@ -1,6 +1,6 @@
 """Policies: the learned network, fixed exits, and the hindsight oracle, all of one type."""
 
-from jaxexit.policies.choice import OneOf, choose, one_of
+from jaxexit.policies.choice import OneOf, choose, one_of, together
 from jaxexit.policies.fixed import (
     ATR_TRAILING,
     BREAK_EVEN_THEN_TRAIL,
@@ -57,4 +57,5 @@ __all__ = [
     "network_shapes",
     "network_spec",
     "one_of",
+    "together",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ class OneOf(NamedTuple):
     params: tuple[Any, ...]
 
 
-def choose(params: Sequence[Any], which: int) -> OneOf:
+def choose(params: Iterable[Any], which: int) -> OneOf:
     """Let policy number `which` act; `params` are those of every policy, in the order of `one_of`."""
     return OneOf(np.int32(which), tuple(params))  # type: ignore[arg-type]  # a host scalar
 
@@ -49,3 +49,22 @@ def one_of(policies: tuple[Policy, ...]) -> Policy:
         return jax.lax.switch(params.which, [branch(i) for i in range(len(policies))], state)
 
     return Policy("one_of", init, act, guarded=True)
+
+
+def together(entries: Sequence[tuple[Policy, Any]]) -> list[tuple[Policy, OneOf]]:
+    """Policy and numbers of each entry, such that all of them run in one program.
+
+    Args:
+        entries: policies with their numbers; those of one policy are of equal structure.
+    """
+    numbers: dict[Policy, Any] = {}
+    for policy, params in entries:
+        numbers.setdefault(policy, params)
+    joint, order = one_of(tuple(numbers)), list(numbers)
+    return [
+        (
+            joint._replace(guarded=policy.guarded),
+            choose((numbers | {policy: params}).values(), order.index(policy)),
+        )
+        for policy, params in entries
+    ]

@@ -27,7 +27,8 @@ from jaxexit.data.simulated import FAR_PIPS, PIP, brownian, device
 from jaxexit.env import EnvSpec, Hindsight, World, env_params, env_spec
 from jaxexit.env.types import BY_TARGET
 from jaxexit.evaluate import TradeResults, run_policy
-from jaxexit.truth.exploiters import Examinee, compiled_together
+from jaxexit.policies import together
+from jaxexit.truth.exploiters import Examinee
 from jaxexit.truth.verdict import Tally, Verdict
 
 HORIZON = 60  # bars
@@ -138,7 +139,7 @@ def examine(
         on_setting: called with each setting's name before it begins.
     """
     verdicts = []
-    played = compiled_together(examinees)
+    played = together([(one.policy, one.params) for one in examinees])
     for number, setting in enumerate(settings):
         on_setting(setting.name)
         tallies = [Tally() for _ in examinees]

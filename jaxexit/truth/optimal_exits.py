@@ -22,7 +22,7 @@ from jaxexit.env import EnvSpec, Hindsight, World, env_params, env_spec, without
 from jaxexit.env.types import BY_BREAKEVEN_STOP, BY_STOP
 from jaxexit.errors import ConfigError
 from jaxexit.evaluate import run_policy
-from jaxexit.policies import Policy, network_policy
+from jaxexit.policies import Policy, network_policy, together
 from jaxexit.ppo import ppo_spec
 from jaxexit.truth.known_answers import Disorder, Reversion
 from jaxexit.truth.known_markets import HORIZON, MARKETS, SPREAD_PIPS, KnownMarket, luck
@@ -167,6 +167,7 @@ def examine(
     experiment = exam_experiment(known.name, 2_000_000, 0)
     best = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), known.solution)
     everyone = [Entrant("best rule", known.best, best), *entrants]
+    ready = together([(one.policy, one.params) for one in everyone])
     wanted = [
         min(trades, FOR_COMPARISON) if one.steps and one.asked is None else trades
         for one in everyone
@@ -179,12 +180,10 @@ def examine(
         spec, world = make_world(experiment, known, simulated)
         given = luck(known.solution, known.paths(simulated))
         key = jax.random.fold_in(jax.random.key(seed), number)
-        for i, entrant in enumerate(everyone):
+        for i, (policy, params) in enumerate(ready):
             if played_by[i] >= wanted[i]:
                 continue
-            played = run_policy(
-                spec, entrant.policy, world, entrant.params, key, horizon=HORIZON
-            ).results
+            played = run_policy(spec, policy, world, params, key, horizon=HORIZON).results
             net = np.asarray(played.net, np.float64) * np.asarray(played.entry) / PIP
             bars = np.asarray(played.bars_held)
             # A stop ends a trade inside its last bar: what that bar's close brought is not its luck.

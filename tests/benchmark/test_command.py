@@ -14,6 +14,7 @@ SMALL = (
     "ppo.minibatch_size=64",
     "ppo.num_epochs=2",
     "network.hidden_sizes=[16, 16]",
+    "data.every=30",
 )
 SETTINGS = [word for one in SMALL for word in ("--set", one)]
 
@@ -40,6 +41,7 @@ def test_what_cannot_be_measured_is_refused_in_one_line(
     assert says in err
 
 
+@pytest.mark.slow
 def test_a_training_and_its_backtest_build_four_programs_each_once() -> None:
     """The instrument against relapse: no program twice for another shape, and nothing small beside them."""
     code, out, err = tiny.run("benchmark", "compile", "train", "--json", *SETTINGS)

@@ -63,6 +63,7 @@ def test_step_agrees_with_the_plain_simulator(case: Case) -> None:
     check_agreement(case, expected)
 
 
+@pytest.mark.slow
 def test_step_agrees_on_a_thousand_seeded_cases() -> None:
     compared, reasons = 0, set()
     for seed in range(1_000):

@@ -103,7 +103,9 @@ WILD = {"bars": 6000, "low": 20, "high": 200, "market": "wild", "stop": 10.0}
 FEW = {"bars": 1000, "low": 150, "high": 150, "market": "brownian", "stop": np.inf}
 
 
-@pytest.mark.parametrize("setting", [SHORT | {"bars": 1000}, LONG | {"bars": 3000}])
+@pytest.mark.parametrize(
+    "setting", [SHORT | {"bars": 1000}, pytest.param(LONG | {"bars": 3000}, marks=pytest.mark.slow)]
+)
 def test_the_interval_covers_zero_where_there_is_nothing(setting: dict) -> None:
     # 95% of 150 experiments, -+ 3 standard errors; the full study is the slow test below.
     assert coverage(150, **setting, estimate="mean") > 0.895

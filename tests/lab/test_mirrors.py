@@ -186,6 +186,7 @@ def events(folder: Path) -> list[Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_trained_version_is_shown_whole_with_its_results_and_checkpoint(
     tmp_path: Path, no_account: None, monkeypatch: pytest.MonkeyPatch
 ):

@@ -81,6 +81,7 @@ def test_numbers_do_not_recompile_neither_from_v1_to_v2_nor_between_seeds(datase
     advance(hyper, world, state)
 
 
+@pytest.mark.slow
 def test_v1_and_v2_train_as_one_batch_of_programs(dataset: Dataset) -> None:
     """Variants that differ in traced numbers only are one `vmap`, and each is what it is alone."""
     learner, task, hyper_1, world_1, _ = prepare("v1_baseline", dataset)

@@ -27,6 +27,7 @@ def cases(repository: Path) -> dict[str, dict]:
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["lone on 2", "lone on 8", "stopping on 2", "4 agents on 8"])
 def test_a_shared_out_agent_differs_by_the_rounding_of_sums(cases: dict, case: str) -> None:
     """Means over devices are summed in another order: a few units in the last place of float32."""
@@ -34,6 +35,7 @@ def test_a_shared_out_agent_differs_by_the_rounding_of_sums(cases: dict, case: s
     assert cases[case]["same_counts"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["4 agents on 2", "4 agents on 4"])
 def test_agents_on_devices_of_their_own_are_bit_for_bit_what_they_are_on_one(
     cases: dict, case: str
@@ -41,6 +43,7 @@ def test_agents_on_devices_of_their_own_are_bit_for_bit_what_they_are_on_one(
     assert cases[case]["identical"]
 
 
+@pytest.mark.slow
 def test_the_devices_of_an_agent_stop_together(cases: dict) -> None:
     assert cases["stopping on 2"]["stopped"] > 0
 

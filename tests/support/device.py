@@ -1,6 +1,7 @@
 """A reference case put on the device and played through the environment's own `step`."""
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,25 +21,27 @@ ROWS = LONGEST + 3
 def device_params(rules: Rules) -> EnvParams:
     """The reference's rules as the environment's traced numbers."""
 
-    def real(*names: str) -> dict[str, jax.Array]:
-        return {name: jnp.float32(getattr(rules, name)) for name in names}
+    def real(*names: str) -> dict[str, Any]:
+        return {name: np.float32(getattr(rules, name)) for name in names}
 
-    def whole(*names: str) -> dict[str, jax.Array]:
-        return {name: jnp.int32(getattr(rules, name)) for name in names}
+    def whole(*names: str) -> dict[str, Any]:
+        return {name: np.int32(getattr(rules, name)) for name in names}
 
+    number: Any = np.float32
+    yes_or_no: Any = np.bool_
     return EnvParams(
         costs=Costs(
-            commission=jnp.float32(rules.commission),
-            slippage=jnp.float32(rules.slippage_pips * rules.pip),
-            swap_long=jnp.float32(rules.swap_long_pips * rules.pip),
-            swap_short=jnp.float32(rules.swap_short_pips * rules.pip),
+            commission=number(rules.commission),
+            slippage=number(rules.slippage_pips * rules.pip),
+            swap_long=number(rules.swap_long_pips * rules.pip),
+            swap_short=number(rules.swap_short_pips * rules.pip),
         ),
         orders=Orders(
             **whole("max_bars", "max_partials"),
             **real("tighten_fraction", "partial_fraction", "breakeven_buffer", "min_stop_distance"),
         ),
         guards=Guards(
-            exit_allows_loss=jnp.bool_(rules.exit_allows_loss),
+            exit_allows_loss=yes_or_no(rules.exit_allows_loss),
             **real("min_profit_for_exit", "min_profit_for_partial", "min_profit_for_trail"),
             **whole("min_bars_for_exit", "min_bars_for_partial", "min_bars_for_trail"),
             **whole("tighten_cooldown"),
@@ -52,27 +55,28 @@ def device_world(case: Case) -> tuple[EnvSpec, World]:
     rules, trade = case.rules, case.trade
     spec = EnvSpec(rules.entry_fill, rules.order_fill, "penalise", features=())
     bars = [*case.bars, *[case.bars[-1]] * (ROWS - len(case.bars))]
+    array: Any = np.array
     market = Market(
-        bid=jnp.array([bar.bid for bar in bars], jnp.float32),
-        ask=jnp.array([bar.ask for bar in bars], jnp.float32),
-        features=jnp.zeros((ROWS, 0)),
-        atr=jnp.ones(ROWS),
-        nights=jnp.array([bar.nights for bar in bars], jnp.float32),
-        nights_inside=jnp.array([bar.nights_inside for bar in bars], jnp.float32),
+        bid=array([bar.bid for bar in bars], np.float32),
+        ask=array([bar.ask for bar in bars], np.float32),
+        features=array(np.zeros((ROWS, 0), np.float32)),
+        atr=array(np.ones(ROWS, np.float32)),
+        nights=array([bar.nights for bar in bars], np.float32),
+        nights_inside=array([bar.nights_inside for bar in bars], np.float32),
     )
     target = np.nan if trade.target is None else trade.target
     given_fill = np.nan if trade.given_fill is None else trade.given_fill
     trades = Trades(
-        entry_bar=jnp.array([trade.entry_bar], jnp.int32),
-        direction=jnp.array([trade.direction], jnp.float32),
-        entry_price=jnp.array([trade.entry_price], jnp.float32),
-        stop=jnp.array([trade.stop], jnp.float32),
-        target=jnp.array([target], jnp.float32),
-        given_fill=jnp.array([given_fill], jnp.float32),
+        entry_bar=array([trade.entry_bar], np.int32),
+        direction=array([trade.direction], np.float32),
+        entry_price=array([trade.entry_price], np.float32),
+        stop=array([trade.stop], np.float32),
+        target=array([target], np.float32),
+        given_fill=array([given_fill], np.float32),
     )
     params = device_params(rules)
     hindsight = compute_hindsight(spec, params, market, trades)
-    return spec, World(params, market, trades, hindsight, jnp.float32(rules.pip))
+    return spec, World(params, market, trades, hindsight, array(rules.pip, np.float32))
 
 
 def device_orders(case: Case) -> Order:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 from jaxexit.__main__ import main
 from tests.data.made import write_bars
@@ -87,6 +88,9 @@ def run(command: str, *words: str | Path) -> tuple[int, str, str]:
         contextlib.redirect_stderr(err),
         contextlib.chdir(REPOSITORY),
         warnings.catch_warnings(),
+        patch.object(
+            sys, "argv", [str(REPOSITORY / "jaxexit" / f"{command}.py"), *map(str, words)]
+        ),  # for the provenance
     ):
         warnings.simplefilter("default")  # as in a process of its own: told, not raised
         code = main([command, *map(str, words)])

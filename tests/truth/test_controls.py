@@ -1,6 +1,8 @@
 """Every trap is caught by the exam or audit that is meant to catch it; without a trap nothing is found.
 
-The exam is sat once, as `exam controls --quick` does, and each trap's rows are then looked at.
+The exam is sat once, as `exam controls --quick` does, and each trap's rows are then looked at: slow, since
+every trap's programs are compiled anew. The quick suite sees the same exams and audits fail in
+test_martingale and test_audit.
 """
 
 import json
@@ -58,6 +60,7 @@ def test_every_trap_that_truth_demands_is_planted():
     assert ALL_TRAPS.keys() == MEANT_TO_CATCH.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trap", MEANT_TO_CATCH)
 def test_a_trap_is_caught_by_what_is_meant_to_catch_it(sat: list[Control], trap: str):
     rows = [control for control in sat if control.trap == trap]
@@ -65,12 +68,14 @@ def test_a_trap_is_caught_by_what_is_meant_to_catch_it(sat: list[Control], trap:
     assert [control for control in rows if not control.caught] == []
 
 
+@pytest.mark.slow
 def test_without_a_trap_nothing_is_found(sat: list[Control]):
     rows = [control for control in sat if not control.trap]
     assert {control.check for control in rows} == set.union(*MEANT_TO_CATCH.values())
     assert [control for control in rows if control.caught] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("trap", "words"),
     [
@@ -86,11 +91,13 @@ def test_what_was_seen_says_what_was_planted(sat: list[Control], trap: str, word
     assert words in next(control.statistic for control in sat if control.trap == trap)
 
 
+@pytest.mark.slow
 def test_a_break_even_buffer_for_free_is_worth_itself(sat: list[Control]):
     seen = next(c.statistic for c in sat if c.trap == "break-even buffer granted for free")
     assert "break_even_at_once +1.0" in seen
 
 
+@pytest.mark.slow
 def test_the_world_is_sound_again(sat: list[Control], tmp_path: Path):
     """No compiled program remembers the trap; that it met no sound one is seen by its being caught."""
     scene = Scene(tmp_path, trades=1_000, seed=7)
