@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxexit import cli
+from jaxexit.benchmark.programs import COMMANDS
 from jaxexit.errors import UserError
 
 Say = Callable[[str], None]
@@ -92,7 +93,7 @@ def build_parser() -> cli.Parser:
     parser.add_argument(
         "command",
         nargs="?",
-        choices=("train", "backtest", "report", "audit", "compare"),
+        choices=COMMANDS,
         help="compile: of which command (default: each of them)",
     )
     parser.add_argument(
