@@ -231,6 +231,15 @@ def _cuda_is_installed() -> bool:
     )
 
 
+def set_compiler_flags(device: str | None = None) -> None:
+    """Tell XLA how to compile on a CPU, and to keep its lines to itself; before anything is computed."""
+    os.environ.setdefault(LOG_VARIABLE, ONLY_FATAL)
+    if device == "cpu" or not _cuda_is_installed():
+        flags = os.environ.get("XLA_FLAGS", "")
+        if LLVM_FLAG not in flags:
+            os.environ["XLA_FLAGS"] = f"{flags} --{LLVM_FLAG}={LLVM_LEVEL}".strip()
+
+
 def prepare_jax(
     device: str | None = None, devices: int | None = None, cluster: Cluster | None = None
 ) -> None:
@@ -245,11 +254,7 @@ def prepare_jax(
     """
     if devices is not None and devices < 1:
         raise UserError(f"--devices: found {devices}, allowed are numbers from 1 up")
-    os.environ.setdefault(LOG_VARIABLE, ONLY_FATAL)
-    if device == "cpu" or not _cuda_is_installed():
-        flags = os.environ.get("XLA_FLAGS", "")
-        if LLVM_FLAG not in flags:
-            os.environ["XLA_FLAGS"] = f"{flags} --{LLVM_FLAG}={LLVM_LEVEL}".strip()
+    set_compiler_flags(device)
     import jax
 
     if device is not None:

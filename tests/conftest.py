@@ -15,9 +15,11 @@ import jax
 import pytest
 from filelock import FileLock
 
-from jaxexit.cli import prepare_jax
+from jaxexit.cli import prepare_jax, set_compiler_flags
 
-jax.config.update("jax_num_cpu_devices", 2)  # before modules of tests make arrays
+# Before modules of tests make arrays: what this process computes is what a command's own process does, to the bit.
+set_compiler_flags()
+jax.config.update("jax_num_cpu_devices", 2)
 
 from tests.support import tiny  # noqa: E402
 

@@ -51,8 +51,8 @@ def measure(
         "compile_s", "operations": {"before", "after"}}]}: a program for each name, longest first; seconds and
         operations are sums over its `count` variants, `shapes` the arguments of each.
     """
-    settings = [word for one in overrides for word in ("--set", one)]
-    settings += [] if device is None else ["--device", device]
+    where = [] if device is None else ["--device", device]
+    settings = [word for one in overrides for word in ("--set", one)] + where
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         for file in yaml.parent.glob("*.yaml"):
@@ -80,7 +80,7 @@ def measure(
                     run(train(version), "warm")
             say(name)
             words = [name, str(own), *map(str, others)]
-            words += ["--root", str(root)] if name == "compare" else settings
+            words += ["--root", str(root)] if name == "compare" else where
             return run(words, f"cold_{name}")
 
         return one(command) if command is not None else [one(name) for name in COMMANDS]

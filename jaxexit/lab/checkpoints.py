@@ -122,14 +122,17 @@ def _write_arrays(folder: Path, host: Any) -> None:
     needed = SPARE_BYTES + 2 * sum(leaf.nbytes for leaf in jax.tree.leaves(host))
     if shutil.disk_usage(folder.parent).free < needed:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    log = logging.getLogger("absl")  # where its threads would print their tracebacks
+    # Where its threads would print their tracebacks, and its loop the tasks that nobody waited for.
+    log, loop = logging.getLogger("absl"), logging.getLogger("asyncio")
     before, log.disabled = log.disabled, True
+    loop_before, loop.disabled = loop.disabled, True
     hook = sys.unraisablehook
     sys.unraisablehook = partial(_unless_too_late, hook)
     try:
         with _orbax() as checkpointer:
             checkpointer.save(folder.resolve(), host)
-        sys.unraisablehook = hook  # after a failure it stays: the threads may still be at it
+        # After a failure these stay: threads may still be at it, and tasks are told of when they are collected.
+        sys.unraisablehook, loop.disabled = hook, loop_before
     except ValueError as error:
         said = next((code for code in OF_THE_DISK if os.strerror(code) in str(error)), None)
         if said is None:
