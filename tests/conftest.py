@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from jaxexit.cli import prepare_jax, set_compiler_flags
 
-# Before modules of tests make arrays: what this process computes is what a command's own process does, to the bit.
+# Before modules of tests make arrays: a test computes what a command does, to the bit.
 set_compiler_flags()
 jax.config.update("jax_num_cpu_devices", 2)
 

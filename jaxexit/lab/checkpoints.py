@@ -131,7 +131,7 @@ def _write_arrays(folder: Path, host: Any) -> None:
     try:
         with _orbax() as checkpointer:
             checkpointer.save(folder.resolve(), host)
-        # After a failure these stay: threads may still be at it, and tasks are told of when they are collected.
+        # After a failure these stay: its threads may still be at it, its tasks are told of when collected.
         sys.unraisablehook, loop.disabled = hook, loop_before
     except ValueError as error:
         said = next((code for code in OF_THE_DISK if os.strerror(code) in str(error)), None)
