@@ -53,6 +53,7 @@ def _optimum(arguments: argparse.Namespace, on_step: Progress) -> list[Share]:
         overrides=arguments.overrides,
         steps=arguments.steps,
         trades=arguments.trades,
+        seeds=arguments.training_seeds,
         on_step=on_step,
     )
 
@@ -95,6 +96,13 @@ def build_parser() -> cli.Parser:
         help="ou, disorder: environment steps of training (default: 2 and 10 million)",
     )
     parser.add_argument(
+        "--training-seeds",
+        metavar="N,N,...",
+        type=_seeds,
+        default=(),
+        help="ou, disorder: seeds of the trainings (default: 0,1,2)",
+    )
+    parser.add_argument(
         "--trades",
         metavar="N",
         type=int,
@@ -104,6 +112,16 @@ def build_parser() -> cli.Parser:
     cli.add_overrides(parser, "of the learner that sits ou or disorder, e.g. ppo.gamma=0.99")
     cli.add_output(parser)
     return parser
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    try:
+        seeds = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        seeds = ()
+    if not seeds or not all(0 <= seed < 2**32 for seed in seeds):
+        raise argparse.ArgumentTypeError(f"found '{text}', allowed are seeds like 3,4,5")
+    return seeds
 
 
 def verdict_table(title: str, verdicts: Sequence[Verdict]) -> Table:
@@ -194,9 +212,10 @@ def _command(argv: Sequence[str] | None) -> int:
         raise UserError("--steps, --trades: allowed are numbers from 1 up")
     if arguments.trades is not None and arguments.exam == "controls":
         raise UserError("--trades: 'controls' has its own number of trades")
-    if arguments.exam not in ("ou", "disorder") and (arguments.overrides or arguments.steps):
+    learner = arguments.overrides or arguments.steps or arguments.training_seeds
+    if arguments.exam not in ("ou", "disorder") and learner:
         raise UserError(
-            f"--set, --steps: nothing to set in '{arguments.exam}', only in ou, disorder"
+            f"--set, --steps, --training-seeds: nothing to set in '{arguments.exam}', only in ou, disorder"
         )
     cli.prepare_jax(arguments.device)
     names = tuple(_exams()) if arguments.exam == "all" else (arguments.exam,)

@@ -7,6 +7,7 @@ from jaxexit.config.load import (
     parent_file,
     with_overrides,
 )
+from jaxexit.config.market import Recipe
 from jaxexit.config.schema import Experiment
 from jaxexit.config.snapshot import (
     changes,
@@ -19,6 +20,7 @@ from jaxexit.config.snapshot import (
 
 __all__ = [
     "Experiment",
+    "Recipe",
     "changes",
     "differences",
     "dump_snapshot",

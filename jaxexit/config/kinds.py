@@ -59,6 +59,15 @@ def _a_path(text: str) -> str:
     return text
 
 
+def _a_recipe(text: str) -> str:
+    if "/" in text or "\\" in text or not text.endswith(".py") or text == ".py":
+        raise PydanticCustomError(
+            "recipe",
+            "the name of a Python file that lies beside the experiment's, like my_columns.py",
+        )
+    return _a_path(text)
+
+
 def _a_clock(text: str) -> str:
     if not is_clock(text):
         raise PydanticCustomError("clock", CLOCKS)
@@ -83,5 +92,6 @@ NonNegativeBars = Annotated[int, Field(ge=0, le=MOST_BARS)]
 # JAX takes 32 bits of a seed: a larger one would silently be the same as a smaller one.
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 FilePath = Annotated[str, AfterValidator(_a_path)]
+RecipeName = Annotated[str, AfterValidator(_a_recipe)]
 Clock = Annotated[str, AfterValidator(_a_clock)]
 Timeframe = Annotated[str, AfterValidator(_a_timeframe)]

@@ -6,6 +6,7 @@ file is the one that says it, be it a parent; with `--set` the override is quote
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -49,7 +50,24 @@ def load_experiment(
     layers += [_override(path, text) for text in overrides]
     content = _merged(layers)
     facts = {"version": path.stem, "parent": parent, "overrides": tuple(overrides)}
+    facts["recipe"] = _recipe(path, content)
     return validate(content | facts, lambda keys: _says(layers, keys, str(path)))
+
+
+def _recipe(path: Path, content: Mapping[str, Any]) -> dict[str, str] | None:
+    """The program that `data.recipe` names, read; None where nothing sound is named (validation tells)."""
+    data = content.get("data")
+    name = data.get("recipe") if isinstance(data, Mapping) else None
+    if not isinstance(name, str) or not name.endswith(".py") or Path(name).name != name:
+        return None
+    file = path.parent / name
+    if not file.is_file():
+        raise ConfigError(
+            f"{path}: data.recipe: found {shown(name)}, no such file; put it beside {path.name}"
+        )
+    source = read_text(file)
+    sha256 = hashlib.sha256(source.encode()).hexdigest()
+    return {"name": name, "sha256": sha256, "source": source}
 
 
 def with_overrides(experiment: Experiment, overrides: Sequence[str]) -> Experiment:

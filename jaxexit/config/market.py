@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -16,6 +17,7 @@ from jaxexit.config.kinds import (
     NonNegativeBars,
     Positive,
     Real,
+    RecipeName,
     Section,
     Timeframe,
 )
@@ -109,6 +111,11 @@ class Data(Section):
         default=None,
         description="price units in a pip; null: 0.01 if the median price is 20 to 500, else 0.0001",
     )
+    recipe: RecipeName | None = Field(
+        default=None,
+        description="a Python file beside the experiment's: columns(bars) makes columns for env.features, "
+        "entries(bars) makes the entries of a list again; run only with --allow-recipe",
+    )
     split: Split = Field(default=Split(), description="the chronological splits")
 
     @model_validator(mode="after")
@@ -124,6 +131,20 @@ class Data(Section):
                 f"filled_at: found '{self.filled_at}', allowed with entries '{self.entries}' is "
                 "'bar_close'"
             )
+        return self
+
+
+class Recipe(Section):
+    """The program that `data.recipe` names, as it was when the experiment was loaded."""
+
+    name: str = Field(description="of its file")
+    sha256: str = Field(description="of its text")
+    source: str = Field(description="its text")
+
+    @model_validator(mode="after")
+    def _is_the_text_of_its_hash(self) -> Recipe:
+        if hashlib.sha256(self.source.encode()).hexdigest() != self.sha256:
+            raise ValueError(f"recipe: the text of {self.name} was changed after it was frozen")
         return self
 
 

@@ -13,10 +13,10 @@ from pydantic import Field, model_validator
 
 from jaxexit.config.kinds import MOST_SEEDS, Section, Seed
 from jaxexit.config.learning import PPO, Evaluation, Network, Tracking
-from jaxexit.config.market import Costs, Data
+from jaxexit.config.market import Costs, Data, Recipe
 from jaxexit.config.trading import Env, Guards, Reward
 
-SET_BY_PROGRAM = ("version", "parent", "overrides")  # fields that no file may write
+SET_BY_PROGRAM = ("version", "parent", "overrides", "recipe")  # fields that no file may write
 
 
 class Experiment(Section):
@@ -25,6 +25,7 @@ class Experiment(Section):
     version: str = Field(description="name, from the file: v<N>_<what_changed>")
     parent: str | None = Field(default=None, description="version that the file extends")
     overrides: tuple[str, ...] = Field(default=(), description="what --set changed")
+    recipe: Recipe | None = Field(default=None, description="what data.recipe names, read")
     description: str = Field(default="", description="what this version is")
     hypothesis: str = Field(default="", description="what it is expected to show")
     seed: Seed = Field(default=0, description="seed of every random number of the run")

@@ -15,6 +15,8 @@ from jaxexit.errors import ConfigError
 
 WORDS = ("version", "description", "hypothesis")  # keys that are no change of an experiment
 LATER = {
+    "data.recipe": None,
+    "recipe": None,
     "seeds": 1,
     "ppo.polyak_window": 0.0,
     "tracking.artifacts": False,
@@ -25,11 +27,12 @@ HEADER = "# Frozen by jaxexit: what this version was trained with. Do not edit.\
 
 
 def resolved(experiment: Experiment) -> dict[str, Any]:
-    """Everything that decides a result, complete and plain, in the schema's order."""
+    """Everything that decides a result, complete and plain, in the schema's order; a recipe as its hash."""
     content = experiment.model_dump(mode="json")
     for name in ("parent", "overrides"):
         content.pop(name)
-    return content
+    recipe = experiment.recipe
+    return content | {"recipe": None if recipe is None else recipe.sha256}
 
 
 def experiment_sha256(experiment: Experiment) -> str:
@@ -57,6 +60,7 @@ def dump_snapshot(experiment: Experiment) -> str:
         "parent": experiment.parent,
         "overrides": list(experiment.overrides),
         **resolved(experiment),
+        "recipe": None if experiment.recipe is None else experiment.recipe.model_dump(),
     }
     return HEADER + dump_mapping(content)
 

@@ -29,7 +29,7 @@ _REPLACED = {
     "time", "date", "datetime", "timestamp", "gmttime", "open", "high", "low", "close", "spread",
     "spreadpips", "spreadpoints",
 }  # fmt: skip
-_SUMMED = {"volume", "vol", "tickvolume", "tickvol", "realvolume", "ticks"}
+SUMMED = {"volume", "vol", "tickvolume", "tickvol", "realvolume", "ticks"}
 _BELOW = {"bid": 0.0, "mid": 0.5, "ask": 1.0}  # share of the spread between the quotes and the bid
 
 
@@ -50,6 +50,7 @@ class Bars:
     )
     family: str = ""  # the file's format
     clock: str = ""  # how its stamps became UTC
+    assumed_spread: str | None = None  # in words, where the file does not say it; None: quoted
     remarks: tuple[str, ...] = ()  # what was done to its numbers, and what is doubtful in them
 
     @property
@@ -106,7 +107,7 @@ def lengthen(bars: Bars, timeframe: str | None) -> Bars:
     for name in bars.table.columns:
         if name not in table and plain(name) not in _REPLACED:
             values = bars.table[name].to_numpy()
-            counts = plain(name) in _SUMMED and np.issubdtype(values.dtype, np.number)
+            counts = plain(name) in SUMMED and np.issubdtype(values.dtype, np.number)
             table[name] = np.add.reduceat(values, starts) if counts else values[last]
     remark = f"{len(bars.times):,} bars of {duration(step)} made bars of {timeframe.upper()}"
     return replace(
@@ -139,6 +140,7 @@ def complete_book(
     """
     prices = next(iter(quotes.sides.values()))
     side: PriceSide = "auto"
+    assumed: str | None = None
     pip = guess_pip(prices[:, 3]) if pip is None else pip
     if "bid" in quotes.sides and "ask" in quotes.sides:
         if price_side != "auto":
@@ -151,9 +153,9 @@ def complete_book(
         origin = "bid and ask from the file" + unused
     else:
         side = _one_side(quotes, price_side, spread_pips)
-        spread, source = _spread(
-            quotes, DEFAULT_SPREAD_PIPS if spread_pips is None else spread_pips
-        )
+        constant = DEFAULT_SPREAD_PIPS if spread_pips is None else spread_pips
+        spread, source = _spread(quotes, constant)
+        assumed = source if quotes.spread is None else None
         distance = (spread * pip)[:, None]
         bid, ask = prices - _BELOW[side] * distance, prices + (1 - _BELOW[side]) * distance
         origin = f"{side} bars with {source}"
@@ -174,6 +176,7 @@ def complete_book(
         side if "unknown" in quotes.sides else "auto",
         quotes.family,
         quotes.clock,
+        assumed,
         quotes.remarks + doubts(quotes, pip),
     )
 

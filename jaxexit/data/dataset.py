@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from jaxexit.arrays import on_device
+from jaxexit.data import recipe
 from jaxexit.data.bars import Bars, describe, minute
 from jaxexit.data.entries import (
     ema_bb_candidates,
@@ -30,6 +31,20 @@ if TYPE_CHECKING:
     from jaxexit.config import Experiment
 
 
+class Origin(NamedTuple):
+    """What an experiment takes on its user's word, because the program cannot make it again."""
+
+    columns: tuple[str, ...] = ()  # observed, and finished in the bar file
+    reads: tuple[str, ...] = ()  # what the recipe opened besides the bars
+    entries: str | None = (
+        None  # in words, where a list is not what the recipe makes; None: made here
+    )
+    spread: str | None = None  # in words, where it is not quoted
+
+
+MADE_HERE = Origin()  # of the bars, by this program
+
+
 @dataclass(frozen=True)
 class Dataset:
     """What an experiment trains and is judged on."""
@@ -46,6 +61,7 @@ class Dataset:
     padded_to: (
         int  # trades: every split's list is padded to so many, so that all share compiled programs
     )
+    origin: Origin = MADE_HERE
 
 
 def load_dataset(experiment: Experiment) -> Dataset:
@@ -106,6 +122,7 @@ class _Read:
     sound: pd.DataFrame  # all sound trades
     counts: dict[str, int]
     remarks: tuple[str, ...]
+    origin: Origin
 
 
 def _read(experiment: Experiment) -> _Read:
@@ -119,6 +136,10 @@ def _read(experiment: Experiment) -> _Read:
         timeframe=data.timeframe,
     )
     features = resolve_features(env.features)
+    finished, made = set(map(str, bars.table.columns)), None
+    if experiment.recipe is not None:
+        made = recipe.run(experiment.recipe, bars)
+        bars = recipe.with_columns(bars, made, experiment.recipe.name)
     columns, atr, first_ready = feature_columns(features, bars)
     first = max(data.warmup, first_ready)
     candidates, counts, remarks = _candidates(experiment, bars, atr, first)
@@ -133,7 +154,37 @@ def _read(experiment: Experiment) -> _Read:
         sound=sound,
         counts=counts | unsound,
         remarks=remarks,
+        origin=Origin(
+            columns=tuple(
+                dict.fromkeys(f.column for f in features if f.from_bars and f.column in finished)
+            ),
+            reads=() if made is None else made.reads,
+            entries=_word_on_entries(experiment, bars, candidates, made),
+            spread=bars.assumed_spread,
+        ),
     )
+
+
+def _word_on_entries(
+    experiment: Experiment, bars: Bars, listed: pd.DataFrame, made: recipe.Made | None
+) -> str | None:
+    """What a list of entries is, in words: the user's word, unless the recipe makes just these."""
+    data = experiment.data
+    if data.entries != "trades":
+        return None
+    name = f"entries of {Path(data.trades or '').name}"
+    if made is None or made.entries is None:
+        return name
+    # A bar's time and direction: two trades of one bar and direction are one decision.
+    own = set(zip(bars.times[listed["entry_bar"].to_numpy(int)], listed["direction"], strict=True))
+    theirs = set(zip(made.entries["time"].to_numpy(), made.entries["direction"], strict=True))
+    if own:
+        first, last = min(time for time, _ in own), max(time for time, _ in own)
+        theirs = {(time, side) for time, side in theirs if first <= time <= last}
+    foreign, absent = len(own - theirs), len(theirs - own)
+    if not foreign and not absent:
+        return None
+    return f"{name} ({foreign:,} that the recipe does not make, {absent:,} of its own missing)"
 
 
 def _own_bounds(experiment: Experiment, bars: Bars) -> dict[str, Bounds]:
@@ -184,6 +235,7 @@ def _divided(
         ),
         fingerprint=_fingerprint(read, kept),
         counts=counts,
+        origin=read.origin,
         padded_to=padded_size(max(len(table) for table in tables.values())),
     )
     return dataset, split

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxexit.config import Experiment, differences, load_experiment, resolved
+from jaxexit.config.schema import SET_BY_PROGRAM
 from jaxexit.config.snapshot import WORDS
 from jaxexit.config.text import dump_value
 from jaxexit.lab.registry_file import RegistryFile
@@ -68,7 +69,7 @@ def registry_new(version: str, drift: Mapping[str, tuple[Any, Any]], root: Path)
     name = _next_name(root, [key for key in now if key not in WORDS])
     words = ["python", "-m", "jaxexit.registry", "new", name, "--parent", version]
     for key, value in now.items():
-        if key != "description":
+        if key != "description" and key not in SET_BY_PROGRAM:
             words += ["--set", f"{key}={dump_value(value)}"]
     keys = ", ".join(key for key in now if key not in WORDS)
     words += ["-d", now.get("description") or f"{version} with another {keys}"]

@@ -230,6 +230,7 @@ def sit(
     overrides: Sequence[str] = (),
     steps: Sequence[int] = (),
     trades: int | None = None,
+    seeds: Sequence[int] = (),
     on_step: Callable[[str], None] = lambda what: None,
 ) -> list[Share]:
     """The whole exam: train for each number of steps and seed, examine all on the same fresh trades.
@@ -242,6 +243,7 @@ def sit(
         steps: trained for these numbers of steps instead of the exam's own; of a number that is not the
             exam's nothing is asked.
         trades: examined; None: as many as the exam asks for.
+        seeds: of the trainings, instead of the exam's own.
         on_step: called with what is being done.
 
     Returns:
@@ -255,7 +257,7 @@ def sit(
     targets = known.quick if quick else {n: max(x, halfway) for n, x in known.targets.items()}
     for length in steps or targets:
         asked = targets.get(length)
-        for own in SEEDS[: 1 if quick else None]:
+        for own in seeds or SEEDS[: 1 if quick else None]:
             experiment = exam_experiment(name, length, own, (*known.learner, *overrides))
             on_step(f"{length:,} steps, seed {own}: make the market")
             rng = np.random.default_rng([2**31, own])  # not a market of the examination

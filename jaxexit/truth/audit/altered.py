@@ -36,14 +36,7 @@ def with_another_future(subject: Subject, last: int, rng: np.random.Generator) -
         DataError: the pipeline refuses the altered bars.
     """
     data = subject.experiment.data
-    first = min(
-        int(np.asarray(trades.entry_bar).min()) for trades in subject.dataset.splits.values()
-    )
-    rows = np.arange(len(subject.bars.times))
-    block = min(BLOCK, len(rows) - first)
-    later = len(rows) - last - 1
-    starts = rng.integers(first, len(rows) - block + 1, -(-later // block))
-    rows[last + 1 :] = (starts[:, None] + np.arange(block)).ravel()[:later]
+    rows = another_future(len(subject.bars.times), subject.first_entry, last, rng)
     table = _storable(subject.bars.table.take(rows), subject.bars.times)
     with TemporaryDirectory(prefix="jaxexit_audit_") as folder:
         bars, trades = Path(folder) / "bars.parquet", Path(folder) / "trades.parquet"
@@ -61,6 +54,16 @@ def with_another_future(subject: Subject, last: int, rng: np.random.Generator) -
             _trades(subject, last, altered).to_parquet(trades, index=False)
             experiment = _with_data(experiment, {"trades": str(trades)})
         return load_dataset(experiment)
+
+
+def another_future(count: int, first: int, last: int, rng: np.random.Generator) -> np.ndarray:
+    """Rows of `count` bars of which those after `last` are blocks from random places, not before `first`."""
+    rows = np.arange(count)
+    block = min(BLOCK, count - first)
+    later = count - last - 1
+    starts = rng.integers(first, count - block + 1, -(-later // block))
+    rows[last + 1 :] = (starts[:, None] + np.arange(block)).ravel()[:later]
+    return rows
 
 
 def _with_data(experiment: Experiment, facts: dict[str, object]) -> Experiment:

@@ -9,7 +9,7 @@ The same policy plays the same entries (bar and direction) in markets that have 
 
 Both sides of the book are built again around the new mid with the spread that was quoted at that time, and
 indicators are computed again. Initial stops and targets keep their distance in ATR, given prices theirs from
-the close. Columns that the user brought stay as they are.
+the close. Columns that came finished in the file stay as they are; those of a recipe are made anew.
 
 p = (1 + markets in which the mean net result is at least as good) / (1 + markets)  (Phipson and Smyth 2010).
 """
@@ -27,6 +27,7 @@ from jaxexit.data import Trades
 from jaxexit.data.bars import Bars, find_gaps
 from jaxexit.data.features import feature_columns
 from jaxexit.data.market import build_market
+from jaxexit.data.recipe import completed
 from jaxexit.data.types import CLOSE, HIGH, LOW, OPEN, Market, padded
 from jaxexit.env import World
 from jaxexit.truth.audit.finding import Finding
@@ -105,10 +106,7 @@ class _Stage:
         self.backtest.world = world._replace(trades=trades, hindsight=hindsight)
         self.trades: Trades = trades
         entries, bars = subject.entry_bars[rows], subject.bars
-        warm = min(
-            int(np.asarray(trades.entry_bar).min()) for trades in subject.dataset.splits.values()
-        )
-        first = int(entries.min()) - warm
+        first = int(entries.min()) - subject.first_entry
         stretch = slice(first, int(entries.max()) + subject.backtest.horizon + 1)
         self.bars = replace(
             bars,
@@ -124,6 +122,7 @@ class _Stage:
     def score(self, alter: Alter, rng: np.random.Generator) -> float:
         """Mean net pips a trade in a market of altered moves."""
         bars = rebuilt(self.bars, alter(self.moves, rng))
+        bars = completed(self.subject.experiment.recipe, bars)
         columns, atr, _ = feature_columns(self.subject.dataset.features, bars)
         self.backtest.world = self.backtest.world._replace(
             # As long as the whole market: the program that plays it is there already.

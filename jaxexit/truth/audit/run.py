@@ -12,26 +12,46 @@ from jaxexit.lab.registry import Registry
 from jaxexit.lab.run import RunFolder, read_json
 from jaxexit.lab.training import agent_params, learned_policy, seed_folder, state_template
 from jaxexit.truth.audit import (
+    brought,
     degeneracy,
     fills,
     foresight,
     look_ahead,
     null,
+    recomputed,
     replay,
     warm_up,
 )
 from jaxexit.truth.audit.finding import Finding
-from jaxexit.truth.audit.subject import Subject, make_subject
+from jaxexit.truth.audit.subject import Subject, make_inputs, make_subject
 
 # What can be asked of any policy on any data, in the order in which it is asked.
 CHECKS: dict[str, Callable[[Subject], list[Finding]]] = {
     look_ahead.CHECK: look_ahead.check,
+    recomputed.CHECK: recomputed.check,
     foresight.CHECK: foresight.check,
+    brought.CHECK: brought.check,
+    f"{foresight.CHECK} of exits": foresight.exits,
     warm_up.CHECK: warm_up.check,
     fills.CHECK: fills.check,
     degeneracy.CHECK: degeneracy.check,
     null.CHECK: null.check,
 }
+
+
+def audit_inputs(
+    experiment: Experiment,
+    dataset: Dataset,
+    *,
+    seed: int = 0,
+    on_check: Callable[[str], None] = lambda name: None,
+) -> list[Finding]:
+    """The half of an audit that needs no policy, in a few seconds: what comes before every training."""
+    inputs = make_inputs(experiment, dataset=dataset, seed=seed)
+    on_check(recomputed.CHECK)
+    findings = recomputed.check(inputs, recomputed.FEW_MOMENTS)
+    on_check(foresight.CHECK)
+    return [*findings, *foresight.check_brought(inputs), *brought.check(inputs)]
 
 
 def audit_version(

@@ -1,4 +1,4 @@
-"""What is audited: one policy on one split of an experiment's data."""
+"""What is audited: what an experiment brings, and one policy on one split of it."""
 
 from __future__ import annotations
 
@@ -16,18 +16,33 @@ from jaxexit.evaluate import Backtest, PolicyResult, StepRecords
 from jaxexit.policies import Policy
 
 
-@dataclass(frozen=True)
-class Subject:
-    """An audit's subject. Made by `make_subject`."""
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """What an experiment brings: bars, columns, entries, costs. Made by `make_inputs`."""
 
     experiment: Experiment
+    bars: Bars  # read again from the file, float64, without what a recipe makes
+    dataset: Dataset
+    seed: int  # of the audit's own random numbers
+
+    @property
+    def first_entry(self) -> int:
+        """The first bar in which a trade of any split enters."""
+        return min(int(np.asarray(t.entry_bar).min()) for t in self.dataset.splits.values())
+
+    def rng(self, check: int) -> np.random.Generator:
+        """A check's own random numbers: they do not depend on which other checks ran."""
+        return np.random.default_rng([self.seed, check])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject(Inputs):
+    """An audit's subject. Made by `make_subject`."""
+
     split: str
     policy: Policy
     params: Any  # the policy's numbers
-    bars: Bars  # read again from the file, float64
-    dataset: Dataset
     backtest: Backtest
-    seed: int  # of the audit's own random numbers
 
     @cached_property
     def result(self) -> PolicyResult:
@@ -45,9 +60,13 @@ class Subject:
         """Entry bar of each trade of the split, [N] int."""
         return np.asarray(self.dataset.splits[self.split].entry_bar)
 
-    def rng(self, check: int) -> np.random.Generator:
-        """A check's own random numbers: they do not depend on which other checks ran."""
-        return np.random.default_rng([self.seed, check])
+
+def make_inputs(experiment: Experiment, *, dataset: Dataset | None = None, seed: int = 0) -> Inputs:
+    """What an experiment brings, ready to be audited; arguments as of `make_subject`."""
+    dataset = load_dataset(experiment) if dataset is None else dataset
+    return Inputs(
+        experiment=experiment, bars=experiment_bars(experiment), dataset=dataset, seed=seed
+    )
 
 
 def make_subject(

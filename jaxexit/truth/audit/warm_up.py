@@ -13,6 +13,7 @@ import numpy as np
 
 from jaxexit.data import Feature
 from jaxexit.data.features import feature_columns
+from jaxexit.data.recipe import completed
 from jaxexit.truth.audit.finding import Finding
 from jaxexit.truth.audit.subject import Subject
 
@@ -24,9 +25,9 @@ LONGEST = 5_000  # bars: a feature that has not settled by then is said never to
 
 def check(subject: Subject) -> list[Finding]:
     """Features (and the ATR behind stops) that have not settled when the first trade enters."""
-    bars, features = subject.bars, subject.dataset.features
+    bars, features, recipe = subject.bars, subject.dataset.features, subject.experiment.recipe
     longest = min(LONGEST, len(bars.times) // 2)
-    whole, whole_atr, _ = feature_columns(features, bars)
+    whole, whole_atr, _ = feature_columns(features, completed(recipe, bars))
     names = [*(feature.name for feature in features), "ATR"]
     off = np.zeros((len(names), longest))  # [names, age]
     for start in subject.rng(2).integers(1, len(bars.times) - longest + 1, STARTS):
@@ -38,16 +39,14 @@ def check(subject: Subject) -> list[Finding]:
             ask=bars.ask[start:],
             table=bars.table.iloc[start:].reset_index(drop=True),
         )
-        columns, atr, _ = feature_columns(features, shorter)
+        columns, atr, _ = feature_columns(features, completed(recipe, shorter))
         for row, feature in enumerate(features):
             index = feature.column_index
             apart = _apart(feature, columns[:longest, index], whole[rest, index])
             off[row] = np.maximum(off[row], apart)
         relative = np.abs(atr[:longest] / whole_atr[rest] - 1.0)
         off[-1] = np.maximum(off[-1], np.nan_to_num(relative, nan=np.inf))
-    used = min(
-        int(np.asarray(trades.entry_bar).min()) for trades in subject.dataset.splits.values()
-    )
+    used = subject.first_entry
     unsettled = off > TOLERANCE
     needed = np.where(unsettled.any(axis=1), longest - unsettled[:, ::-1].argmax(axis=1), 0)
     where = f"{STARTS} histories of {longest:,} bars"

@@ -1,0 +1,122 @@
+"""What an experiment brings besides columns that can be recomputed: spread, scaling, and stamps of bars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from jaxexit.data.tables import as_numbers
+from jaxexit.data.trades import load_trades
+from jaxexit.truth.audit.finding import Finding
+from jaxexit.truth.audit.subject import Inputs
+
+CHECK = "inputs"
+EXACT = 1e-6  # of a standard deviation: what a mean of 0 is apart from by accident is far more
+FREE = 0.5  # share of the bars without a spread
+FITS = 0.2  # share of the fills by which another bar must fit better
+FEWEST_FILLS = 20
+PIECE = 0.02  # pips: a price this far outside a bar still fits it
+
+
+def check(inputs: Inputs) -> list[Finding]:
+    """One finding for each thing that was looked at."""
+    return [_spread(inputs), *_scaled(inputs), *_stamps(inputs)]
+
+
+def _spread(inputs: Inputs) -> Finding:
+    spread = inputs.bars.spread_pips[inputs.first_entry :]
+    free = float((spread <= 0).mean())
+    where, size = (
+        f"{len(spread):,} bars",
+        f"median {np.median(spread):.2f} pips, {free:.1%} of bars free",
+    )
+    if free < FREE:
+        return Finding(CHECK, "pass", "trading costs a spread", where, size)
+    advice = "no market trades for nothing: bring quotes of both sides, or set costs.spread_pips"
+    return Finding(CHECK, "warning", "the spread is 0", where, size, advice)
+
+
+def _scaled(inputs: Inputs) -> Iterator[Finding]:
+    """Finished columns scaled by mean and deviation, or by extremes, of a whole stretch of the file."""
+    names, table, sound = inputs.dataset.origin.columns, inputs.bars.table, 0
+    for name in names:
+        values = as_numbers(pd.Series(table[name]))
+        defined = np.isfinite(values)
+        for words, part in (("the whole file", values[defined]), *_splits(inputs, values)):
+            how = _standardised(part)
+            if how is not None:
+                yield Finding(
+                    CHECK,
+                    "fail",
+                    f"column `{name}` was scaled by {words}",
+                    f"{len(part):,} bars",
+                    how,
+                    "scale by what was known at each bar, or by constants (scale, center)",
+                )
+                break
+        else:
+            sound += 1
+    if sound:
+        what = "no column of the file is scaled by a whole sample"
+        yield Finding(CHECK, "pass", what, "the file, and either side of test", f"{sound} columns")
+
+
+def _splits(inputs: Inputs, values: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """The stretch of bars up to the test's first entry, and from there on."""
+    start = int(np.asarray(inputs.dataset.splits["test"].entry_bar).min())
+    for words, part in (
+        ("all bars before test", values[:start]),
+        ("the bars of test", values[start:]),
+    ):
+        yield words, part[np.isfinite(part)]
+
+
+def _standardised(x: np.ndarray) -> str | None:
+    """Whether x has mean 0 and deviation 1, or extremes 0 and 1 or -1 and 1 met once each: how, in words."""
+    if len(x) < 100 or not x.std() > 0:
+        return None
+    if abs(x.mean()) < EXACT * x.std() and min(abs(x.std(ddof=d) - 1.0) for d in (0, 1)) < EXACT:
+        return "mean 0 and standard deviation 1, exactly"
+    low, high = float(x.min()), float(x.max())
+    once = (x == low).sum() == 1 and (x == high).sum() == 1
+    if once and high == 1.0 and low in (0.0, -1.0) and len(np.unique(x)) > 0.5 * len(x):
+        return f"smallest {low:g} and largest 1, exactly, once each"
+    return None
+
+
+def _stamps(inputs: Inputs) -> Iterator[Finding]:
+    """Whether a list's fills lie in the bars that carry their times, or in those before or after."""
+    data = inputs.experiment.data
+    if data.entries != "trades" or data.trades is None:
+        return
+    rows, _ = load_trades(Path(data.trades), data.timezone)
+    price = rows["entry_price"].to_numpy(float)
+    times = inputs.bars.times
+    entered = rows["entry_time"].to_numpy().astype("datetime64[ns]")
+    bar = np.searchsorted(times, entered)
+    known = np.isfinite(price) & (bar > 0) & (bar < len(times) - 1)
+    known &= times[np.minimum(bar, len(times) - 1)] == entered
+    if known.sum() < FEWEST_FILLS:
+        return
+    bar, price, room = bar[known], price[known], PIECE * inputs.bars.pip
+    low = inputs.bars.bid[:, 2] - room
+    high = inputs.bars.ask[:, 1] + room
+    fits = {
+        shift: float(((price >= low[bar + shift]) & (price <= high[bar + shift])).mean())
+        for shift in (-1, 0, 1)
+    }
+    where = f"{known.sum():,} fills of {Path(data.trades).name}"
+    size = ", ".join(f"{share:.0%} fit {_WHICH[shift]}" for shift, share in fits.items())
+    best = max(fits, key=lambda shift: fits[shift])
+    if best == 0 or fits[best] < fits[0] + FITS:
+        yield Finding(CHECK, "pass", "fills lie in the bars that carry their times", where, size)
+        return
+    advice = "give bars and trades one clock (data.timezone), and stamp bars at their opens"
+    what = f"fills lie in {_WHICH[best]}: bars and trades are stamped differently"
+    yield Finding(CHECK, "fail", what, where, size, advice)
+
+
+_WHICH = {-1: "the bar before", 0: "their own bar", 1: "the bar after"}
