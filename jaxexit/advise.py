@@ -108,12 +108,16 @@ def from_file(advisor: Advisor, name: str, side: Any) -> Iterator[list[dict[str,
     Raises:
         DataError: it cannot be read.
     """
+    from jaxexit.data.bars import SUMMED
     from jaxexit.data.export import bar_table
+    from jaxexit.data.tables import plain
     from jaxexit.live.feed import load_bars_of
 
     bars = load_bars_of(advisor.policy.experiment, name, side, advisor.pip)
     table = bar_table(bars, ("bid", "ask"))
     own = [f.column for f in advisor.policy.spec.features if f.from_bars]
+    if advisor.policy.experiment.recipe:  # it makes what the file does not have
+        own = [name for name in bars.table.columns if name in own or plain(str(name)) in SUMMED]
     missing = [column for column in own if column not in bars.table]
     if missing:
         raise UserError(f"{name}: has no column '{missing[0]}', which env.features needs")

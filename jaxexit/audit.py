@@ -73,6 +73,8 @@ def _command(argv: Sequence[str] | None) -> int:
     cli.prepare_jax(arguments.device)
 
     from jaxexit import show
+    from jaxexit.lab.results import recorded_audit
+    from jaxexit.lab.verification import line as verified_line
     from jaxexit.truth.audit import audit_version
 
     out = show.console(quiet=arguments.quiet, json=arguments.json)
@@ -95,11 +97,14 @@ def _command(argv: Sequence[str] | None) -> int:
     failed = counts["fail"]
     verdict = f"{failed} FAILED: the result is not real" if failed else "nothing failed"
     told = f"{counts['warning']} warnings, {counts['note']} notes, {counts['pass']} passed"
-    show.lines(out, [f"audit: {verdict}; {told}"])
+    record = {"version": experiment.version, "split": arguments.split, "seed": arguments.seed}
+    record |= {"checkpoint": checkpoint, "passed": not failed}
+    record["findings"] = [asdict(finding) for finding in findings]
+    known = recorded_audit(version, summary, arguments.split, record)
+    show.lines(out, [line for line in (verified_line(known), f"audit: {verdict}; {told}") if line])
     if arguments.json:
-        record = {"version": experiment.version, "split": arguments.split, "seed": arguments.seed}
-        record |= {"checkpoint": checkpoint, "passed": not failed}
-        print(json.dumps(record | {"findings": [asdict(finding) for finding in findings]}))
+        parts = {name: known[name] for name in ("verified", "unverified") if name in known}
+        print(json.dumps(record | parts))
     return FAILED if failed else 0
 
 

@@ -10,9 +10,9 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from jaxexit import busy
+from jaxexit import busy, consent
 from jaxexit.errors import UserError, one_line
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def run(
         argv: its words, None for the process's own.
         takes_long: seconds are counted on a terminal until the body shows something (`jaxexit.show`).
     """
+    consent.withdraw()
     if takes_long and "--quiet" not in (sys.argv if argv is None else argv):
         busy.busy("starting")
     try:
@@ -97,6 +98,17 @@ def stopped(trained_steps: int) -> int:
     return INTERRUPTED
 
 
+class AllowRecipe(argparse.Action):
+    """`--allow-recipe`: consent for this command."""
+
+    def __init__(self, *names: Any, **named: Any) -> None:
+        super().__init__(*names, **{**named, "nargs": 0})
+
+    def __call__(self, *_: Any) -> None:
+        """The flag was there."""
+        consent.give()
+
+
 def add_experiment(
     parser: argparse.ArgumentParser, *, overrides: bool = True, required: bool = True
 ) -> None:
@@ -113,6 +125,12 @@ def add_experiment(
         type=Path,
         default=None,
         help="where run folders and registry live (default: the experiment file's folder)",
+    )
+    parser.add_argument(
+        consent.FLAG,
+        action=AllowRecipe,
+        dest=argparse.SUPPRESS,
+        help="run the program of the user's own that data.recipe names",
     )
     if overrides:
         add_overrides(parser, "of the experiment, e.g. guards.min_bars_for_exit=3; recorded")

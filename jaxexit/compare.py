@@ -51,6 +51,8 @@ def comparison_table(found: dict[str, Any]) -> Table:
     table.add_column("")
     for version in found["versions"]:
         table.add_column(escape(version), justify="right")
+    table.add_row("unverified", *(_list(found["unverified"][one]) for one in found["versions"]))
+    table.add_section()
     for label, text in ROWS:
         table.add_row(label, *(text(found["metrics"][version]) for version in found["versions"]))
     for title, rows in found["changes"].items():
@@ -59,6 +61,12 @@ def comparison_table(found: dict[str, Any]) -> Table:
         for key, (before, now) in rows.items():
             table.add_row(key, escape(f"{json.dumps(before)} -> {json.dumps(now)}"))
     return table
+
+
+def _list(words: Sequence[str] | None) -> str:
+    from rich.markup import escape
+
+    return "all (older than verification)" if words is None else escape("\n".join(words))
 
 
 def _command(argv: Sequence[str] | None) -> int:

@@ -6,7 +6,7 @@ import argparse
 import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +47,7 @@ def sweep(arguments: argparse.Namespace, overrides: Sequence[str], start: Start)
     from jaxexit.lab.search import check_search, run_search
     from jaxexit.lab.sweep import run_sweep, side_run
     from jaxexit.ppo import num_updates, ppo_spec
+    from jaxexit.truth.before import audited_before, warn
 
     searches = plan.method == "optuna"
     if searches:
@@ -56,6 +57,8 @@ def sweep(arguments: argparse.Namespace, overrides: Sequence[str], start: Start)
     out = show.console(quiet=arguments.quiet, json=arguments.json)
     dataset = load_dataset(plan.base)
     show.lines(out, dataset.summary)
+    if start != "resume":
+        warn(audited_before(plan.base, dataset, allow_failed=arguments.allow_failed_audit))
 
     with ExitStack() as shown:
 
@@ -107,6 +110,7 @@ def walk_forward(
     from jaxexit.data import load_folds
     from jaxexit.lab.walk_forward import backtest_folds, side_run, stored_result, train_folds
     from jaxexit.ppo import num_updates, ppo_spec
+    from jaxexit.truth.before import audited_before, warn
 
     count = arguments.walk_forward
     side_run(folder, experiment, count, rolling=rolling).check_start(start)
@@ -115,6 +119,11 @@ def walk_forward(
     out = show.console(quiet=arguments.quiet, json=arguments.json)
     folds = load_folds(experiment, count, rolling=rolling)
     show.lines(out, folds.datasets[0].summary[:1])
+    audit = None
+    if start != "resume":
+        whole = replace(folds.datasets[0], splits={"test": folds.trades})
+        audit = audited_before(experiment, whole, allow_failed=arguments.allow_failed_audit)
+        warn(audit)
     agents = count * experiment.seeds
     updates, samples = num_updates(experiment), ppo_spec(experiment).batch_size * agents
     with folder.locked():
@@ -128,6 +137,7 @@ def walk_forward(
                 start,
                 rolling=rolling,
                 devices=arguments.devices,
+                audit=audit,
                 on_update=progress.update,
             )
         if result.interrupted:
@@ -151,9 +161,14 @@ def folds_table(summary: dict[str, Any]) -> Table:
     """Each fold: when, how many trades, and what it earned out of sample."""
     from rich.table import Table
 
+    from jaxexit.show import titled
+
     table = Table(
-        title=f"{summary['version']}: {len(summary['folds'])} folds, {summary['layout']}, embargo "
-        f"{summary['embargo_bars']} bars; net pips a trade out of sample",
+        title=titled(
+            summary,
+            f"{summary['version']}: {len(summary['folds'])} folds, {summary['layout']}, embargo "
+            f"{summary['embargo_bars']} bars; net pips a trade out of sample",
+        ),
         title_justify="left",
     )
     for heading in ("fold", "train from", "validation from", "tested from", "to"):

@@ -133,6 +133,9 @@ def _show(registry: Registry, name: str, out: Console, *, as_json: bool) -> int:
     show.lines(out, [name, *(f"  {key:<{width}}  {text}" for key, text in facts.items() if text)])
     if row.get("changes"):
         out.print(_changes_table(row["changes"], f"changes against {row['parent']}"))
+    for split, result in row.get("results", {}).items():
+        if result.get("unverified"):
+            show.lines(out, [f"  {split}: unverified: {', '.join(result['unverified'])}"])
     if row.get("results"):
         out.print(_results_table(row["results"]))
     return 0
@@ -196,6 +199,7 @@ def _versions_table(versions: dict[str, Row], active: str | None) -> Table:
         table.add_column(heading)
     for heading in ("steps", "trades", "net pips/trade", "win", "PF", "Sharpe", "max DD"):
         table.add_column(heading, justify="right")
+    table.add_column("unverified")
     for name, row in versions.items():
         result = row.get("results", {}).get("test", {})
         table.add_row(
@@ -205,6 +209,7 @@ def _versions_table(versions: dict[str, Row], active: str | None) -> Table:
             row.get("parent") or "-",
             _number(row.get("trained_steps"), ",.0f"),
             *_figures(result),
+            _unverified(result),
         )
     return table
 
@@ -230,10 +235,22 @@ def _results_table(results: dict[str, Row]) -> Table:
         table.add_column(heading)
     for heading in ("trades", "net/trade", "win", "PF", "Sharpe", "max DD"):
         table.add_column(heading, justify="right")
+    table.add_column("unverified")
     for split, result in results.items():
         proof = f"{result['step']:,} ({result['checkpoint_sha256'][:12]})"
-        table.add_row(split, proof, *_figures(result))
+        table.add_row(split, proof, *_figures(result), _unverified(result))
     return table
+
+
+def _unverified(result: Row) -> str:
+    """What of a result is not verified, in short; `show` has it in full."""
+    if not result:
+        return ""
+    if "verified" not in result:
+        return "all (old)"
+    failed = any(words.startswith("AUDIT FAILED") for words in result["unverified"])
+    parts = [part for part, holds in result["verified"].items() if not holds]
+    return "\n".join(["AUDIT FAILED"] * failed + parts)
 
 
 def _figures(result: Row) -> list[str]:

@@ -20,6 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from jaxexit import busy
 
@@ -148,9 +149,10 @@ def backtest_table(summary: dict[str, Any], learned: pd.DataFrame) -> Table:
     name = next(iter(policies))
     checkpoint = summary["checkpoint"]
     table = Table(
-        title=(
+        title=titled(
+            summary,
             f"{summary['version']} on {summary['split']}: checkpoint {checkpoint['step']:,} "
-            f"({checkpoint['sha256'][:12]}), pips"
+            f"({checkpoint['sha256'][:12]}), pips",
         ),
         title_justify="left",
     )
@@ -179,11 +181,19 @@ def backtest_table(summary: dict[str, Any], learned: pd.DataFrame) -> Table:
     return table
 
 
+def titled(summary: dict[str, Any], title: str) -> Text:
+    """A table's title, under the line that says what of the result is not verified."""
+    unverified = summary.get("unverified", ())
+    first = f"unverified: {', '.join(unverified)}\n" if unverified else ""
+    return Text(first + title)
+
+
 def differences_table(summary: dict[str, Any]) -> Table:
     """The learned policy less each baseline, paired on the same trades, and its own interval."""
     name = next(iter(summary["policies"]))
     table = Table(
-        title=f"{name} less each baseline, net pips on the same trades", title_justify="left"
+        title=titled(summary, f"{name} less each baseline, net pips on the same trades"),
+        title_justify="left",
     )
     table.add_column("baseline")
     table.add_column("settings, tuned on train")
@@ -201,6 +211,8 @@ def differences_table(summary: dict[str, Any]) -> Table:
             continue
         difference = metrics["learned_minus"]
         words = difference["verdict"].split(":")[0]
+        if words == "better" and not summary.get("verified", {}).get("columns", True):
+            words = "better, if honest"
         table.add_row(other, settings, own, _estimate(difference["pips"]), words)
     return table
 
@@ -208,7 +220,10 @@ def differences_table(summary: dict[str, Any]) -> Table:
 def seeds_table(summary: dict[str, Any]) -> Table:
     """Every agent of a version with several, and how they are spread; none is singled out."""
     table = Table(
-        title=f"{len(summary['seeds'])} seeds, net pips; the version is all of them in equal shares",
+        title=titled(
+            summary,
+            f"{len(summary['seeds'])} seeds, net pips; the version is all of them in equal shares",
+        ),
         title_justify="left",
     )
     table.add_column("seed")

@@ -67,6 +67,11 @@ def build_parser() -> cli.Parser:
     parser.add_argument(
         "--report", action="store_true", help="write report.html beside the results"
     )
+    parser.add_argument(
+        "--allow-failed-audit",
+        action="store_true",
+        help="train although a column or the entries know the future; every result says so for ever",
+    )
     cli.add_output(parser)
     cli.add_devices(parser)
     return parser
@@ -124,6 +129,7 @@ def _command(argv: Sequence[str] | None) -> int:
     from jaxexit.lab.tracking import MetricsWriter
     from jaxexit.lab.training import is_finished, state_template, train
     from jaxexit.ppo import make_mesh, num_updates, ppo_spec
+    from jaxexit.truth.before import audited_before, warn
 
     mesh = make_mesh(ppo_spec(experiment), experiment.seeds, arguments.devices)
     if not hosts.leads():
@@ -144,6 +150,10 @@ def _command(argv: Sequence[str] | None) -> int:
         show.lines(out, dataset.summary)
         if not arguments.quiet:
             busy("preparing the run")
+        audit = None
+        if not arguments.resume:
+            audit = audited_before(experiment, dataset, allow_failed=arguments.allow_failed_audit)
+            warn(audit)
         held.enter_context(folder.locked())
         folder.check_start(experiment, start)
         if arguments.resume and is_finished(experiment, folder):
@@ -163,7 +173,7 @@ def _command(argv: Sequence[str] | None) -> int:
             template = state_template(experiment, dataset)
             resumed = folder.checkpoints(experiment).restore("last", template)
         registry.register(experiment, yaml)  # first: a registry that cannot be used stops here
-        folder.begin(experiment, start, provenance(experiment, dataset.fingerprint, mesh))
+        folder.begin(experiment, start, provenance(experiment, dataset.fingerprint, mesh, audit))
         registry.started(experiment, resumed=arguments.resume)
         announce(hosts.BEGUN)
         mirrors.begin(experiment, folder, resumed.step if resumed else 0)

@@ -20,6 +20,7 @@ from jaxexit.evaluate import Backtest
 from jaxexit.lab.provenance import package_version
 from jaxexit.lab.results import judged
 from jaxexit.lab.training import learned_policy
+from jaxexit.lab.verification import verification
 from jaxexit.policies import CLASSICAL
 
 TRADES, EVERY, HORIZON = 1_681, 75, 200
@@ -58,8 +59,10 @@ def measure(yaml: Path, *, say: Say) -> dict[str, Any]:
         learned = backtest.play(policy, params, record=True)
         return {policy.name: learned, **dict(backtest.baselines(learned.table, tuned))}
 
+    known = verification([dataset.origin], None, split="test", looks=0)
+
     def judge() -> Any:
-        return judged(backtest, played, tuned, {"trials": 1, "trial_sharpes": []})
+        return judged(backtest, played, tuned, {"trials": 1, "trial_sharpes": []}, known)
 
     say("playing, compiling")
     first, played = timed(play)

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jaxexit
+from jaxexit import consent
 from jaxexit.config import load_experiment
 from jaxexit.config.load import parent_file
 from jaxexit.errors import RunError
@@ -63,12 +64,15 @@ def make_job(yaml: Path, overrides: Sequence[str], *, device: str) -> Job:
     experiment = load_experiment(yaml, overrides)
     files = {f"experiments/{path.name}": path for path in _chain(yaml)}
     named = experiment.data.bars.split(",") if experiment.data.bars != "sample" else []
+    if experiment.recipe is not None:
+        consent.require(experiment.recipe.name)  # here, for the machine that will run it
+        files[f"experiments/{experiment.recipe.name}"] = yaml.parent / experiment.recipe.name
     for name in [*named, *([experiment.data.trades] if experiment.data.trades else [])]:
         files[name.strip()] = _data_file(name.strip())
     files["source/jaxexit"], files["source/pyproject.toml"], *_ = _source()
     for name in ("README.md", "LICENSE"):
         files[f"source/{name}"] = files["source/pyproject.toml"].with_name(name)
-    version, words = experiment.version, []
+    version, words = experiment.version, [consent.FLAG] if experiment.recipe else []
     for text in overrides:
         words += ["--set", shlex.quote(text)]
     train = " ".join(

@@ -1,6 +1,6 @@
 """Bars and trades: files in, device arrays out."""
 
-from jaxexit.data.dataset import Dataset, Folds, load_dataset, load_folds
+from jaxexit.data.dataset import Dataset, Folds, Origin, load_dataset, load_folds
 from jaxexit.data.features import FEATURES, Feature, resolve_features
 from jaxexit.data.types import Market, Trades
 
@@ -10,6 +10,7 @@ __all__ = [
     "Feature",
     "Folds",
     "Market",
+    "Origin",
     "Trades",
     "load_dataset",
     "load_folds",

@@ -160,7 +160,8 @@ def _read(experiment: Experiment) -> _Read:
             ),
             reads=() if made is None else made.reads,
             entries=_word_on_entries(experiment, bars, candidates, made),
-            spread=bars.assumed_spread,
+            spread=bars.assumed_spread
+            or (None if np.median(bars.spread_pips) > 0 else "a spread of 0 in the bar file"),
         ),
     )
 

@@ -20,7 +20,11 @@ from jaxexit.policies import ORACLE
 
 
 def judge(
-    results: Mapping[str, PolicyResult], *, trials: int, trial_sharpes: Sequence[float]
+    results: Mapping[str, PolicyResult],
+    *,
+    trials: int,
+    trial_sharpes: Sequence[float],
+    proviso: str = "",
 ) -> tuple[dict[str, dict[str, Any]], str]:
     """Intervals of every policy, and the first one against each of the others on the same trades.
 
@@ -28,6 +32,7 @@ def judge(
         results: by name; the first is the one in question.
         trials: looks at a test split so far, this one included: what the deflated Sharpe ratio pays for.
         trial_sharpes: annualised Sharpe ratios of the other trials whose results are known.
+        proviso: what a claim of gain depends on, in words that follow it; empty: nothing.
 
     Returns:
         (by policy: `intervals` of net_pips_mean and sharpe_annual; for the first `deflated_sharpe`, for the
@@ -50,18 +55,22 @@ def judge(
     found[name]["deflated_sharpe"] = None if corrected is None else asdict(corrected)
     for other, comparison in compared.items():
         found[other]["learned_minus"] = comparison.as_json()
-    return found, verdict_line(name, mean[name], compared)
+    return found, verdict_line(name, mean[name], compared, proviso)
 
 
-def verdict_line(name: str, mean: Estimate, compared: Mapping[str, Comparison]) -> str:
-    """One line: is it above zero, and which baselines does it beat?"""
+def verdict_line(
+    name: str, mean: Estimate, compared: Mapping[str, Comparison], proviso: str = ""
+) -> str:
+    """One line: is it above zero, and which baselines does it beat? A gain is claimed with its proviso."""
     sign = "above zero" if mean.low > 0 else "below zero" if mean.high < 0 else None
     said = f"{name}: net {mean.value:+.2f} pips a trade (95% interval {mean.low:+.2f} to {mean.high:+.2f}), "
     said += sign or "not distinguishable from zero"
+    said += proviso if mean.low > 0 else ""
     attainable = {other: c for other, c in compared.items() if other != ORACLE.name}
     for word in ("better", "worse"):
         which = [other for other, c in attainable.items() if c.verdict.startswith(word)]
         said += f"; {word} than {', '.join(which) if which else 'no baseline'}"
+        said += proviso if which and word == "better" else ""
     return said
 
 

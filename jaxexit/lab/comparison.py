@@ -6,7 +6,7 @@ Everything is read from the versions' run folders; nothing is played again.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,10 +21,12 @@ from jaxexit.lab.files import replacing, write_text
 from jaxexit.lab.metric_rows import ROWS, row
 from jaxexit.lab.registry import Registry
 from jaxexit.lab.run import RunFolder, read_json
+from jaxexit.lab.verification import with_audit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+INPUTS = ("columns", "entries", "costs")  # parts of `verification` that a version brings
 LEARNED = "learned"
 WALK_FORWARD = "walk_forward"  # results that have a snapshot of their own
 WORDS = ("version", "description", "hypothesis", "tracking")
@@ -90,6 +92,7 @@ def load_tested(root: Path, version: str, split: str) -> Tested:
     table = everything.iloc[np.flatnonzero(everything["policy"].to_numpy(str) == LEARNED)]
     recorded = read_json(where / "provenance.json") or {}
     daily = pd.Series(days[LEARNED].to_numpy(float), pd.DatetimeIndex(days["date"]))
+    summary = with_audit(folder, split, summary)
     return Tested(version, experiment, summary, table, daily, recorded.get("data", {}))
 
 
@@ -152,6 +155,8 @@ def compare_versions(tested: Sequence[Tested], registry: Registry, split: str) -
         found["changes"][f"{first.version} -> {one.version}"] = {
             key: list(pair) for key, pair in changed.items() if key.split(".")[0] not in WORDS
         }
+    found["verified"] = {one.version: one.summary.get("verified") for one in tested}
+    found["unverified"] = {one.version: one.summary.get("unverified") for one in tested}
     if len(others) > 1:
         found["spa"] = asdict(superior(first.table, {one.version: one.table for one in others}))
     found["verdict"] = _verdict(found)
@@ -171,11 +176,28 @@ def _luck(one: Tested, registry: Registry) -> dict[str, Any]:
 
 
 def _verdict(found: dict[str, Any]) -> str:
-    said = [f"{name}: {one['verdict']}" for name, one in found["differences"].items()]
+    said = [*_terms(found)]
+    said += [f"{name}: {one['verdict']}" for name, one in found["differences"].items()]
     if found["spa"] is not None:
         said.append(found["spa"]["verdict"])
     said.append(f"trials so far (looks at a test split, settings of sweeps): {found['trials']}")
     return "; ".join(said)
+
+
+def _terms(found: dict[str, Any]) -> Iterator[str]:
+    """What of each version is not verified, and whether they are ranked on equal terms."""
+    for version in found["versions"]:
+        words = found["unverified"][version]
+        if words is None:
+            yield f"{version}: unverified: all of it (its backtest is older than verification: run it again)"
+        elif words:
+            yield f"{version}: unverified: {', '.join(words)}"
+    for part in INPUTS:
+        holds = {v: bool((found["verified"][v] or {}).get(part)) for v in found["versions"]}
+        if len(set(holds.values())) > 1:
+            sound = ", ".join(version for version, holds_ in holds.items() if holds_)
+            other = ", ".join(version for version, holds_ in holds.items() if not holds_)
+            yield f"NOT ON EQUAL TERMS: {part} of {sound} verified, of {other} not: no ranking follows"
 
 
 def markdown(found: dict[str, Any]) -> str:

@@ -20,7 +20,10 @@ PACKAGES = ("jaxexit", "jax", "jaxlib", "flax", "optax", "numpy", "pandas", "orb
 
 
 def provenance(
-    experiment: Experiment, fingerprint: dict[str, Any], mesh: Mesh | None = None
+    experiment: Experiment,
+    fingerprint: dict[str, Any],
+    mesh: Mesh | None = None,
+    audit: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Everything about the machine, the code and the data that a rerun would want to know.
 
@@ -28,6 +31,7 @@ def provenance(
         experiment: what is trained.
         fingerprint: of its data.
         mesh: the devices that train it, None for one.
+        audit: of what the experiment brings, before the training; None: there was none.
     """
     import jax
 
@@ -46,6 +50,10 @@ def provenance(
         "devices": 1 if mesh is None else mesh.size,
         "processes": jax.process_count(),
         "data": fingerprint,
+        "recipe": None
+        if experiment.recipe is None
+        else {"name": experiment.recipe.name, "sha256": experiment.recipe.sha256},
+        "audit": audit,
     }
 
 
@@ -54,7 +62,7 @@ def session(provenance: dict[str, Any]) -> dict[str, Any]:
     return {
         name: provenance[name]
         for name in provenance
-        if name not in ("version", "overrides", "seed", "data")
+        if name not in ("version", "overrides", "seed", "data", "recipe", "audit")
     }
 
 

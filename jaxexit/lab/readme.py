@@ -17,6 +17,7 @@ from jaxexit.lab.files import write_text
 from jaxexit.lab.metric_rows import ROWS, row
 from jaxexit.lab.registry import Registry
 from jaxexit.lab.run import RunFolder, read_json
+from jaxexit.lab.verification import with_audit
 
 RESULTS = ("test", "validation", "train", WALK_FORWARD)
 
@@ -40,6 +41,7 @@ def write_readme(folder: RunFolder, experiment: Experiment, registry: Registry) 
 def _page(folder: RunFolder, experiment: Experiment, registry: Registry) -> str:
     facts = registry.version(experiment.version)
     found = {name: read_json(folder.results(name) / "summary.json") for name in RESULTS}
+    found = {name: one and with_audit(folder, name, one) for name, one in found.items()}
     sha256 = experiment_sha256(experiment)  # a walk-forward may be of what the version was before
     own = {name: one for name, one in found.items() if one and one["snapshot_sha256"] == sha256}
     homes = [folder.path, *([folder.path / WALK_FORWARD] if WALK_FORWARD in own else [])]

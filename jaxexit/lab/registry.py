@@ -269,6 +269,18 @@ class Registry:
 
         self._change_row(version, change)
 
+    def record_audit(
+        self, version: str, split: str, checkpoint_sha256: str, verification: dict[str, Any]
+    ) -> None:
+        """What an audit changed in what is verified of a result, if it is still that checkpoint's."""
+
+        def change(row: dict[str, Any]) -> None:
+            result = row.get("results", {}).get(split)
+            if result is not None and result["checkpoint_sha256"] == checkpoint_sha256:
+                result |= verification
+
+        self._change_row(version, change)
+
     def set_active(self, version: str) -> None:
         """Make a registered version the active one.
 

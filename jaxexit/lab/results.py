@@ -20,12 +20,22 @@ from jaxexit.lab.files import write_json, write_parquet
 from jaxexit.lab.readme import write_readme
 from jaxexit.lab.registry import Registry
 from jaxexit.lab.run import RunFolder, read_json
+from jaxexit.lab.trained import TrainedVersion
 from jaxexit.lab.training import (
     agent_params,
     agent_seeds,
     learned_policy,
     seed_folder,
     state_template,
+)
+from jaxexit.lab.verification import (
+    audit_before_training,
+    line,
+    looks_before,
+    record_audit,
+    stands_on_columns,
+    verification,
+    with_audit,
 )
 
 REGISTRY_METRICS = (
@@ -134,6 +144,12 @@ def backtest_version(
     tuned = tuned_baselines(experiment, dataset, folder)
     backtest = Backtest(experiment, dataset, split)
     policy = learned_policy(experiment, sample=sample)
+    known = verification(
+        [dataset.origin],
+        audit_before_training(folder.path),
+        split=split,
+        looks=looks_before(registry, proof),
+    )
     luck = {
         "trials": max(registry.trials(), 1),
         "trial_sharpes": registry.trial_sharpes(but=experiment.version),
@@ -157,11 +173,12 @@ def backtest_version(
     )
     on_policy("intervals and differences")
     played = {policy.name: result, **baselines}
-    summary = facts | judged(backtest, played, tuned, luck)
+    summary = facts | judged(backtest, played, tuned, luck, known)
     each: list[dict[str, Any]] = []
     if len(seeds) > 1:
         each = [
-            {**facts, "seed": seed} | judged(backtest, {policy.name: own, **baselines}, tuned, luck)
+            {**facts, "seed": seed}
+            | judged(backtest, {policy.name: own, **baselines}, tuned, luck, known)
             for seed, own in zip(seeds, learned, strict=True)
         ]
         summary = together(summary, each, policy.name)
@@ -186,6 +203,7 @@ def judged(
     played: Mapping[str, PolicyResult],
     tuned: Mapping[str, dict[str, float]],
     luck: dict[str, Any],
+    known: dict[str, Any],
 ) -> dict[str, Any]:
     """Metrics of every policy, with what they are worth, and the verdict on the first.
 
@@ -194,8 +212,10 @@ def judged(
         played: by policy; the first is the one in question.
         tuned: the settings of the baselines that have any.
         luck: `trials` and `trial_sharpes` of `evaluate.judge`.
+        known: `verified` and `unverified`; the verdict begins with them.
     """
-    worth, verdict = judge(played, **luck)
+    proviso = " if what is unverified is honest" if stands_on_columns(known) else ""
+    worth, verdict = judge(played, **luck, proviso=proviso)
     policies = {
         name: {
             **backtest.summary(result),
@@ -204,7 +224,7 @@ def judged(
         }
         for name, result in played.items()
     }
-    return {"verdict": verdict, "policies": policies}
+    return {**known, "verdict": f"{line(known)}. {verdict}", "policies": policies}
 
 
 def together(summary: dict[str, Any], each: Sequence[dict[str, Any]], name: str) -> dict[str, Any]:
@@ -254,6 +274,36 @@ def write_results(
     write_json(results / "summary.json", summary)
 
 
+def recorded_audit(
+    version: TrainedVersion,
+    summary: dict[str, Any],
+    split: str,
+    audit: dict[str, Any],
+) -> dict[str, Any]:
+    """Keep what an audit of a result found: beside it, in the registry and in the README.
+
+    Args:
+        version: whose result.
+        summary: the result, as its backtest wrote it.
+        split: on which trades.
+        audit: to be kept: `passed`, `findings`, and whose.
+
+    Returns:
+        The summary as it reads after the audit.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    folder, registry = version.folder, version.registry
+    record_audit(folder, split, summary, audit)
+    known = with_audit(folder, split, summary)
+    if "verified" in known:
+        parts = {name: known[name] for name in ("verified", "unverified")}
+        registry.record_audit(folder.version, split, summary["checkpoint"]["sha256"], parts)
+        write_readme(folder, version.experiment, registry)
+    return known
+
+
 def register_result(summary: dict[str, Any], registry: Registry) -> None:
     """Enter the first policy's result in the registry, with its hashes."""
     learned = next(iter(summary["policies"].values()))
@@ -265,7 +315,9 @@ def register_result(summary: dict[str, Any], registry: Registry) -> None:
     registry.record_result(
         summary["version"],
         summary["split"],
-        {name: learned[name] for name in REGISTRY_METRICS} | several,
+        {name: learned[name] for name in REGISTRY_METRICS}
+        | {name: summary[name] for name in ("verified", "unverified") if name in summary}
+        | several,
         snapshot_sha256=summary["snapshot_sha256"],
         checkpoint_sha256=summary["checkpoint"]["sha256"],
         step=summary["checkpoint"]["step"],

@@ -42,6 +42,7 @@ from jaxexit.lab.training import (
     several_template,
     train_crew,
 )
+from jaxexit.lab.verification import audit_before_training, looks_before, verification
 from jaxexit.ppo import agent, make_mesh, ppo_params, ppo_spec
 
 NAME = WALK_FORWARD  # of its folders, and of its result among those of the splits
@@ -62,6 +63,7 @@ def train_folds(
     *,
     rolling: bool,
     devices: int | None = None,
+    audit: dict[str, Any] | None = None,
     on_update: Callable[[Line], None] = lambda line: None,
 ) -> TrainingResult:
     """Train every fold (and every seed of each) in one program; `best` is chosen by each on its validation.
@@ -73,6 +75,7 @@ def train_folds(
         start: whether it is new, resumed, or replaces an earlier one.
         rolling: as `folds` was made.
         devices: see `ppo.make_mesh`.
+        audit: what came out of the one before, for the provenance.
         on_update: called with each line of metrics.
 
     Raises:
@@ -84,7 +87,7 @@ def train_folds(
     resumed = None
     if start == "resume":
         resumed = run.store.restore("last", several_template(experiment, folds.datasets[0], agents))
-    run.begin(start, provenance(experiment, folds.fingerprint, crew.mesh))
+    run.begin(start, provenance(experiment, folds.fingerprint, crew.mesh, audit))
     write_text(run.path / "experiment.yaml", dump_snapshot(experiment))
     return train_crew(
         crew,
@@ -216,14 +219,20 @@ def backtest_folds(
         "snapshot_sha256": proof["snapshot_sha256"],
     }
     judge = Backtest(experiment, folds.datasets[0], "test")
-    summary = facts | judged(judge, played, {}, luck)
+    known = verification(
+        [dataset.origin for dataset in folds.datasets],
+        audit_before_training(side_run(folder, experiment, count, rolling=rolling).path),
+        split=NAME,
+        looks=looks_before(registry, proof),
+    )
+    summary = facts | judged(judge, played, {}, luck, known)
     by_seed = [_joined([piece[i] for piece in learned_pieces]) for i in range(len(seeds))]
     results = folder.results(NAME)
     if len(seeds) > 1:
         others = {policy: result for policy, result in played.items() if policy != name}
         own = [{name: result, **others} for result in by_seed]
         summaries = [
-            {**facts, "seed": seed} | judged(judge, each, {}, luck)
+            {**facts, "seed": seed} | judged(judge, each, {}, luck, known)
             for seed, each in zip(seeds, own, strict=True)
         ]
         for i, one in enumerate(summaries):

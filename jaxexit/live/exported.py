@@ -22,7 +22,8 @@ from jaxexit.data import Dataset
 from jaxexit.env import ACTIONS, observation_size
 from jaxexit.env.observation import CLIP
 from jaxexit.lab.files import replacing_folder, write_json
-from jaxexit.lab.run import RunFolder
+from jaxexit.lab.run import RunFolder, read_json
+from jaxexit.lab.verification import audit_before_training, verification, with_audit
 from jaxexit.live.definitions import CONVENTIONS, observation_definitions
 from jaxexit.live.onnx_graph import INPUT, IR_VERSION, LOGITS, OPSET, VALUE, onnx_model
 from jaxexit.live.parity import (
@@ -108,7 +109,7 @@ def write_export(
                 f"{found.value_tolerance:.2g}); nothing was written"
             )
     manifest = {
-        **_manifest(policy, dataset, facts),
+        **_manifest(policy, dataset, facts, folder, split),
         "files": {
             name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
             for name, content in files.items()
@@ -126,7 +127,27 @@ def write_export(
     return manifest
 
 
-def _manifest(policy: TrainedPolicy, dataset: Dataset, facts: dict[str, str]) -> dict[str, Any]:
+def _verified(
+    policy: TrainedPolicy, dataset: Dataset, folder: RunFolder, split: str
+) -> dict[str, Any]:
+    """`verified` and `unverified`, as the result of this checkpoint has them; without one, what is known."""
+    summary = read_json(folder.results(split) / "summary.json")
+    if summary is not None and summary["checkpoint"]["sha256"] == policy.sha256:
+        summary = with_audit(folder, split, summary)
+    if (
+        summary is None
+        or summary["checkpoint"]["sha256"] != policy.sha256
+        or "verified" not in summary
+    ):
+        audit = audit_before_training(folder.path)
+        summary = verification([dataset.origin], audit, split=split, looks=0)
+        summary["verified"]["split"] = False  # nobody has looked
+    return {name: summary[name] for name in ("unverified", "verified")}
+
+
+def _manifest(
+    policy: TrainedPolicy, dataset: Dataset, facts: dict[str, str], folder: RunFolder, split: str
+) -> dict[str, Any]:
     """What a reader of the graphs must know, without hashes and proof of the files."""
     experiment = policy.experiment
     content = resolved(experiment)
@@ -165,6 +186,7 @@ def _manifest(policy: TrainedPolicy, dataset: Dataset, facts: dict[str, str]) ->
             for i, (name, definition) in enumerate(observation_definitions(policy.spec).items())
         ],
         "normaliser": None,  # features are scaled by their formulas, none is learned
+        **_verified(policy, dataset, folder, split),
         "guards": content["guards"],
         "costs": content["costs"],
         "env": {key: value for key, value in content["env"].items() if key != "features"},

@@ -16,13 +16,23 @@ import numpy as np
 import pandas as pd
 
 from jaxexit.config import Experiment
-from jaxexit.data.bars import Bars, PriceSide, complete_book, duration, guess_pip, lengthen
+from jaxexit.data.bars import (
+    SUMMED,
+    Bars,
+    PriceSide,
+    complete_book,
+    duration,
+    guess_pip,
+    lengthen,
+)
 from jaxexit.data.features import Feature, feature_columns
 from jaxexit.data.formats.source import Source
 from jaxexit.data.hours import missing_bars
 from jaxexit.data.market import rollover_nights
 from jaxexit.data.quotes import Quotes, check_row, quotes_of, read_quotes
+from jaxexit.data.recipe import completed
 from jaxexit.data.sample import SAMPLE, SAMPLE_SIDE, load_named_bars
+from jaxexit.data.tables import plain
 from jaxexit.data.ticks import timeframe_length
 from jaxexit.errors import DataError
 
@@ -77,7 +87,9 @@ class Feed:
         """
         data = experiment.data
         self._experiment, self._features = experiment, features
-        self._columns = sorted({feature.column for feature in features if feature.from_bars})
+        # With a recipe the columns that a bar must bring are those of the history, and its volume.
+        wanted = {feature.column for feature in features if feature.from_bars}
+        self._columns = [] if experiment.recipe else sorted(wanted)
         self._step = None if data.timeframe is None else timeframe_length(data.timeframe)
         self._side: PriceSide = price_side or data.price_side
         self._pip = pip or data.pip
@@ -90,6 +102,10 @@ class Feed:
         if history is not None:
             bars = load_bars_of(experiment, str(history), self._side, self._pip)
             self._side, self._pip = price_side or bars.side, bars.pip
+            if experiment.recipe:
+                names = map(str, bars.table.columns)
+                self._columns = sorted(n for n in names if n in wanted or plain(n) in SUMMED)
+                self._table = {name: np.zeros(0) for name in self._columns}
             missing = [name for name in self._columns if name not in bars.table]
             if missing:
                 raise DataError(
@@ -159,7 +175,8 @@ class Feed:
         """What the environment reads of all bars so far, and the first bar that a trade may begin in."""
         if self._rows is None or self._rows[0] != self.length:
             bars = self.bars()
-            columns, atr, ready = feature_columns(self._features, bars)
+            whole = completed(self._experiment.recipe, bars)
+            columns, atr, ready = feature_columns(self._features, whole)
             # Before the usual step is known no trade can begin, and no night can count.
             step = self.step or np.timedelta64(1, "m")
             nights, inside = rollover_nights(bars.times, step)

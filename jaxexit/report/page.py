@@ -17,6 +17,7 @@ from plotly.offline import get_plotlyjs
 
 from jaxexit import __version__
 from jaxexit.lab.files import write_text
+from jaxexit.lab.verification import line, stands_on_columns
 from jaxexit.report.blob import compress, pack
 from jaxexit.report.figures import pictures
 from jaxexit.report.notices import notices
@@ -70,7 +71,8 @@ def render(runs: Sequence[ReportedRun]) -> str:
         first=first,
         facts=_facts(first),
         provenance=[(run.version, _provenance(run)) for run in runs],
-        verdict=verdict(found),
+        verdict=verdict(found, capped=any(map(stands_on_columns, (r.summary for r in runs)))),
+        verified=[(run.version, line(run.summary)) for run in runs],
         whiskers=whiskers(found),
         columns=found,
         rows=rows(found),

@@ -96,8 +96,13 @@ def _capture(run: ReportedRun, policy: str) -> float | None:
     return float(numbers(run.tables[policy], "net_pips").sum()) / best if best > 0 else None
 
 
-def verdict(found: Sequence[Column]) -> Verdict:
-    """The run against the exit that its entries came with: the list's own, else stop and target."""
+def verdict(found: Sequence[Column], *, capped: bool = False) -> Verdict:
+    """The run against the exit that its entries came with: the list's own, else stop and target.
+
+    Args:
+        found: of `columns`.
+        capped: columns that nobody could check were observed: no gain is claimed.
+    """
     own, rest = found[0], {column.name: column for column in found[1:]}
     sentences = []
     mean = (own.metrics.get("intervals") or {}).get("net_pips_mean")
@@ -122,6 +127,8 @@ def verdict(found: Sequence[Column]) -> Verdict:
         "worse": f"Worse than {title}",
         "undecided": f"Not distinguishable from {title}",
     }[kind]
+    if capped and kind == "better":
+        return Verdict("undecided", f"If what is unverified is honest: {headline}", sentences)
     return Verdict(kind, headline, sentences)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from jaxexit.lab.run import RunFolder, read_json
 from jaxexit.lab.tracking import read_metrics
 from jaxexit.lab.trained import TrainedVersion
 from jaxexit.lab.training import agent_params, learned_policy, seed_folder, state_template
+from jaxexit.lab.verification import audited as audit_of
+from jaxexit.lab.verification import with_audit
 from jaxexit.ppo import ppo_spec
 from jaxexit.report.replay import Decisions, replay
 from jaxexit.truth.audit import Finding, audit_version
@@ -112,6 +114,7 @@ def read_run(version: TrainedVersion, split: str) -> ReportedRun:
         policy: everything.iloc[np.flatnonzero(of_policy == policy)].reset_index(drop=True)
         for policy in summary["policies"]
     }
+    summary = with_audit(folder, split, summary)
     dataset = version.dataset()
     return ReportedRun(
         experiment=experiment,
@@ -140,7 +143,10 @@ def audited(run: ReportedRun, on_check: Callable[[str], None] = lambda name: Non
         split=run.split,
         on_check=on_check,
     )
-    return replace(run, findings=tuple(findings))
+    summary = run.summary
+    if "verified" in summary:
+        summary = {**summary, **audit_of(summary, [asdict(finding) for finding in findings])}
+    return replace(run, findings=tuple(findings), summary=summary)
 
 
 def _replayed(

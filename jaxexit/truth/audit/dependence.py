@@ -91,7 +91,7 @@ class Spectrum(NamedTuple):
     """A standardised series, transformed."""
 
     values: Array  # [n // 2 + 1] complex
-    count: int  # n
+    bars: int  # n
 
 
 @dataclass(frozen=True)
@@ -235,7 +235,9 @@ class Series:
         for h in horizons(longest):
             ks = np.arange(1, h + 1)
             lags = zip(self.weights, OWN_LAGS, strict=True)
-            shape = 1.0 - sum(weight * (ks <= h - lag) for weight, lag in lags)
+            shape = np.ones(h)
+            for weight, lag in lags:
+                shape -= weight * (ks <= h - lag)
             kernel = np.zeros(n)
             kernel[ks] = shape / max(float(np.sqrt(shape @ shape)), 1e-12)
             total = np.fft.irfft(transformed * np.conj(np.fft.rfft(kernel)), n)
@@ -254,7 +256,7 @@ def spectrum(x: Array) -> Spectrum:
 
 def correlations(x: Spectrum, y: Spectrum) -> Array:
     """Mean of x_t y_{t+s} of standardised series, at every circular shift s, [n]."""
-    return np.fft.irfft(np.conj(x.values) * y.values, x.count) / x.count
+    return np.fft.irfft(np.conj(x.values) * y.values, x.bars) / x.bars
 
 
 def _fast(count: int) -> int:

@@ -55,7 +55,7 @@ def check(inputs: Inputs, moments: int = MOMENTS) -> list[Finding]:
     if not findings:
         what = f"{made_by.name} makes the same values whatever bars follow"
         size = f"bit-identical, {2 * moments} runs"
-        first_cut, last_cut = (minute(inputs.bars.times[cut]) for cut in cuts[[0, -1]])
+        first_cut, last_cut = (minute(inputs.bars.times[int(cut)]) for cut in (cuts[0], cuts[-1]))
         where = f"{moments} moments, {first_cut} to {last_cut}"
         findings = [Finding(CHECK, "pass", what, where, size)]
     if whole.reads:

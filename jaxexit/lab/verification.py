@@ -1,0 +1,147 @@
+"""What of a result was verified, and what stands on its user's word: the first words of every verdict.
+
+`verified` of a summary says yes or no of each of `PARTS`; `unverified` says in words what keeps each no:
+
+columns   every observed column is made of the bars by this program, or by a recipe that was run again
+entries   made by this program, or by the recipe; a list is its user's word
+costs     the spread is quoted in the bar file, and is not 0
+split     the test split, which nothing and nobody had looked at before this version's checkpoint
+replay    an audit has played the recorded result and derived its fills again; it is in audit.json
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jaxexit.lab.files import write_json
+from jaxexit.lab.run import RunFolder, read_json
+
+if TYPE_CHECKING:
+    from jaxexit.data import Origin
+    from jaxexit.lab.registry import Registry
+
+PARTS = ("columns", "entries", "costs", "split", "replay")
+UNSEEN = ("test", "walk_forward")  # splits that nothing was learned or chosen on
+NOT_AUDITED = "replay (not audited yet)"
+Record = dict[str, Any]
+
+
+def verification(
+    origins: Sequence[Origin],
+    audit: Mapping[str, Any] | None,
+    *,
+    split: str,
+    looks: int,
+) -> Record:
+    """What of a result that was just made is verified.
+
+    Args:
+        origins: of its data; of a walk-forward of each fold.
+        audit: of what the experiment brings, before its training, as its provenance has it; None: none.
+        split: whose result.
+        looks: at test splits before it, by other versions or checkpoints.
+
+    Returns:
+        {"verified": {part: bool}, "unverified": [words]}, for a summary.
+    """
+    failed = list((audit or {}).get("failed", ()))
+    columns = _words("column", _each(origin.columns for origin in origins))
+    columns += [f"what the recipe reads ({name})" for name in _each(o.reads for o in origins)]
+    entries = _each((o.entries,) for o in origins)
+    costs = _each((o.spread,) for o in origins)
+    unseen = [] if split in UNSEEN else [f"{split} (the agent was trained or chosen on it)"]
+    if split in UNSEEN and looks:
+        unseen = [f"split (test was looked at {looks:,} times before)"]
+    words = {
+        "columns": columns,
+        "entries": entries,
+        "costs": costs,
+        "split": unseen,
+        "replay": [NOT_AUDITED],
+    }
+    verified = {part: not words[part] and not (failed and part == "columns") for part in PARTS}
+    said = [f"AUDIT FAILED AND WAS OVERRULED ({what})" for what in failed]
+    return {"verified": verified, "unverified": said + [w for part in PARTS for w in words[part]]}
+
+
+def _each(names: Iterable[Iterable[str | None]]) -> list[str]:
+    return list(dict.fromkeys(name for some in names for name in some if name))
+
+
+def _words(kind: str, names: Sequence[str]) -> list[str]:
+    if not names:
+        return []
+    return [f"{kind}{'s' * (len(names) > 1)} {', '.join(f'`{name}`' for name in names)}"]
+
+
+def line(record: Mapping[str, Any]) -> str:
+    """One line: what is not verified, then what is; empty for a result from before there was such a thing."""
+    if "verified" not in record:
+        return ""
+    known = [part for part in PARTS if record["verified"].get(part)]
+    said = [f"unverified: {', '.join(record['unverified'])}"] if record["unverified"] else []
+    said += [f"verified: {', '.join(known)}"] if known else []
+    return "; ".join(said)
+
+
+def stands_on_columns(record: Mapping[str, Any]) -> bool:
+    """Whether a claim of gain stands on columns that nobody could check, or on an audit that failed."""
+    return not record.get("verified", {}).get("columns", True)
+
+
+def looks_before(registry: Registry, proof: Mapping[str, Any]) -> int:
+    """Looks at a test split so far by other versions or checkpoints than this one's."""
+    own = (proof["snapshot_sha256"], proof["checkpoint_sha256"])
+    rows = registry.load()["versions"].values()
+    looks = (look for row in rows for look in row.get("test_evaluations", ()))
+    return sum((one.get("snapshot_sha256"), one.get("checkpoint_sha256")) != own for one in looks)
+
+
+def audit_before_training(run: Path) -> Mapping[str, Any] | None:
+    """What a run's provenance says of the audit before its training; None where there was none."""
+    return (read_json(run / "provenance.json") or {}).get("audit")
+
+
+OF_A_REPLAY = ("replay", "fills")  # checks of an audit
+
+
+def record_audit(
+    folder: RunFolder, split: str, summary: Mapping[str, Any], audit: Mapping[str, Any]
+) -> None:
+    """Keep beside a result what an audit of it found, with the hashes that tell whose result that was.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    write_json(folder.results(split) / "audit.json", {**_whose(summary), **audit})
+
+
+def with_audit(folder: RunFolder, split: str, summary: Record) -> Record:
+    """A summary whose `verified` knows of the audit that was made of it since."""
+    audit = read_json(folder.results(split) / "audit.json")
+    if "verified" not in summary or audit is None:
+        return summary
+    if any(audit.get(name) != value for name, value in _whose(summary).items()):
+        return summary
+    return {**summary, **audited(summary, audit["findings"])}
+
+
+def audited(summary: Record, findings: Sequence[Mapping[str, str]]) -> Record:
+    """`verified` and `unverified` of a summary after an audit, and the verdict that begins with them."""
+    others = [
+        w for w in summary["unverified"] if w != NOT_AUDITED and not w.startswith("AUDIT FAILED:")
+    ]
+    failed = [one for one in findings if one["severity"] == "fail"]
+    if failed:
+        others.insert(0, f"AUDIT FAILED: {'; '.join(one['what'] for one in failed)}")
+    replayed = not any(one["check"] in OF_A_REPLAY for one in failed)
+    found = {"verified": {**summary["verified"], "replay": replayed}, "unverified": others}
+    plain = summary["verdict"].removeprefix(line(summary)).removeprefix(". ")
+    return {**found, "verdict": f"{line(found)}. {plain}"}
+
+
+def _whose(summary: Mapping[str, Any]) -> Record:
+    checkpoint = summary["checkpoint"]["sha256"]
+    return {"snapshot_sha256": summary["snapshot_sha256"], "checkpoint_sha256": checkpoint}
