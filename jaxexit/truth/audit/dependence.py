@@ -7,7 +7,8 @@ For a series x (a column, entries, exits) and the moves of later bars:
    used throughout, as normal scores.
 2. *Own past.* Of a column also its innovation is tested: what its own last values do not explain either. A
    slow column that knows the future learns it bit by bit; there its innovations are all but white, and a
-   correlation of a few hundredths is visible where its level would need years.
+   correlation of a few hundredths is visible where its level would need years. The level of a column that
+   hardly forgets within the sample is no witness at all: a trend is correlated with whatever trends.
 3. *Null.* The same statistic at all circular shifts of the series against the market, but those near 0
    (Politis and Romano 1992: blocks as long as the sample, so that either side keeps its own memory). They are
    sums of many products and nearly normal: z is the statistic over their root mean square.
@@ -36,6 +37,7 @@ LONGEST = 200  # bars ahead
 OWN_LAGS = (1, 2, 3, 4, 6, 8, 12, 24, 48)
 SPANS = (4, 8, 16, 32, 48, 96)
 MEMORIES = (4, 12, 24, 48, 120, 480)  # bars, of exponential means
+FEWEST_STRETCHES = 100  # of a series' own memory, for its level to be a witness
 CLEAR = 7.0  # z: beyond doubt in any family
 NOTHING_LEFT = 1e-3  # standard deviation of what remains of normal scores
 
@@ -182,9 +184,11 @@ def strongest(market: Market, column: Array) -> Iterator[tuple[str, Seen]]:
     own = np.stack([_lagged(level, k) for k in OWN_LAGS], axis=1)
     weights, *_ = np.linalg.lstsq(own, level, rcond=None)
     innovation = level - own @ weights
-    series = [Series(level, None)]
+    series = [Series(level)] if _forgets(level) else []
     if innovation.std() > NOTHING_LEFT:
         series.append(Series(scores(innovation), weights))
+    if not series:
+        return
     for kind, targets in (
         ("return", (("the move of ", market.returns),)),
         ("size", (("the range of ", market.ranges), ("the size of ", market.sizes))),
@@ -205,6 +209,15 @@ def strongest(market: Market, column: Array) -> Iterator[tuple[str, Seen]]:
         if abs(best.z) > CLEAR:  # of what is beyond doubt, what says most
             best = max((one for one in seen if abs(one.z) > CLEAR), key=lambda one: abs(one.r))
         yield kind, best._replace(tests=len(seen))
+
+
+def _forgets(x: Array) -> bool:
+    """Whether a series has many independent stretches: of a slow one the level proves nothing.
+
+    A trend beside a random walk is correlated with its later moves in any sample (Stambaugh 1999).
+    """
+    memory = float(x[1:] @ x[:-1]) / max(float(x @ x), 1e-300)
+    return (1.0 + memory) * FEWEST_STRETCHES < (1.0 - memory) * len(x)
 
 
 class Series:
