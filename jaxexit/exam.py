@@ -1,6 +1,7 @@
-"""`python -m jaxexit.exam martingale|ou|disorder|controls|all`: markets whose answer is known.
+"""`python -m jaxexit.exam martingale|ou|disorder|controls|leaks|all`: markets whose answer is known.
 
-`controls` plants traps, each of which an exam or an audit must catch. Exit code 1 when an examinee fails,
+`controls` plants traps, each of which an exam or an audit must catch; `leaks` draws random ones and honest
+inputs: how many does the audit catch, and how often is it wrong? Exit code 1 when an examinee fails,
 or a trap is not caught.
 """
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:  # annotations only: a mistake in the arguments must not wait 
     from rich.table import Table
 
     from jaxexit.truth.controls import Control
+    from jaxexit.truth.leaks import Tried
     from jaxexit.truth.optimal_exits import Share
     from jaxexit.truth.verdict import Verdict
 
@@ -64,6 +66,14 @@ def _controls(arguments: argparse.Namespace, on_step: Progress) -> list[Control]
     return sit(quick=arguments.quick, seed=arguments.seed, on_step=on_step)
 
 
+def _leaks(arguments: argparse.Namespace, on_step: Progress) -> list[Tried]:
+    from jaxexit.data.sample import load_named_bars
+    from jaxexit.truth.leaks import sit
+
+    bars = None if arguments.bars is None else load_named_bars(arguments.bars)
+    return sit(quick=arguments.quick, seed=arguments.seed, bars=bars, on_step=on_step)
+
+
 class Exam(NamedTuple):
     """How an exam is sat, shown, and judged: each result says whether it `passed`."""
 
@@ -77,6 +87,9 @@ def _exams() -> dict[str, Exam]:
         "martingale": Exam(_martingale, verdict_table, "a mean within 4 standard errors"),
         "ou": Exam(_optimum, share_table, "a share of the optimum, and never above the ceiling"),
         "disorder": Exam(_optimum, share_table, "a share of the optimum, never above the ceiling"),
+        "leaks": Exam(
+            _leaks, leak_table, "the audit catches what it must, and lets the honest pass"
+        ),
         "controls": Exam(_controls, control_table, "each trap caught, and nothing without one"),
     }
 
@@ -108,6 +121,11 @@ def build_parser() -> cli.Parser:
         type=int,
         help="martingale, ou, disorder: trades that each examinee plays (default: 200,000, 200,000, "
         "1,000,000; fewer with --quick)",
+    )
+    parser.add_argument(
+        "--bars",
+        metavar="FILE",
+        help="leaks: in these bars ('sample', or a file) instead of made ones",
     )
     cli.add_overrides(parser, "of the learner that sits ou or disorder, e.g. ppo.gamma=0.99")
     cli.add_output(parser)
@@ -182,6 +200,38 @@ def share_table(title: str, shares: Sequence[Share]) -> Table:
     return table
 
 
+def leak_table(title: str, rows: Sequence[Tried]) -> Table:
+    """The power curve: a row for each kind of leak and strength; then false alarms."""
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    table.add_column("planted")
+    for column in ("strength", "tried", "caught", "share", "asked"):
+        table.add_column(column, justify="right")
+    kind = rows[0].kind if rows else ""
+    for row in rows:
+        if row.kind != kind:
+            table.add_section()
+            kind = row.kind
+        table.add_row(
+            row.kind,
+            f"{row.low:.2f} to {min(row.high, 1.0):.2f}" if row.high else "",
+            f"{row.tried:,}",
+            f"{row.caught:,}",
+            f"{row.share:.1%}" if row.tried else "-",
+            ""
+            if row.asked is None
+            else f"{'below' if row.high == 0 else 'at least'} {row.asked:.0%}",
+            style=None if row.passed else "bold red",
+        )
+    table.caption = (
+        "strength: rank correlation of a column with what it leaks, beyond what the past explains; share of "
+        "entries whose direction hindsight chose"
+    )
+    table.caption_justify = "left"
+    return table
+
+
 def control_table(title: str, controls: Sequence[Control]) -> Table:
     """A row for each trap and check, those without a trap first."""
     from rich.table import Table
@@ -210,8 +260,10 @@ def _command(argv: Sequence[str] | None) -> int:
         raise UserError(f"--seed: found {arguments.seed}, allowed is 0 to {2**32 - 1}")
     if min([1, *arguments.steps, arguments.trades or 1]) < 1:
         raise UserError("--steps, --trades: allowed are numbers from 1 up")
-    if arguments.trades is not None and arguments.exam == "controls":
-        raise UserError("--trades: 'controls' has its own number of trades")
+    if arguments.trades is not None and arguments.exam in ("controls", "leaks"):
+        raise UserError(f"--trades: '{arguments.exam}' has its own number of trades")
+    if arguments.bars is not None and arguments.exam != "leaks":
+        raise UserError("--bars: is for leaks; the other exams make their markets")
     learner = arguments.overrides or arguments.steps or arguments.training_seeds
     if arguments.exam not in ("ou", "disorder") and learner:
         raise UserError(

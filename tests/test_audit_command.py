@@ -13,7 +13,9 @@ from jaxexit.audit import main
 from tests.support import tiny
 
 FIELDS = {"check", "severity", "what", "where", "size", "advice"}
-CHECKS = ["replay", "look-ahead", "foresight", "warm-up", "fills", "degeneracy", "null"]
+CHECKS = ["replay", "look-ahead", "foresight", "inputs", "warm-up", "fills", "degeneracy", "null"]
+# What an audit writes: its findings beside the result, and what it verified.
+WRITTEN = {"v1_tiny/results/test/audit.json", "v1_tiny/README.md", "registry.json"}
 
 
 class Audit(NamedTuple):
@@ -49,11 +51,14 @@ def change(path: Path, alter: Callable[[Any], None]) -> None:
 
 
 @pytest.fixture(scope="module")
-def honest(trained: tiny.Trained) -> Audit:
+def honest(trained: tiny.Trained, tmp_path_factory: pytest.TempPathFactory) -> Audit:
     """The audit of a version as it was trained."""
-    before = tiny.contents(trained.yaml.parent)
-    done = audit(trained.yaml, "--json")
-    assert tiny.contents(trained.yaml.parent) == before, "an audit writes nothing"
+    yaml = trained.copied_to(tmp_path_factory.mktemp("honest") / "copy")
+    before = tiny.contents(yaml.parent)
+    done = audit(yaml, "--json")
+    changed = {name for name, was in tiny.contents(yaml.parent).items() if before.get(name) != was}
+    files = {name for name in changed if (yaml.parent / name).is_file()}
+    assert files == WRITTEN, "an audit touches nothing else"
     return done
 
 
@@ -95,6 +100,13 @@ def test_a_result_improved_by_hand_or_of_another_checkpoint_is_a_failure(improve
     assert sizes["the recorded result does not replay"].startswith("net_pips_mean ")
     another = sizes["the recorded result belongs to another snapshot or checkpoint"]
     assert another == "differs: checkpoint in registry.json"
+
+
+def test_what_an_audit_verified_is_told_wherever_the_result_is(honest: Audit):
+    known = honest.record["verified"]
+    assert known == {part: part != "costs" for part in known}
+    assert list(known) == ["columns", "entries", "costs", "split", "replay"]
+    assert honest.record["unverified"] == ["a constant spread of 1 pips"]
 
 
 def test_the_same_seed_finds_the_same(honest: Audit, improved: Audit):

@@ -16,7 +16,6 @@ from jaxexit.errors import ConfigError
 WORDS = ("version", "description", "hypothesis")  # keys that are no change of an experiment
 LATER = {
     "data.recipe": None,
-    "recipe": None,
     "seeds": 1,
     "ppo.polyak_window": 0.0,
     "tracking.artifacts": False,
@@ -31,8 +30,8 @@ def resolved(experiment: Experiment) -> dict[str, Any]:
     content = experiment.model_dump(mode="json")
     for name in ("parent", "overrides"):
         content.pop(name)
-    recipe = experiment.recipe
-    return content | {"recipe": None if recipe is None else recipe.sha256}
+    content.pop("recipe")
+    return content if experiment.recipe is None else content | {"recipe": experiment.recipe.sha256}
 
 
 def experiment_sha256(experiment: Experiment) -> str:
@@ -60,8 +59,9 @@ def dump_snapshot(experiment: Experiment) -> str:
         "parent": experiment.parent,
         "overrides": list(experiment.overrides),
         **resolved(experiment),
-        "recipe": None if experiment.recipe is None else experiment.recipe.model_dump(),
     }
+    if experiment.recipe is not None:
+        content["recipe"] = experiment.recipe.model_dump()
     return HEADER + dump_mapping(content)
 
 

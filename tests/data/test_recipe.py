@@ -1,4 +1,4 @@
-"""A recipe's columns are made of the bars alone, with consent only, and are caught where they know later bars."""
+"""A recipe's columns are made of the bars alone, with consent only, and caught where they know later bars."""
 
 from pathlib import Path
 
@@ -53,12 +53,12 @@ def written(folder: Path, source: str, more: str = "", table: pd.DataFrame | Non
     return path
 
 
-def loaded(folder: Path, source: str, **named: object) -> Dataset:
-    return load_dataset(load_experiment(written(folder, source, **named)))
+def loaded(folder: Path, source: str, table: pd.DataFrame | None = None) -> Dataset:
+    return load_dataset(load_experiment(written(folder, source, table=table)))
 
 
-def found(folder: Path, source: str, **named: object) -> list[Finding]:
-    inputs = make_inputs(load_experiment(written(folder, source, **named)))
+def found(folder: Path, source: str) -> list[Finding]:
+    inputs = make_inputs(load_experiment(written(folder, source)))
     return recomputed.check(inputs, moments=10)
 
 

@@ -85,9 +85,7 @@ def test_honest_columns_are_not_seen(market: Market):
         "walk": pd.Series(rng.standard_normal(len(close)).cumsum()),
     }
     columns |= {f"noise {m}": pd.Series(slow(rng, len(close), m)) for m in (0.0, 0.9, 0.99, 0.999)}
-    assert {name: fails(market, c.to_numpy()) for name, c in columns.items()} == dict.fromkeys(
-        columns, []
-    )
+    assert [name for name, column in columns.items() if fails(market, column.to_numpy())] == []
 
 
 def inputs_of(folder: Path, table: pd.DataFrame, *overrides: str) -> list[Finding]:

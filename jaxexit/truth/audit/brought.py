@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from jaxexit.data.bars import Bars
 from jaxexit.data.tables import as_numbers
 from jaxexit.data.trades import load_trades
 from jaxexit.truth.audit.finding import Finding
@@ -18,12 +19,13 @@ EXACT = 1e-6  # of a standard deviation: what a mean of 0 is apart from by accid
 FREE = 0.5  # share of the bars without a spread
 FITS = 0.2  # share of the fills by which another bar must fit better
 FEWEST_FILLS = 20
+NEAR_THE_BEST, PICKED = 0.05, 0.5  # share of the bar's range; share of the fills
 PIECE = 0.02  # pips: a price this far outside a bar still fits it
 
 
 def check(inputs: Inputs) -> list[Finding]:
     """One finding for each thing that was looked at."""
-    return [_spread(inputs), *_scaled(inputs), *_stamps(inputs)]
+    return [_spread(inputs), *_scaled(inputs), *_fills(inputs)]
 
 
 def _spread(inputs: Inputs) -> Finding:
@@ -87,36 +89,64 @@ def _standardised(x: np.ndarray) -> str | None:
     return None
 
 
-def _stamps(inputs: Inputs) -> Iterator[Finding]:
-    """Whether a list's fills lie in the bars that carry their times, or in those before or after."""
+def _fills(inputs: Inputs) -> list[Finding]:
+    """What a list's own prices say of its stamps and of how they came about."""
     data = inputs.experiment.data
     if data.entries != "trades" or data.trades is None:
-        return
+        return []
     rows, _ = load_trades(Path(data.trades), data.timezone)
-    price = rows["entry_price"].to_numpy(float)
-    times = inputs.bars.times
     entered = rows["entry_time"].to_numpy().astype("datetime64[ns]")
-    bar = np.searchsorted(times, entered)
-    known = np.isfinite(price) & (bar > 0) & (bar < len(times) - 1)
-    known &= times[np.minimum(bar, len(times) - 1)] == entered
+    price, side = rows["entry_price"].to_numpy(float), rows["direction"].to_numpy(float)
+    return judge_fills(inputs.bars, entered, price, side, Path(data.trades).name)
+
+
+def judge_fills(
+    bars: Bars, entered: np.ndarray, price: np.ndarray, side: np.ndarray, name: str
+) -> list[Finding]:
+    """Whether fills lie in the bars that carry their times, and are not the best price of each.
+
+    Args:
+        bars: T of them.
+        entered: [N] datetime64[ns], UTC.
+        price: [N] nan where none is given.
+        side: [N] +1 long, -1 short, 0 no trade.
+        name: of the list.
+
+    Returns:
+        Nothing where there are fewer than `FEWEST_FILLS` prices on bars.
+    """
+    times = bars.times
+    bar = np.minimum(np.searchsorted(times, entered), len(times) - 1)
+    known = np.isfinite(price) & (side != 0) & (bar > 0) & (bar < len(times) - 1)
+    known &= times[bar] == entered
     if known.sum() < FEWEST_FILLS:
-        return
-    bar, price, room = bar[known], price[known], PIECE * inputs.bars.pip
-    low = inputs.bars.bid[:, 2] - room
-    high = inputs.bars.ask[:, 1] + room
+        return []
+    bar, price, side, room = bar[known], price[known], side[known], PIECE * bars.pip
+    low, high = bars.bid[:, 2], bars.ask[:, 1]
     fits = {
-        shift: float(((price >= low[bar + shift]) & (price <= high[bar + shift])).mean())
+        shift: float(
+            ((price >= low[bar + shift] - room) & (price <= high[bar + shift] + room)).mean()
+        )
         for shift in (-1, 0, 1)
     }
-    where = f"{known.sum():,} fills of {Path(data.trades).name}"
+    where = f"{known.sum():,} fills of {name}"
     size = ", ".join(f"{share:.0%} fit {_WHICH[shift]}" for shift, share in fits.items())
     best = max(fits, key=lambda shift: fits[shift])
-    if best == 0 or fits[best] < fits[0] + FITS:
-        yield Finding(CHECK, "pass", "fills lie in the bars that carry their times", where, size)
-        return
-    advice = "give bars and trades one clock (data.timezone), and stamp bars at their opens"
-    what = f"fills lie in {_WHICH[best]}: bars and trades are stamped differently"
-    yield Finding(CHECK, "fail", what, where, size, advice)
+    if best != 0 and fits[best] >= fits[0] + FITS:
+        advice = "give bars and trades one clock (data.timezone), and stamp bars at their opens"
+        what = f"fills lie in {_WHICH[best]}: bars and trades are stamped differently"
+        return [Finding(CHECK, "fail", what, where, size, advice)]
+    found = [Finding(CHECK, "pass", "fills lie in the bars that carry their times", where, size)]
+    width = np.maximum(high[bar] - low[bar], 1e-12)
+    missed = np.where(side > 0, price - low[bar], high[bar] - price) / width
+    picked = float((missed < NEAR_THE_BEST).mean())
+    if picked > PICKED:
+        size = f"{picked:.0%} within {NEAR_THE_BEST:.0%} of their bar's range of it"
+        advice = "a bar's extreme is known when it is over: give the price that was traded"
+        found.append(
+            Finding(CHECK, "fail", "fills are the best price of their bar", where, size, advice)
+        )
+    return found
 
 
 _WHICH = {-1: "the bar before", 0: "their own bar", 1: "the bar after"}

@@ -12,7 +12,7 @@ tick volume, the best of them, by 0.13.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -33,7 +33,7 @@ from jaxexit.truth.audit.subject import Inputs, Subject
 CHECK = "foresight"
 SURE = 0.001  # p value, of all statistics of a check together
 # Correlation with what comes: from where it is odd, and from where no honest column has it.
-ODD, IMPOSSIBLE = {"return": 0.04, "size": 0.1}, {"return": 0.06, "size": 0.2}
+ODD, IMPOSSIBLE = {"return": 0.04, "size": 0.1}, {"return": 0.06, "size": 0.15}
 # Mean move after an entry, or against an exit, in standard deviations. Of 0.3 and a trade a day an annual
 # Sharpe ratio of nearly 5 would be made.
 ODD_EDGE, IMPOSSIBLE_EDGE = 0.15, 0.3
@@ -56,7 +56,16 @@ def check_brought(inputs: Inputs) -> list[Finding]:
 
 def _of(inputs: Inputs, tested: Sequence[int]) -> list[Finding]:
     market = market_of(inputs.bars, inputs.first_entry, horizon(inputs))
-    return [*columns(inputs, market, tested), *entries(inputs, market)]
+    features = inputs.dataset.features
+    values = np.asarray(inputs.dataset.market.features, float)[market.first :]
+    columns = {
+        ", ".join(f"`{f.name}`" for f in features if f.column_index == index): values[:, index]
+        for index in tested
+    }
+    tables = inputs.dataset.splits.values()
+    bar = np.concatenate([np.asarray(trades.entry_bar) for trades in tables])
+    side = np.concatenate([np.asarray(trades.direction, float) for trades in tables])
+    return [*judge_columns(market, columns), *judge_entries(market, bar, side)]
 
 
 def horizon(inputs: Inputs) -> int:
@@ -64,21 +73,21 @@ def horizon(inputs: Inputs) -> int:
     return min(LONGEST, inputs.experiment.env.max_bars)
 
 
-def columns(inputs: Inputs, market: Market, tested: Sequence[int]) -> list[Finding]:
-    """Columns, by their index, that foretell more than an honest one could."""
-    features = inputs.dataset.features
-    values = np.asarray(inputs.dataset.market.features, float)[market.first :]
-    names = [
-        ", ".join(f"`{f.name}`" for f in features if f.column_index == index) for index in tested
-    ]
+def judge_columns(market: Market, columns: Mapping[str, np.ndarray]) -> list[Finding]:
+    """Columns that foretell more than an honest one could.
+
+    Args:
+        market: n bars.
+        columns: by what they are called, [n] each.
+    """
     _ = market.returns, market.ranges, market.sizes, market.exits  # once, before the threads
     with ThreadPoolExecutor(cores()) as pool:
-        found = list(pool.map(lambda index: dict(strongest(market, values[:, index])), tested))
+        found = list(pool.map(lambda column: dict(strongest(market, column)), columns.values()))
     family = sum(seen.tests for one in found for seen in one.values())
     ranked = sorted(
         (
             (seen, kind, name)
-            for name, one in zip(names, found, strict=True)
+            for name, one in zip(columns, found, strict=True)
             for kind, seen in one.items()
         ),
         key=lambda row: -abs(row[0].z),
@@ -92,7 +101,8 @@ def columns(inputs: Inputs, market: Market, tested: Sequence[int]) -> list[Findi
     if findings or not ranked:
         return findings
     seen, _, name = ranked[0]
-    size = f"strongest: {name} with {seen.what}, r = {seen.r:+.3f}, p {_p(seen, family)} of {family:,} tests"
+    size = f"strongest: {name} with {seen.what}, r = {seen.r:+.3f}, "
+    size += f"p {_p(seen, family)} of {family:,} tests"
     return [Finding(CHECK, "pass", "no column foretells what it could not", where, size)]
 
 
@@ -109,11 +119,14 @@ def _p(seen: Seen, family: int) -> str:
     return "< 1e-6" if p < 1e-6 else f"= {p:.2g}"
 
 
-def entries(inputs: Inputs, market: Market) -> list[Finding]:
-    """Entries whose direction knows what follows; nothing where every bar is entered both ways."""
-    tables = inputs.dataset.splits.values()
-    bar = np.concatenate([np.asarray(trades.entry_bar) for trades in tables])
-    side = np.concatenate([np.asarray(trades.direction, float) for trades in tables])
+def judge_entries(market: Market, bar: np.ndarray, side: np.ndarray) -> list[Finding]:
+    """Entries whose direction knows what follows; nothing where every bar is entered both ways.
+
+    Args:
+        market: of the file's bars.
+        bar: [N] entry bars, rows of the file.
+        side: [N] +1 long, -1 short.
+    """
     return _events(
         market, bar, side, f"{len(bar):,} entries", "entries know what follows them",
         "enter on what is known at the entry bar's close; a list made in hindsight is no strategy",
