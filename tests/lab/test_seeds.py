@@ -35,17 +35,23 @@ SEEDS = (3, 4, 5)
 
 @pytest.fixture(scope="module")
 def several(tmp_path_factory: pytest.TempPathFactory) -> tiny.Trained:
-    """Three agents; and seed 4 trained alone, as a version of its own."""
-    folder = tmp_path_factory.mktemp("several")
-    yaml = tiny.write_tiny(folder, updates=7, more="seed: 3\n")
-    alone = folder / "v2_alone.yaml"
-    alone.write_text("extends: v1_tiny.yaml\nseed: 4\n")
-    with pytest.MonkeyPatch.context() as environment:
-        # XLA's own fusions: other ones are compiled differently in a loop over agents, by a rounding.
-        environment.setenv("XLA_FLAGS", "--xla_backend_optimization_level=0")
-        code, _, err = tiny.run_process("train", alone, "--quiet")
-        assert code == 0, err
-        return tiny.Trained(yaml, *tiny.run_process("train", yaml, "--seeds", "3", "--json"))
+    """Three agents, trained together."""
+    yaml = tiny.write_tiny(tmp_path_factory.mktemp("several"), updates=7, more="seed: 3\n")
+    return tiny.Trained(yaml, *tiny.run("train", yaml, "--seeds", "3", "--json"))
+
+
+@pytest.fixture(scope="module")
+def alone(several: tiny.Trained) -> Path:
+    """The run folder of seed 4, trained alone as a version of its own.
+
+    Compared bit for bit it needs the commands' own flags (`XLA_FLAGS= pytest`): with the other fusions of the
+    quick tests an update in a loop over agents is compiled differently, by a rounding.
+    """
+    yaml = several.yaml.parent / "v2_alone.yaml"
+    yaml.write_text("extends: v1_tiny.yaml\nseed: 4\n")
+    code, _, err = tiny.run("train", yaml, "--quiet")
+    assert code == 0, err
+    return yaml.with_suffix("")
 
 
 @pytest.fixture(scope="module")
@@ -62,14 +68,15 @@ def restored(folder: Path, which: Literal["final", "best"]) -> list:
     return agent_params(experiment, checkpoint, which)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["final", "best"])
 def test_an_agent_among_others_is_bit_for_bit_what_its_seed_is_alone(
-    several: tiny.Trained, summary: dict, which: Literal["final", "best"]
+    several: tiny.Trained, summary: dict, alone: Path, which: Literal["final", "best"]
 ):
     """Its last network, and the one that was best on validation by its own measure."""
-    (alone,) = restored(several.yaml.parent / "v2_alone", which)
+    (lone,) = restored(alone, which)
     among = restored(several.folder, which)
-    for one, other in zip(jax.tree.leaves(alone), jax.tree.leaves(among[1]), strict=True):
+    for one, other in zip(jax.tree.leaves(lone), jax.tree.leaves(among[1]), strict=True):
         np.testing.assert_array_equal(one, other)
     one, other = jax.tree.leaves(among[0]), jax.tree.leaves(among[2])
     assert any((a != b).any() for a, b in zip(one, other, strict=True))
@@ -81,9 +88,12 @@ def learned_trades(results: Path) -> pd.DataFrame:
     return table.iloc[own].reset_index(drop=True)
 
 
-def test_its_results_are_those_of_the_lone_version(several: tiny.Trained, summary: dict):
+@pytest.mark.slow
+def test_its_results_are_those_of_the_lone_version(
+    several: tiny.Trained, summary: dict, alone: Path
+):
     own = several.folder / "results" / "test" / "seed_4"
-    lone = several.yaml.parent / "v2_alone" / "results" / "test"
+    lone = alone / "results" / "test"
     guards = [pd.read_parquet(folder / "guard_stats.parquet") for folder in (own, lone)]
     pd.testing.assert_frame_equal(guards[0], guards[1])
     nested = ["fills", "stop_path"]
@@ -162,7 +172,7 @@ def test_each_agent_keeps_its_own_best_and_the_record_has_all_of_them(several: t
 
 
 def test_commands_take_several_agents_as_one_version(
-    several: tiny.Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    several: tiny.Trained, alone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     shutil.copytree(several.yaml.parent, tmp_path, dirs_exist_ok=True)
     root = ["--root", str(tmp_path)]

@@ -1,4 +1,4 @@
-"""What was verified stands in the first words of every verdict; an unverified gain is claimed with a proviso."""
+"""What was verified stands in the first words of every verdict; an unverified gain has a proviso."""
 
 import json
 from pathlib import Path
