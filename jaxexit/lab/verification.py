@@ -91,6 +91,16 @@ def stands_on_columns(record: Mapping[str, Any]) -> bool:
     return not record.get("verified", {}).get("columns", True)
 
 
+def cap(records: Sequence[Mapping[str, Any]]) -> str:
+    """Why no gain may be claimed as it stands, to begin a headline with; empty: it may."""
+    words = [words for record in records for words in record.get("unverified", ())]
+    if any(one.startswith("AUDIT FAILED") for one in words):
+        return "Not a result, the audit failed"
+    if any(map(stands_on_columns, records)):
+        return "If what is unverified is honest"
+    return ""
+
+
 def looks_before(registry: Registry, proof: Mapping[str, Any]) -> int:
     """Looks at a test split so far by other versions or checkpoints than this one's."""
     own = (proof["snapshot_sha256"], proof["checkpoint_sha256"])

@@ -17,7 +17,7 @@ from plotly.offline import get_plotlyjs
 
 from jaxexit import __version__
 from jaxexit.lab.files import write_text
-from jaxexit.lab.verification import line, stands_on_columns
+from jaxexit.lab.verification import cap, line
 from jaxexit.report.blob import compress, pack
 from jaxexit.report.figures import pictures
 from jaxexit.report.notices import notices
@@ -71,7 +71,7 @@ def render(runs: Sequence[ReportedRun]) -> str:
         first=first,
         facts=_facts(first),
         provenance=[(run.version, _provenance(run)) for run in runs],
-        verdict=verdict(found, capped=any(map(stands_on_columns, (r.summary for r in runs)))),
+        verdict=verdict(found, cap=cap([run.summary for run in runs])),
         verified=[(run.version, line(run.summary)) for run in runs],
         whiskers=whiskers(found),
         columns=found,

@@ -96,12 +96,12 @@ def _capture(run: ReportedRun, policy: str) -> float | None:
     return float(numbers(run.tables[policy], "net_pips").sum()) / best if best > 0 else None
 
 
-def verdict(found: Sequence[Column], *, capped: bool = False) -> Verdict:
+def verdict(found: Sequence[Column], *, cap: str = "") -> Verdict:
     """The run against the exit that its entries came with: the list's own, else stop and target.
 
     Args:
         found: of `columns`.
-        capped: columns that nobody could check were observed: no gain is claimed.
+        cap: why no gain is claimed as it stands, in words that begin the headline; empty: it is.
     """
     own, rest = found[0], {column.name: column for column in found[1:]}
     sentences = []
@@ -127,8 +127,8 @@ def verdict(found: Sequence[Column], *, capped: bool = False) -> Verdict:
         "worse": f"Worse than {title}",
         "undecided": f"Not distinguishable from {title}",
     }[kind]
-    if capped and kind == "better":
-        return Verdict("undecided", f"If what is unverified is honest: {headline}", sentences)
+    if cap and kind == "better":
+        return Verdict("undecided", f"{cap}: {headline[0].lower()}{headline[1:]}", sentences)
     return Verdict(kind, headline, sentences)
 
 

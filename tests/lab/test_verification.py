@@ -8,7 +8,7 @@ import pytest
 from jaxexit.data import Origin
 from jaxexit.lab.comparison import compare_versions, load_tested
 from jaxexit.lab.registry import Registry
-from jaxexit.lab.verification import audited, line, looks_before, verification
+from jaxexit.lab.verification import audited, cap, line, looks_before, verification
 from tests.data.made import bar_table
 from tests.support import tiny
 from tests.truth.test_foresight import ahead
@@ -50,6 +50,20 @@ def test_an_audit_verifies_the_replay_or_says_what_failed():
     broken = audited(summary, [{"check": "fills", "severity": "fail", "what": "wrong fills"}])
     assert not broken["verified"]["replay"]
     assert broken["verdict"].startswith("unverified: AUDIT FAILED: wrong fills")
+
+
+@pytest.mark.parametrize(
+    ("origin", "audit", "begins"),
+    [
+        (SOUND, None, ""),
+        (Origin(entries="entries of list.csv"), None, ""),
+        (MOOD, None, "If what is unverified is honest"),
+        (SOUND, {"failed": ["x knows"]}, "Not a result, the audit failed"),
+    ],
+)
+def test_a_headline_claims_no_gain_that_stands_on_what_nobody_could_check(origin, audit, begins):
+    assert cap([verification([origin], audit, split="test", looks=0)]) == begins
+    assert cap([{"verdict": "of before there was verification"}]) == ""
 
 
 def test_looks_of_others_at_test_count_and_ones_own_again_do_not(trained: tiny.Trained):
