@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from jaxexit.config.kinds import (
     Bars,
@@ -36,6 +36,11 @@ def _place(name: str, start: float | str) -> float | datetime.datetime:
     if not 0 < start < 1:
         raise ValueError(f"{name}: found {start}, allowed is a fraction above 0 and below 1")
     return start
+
+
+def _with_text_keys(codes: Any) -> Any:
+    """YAML reads 0 and 1 as numbers, and yes as true."""
+    return {str(code): side for code, side in codes.items()} if isinstance(codes, dict) else codes
 
 
 class Split(Section):
@@ -91,6 +96,32 @@ class Data(Section):
         description="where in the bar of its entry time a trade of the file was filled (backtesting.py and "
         "freqtrade: bar_open)",
     )
+    symbol: str | None = Field(
+        default=None, description="whose trades are taken, of a list with several symbols"
+    )
+    columns: dict[str, str] = Field(
+        default={},
+        description="names of ours and the file's columns that they are, where those are not recognised: "
+        "{entry_time: Opening time, direction: Side}; for bars and trades",
+    )
+    direction_codes: Annotated[
+        dict[str, Literal["long", "short"]], BeforeValidator(_with_text_keys)
+    ] = Field(
+        default={},
+        description="what a list's codes mean where its format is not recognised: {0: long, 1: short}",
+    )
+    stops: Literal["file", "ignore"] = Field(
+        default="file",
+        description="whether a list's stops and targets are those at the entry; ignore: they are not used, "
+        "env.initial_stop_atr sets the stop",
+    )
+    align: Literal["exact", "enclosing"] = Field(
+        default="exact",
+        description="whether entry times are opens of bars, or lie anywhere inside the bar that is taken",
+    )
+    allow_partial: bool = Field(
+        default=False, description="go on although more than 5% of a list cannot be used"
+    )
     every: Bars = Field(
         default=1, description="bars from one entry to the next, for entries: every_bar"
     )
@@ -106,6 +137,9 @@ class Data(Section):
         default="auto",
         description="clock of stamps that carry no offset: IANA zone, UTC+3, America/New_York+7; auto: "
         "the file format's own, else UTC",
+    )
+    trades_timezone: Clock | None = Field(
+        default=None, description="the same for the trades' file; null: as timezone"
     )
     pip: Positive | None = Field(
         default=None,

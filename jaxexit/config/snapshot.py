@@ -15,7 +15,14 @@ from jaxexit.errors import ConfigError
 
 WORDS = ("version", "description", "hypothesis")  # keys that are no change of an experiment
 LATER = {
+    "data.align": "exact",
+    "data.allow_partial": False,
+    "data.columns": {},
+    "data.direction_codes": {},
     "data.recipe": None,
+    "data.stops": "file",
+    "data.symbol": None,
+    "data.trades_timezone": None,
     "seeds": 1,
     "ppo.polyak_window": 0.0,
     "tracking.artifacts": False,

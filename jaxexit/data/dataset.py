@@ -13,6 +13,7 @@ from jaxexit.arrays import on_device
 from jaxexit.data import recipe
 from jaxexit.data.bars import Bars, describe, minute
 from jaxexit.data.entries import (
+    check_used,
     ema_bb_candidates,
     every_bar_candidates,
     exit_side_close,
@@ -24,6 +25,7 @@ from jaxexit.data.fingerprint import fingerprint_bars, fingerprint_trades, finge
 from jaxexit.data.market import build_market
 from jaxexit.data.sample import load_named_bars
 from jaxexit.data.split import SPLITS, Bounds, assign_splits, fold_bounds, split_bounds
+from jaxexit.data.trades import reading_of
 from jaxexit.data.types import Market, Trades, padded_size
 from jaxexit.errors import DataError
 
@@ -147,6 +149,9 @@ def _read(experiment: Experiment) -> _Read:
     sound, unsound = keep_sound(
         candidates, first, exit_side_close(bars, candidates) if at_close else None
     )
+    if data.trades is not None and not data.allow_partial:
+        listed = len(candidates) + sum(counts.values())
+        check_used(counts | unsound, listed, data.trades)
     return _Read(
         bars=bars,
         features=features,
@@ -275,9 +280,10 @@ def _candidates(
         Path(data.trades),
         bars,
         atr,
-        data.timezone,
+        reading_of(data),
         given=env.entry_fill == "given",
         filled_at=data.filled_at,
+        align=data.align,
         stop_atr=env.initial_stop_atr,
     )
 

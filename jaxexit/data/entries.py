@@ -8,6 +8,7 @@ entry bar; `entry_price` is then the entry bar's close) and `listed_decision` (s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ import pandas as pd
 from jaxexit.data.bars import Bars
 from jaxexit.data.ema_bb import ema_bb_entries
 from jaxexit.data.features import feature_columns
-from jaxexit.data.trades import FilledAt, listed_decisions, load_trades, match_bars
+from jaxexit.data.matching import Align, FilledAt, listed_decisions, match_bars
+from jaxexit.data.trades import Reading, load_trades
 from jaxexit.errors import DataError
 
 TABLE_COLUMNS = (
@@ -27,12 +29,25 @@ OWN_COLUMNS = ("given_fill", "listed_decision")  # never taken from a file
 
 NO_TRADE = "neither long nor short"
 NO_BAR = "match no bar"
+OUTSIDE = "lie before the first or after the last bar"
 BEFORE_WARMUP = "before the warm-up ends"
 NO_PRICE = "have no entry price"
 NOT_TRADED = "have a given price outside their bar"
 WRONG_STOP = "have a stop that is not on the losing side of the entry"
 STOP_IN_SPREAD = "have a stop that the book had already passed when they were filled"
 WRONG_TARGET = "have a target that is not on the winning side of the entry"
+# What is the list's own fault. The warm-up and the splits are the experiment's.
+OF_THE_LIST = (
+    NO_TRADE,
+    NO_BAR,
+    OUTSIDE,
+    NOT_TRADED,
+    NO_PRICE,
+    WRONG_STOP,
+    STOP_IN_SPREAD,
+    WRONG_TARGET,
+)
+MOST_UNUSED = 0.05  # share of a list
 
 
 def every_bar_candidates(
@@ -95,11 +110,12 @@ def file_candidates(
     path: Path,
     bars: Bars,
     atr: np.ndarray,
-    timezone: str,
+    reading: Reading | str,
     *,
     given: bool,
     stop_atr: float,
     filled_at: FilledAt = "bar_close",
+    align: Align = "exact",
 ) -> tuple[pd.DataFrame, dict[str, int], tuple[str, ...]]:
     """Trades of a file that have a bar: candidates, how many were dropped by reason, remarks.
 
@@ -110,15 +126,17 @@ def file_candidates(
     file's, else `stop_atr` x ATR from the entry price. Raises DataError for a file that cannot be read or
     matched, and for `given` without any price.
     """
-    rows, remarks = load_trades(path, timezone)
+    rows, remarks = load_trades(path, reading)
     rows = rows.drop(columns=list(OWN_COLUMNS), errors="ignore")
     is_trade = rows["direction"].to_numpy() != 0
     counts = {NO_TRADE: int((~is_trade).sum())}
     rows = rows.take(np.flatnonzero(is_trade))
-    bar, astray, match_remarks = match_bars(rows, bars, str(path), filled_at)
+    bar, astray, match_remarks = match_bars(rows, bars, str(path), filled_at, align)
     if filled_at == "bar_open":
         bar = np.maximum(bar - 1, -1)
-    counts[NO_BAR] = int((bar < 0).sum())
+    elsewhere = (bar < 0) & outside(rows["entry_time"].to_numpy(), bars)
+    counts[OUTSIDE] = int(elsewhere.sum())
+    counts[NO_BAR] = int((bar < 0).sum()) - counts[OUTSIDE]
     # A price that the market never traded is no fill: where it would be one, the trade is out.
     kept = (bar >= 0) & ~(astray & given)
     counts[NOT_TRADED] = int((bar >= 0).sum() - kept.sum())
@@ -128,12 +146,40 @@ def file_candidates(
         raise DataError(f"{path}: env.entry_fill is 'given', but the file has no entry price")
     rows = priced(rows, entry_bar, bars, atr, given=given, stop_atr=stop_atr, filled_at=filled_at)
     rows["trade_id"] = rows.index
-    decision, exit_remarks = listed_decisions(rows, entry_bar, bars, filled_at)
+    decision, exit_remarks = listed_decisions(rows, entry_bar, bars, filled_at, align)
     if (decision >= 0).any():
         rows["listed_decision"] = decision
     others = [name for name in rows.columns if name not in TABLE_COLUMNS]
     rows = rows.filter([*TABLE_COLUMNS, *others]).take(np.argsort(entry_bar, kind="stable"))
     return rows.reset_index(drop=True), counts, remarks + match_remarks + exit_remarks
+
+
+def outside(moments: np.ndarray, bars: Bars) -> np.ndarray:
+    """Which moments [N] lie before the first or after the last bar."""
+    moments = moments.astype("datetime64[ns]")
+    return (moments < bars.times[0]) | (moments > bars.times[-1])
+
+
+def check_used(counts: Mapping[str, int], whole: int, where: str) -> None:
+    """Refuse a list of which too much cannot be used.
+
+    Args:
+        counts: rows left out, by reason.
+        whole: rows of the list.
+        where: the list.
+
+    Raises:
+        DataError: one line, with the reasons.
+    """
+    unused = {reason: counts[reason] for reason in OF_THE_LIST if counts.get(reason)}
+    total = sum(unused.values())
+    if total <= MOST_UNUSED * whole:
+        return
+    reasons = "; ".join(f"{count:,} {reason}" for reason, count in unused.items())
+    raise DataError(
+        f"{where}: {total:,} of {whole:,} trades cannot be used ({reasons}): correct the list, or set "
+        "data.allow_partial to true and go on without them"
+    )
 
 
 def priced(

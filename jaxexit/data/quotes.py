@@ -87,7 +87,9 @@ def quotes_of(
     """`read_unchecked` of a table that is there already; `where` names it in errors."""
     columns = Columns(source.table, where)
     clock = source.clock if timezone == AUTO else timezone
-    times, has_labels = _times(columns, "UTC" if source_offset else clock)
+    times, has_labels = _times(
+        columns, "UTC" if source_offset else clock, server_epochs=source.server_time
+    )
     if source_offset:
         times = localise(pd.DatetimeIndex(times), source_offset, where)
         told = f"{explain(source_offset)}, as you say, whatever the stamps are labelled"
@@ -259,7 +261,9 @@ def _take(quotes: Quotes, rows: np.ndarray) -> Quotes:
     )
 
 
-def _times(columns: Columns, timezone: str) -> tuple[np.ndarray, bool]:
+def _times(
+    columns: Columns, timezone: str, *, server_epochs: bool = False
+) -> tuple[np.ndarray, bool]:
     """Times in UTC [T], and whether the stamps say their offset."""
     name = columns.find(_TIME_NAMES)
     if name is None:
@@ -272,7 +276,8 @@ def _times(columns: Columns, timezone: str) -> tuple[np.ndarray, bool]:
     if date is not None and clock is not None and _is_clock(columns.series(clock)):
         name = f"{date} {clock}"
         stamps = joined(columns.series(date), columns.series(clock))
-    return to_utc(stamps, timezone, f"{columns.where}: column '{name}'"), labelled(stamps)
+    where = f"{columns.where}: column '{name}'"
+    return to_utc(stamps, timezone, where, server_epochs=server_epochs), labelled(stamps)
 
 
 def _is_clock(stamps: pd.Series) -> bool:

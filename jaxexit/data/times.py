@@ -31,15 +31,23 @@ _AMBIGUOUS = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-]\d{4}")
 
 # Epoch numbers by size: seconds stay below 1e11 until the year 5138.
 _EPOCHS = ((1e11, "s"), (1e14, "ms"), (1e17, "us"), (np.inf, "ns"))
+_EPOCHS_END = 9.2e18  # nanoseconds that int64 holds
 
 
-def to_utc(stamps: pd.Series, timezone: str, where: str, *, blanks: bool = False) -> np.ndarray:
+def to_utc(
+    stamps: pd.Series,
+    timezone: str,
+    where: str,
+    *,
+    blanks: bool = False,
+    server_epochs: bool = False,
+) -> np.ndarray:
     """Stamps as datetime64[ns] in UTC, [len(stamps)].
 
     `timezone` is the clock of stamps without an offset (see `zones`); `where` names file and column in
-    errors. Blank stamps become NaT where `blanks` allows them. Raises DataError for a stamp that
-    cannot be read or does not exist in the zone, for mixed layouts, and for day and month that
-    cannot be told apart.
+    errors. Epoch numbers are UTC, but with `server_epochs`, as MetaTrader writes them, of that clock. Blank
+    stamps become NaT where `blanks` allows them. Raises DataError for a stamp that cannot be read or does not
+    exist in the zone, for mixed layouts, and for day and month that cannot be told apart.
     """
     missing = stamps.isna().to_numpy()
     if not (pd.api.types.is_numeric_dtype(stamps) or pd.api.types.is_datetime64_any_dtype(stamps)):
@@ -49,24 +57,50 @@ def to_utc(stamps: pd.Series, timezone: str, where: str, *, blanks: bool = False
     result = np.full(len(stamps), np.datetime64("NaT"), "datetime64[ns]")
     present = stamps.take(np.flatnonzero(~missing))
     if len(present):
-        result[~missing] = _present_to_utc(pd.Series(present.array), timezone, where)
+        series = pd.Series(present.array)
+        result[~missing] = _present_to_utc(series, timezone, where, server_epochs)
     return result
 
 
-def _present_to_utc(stamps: pd.Series, timezone: str, where: str) -> np.ndarray:
+def _present_to_utc(
+    stamps: pd.Series, timezone: str, where: str, server_epochs: bool
+) -> np.ndarray:
     if pd.api.types.is_numeric_dtype(stamps) and _is_compact_date(stamps):
         stamps = stamps.astype("int64").astype(str)
     if pd.api.types.is_numeric_dtype(stamps):
-        largest = float(np.abs(stamps).max())
-        unit = next(name for limit, name in _EPOCHS if largest < limit)
-        # Epochs have a zone of their own, but brokers write server time into them: take the user's
-        # word.
-        return _to_utc(pd.DatetimeIndex(pd.to_datetime(stamps, unit=unit)), timezone, where)
+        times = _epochs(stamps.to_numpy(), where)
+        return _to_utc(pd.DatetimeIndex(times), timezone if server_epochs else "UTC", where)
     if pd.api.types.is_datetime64_any_dtype(stamps):
         times = pd.DatetimeIndex(stamps)
     else:
         times = _parse(stamps.astype(str).str.strip(), where)
     return _to_utc(times, timezone, where)
+
+
+def _epochs(numbers: np.ndarray, where: str) -> np.ndarray:
+    """Epoch numbers as datetime64[ns]; each by its own size, since files change their unit half way.
+
+    Binance wrote milliseconds until 2024, and microseconds since.
+    """
+    numbers = numbers.astype(np.float64) if numbers.dtype.kind == "f" else numbers.astype(np.int64)
+    size = np.abs(numbers.astype(np.float64))
+    if not np.isfinite(size).all() or (size >= _EPOCHS_END).any():
+        row = int(np.argmax(~(size < _EPOCHS_END)))
+        raise DataError(
+            f"{where}: {numbers[row]!s} in row {row + 1} is no time, write it as 2017-01-31 22:00:00"
+        )
+    times = np.empty(len(numbers), "datetime64[ns]")
+    least = 0.0
+    for limit, unit in _EPOCHS:
+        own = (size >= least) & (size < limit)
+        factor = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}[unit]
+        if (size[own] * factor >= _EPOCHS_END).any():
+            raise DataError(f"{where}: {numbers[own].max()!s} is no time before the year 2262")
+        whole = np.floor(numbers[own]).astype(np.int64)
+        part = np.round((numbers[own] - whole) * factor).astype(np.int64)
+        times[own] = (whole * factor + part).view("datetime64[ns]")
+        least = limit
+    return times
 
 
 def _to_utc(times: pd.DatetimeIndex, timezone: str, where: str) -> np.ndarray:

@@ -18,7 +18,7 @@ import pandas as pd
 
 from jaxexit.data.bars import PriceSide
 from jaxexit.data.dataset import device_trades
-from jaxexit.data.trades import load_trades
+from jaxexit.data.trades import load_trades, reading_of
 from jaxexit.data.types import Trades
 from jaxexit.env import (
     ACTIONS,
@@ -154,7 +154,7 @@ class Advisor:
         Raises:
             DataError: the file cannot be read.
         """
-        rows, _ = load_trades(Path(path), self.policy.experiment.data.timezone)
+        rows, _ = load_trades(Path(path), reading_of(self.policy.experiment.data))
         names = rows["trade_id"] if "trade_id" in rows else pd.Series(rows.index)
         times = rows["entry_time"].to_numpy().astype("datetime64[ns]")
         said: list[Message] = []

@@ -10,7 +10,7 @@ import pandas as pd
 
 from jaxexit.config import Experiment
 from jaxexit.data.entries import exit_side_close, keep_sound, priced
-from jaxexit.data.trades import match_bars
+from jaxexit.data.matching import match_bars
 from jaxexit.errors import DataError
 from jaxexit.live.feed import Feed
 
@@ -65,7 +65,7 @@ def placed(row: pd.DataFrame, feed: Feed, experiment: Experiment) -> tuple[pd.Da
     given, filled_at = experiment.env.entry_fill == "given", experiment.data.filled_at
     bars = feed.bars()
     _, first = feed.rows()
-    bar, astray, _ = match_bars(row, bars, "the trade", filled_at)
+    bar, astray, _ = match_bars(row, bars, "the trade", filled_at, experiment.data.align)
     if given and astray.any():
         raise DataError("has a given price outside its bar")
     if filled_at == "bar_open":

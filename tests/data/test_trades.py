@@ -8,7 +8,8 @@ import pytest
 
 from jaxexit.data.bars import load_bars
 from jaxexit.data.entries import WRONG_STOP, WRONG_TARGET, file_candidates, keep_sound
-from jaxexit.data.trades import load_trades, match_bars
+from jaxexit.data.matching import match_bars
+from jaxexit.data.trades import load_trades
 from jaxexit.errors import DataError
 from tests.data.made import bars_of, quarter_hours, walk
 
@@ -208,7 +209,7 @@ def test_given_price_is_the_files(tmp_path: Path):
 def test_a_given_price_that_its_bar_never_traded_is_no_fill(tmp_path: Path):
     sound, absurd = BARS.ask[400, 3], BARS.ask[401, 3] - 300 * BARS.pip
     first, second = (str(time) for time in BARS.times[[400, 401]])
-    text = f"entry_time,direction,price\n{first},long,{sound}\n{first},long,{sound}\n"
+    text = f"entry_time,direction,price\n{first},long,{sound}\n{first},short,{sound}\n"
     text += f"{second},long,{absurd}\n"
     table, counts, _ = candidates(tmp_path, text, given=True)
     assert table["entry_bar"].tolist() == [400, 400]

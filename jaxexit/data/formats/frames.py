@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from jaxexit.data.formats import dukascopy, metatrader
+from jaxexit.data.formats import dukascopy, lists, metatrader
 from jaxexit.data.formats.source import LABELS, Source, named_side
 from jaxexit.data.tables import Columns, plain
 from jaxexit.data.times import labelled
@@ -37,10 +37,13 @@ _TRADINGVIEW = ["time", "open", "high", "low", "close"]
 
 def describe(table: pd.DataFrame, path: Path) -> Source:
     """The source of a table with a header; one of an unknown origin is taken by its column names."""
-    table = flat(table, path)
+    table = _with_named_index(flat(table, path))
     columns = Columns(table, str(path))
     if _NAUTILUS.keys() <= set(map(str, table.columns)):
         return _nautilus(table)
+    known = lists.by_columns(columns)
+    if known is not None:
+        return known
     for family, names in _TRADE_LISTS.items():
         if all(name in columns for name in names):
             return Source(family, table, rule=_rule(table))
@@ -51,6 +54,14 @@ def describe(table: pd.DataFrame, path: Path) -> Source:
     side = None if any(plain(n).startswith(("bid", "ask")) for n in table) else named_side(path)
     remarks = (f"{side} by the file's name",) if side else ()
     return Source(family, table, rule=_rule(table), side=side, remarks=remarks)
+
+
+def _with_named_index(table: pd.DataFrame) -> pd.DataFrame:
+    """A first column without a name that holds times is the index that pandas has written."""
+    first = str(table.columns[0])
+    blank = first == "" or first.startswith("Unnamed: ")
+    looks = blank and re.match(r"\d{4}-\d{2}-\d{2}|\d{2}[./]\d{2}[./]\d{4}", str(table.iloc[0, 0]))
+    return table.rename(columns={table.columns[0]: "index"}) if looks else table
 
 
 def _rule(table: pd.DataFrame) -> str:

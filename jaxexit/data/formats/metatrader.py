@@ -46,7 +46,7 @@ def by_columns(columns: Columns) -> Source | None:
         python = "realvolume" in columns
         exported = str(table.columns[0]).startswith("<")
         family = "MT5 bar export" if exported else "MT5 rates" if python else "MetaTrader bars"
-        return Source(family, table, AUTO, _rule(columns), "bid")
+        return Source(family, table, AUTO, _rule(columns), "bid", server_time=True)
     if not bars and "bid" in columns and "ask" in columns and "flags" in columns:
         return _ticks(columns)
     return None
@@ -79,4 +79,5 @@ def _ticks(columns: Columns) -> Source:
         _rule(columns),
         None,
         remarks,
+        server_time=True,
     )

@@ -77,9 +77,6 @@ def read(path: Path, text: str) -> Source:
             "history or the tester's report again"
         )
     table = pd.DataFrame(trades, columns=list(_COLUMNS))
-    symbols = sorted(set(table["symbol"]) - {""})
-    if len(symbols) > 1:
-        raise DataError(f"{path}: trades of {', '.join(symbols[:4])}, save a report of one symbol")
     for name in ("entry_price", "S / L", "T / P", "exit_price"):
         table[name] = pd.to_numeric(table[name].str.replace(" ", ""), errors="coerce")
     return Source(f"{family} (HTML)", table, AUTO, SERVER)

@@ -27,6 +27,7 @@ class Source:
     rule: str = "UTC where a stamp has no offset"  # where that is known from
     side: Side | None = None  # what the format's plain OHLC are, unless the user says otherwise
     remarks: tuple[str, ...] = ()  # what was done to the file's numbers
+    server_time: bool = False  # its epoch numbers are of the broker's clock, not of UTC
 
 
 def named_side(path: Path) -> Side | None:

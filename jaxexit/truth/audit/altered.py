@@ -18,10 +18,17 @@ from jaxexit.config import Experiment
 from jaxexit.data import Dataset, load_dataset
 from jaxexit.data.bars import Bars
 from jaxexit.data.tables import plain
-from jaxexit.data.trades import load_trades
+from jaxexit.data.trades import load_trades, reading_of
 from jaxexit.data.types import CLOSE, OPEN
 from jaxexit.truth.audit.subject import Subject, experiment_bars
 
+OUR_OWN: dict[str, object] = {  # how the list is read that is written here
+    "columns": {},
+    "direction_codes": {},
+    "symbol": None,
+    "trades_timezone": "UTC",
+    "allow_partial": True,
+}
 BLOCK = (
     100  # bars: long enough for the built-in strategy to find entries in what replaces the future
 )
@@ -52,7 +59,7 @@ def with_another_future(subject: Subject, last: int, rng: np.random.Generator) -
         if data.trades is not None:
             altered = experiment_bars(experiment)
             _trades(subject, last, altered).to_parquet(trades, index=False)
-            experiment = _with_data(experiment, {"trades": str(trades)})
+            experiment = _with_data(experiment, {"trades": str(trades), **OUR_OWN})
         return load_dataset(experiment)
 
 
@@ -82,7 +89,7 @@ def _trades(subject: Subject, last: int, altered: Bars) -> pd.DataFrame:
     """The trades' file, its later rows filled at the altered bars' prices."""
     data = subject.experiment.data
     assert data.trades is not None
-    rows, _ = load_trades(Path(data.trades), data.timezone)
+    rows, _ = load_trades(Path(data.trades), reading_of(data))
     times = altered.times
     entered = rows["entry_time"].to_numpy().astype("datetime64[ns]")
     bar = np.minimum(np.searchsorted(times, entered), len(times) - 1)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from jaxexit.data.bars import Bars
 from jaxexit.data.tables import as_numbers
-from jaxexit.data.trades import load_trades
+from jaxexit.data.trades import load_trades, reading_of
 from jaxexit.truth.audit.finding import Finding
 from jaxexit.truth.audit.subject import Inputs
 
@@ -94,7 +94,7 @@ def _fills(inputs: Inputs) -> list[Finding]:
     data = inputs.experiment.data
     if data.entries != "trades" or data.trades is None:
         return []
-    rows, _ = load_trades(Path(data.trades), data.timezone)
+    rows, _ = load_trades(Path(data.trades), reading_of(data))
     entered = rows["entry_time"].to_numpy().astype("datetime64[ns]")
     price, side = rows["entry_price"].to_numpy(float), rows["direction"].to_numpy(float)
     return judge_fills(inputs.bars, entered, price, side, Path(data.trades).name)
