@@ -25,7 +25,33 @@ def build_parser() -> cli.Parser:
     inspect = commands.add_parser(
         "inspect", help="say what a bar or tick file holds, right or wrong"
     )
-    inspect.add_argument("bars", metavar="FILE", help=_FILE)
+    inspect.add_argument("bars", metavar="FILE", nargs="?", help=_FILE)
+    inspect.add_argument(
+        "--trades",
+        metavar="LIST",
+        type=Path,
+        help="look into a list of trades (on the bars, if given)",
+    )
+    inspect.add_argument("--bars", metavar="FILE", dest="list_bars", help="the bars of --trades")
+    inspect.add_argument(
+        "--filled-at",
+        choices=("bar_close", "bar_open"),
+        default="bar_close",
+        help="as data.filled_at",
+    )
+    inspect.add_argument(
+        "--align", choices=("exact", "enclosing"), default="exact", help="as data.align"
+    )
+    inspect.add_argument("--symbol", help="as data.symbol")
+    inspect.add_argument(
+        "--stops", choices=("file", "ignore"), default="file", help="as data.stops"
+    )
+    inspect.add_argument(
+        "--trades-tz",
+        metavar="CLOCK",
+        type=_clock,
+        help="the clock of the list (default: that of the bars)",
+    )
     _add_bar_options(inspect)
     _add_reading_options(inspect)
     inspect.add_argument("--json", action="store_true", help="the same as one JSON object")
@@ -154,8 +180,38 @@ def _positive(text: str) -> float:
     return value
 
 
+def run_inspect_list(options: argparse.Namespace) -> None:
+    """Print what a list of trades says, on its bars where they are given."""
+    from jaxexit.data.inspect_list import as_text, inspect_list
+    from jaxexit.data.sample import load_named_bars
+    from jaxexit.data.trades import Reading
+
+    name = options.list_bars or options.bars
+    bars = None
+    if name is not None:
+        bars = load_named_bars(
+            name,
+            price_side=options.price_side,
+            spread_pips=options.spread_pips,
+            timezone=options.timezone,
+            pip=options.pip,
+            timeframe=options.timeframe,
+        )
+    clock = options.timezone if options.trades_tz is None else options.trades_tz
+    reading = Reading(timezone=clock, symbol=options.symbol, stops=options.stops)
+    found = inspect_list(
+        options.trades, bars, reading, filled_at=options.filled_at, align=options.align
+    )
+    print(json.dumps(found, indent=2) if options.json else as_text(found, bars))
+
+
 def run_inspect(options: argparse.Namespace) -> None:
     """Print what a bar file holds, and draw it where asked to."""
+    if options.trades is not None:
+        run_inspect_list(options)
+        return
+    if options.bars is None:
+        raise DataError("FILE is missing; name a file of bars, or a list with --trades")
     from jaxexit.data.inspect import as_record, as_text, inspect_bars
     from jaxexit.data.quality import draw
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from jaxexit.data.doubts import doubts
-from jaxexit.data.quotes import Quotes, read_quotes
+from jaxexit.data.quotes import POINTS, Quotes, point_of, read_quotes
 from jaxexit.data.tables import plain
 from jaxexit.data.ticks import as_table, bins, merge, timeframe_length
 from jaxexit.data.zones import AUTO
@@ -154,9 +154,9 @@ def complete_book(
     else:
         side = _one_side(quotes, price_side, spread_pips)
         constant = DEFAULT_SPREAD_PIPS if spread_pips is None else spread_pips
-        spread, source = _spread(quotes, constant)
+        spread, source = _spread(quotes, constant, pip)
         assumed = source if quotes.spread is None else None
-        distance = (spread * pip)[:, None]
+        distance = spread[:, None]
         bid, ask = prices - _BELOW[side] * distance, prices + (1 - _BELOW[side]) * distance
         origin = f"{side} bars with {source}"
         if not (bid > 0).all():
@@ -204,15 +204,25 @@ def _one_side(
     )
 
 
-def _spread(quotes: Quotes, constant: float) -> tuple[np.ndarray, str]:
-    """Spread of each bar in pips [T], and where it comes from."""
+def _spread(quotes: Quotes, constant: float, pip: float) -> tuple[np.ndarray, str]:
+    """Spread of each bar in price units [T], and where it comes from."""
     if quotes.spread is None:
-        return np.full(len(quotes.times), constant), f"a constant spread of {constant:g} pips"
+        return np.full(len(quotes.times), constant * pip), f"a constant spread of {constant:g} pips"
     missing = np.isnan(quotes.spread)
-    source = f"the file's spread in {quotes.spread_unit}"
+    pips, words = quotes.spread, quotes.spread_unit
+    if words == POINTS:
+        point = point_of(next(iter(quotes.sides.values())))
+        pips, words = pips / _ratio(pip, point), f"points of {point:g}"
+    source = f"the file's spread in {words}"
     if missing.any():
         source += f" ({int(missing.sum()):,} bars without one: {constant:g} pips)"
-    return np.where(missing, constant, quotes.spread), source
+    return np.where(missing, constant * pip, pips * pip), source
+
+
+def _ratio(pip: float, point: float) -> float:
+    """How many points a pip has; 10 where they are the usual ones, whatever the rounding."""
+    ratio = pip / point
+    return float(np.round(ratio)) if np.isclose(ratio, np.round(ratio)) else ratio
 
 
 @dataclass(frozen=True)

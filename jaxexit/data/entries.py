@@ -17,6 +17,7 @@ import pandas as pd
 from jaxexit.data.bars import Bars
 from jaxexit.data.ema_bb import ema_bb_entries
 from jaxexit.data.features import feature_columns
+from jaxexit.data.list_checks import winners_apart
 from jaxexit.data.matching import Align, FilledAt, listed_decisions, match_bars
 from jaxexit.data.trades import Reading, load_trades
 from jaxexit.errors import DataError
@@ -179,6 +180,33 @@ def check_used(counts: Mapping[str, int], whole: int, where: str) -> None:
     raise DataError(
         f"{where}: {total:,} of {whole:,} trades cannot be used ({reasons}): correct the list, or set "
         "data.allow_partial to true and go on without them"
+    )
+
+
+def check_not_by_result(
+    rows: pd.DataFrame, kept: pd.DataFrame, counts: Mapping[str, int], where: str
+) -> None:
+    """Refuse to go on with a list of which mostly winners, or mostly losers, would be left out.
+
+    Args:
+        rows: the list (`load_trades`); its index is the row of the file.
+        kept: the trades that are used, `trade_id` that row.
+        counts: rows left out, by reason.
+        where: the list.
+
+    Raises:
+        DataError: one line, with the reasons.
+    """
+    gained = rows["direction"] * (rows["exit_price"] - rows["entry_price"])
+    ended = np.asarray(gained.notna() & (gained != 0))
+    left = ~np.asarray(rows.index.isin(kept["trade_id"]))
+    apart = winners_apart(np.asarray(gained, float)[ended], left[ended])
+    if apart is None:
+        return
+    reasons = "; ".join(f"{n:,} {reason}" for reason, n in counts.items() if n)
+    raise DataError(
+        f"{where}: the trades that cannot be used mostly {apart}, where the others did not ({reasons}): what "
+        "is left is no sample of the strategy; correct what leaves them out"
     )
 
 

@@ -2,8 +2,8 @@
 
 `entry_time` is the open of the bar at whose close the trade was filled, or, where `data.filled_at` says so,
 of the bar at whose open it was. Times are matched to bar opens exactly; what does not match is listed, never
-moved. With `data.align: enclosing` a time lies anywhere inside its bar instead: with `filled_at: bar_open` all
-of that bar's range counts as after the fill, the stop first, since what part of it came before is not known.
+moved. With `data.align: enclosing` a time lies anywhere inside its bar instead: with `filled_at: bar_open`
+all of that bar's range counts as after the fill, the stop first, since it is not known what came before.
 """
 
 from __future__ import annotations

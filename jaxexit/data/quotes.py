@@ -20,13 +20,16 @@ from jaxexit.data.formats import read_source
 from jaxexit.data.formats.delimited import joined
 from jaxexit.data.formats.source import LABELS, Side, Source
 from jaxexit.data.hours import in_weekend
-from jaxexit.data.tables import Columns
+from jaxexit.data.list_checks import SYMBOLS
+from jaxexit.data.tables import Columns, plain
 from jaxexit.data.ticks import bars_from_ticks, has_ticks
 from jaxexit.data.times import labelled, to_utc
 from jaxexit.data.zones import AUTO, explain, localise
 from jaxexit.errors import DataError
 
-POINTS_PER_PIP = 10.0
+POINTS = "points"  # of the last digit that the file's prices have
+MOST_NEGATIVE = 0.01  # share of spreads below 0 that are taken as missing
+MOST_DIGITS = 8
 ROUNDING = 1.1e-5  # of the price: one point of a five-digit quote, a file's last digit
 
 _FIELDS = ("open", "high", "low", "close")
@@ -85,6 +88,7 @@ def quotes_of(
     source: Source, where: str, timezone: str = AUTO, source_offset: str | None = None
 ) -> Quotes:
     """`read_unchecked` of a table that is there already; `where` names it in errors."""
+    check_one_symbol(source.table, where)
     columns = Columns(source.table, where)
     clock = source.clock if timezone == AUTO else timezone
     times, has_labels = _times(
@@ -112,6 +116,19 @@ def quotes_of(
     return Quotes(
         where, times, sides, spread, unit, table, 0, source.side, source.family, told, remarks
     )
+
+
+def check_one_symbol(table: pd.DataFrame, where: str) -> None:
+    """Refuse bars of several symbols in one table.
+
+    Raises:
+        DataError: it names them.
+    """
+    for name in table.columns:
+        kinds = sorted({str(one) for one in table[name]}) if plain(name) in SYMBOLS else []
+        if len(kinds) > 1:
+            some = ", ".join(kinds[:4])
+            raise DataError(f"{where}: column '{name}' holds {some}: keep the bars of one")
 
 
 def join_sides(first: Quotes, second: Quotes, where: str) -> Quotes:
@@ -155,17 +172,22 @@ class Fault:
     what: str  # "high below low"
     remedy: str  # "correct or remove it"
     of_time: bool = False  # it is the stamp that is wrong
+    repairable: bool = True  # by `repair_quotes`
 
 
 def find_faults(quotes: Quotes) -> Iterator[Fault]:
     """Each kind of wrong row, in the order in which they are refused; those that nothing has are left out."""
     steps = np.diff(quotes.times)
-    for wrong, what, remedy in (
-        (steps < np.timedelta64(0), "is earlier than the one before it", "sort the bars by time"),
-        (steps == np.timedelta64(0), "appears twice", "remove the duplicates"),
-    ):
-        if wrong.any():
-            yield Fault(np.concatenate([[False], wrong]), what, remedy, True)
+    earlier, twice = steps < np.timedelta64(0), steps == np.timedelta64(0)
+    if earlier.any():
+        rows = np.concatenate([[False], earlier])
+        yield Fault(rows, "is earlier than the one before it", "sort the bars by time", True)
+    if twice.any():
+        rows = np.concatenate([[False], twice])
+        prices = np.column_stack(list(quotes.sides.values()))
+        same = bool((prices[1:][twice] == prices[:-1][twice]).all())
+        remedy = "remove the duplicates" if same else "two different bars of one time: keep one"
+        yield Fault(rows, "appears twice", remedy, True, same)
     for side, prices in quotes.sides.items():
         label = "" if side == "unknown" else f"{side} "
         for wrong, what in _price_faults(prices):
@@ -200,8 +222,8 @@ def check_quotes(quotes: Quotes) -> Quotes:
         stamp = _stamp(times[row])
         place = f"row {row + 1}: time {stamp}" if fault.of_time else f"row {row + 1} ({stamp}):"
         raise DataError(
-            f"{where}: {place} {fault.what}, {fault.remedy} ({int(fault.rows.sum())} such rows); "
-            "data convert --repair removes them"
+            f"{where}: {place} {fault.what}, {fault.remedy} ({int(fault.rows.sum())} such rows)"
+            + ("; data convert --repair removes them" if fault.repairable else "")
         )
     return _widened(quotes)
 
@@ -318,17 +340,32 @@ def _spread(columns: Columns) -> tuple[np.ndarray | None, str]:
     if name is None:
         return None, ""
     values = columns.numbers(name, blanks=True)
-    if (values < 0).any():
-        row = int(np.argmax(values < 0))
+    negative = values < 0
+    if negative.sum() > MOST_NEGATIVE * len(values):
+        row = int(np.argmax(negative))
         raise DataError(
-            f"{columns.where}: column '{name}' is {values[row]:g} in row {row + 1}, "
-            "a spread cannot be negative"
+            f"{columns.where}: column '{name}' is {values[row]:g} in row {row + 1}, a spread cannot be "
+            f"negative ({int(negative.sum()):,} such rows)"
         )
+    values = np.where(
+        negative, np.nan, values
+    )  # as if it were missing; `complete_book` says how many are
     if points is None:
         return values, "pips"
     if metatrader:
         values = np.where(values == 0, np.nan, values)
-    return values / POINTS_PER_PIP, "points (0.1 pip)"
+    return values, POINTS
+
+
+def point_of(prices: np.ndarray) -> float:
+    """The last digit of prices [T, 4], in price units: 0.00001 of a five-digit pair, 0.01 of gold."""
+    some = prices[:: max(1, len(prices) // 5_000)].ravel()
+    for digits in range(MOST_DIGITS + 1):
+        if np.allclose(
+            np.round(some, digits), some, rtol=0.0, atol=1e-9 * float(np.abs(some).max())
+        ):
+            return 10.0**-digits
+    return 10.0**-MOST_DIGITS
 
 
 def _stamp(time: np.datetime64) -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,7 @@ __all__ = ["Source", "read_source"]
 
 _HEADERLESS = (histdata, metatrader, truefx, lean)
 _PARQUET, _NUMPY = b"PAR1", b"\x93NUMPY"
+_FEATHER = (b"ARROW1", b"FEA1")
 
 
 def read_source(path: Path) -> Source:
@@ -62,8 +64,12 @@ def read_source(path: Path) -> Source:
 def _read(path: Path, start: bytes) -> Source:
     if start.startswith(_PARQUET):
         return _describe(_read_parquet(path), path)
+    if start.startswith(_FEATHER):
+        return _describe(_read_feather(path), path)
     if start.startswith(_NUMPY):
         return _describe(_read_records(path), path)
+    if archive.recognise(start) and archive.is_workbook(path):
+        return _describe(_read_workbook(path), path)
     if archive.recognise(start):
         return archive.read(path, read_source)
     if hst.recognise(start):
@@ -118,6 +124,35 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     return table.reset_index()  # a table saved by pandas with its time as index
 
 
+def _read_feather(path: Path) -> pd.DataFrame:
+    """What `DataFrame.to_feather` writes: freqtrade's candles."""
+    try:
+        table = pd.read_feather(path)
+    except (OSError, ValueError, KeyError, ArithmeticError) as error:
+        words = " ".join(str(error).split())[:160]
+        raise DataError(f"{path}: not a readable Feather file ({words})") from None
+    return table if isinstance(table.index, pd.RangeIndex) else table.reset_index()
+
+
+def _read_workbook(path: Path) -> pd.DataFrame:
+    """The first sheet of an Excel file, its first full row as the header."""
+    if find_spec("openpyxl") is None:
+        raise DataError(
+            f"{path}: is an Excel file: save it as CSV, or install what reads it: pip install openpyxl"
+        )
+    try:
+        cells = pd.read_excel(path, header=None, dtype=object)
+    except Exception as error:  # openpyxl raises many kinds for a damaged file
+        words = " ".join(str(error).split())[:160]
+        raise DataError(f"{path}: not a readable Excel file ({words}); save it as CSV") from None
+    filled = cells.notna().sum(axis=1).to_numpy()
+    if not len(filled) or filled.max() < 2:
+        raise DataError(f"{path}: the first sheet of this Excel file has no table; save it as CSV")
+    head = int(np.argmax(filled >= max(2, 0.8 * filled.max())))
+    table = cells.iloc[head + 1 :].set_axis([str(name) for name in cells.iloc[head]], axis=1)
+    return table.dropna(how="all").infer_objects().reset_index(drop=True)
+
+
 def _read_records(path: Path) -> pd.DataFrame:
     """What `numpy.save` writes of MetaTrader 5's rates: a record array."""
     try:
@@ -132,8 +167,10 @@ def _read_records(path: Path) -> pd.DataFrame:
 def _read_json(path: Path, encoding: str) -> Source:
     try:
         content = json.loads(path.read_text(encoding))
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, UnicodeDecodeError, RecursionError) as error:
         raise DataError(f"{path}: not a readable JSON file ({error})") from None
+    if freqtrade.are_candles(content):
+        return freqtrade.read_candles(path, content)
     for family in (oanda, freqtrade):
         if family.recognise(content):
             return family.read(path, content)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from jaxexit.data.formats import freqtrade
 from jaxexit.data.formats.source import Source
 from jaxexit.errors import DataError
 
@@ -40,13 +43,30 @@ def read(path: Path, reader: Callable[[Path], Source]) -> Source:
             except DataError as error:
                 inside = f"{path} ({unpacked.name})"
                 raise DataError(str(error).replace(str(unpacked), inside)) from None
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+        RuntimeError,
+        NotImplementedError,
+        EOFError,
+        OSError,
+    ) as error:
         words = " ".join(str(error).split())
         raise DataError(
             f"{path}: cannot be unpacked ({words}); unpack it, and name the file"
         ) from None
     remark = f"read from {unpacked.name} inside the ZIP"
     return replace(source, remarks=(remark, *source.remarks))
+
+
+def is_workbook(path: Path) -> bool:
+    """Whether a ZIP is an Excel file."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return "xl/workbook.xml" in archive.namelist()
+    except (zipfile.BadZipFile, OSError, NotImplementedError):
+        return False
 
 
 def _only(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
@@ -56,6 +76,9 @@ def _only(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
         if not info.is_dir() and not info.filename.startswith("__MACOSX/")
     ]
     data = [info for info in files if not info.filename.lower().endswith(REPORTS)] or files
+    results = [info for info in data if freqtrade.is_result(info.filename)]
+    if len(data) > 1 and len(results) == 1:  # beside it lie its settings and the strategy
+        data = results
     if len(data) != 1:
         some = ", ".join(info.filename for info in data[:4]) or "none"
         raise DataError(

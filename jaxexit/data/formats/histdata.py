@@ -1,7 +1,8 @@
 """HistData: ASCII M1 and ASCII ticks; its MetaTrader files are those of MT4 without volume.
 
 M1: `20230601 000000;0.651410;0.651410;0.651240;0.651250;0`, bid. Ticks:
-`20120201 000003660,1.306600,1.306770,0`: bid, ask. Layouts:
+`20120201 000003660,1.306600,1.306770,0`: bid, ask. NinjaTrader's minutes are written the same way, but have a
+volume, are stamped at the end of their bars, in UTC. Layouts:
 histdata.com/f-a-q/data-files-detailed-specification.
 """
 
@@ -9,11 +10,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
 from jaxexit.data.formats.delimited import Head, read_delimited
-from jaxexit.data.formats.source import Source
+from jaxexit.data.formats.source import Source, named_side
+from jaxexit.data.times import to_utc
 from jaxexit.data.zones import HISTDATA
 
 RULE = "as found in its files, which are not in the EST that it claims"
+NINJA = "NinjaTrader exports in UTC"
+MINUTE = np.timedelta64(1, "m")
 _PRICE = r"\d+\.?\d*"
 
 
@@ -28,6 +35,8 @@ def _is_bars(head: Head) -> bool:
 
 def read(path: Path, head: Head) -> Source:
     """M1 bars of the bid, or ticks of both sides."""
+    if _is_bars(head) and any(row[5:] and row[5] not in ("", "0") for row in head.rows):
+        return _ninjatrader(path, head)
     if _is_bars(head):
         names = ["time", "bid_open", "bid_high", "bid_low", "bid_close", "volume"]
         family = "HistData ASCII M1"
@@ -35,3 +44,13 @@ def read(path: Path, head: Head) -> Source:
         names, family = ["time", "bid", "ask", "volume"], "HistData ASCII ticks"
     table = read_delimited(path, head, names=names[: len(head.first)])
     return Source(family, table, HISTDATA, RULE)
+
+
+def _ninjatrader(path: Path, head: Head) -> Source:
+    """NinjaTrader's historical data: minutes stamped at their end, of the side that the file's name tells."""
+    names = ["time", "open", "high", "low", "close", "volume"]
+    table = read_delimited(path, head, names=names[: len(head.first)])
+    stamps = to_utc(pd.Series(table["time"]), "UTC", f"{path}: column 'time'")
+    table["time"] = pd.DatetimeIndex(stamps - MINUTE, tz="UTC")
+    remark = "NinjaTrader stamps a minute at its end: moved to its open; HistData has no volume"
+    return Source("NinjaTrader minutes", table, "UTC", NINJA, named_side(path), (remark,))

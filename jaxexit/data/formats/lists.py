@@ -108,20 +108,25 @@ def _tradingview(columns: Columns, number: str, when: str) -> Source:
         raise DataError(
             f"{columns.where}: a TradingView list in which no row begins with Entry: export it in English"
         )
-    begun = table[entry].drop_duplicates(number).set_index(number)
-    ended = table[leaving].drop_duplicates(number, keep="last").set_index(number)
-    ended = ended.reindex(begun.index)
-    words = kind[entry].set_axis(table[number][entry])
-    words = words[~words.index.duplicated()]
+    numbers = table[number].to_numpy()
+    first = {numbers[row]: row for row in np.flatnonzero(entry)[::-1]}  # of each number
+    last = {numbers[row]: row for row in np.flatnonzero(leaving)}
+    begun = sorted(first.values())
+    ended = [last.get(numbers[row]) for row in begun]
+
+    def left(name: str) -> list[object]:
+        values = table[name].to_numpy()
+        return [None if row is None else values[row] for row in ended]
+
     found = pd.DataFrame(
         {
-            "entry_time": begun[when],
-            "direction": words.str.extract(r"(long|short)", expand=False),
-            "entry_price": begun[price],
-            "exit_time": ended[when],
-            "exit_price": ended[price],
+            "entry_time": table[when].to_numpy()[begun],
+            "direction": kind.str.extract(r"(long|short)", expand=False).to_numpy()[begun],
+            "entry_price": table[price].to_numpy()[begun],
+            "exit_time": left(when),
+            "exit_price": left(price),
         }
-    ).reset_index(drop=True)
+    )
     return Source(
         "TradingView trades",
         found,

@@ -1,0 +1,191 @@
+"""What a list of trades says, before anything is trained on it: `python -m jaxexit.data inspect --trades`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from jaxexit.data.bars import Bars, duration, find_gaps
+from jaxexit.data.entries import (
+    check_not_by_result,
+    exit_side_close,
+    file_candidates,
+    keep_sound,
+)
+from jaxexit.data.features import feature_columns
+from jaxexit.data.formats import read_source
+from jaxexit.data.list_checks import SYMBOLS
+from jaxexit.data.matching import Align, FilledAt, bar_of
+from jaxexit.data.tables import plain
+from jaxexit.data.trades import Reading, load_trades
+from jaxexit.data.types import CLOSE, OPEN
+
+NEAR = 0.05  # of a bar's range: a price so near to its open or close is that
+STOP_ATR, WARMUP = 1.1, 300
+
+
+def inspect_list(
+    path: Path,
+    bars: Bars | None,
+    reading: Reading,
+    *,
+    filled_at: FilledAt = "bar_close",
+    align: Align = "exact",
+    stop_atr: float = STOP_ATR,
+    warmup: int = WARMUP,
+) -> dict[str, Any]:
+    """The list as plain values, for `--json`.
+
+    Args:
+        path: of the list.
+        bars: that it was traded on; None: what only they can tell is left out.
+        reading: how it is read.
+        filled_at: as `data.filled_at`.
+        align: as `data.align`.
+        stop_atr: as `env.initial_stop_atr`.
+        warmup: as `data.warmup`.
+
+    Raises:
+        DataError: it cannot be read, is not what it says, or what is left out was chosen by its result.
+    """
+    source = read_source(path)
+    rows, remarks = load_trades(path, reading)
+    side = rows["direction"].to_numpy()
+    symbols = next((n for n in source.table.columns if plain(n) in SYMBOLS), None)
+    found: dict[str, Any] = {
+        "file": str(path),
+        "format": source.family,
+        "clock": f"{source.clock if reading.timezone == 'auto' else reading.timezone}",
+        "symbols": []
+        if symbols is None
+        else sorted({str(one) for one in source.table[symbols].dropna()}),
+        "rows": len(source.table),
+        "trades": int((side != 0).sum()),
+        "long": int((side > 0).sum()),
+        "short": int((side < 0).sum()),
+        "first_entry": _time(rows["entry_time"].min()),
+        "last_entry": _time(rows["entry_time"].max()),
+        "with_exit": int(np.sum(rows["exit_time"].notna().to_numpy())),
+        "with_price": int(np.sum(rows["entry_price"].notna().to_numpy())),
+        "hours_held": _spread((rows["exit_time"] - rows["entry_time"]) / pd.Timedelta(hours=1)),
+        "remarks": list(remarks),
+    }
+    _, atr, _ = (None, None, None) if bars is None else feature_columns((), bars)
+    for name in ("stop", "target"):
+        found[name] = _distances(rows, name, bars, atr, align)
+    if bars is None or atr is None:
+        return found
+    found["pip"], found["fills"] = bars.pip, _fills(rows, bars, align)
+    candidates, counts, said = file_candidates(
+        path, bars, atr, reading, given=False, stop_atr=stop_atr, filled_at=filled_at, align=align
+    )
+    sound, unsound = keep_sound(candidates, warmup, exit_side_close(bars, candidates))
+    check_not_by_result(rows, sound, counts | unsound, str(path))
+    found["used"] = len(sound)
+    found["left_out"] = {reason: n for reason, n in (counts | unsound).items() if n}
+    found["remarks"] += [one for one in said if one not in remarks]
+    return found
+
+
+def _time(moment: Any) -> str | None:
+    return None if pd.isna(moment) else f"{pd.Timestamp(moment):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _spread(values: Any) -> dict[str, float] | None:
+    numbers = np.asarray(values, float)
+    numbers = numbers[np.isfinite(numbers)]
+    if not len(numbers):
+        return None
+    return {"median": float(np.median(numbers)), "largest": float(numbers.max())}
+
+
+def _distances(
+    rows: pd.DataFrame, name: str, bars: Bars | None, atr: np.ndarray | None, align: Align
+) -> dict[str, Any]:
+    """How many trades have one, and how far it lies from the entry: percent, pips, ATR."""
+    price, level = rows["entry_price"].to_numpy(float), rows[name].to_numpy(float)
+    away = np.abs(price - level)
+    found: dict[str, Any] = {
+        "trades": int(np.isfinite(level).sum()),
+        "percent": _spread(100.0 * away / price),
+    }
+    if bars is not None and atr is not None:
+        bar = bar_of(bars.times, rows["entry_time"].to_numpy().astype("datetime64[ns]"), align)
+        found["pips"] = _spread(away / bars.pip)
+        found["atr"] = _spread(np.where(bar >= 0, away / atr[np.maximum(bar, 0)], np.nan))
+    return found
+
+
+def _fills(rows: pd.DataFrame, bars: Bars, align: Align) -> dict[str, int]:
+    """Where in the bar of its entry time each price lies; `align` of exact times does not matter here."""
+    del align
+    moments = rows["entry_time"].to_numpy().astype("datetime64[ns]")
+    exact, inside = (bar_of(bars.times, moments, how) for how in ("exact", "enclosing"))
+    price, bar = rows["entry_price"].to_numpy(float), np.maximum(inside, 0)
+    low, high = bars.bid[bar, 2], bars.ask[bar, 1]
+    room = NEAR * np.maximum(high - low, bars.pip)
+    known = (inside >= 0) & np.isfinite(price)
+
+    def near(column: int) -> np.ndarray:
+        return (
+            known
+            & (price >= bars.bid[bar, column] - room)
+            & (price <= bars.ask[bar, column] + room)
+        )
+
+    at_open, at_close = near(OPEN), near(CLOSE)
+    between = known & ~at_open & ~at_close & (price >= low - room) & (price <= high + room)
+    return {
+        "on_bar_opens": int((exact >= 0).sum()),
+        "inside_bars": int(((exact < 0) & (inside >= 0)).sum()),
+        "at_open": int(at_open.sum()),
+        "at_close": int((at_close & ~at_open).sum()),
+        "inside": int(between.sum()),
+        "outside": int((known & ~at_open & ~at_close & ~between).sum()),
+    }
+
+
+def as_text(found: dict[str, Any], bars: Bars | None) -> str:
+    """The same for people."""
+    symbols = f" of {', '.join(found['symbols'])}" if found["symbols"] else ""
+    lines = [
+        f"list {found['file']}: {found['format']}{symbols}, clock: {found['clock']}; {found['rows']:,} rows, "
+        f"{found['trades']:,} trades: {found['long']:,} long, {found['short']:,} short; "
+        f"{found['first_entry']} to {found['last_entry']}"
+    ]
+    held = found["hours_held"]
+    if held is not None:
+        lines.append(
+            f"exits: {found['with_exit']:,}; held {held['median']:,.1f} h (median), at most "
+            f"{held['largest']:,.1f} h"
+        )
+    lines += [_said(name, found[name], found["trades"]) for name in ("stop", "target")]
+    if bars is not None:
+        step = duration(find_gaps(bars.times).step)
+        fills = found["fills"]
+        lines.append(
+            f"entry times on bars of {step}: {fills['on_bar_opens']:,} at their opens, "
+            f"{fills['inside_bars']:,} inside them"
+        )
+        lines.append(
+            f"entry prices: {fills['at_open']:,} the bar's open, {fills['at_close']:,} its close, "
+            f"{fills['inside']:,} inside it, {fills['outside']:,} outside"
+        )
+        left = "; ".join(f"{n:,} {reason}" for reason, n in found["left_out"].items()) or "none"
+        lines.append(f"used: {found['used']:,}; left out: {left}")
+    lines += [f"note: {remark}" for remark in found["remarks"]]
+    return "\n".join(lines)
+
+
+def _said(name: str, found: dict[str, Any], trades: int) -> str:
+    if not found["trades"]:
+        return f"{name}s: none"
+    parts = [
+        f"{found[unit]['median']:.3g} {words} (median), {found[unit]['largest']:.3g} at most"
+        for unit, words in (("percent", "%"), ("pips", "pips"), ("atr", "ATR"))
+        if found.get(unit) is not None
+    ]
+    return f"{name}s: {found['trades']:,} of {trades:,}; {'; '.join(parts)}"
