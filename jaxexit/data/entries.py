@@ -199,7 +199,7 @@ def check_not_by_result(
     """
     gained = rows["direction"] * (rows["exit_price"] - rows["entry_price"])
     ended = np.asarray(gained.notna() & (gained != 0))
-    left = ~np.asarray(rows.index.isin(kept["trade_id"]))
+    left = ~np.isin(np.asarray(rows.index), kept["trade_id"].to_numpy())
     apart = winners_apart(np.asarray(gained, float)[ended], left[ended])
     if apart is None:
         return

@@ -138,7 +138,8 @@ def _read_workbook(path: Path) -> pd.DataFrame:
     """The first sheet of an Excel file, its first full row as the header."""
     if find_spec("openpyxl") is None:
         raise DataError(
-            f"{path}: is an Excel file: save it as CSV, or install what reads it: pip install openpyxl"
+            f"{path}: is an Excel file: save it as CSV, or install what reads it: pip install "
+            '"jaxexit[excel]"'
         )
     try:
         cells = pd.read_excel(path, header=None, dtype=object)
