@@ -30,6 +30,8 @@ from jaxexit.errors import DataError
 POINTS = "points"  # of the last digit that the file's prices have
 MOST_NEGATIVE = 0.01  # share of spreads below 0 that are taken as missing
 MOST_DIGITS = 8
+SMALLEST_PRICE, LARGEST_PRICE = 1e-12, 1e12
+SHORTEST_STEP = np.timedelta64(1, "ms")
 ROUNDING = 1.1e-5  # of the price: one point of a five-digit quote, a file's last digit
 
 _FIELDS = ("open", "high", "low", "close")
@@ -182,6 +184,11 @@ def find_faults(quotes: Quotes) -> Iterator[Fault]:
     if earlier.any():
         rows = np.concatenate([[False], earlier])
         yield Fault(rows, "is earlier than the one before it", "sort the bars by time", True)
+    close = (steps > np.timedelta64(0)) & (steps < SHORTEST_STEP)
+    if close.any():
+        rows = np.concatenate([[False], close])
+        what = "is less than a millisecond after the one before it"
+        yield Fault(rows, what, "check the unit of the stamps", True, False)
     if twice.any():
         rows = np.concatenate([[False], twice])
         prices = np.column_stack(list(quotes.sides.values()))
@@ -204,6 +211,8 @@ def _price_faults(prices: np.ndarray) -> Iterator[tuple[np.ndarray, str]]:
     opened, high, low, close = prices.T
     allowed = ROUNDING * np.abs(close)
     yield np.asarray(~(prices > 0).all(axis=1)), "a price that is not above 0"
+    held = ((prices > SMALLEST_PRICE) & (prices < LARGEST_PRICE)) | (prices <= 0)
+    yield np.asarray(~held.all(axis=1)), "a price that single precision does not hold"
     yield high < low, "high below low"
     yield np.maximum(opened, close) > high + allowed, "open or close above high"
     yield np.minimum(opened, close) < low - allowed, "open or close below low"

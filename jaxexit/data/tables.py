@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from jaxexit.errors import DataError
+from jaxexit.errors import DataError, one_line
 
 
 def plain(name: object) -> str:
@@ -64,8 +64,9 @@ class Columns:
             wrong &= ~(column.isna() | column.astype(str).str.strip().isin(["", "-"])).to_numpy()
         if wrong.any():
             row = int(np.argmax(wrong))
+            found = one_line(str(column.iloc[row])[:60])
             raise DataError(
-                f"{self.where}: column '{name}' is '{column.iloc[row]}' in row {row + 1}, "
+                f"{self.where}: column '{name}' is '{found}' in row {row + 1}, "
                 f"a finite number is needed ({int(wrong.sum())} such rows)"
             )
         return values

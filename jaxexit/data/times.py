@@ -31,6 +31,7 @@ _AMBIGUOUS = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-]\d{4}")
 
 # Epoch numbers by size: seconds stay below 1e11 until the year 5138.
 _EPOCHS = ((1e11, "s"), (1e14, "ms"), (1e17, "us"), (np.inf, "ns"))
+_FIRST_YEAR, _LAST_YEAR = 1678, 2261  # that nanoseconds in int64 hold
 _EPOCHS_END = 9.2e18  # nanoseconds that int64 holds
 
 
@@ -104,9 +105,17 @@ def _epochs(numbers: np.ndarray, where: str) -> np.ndarray:
 
 
 def _to_utc(times: pd.DatetimeIndex, timezone: str, where: str) -> np.ndarray:
-    if times.tz is None:
-        return localise(times, timezone, where)
-    return times.tz_convert("UTC").tz_localize(None).as_unit("ns").to_numpy()
+    try:
+        if times.tz is None:
+            return localise(times, timezone, where)
+        return times.tz_convert("UTC").tz_localize(None).as_unit("ns").to_numpy()
+    except (pd.errors.OutOfBoundsDatetime, OverflowError):
+        far = (times.year < _FIRST_YEAR) | (times.year > _LAST_YEAR)
+        row = int(np.argmax(far))
+        raise DataError(
+            f"{where}: the time in row {row + 1} is none of a market: years from {_FIRST_YEAR} to "
+            f"{_LAST_YEAR} can be read"
+        ) from None
 
 
 def labelled(stamps: pd.Series) -> bool:
@@ -146,7 +155,7 @@ def _parse(stamps: pd.Series, where: str) -> pd.DatetimeIndex:
     try:
         times = pd.to_datetime(stamps, format=layout + zone, utc=offset)
     except (ValueError, OverflowError):
-        row = _first_unreadable(stamps, layout + zone, utc=offset)
+        row = _first_unreadable(stamps, layout + zone)
         raise DataError(
             f"{where}: cannot read the time '{stamps[row]}' (row {row + 1}), "
             "write it as 2017-01-31 22:00:00"
@@ -192,6 +201,6 @@ def _clock(rest: str) -> str:
     return gap + "%H:%M" + (":%S" if seconds else "") + (".%f" if fraction else "")
 
 
-def _first_unreadable(stamps: pd.Series, layout: str, *, utc: bool) -> int:
-    parsed = pd.to_datetime(stamps, format=layout, utc=utc, errors="coerce")
+def _first_unreadable(stamps: pd.Series, layout: str) -> int:
+    parsed = pd.to_datetime(stamps, format=layout, utc=True, errors="coerce")
     return int(np.argmax(parsed.isna().to_numpy()))

@@ -55,7 +55,15 @@ def read_source(path: Path) -> Source:
         raise DataError(f"{path}: cannot be read: {error.strerror}; check the path") from None
     if not start.strip():
         raise DataError(f"{path}: the file is empty, it needs a header and at least two rows")
-    source = _read(path, start)
+    try:
+        source = _read(path, start)
+    except DataError:
+        raise
+    except Exception as error:  # whatever a damaged file makes of a reader, it is the file's
+        words = " ".join(f"{type(error).__name__}: {error}".split())[:160]
+        raise DataError(
+            f"{path}: is damaged, or not of the layout that it begins like ({words}); save it again as CSV"
+        ) from error
     if len(source.table) == 0:
         raise DataError(f"{path}: the file has a header and no rows")
     return source
