@@ -125,7 +125,7 @@ def generated() -> Iterator[tuple[str, Bad]]:
             for word, value in wrong_values(raw):
                 text, says = dump_mapping(nested(below, value)), (".".join(below), "allowed")
                 yield f"{'.'.join(below)} {word}", Bad(text, says)
-            if inner.get("type") == "object":
+            if inner.get("type") == "object" and "properties" in inner:
                 yield from walk(below, inner)
 
     yield from walk((), SCHEMA)
