@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from jaxexit.data.doubts import doubts
-from jaxexit.data.quotes import POINTS, Quotes, point_of, read_quotes
+from jaxexit.data.quotes import POINTS, Quotes, point_of, read_quotes, spread_in_pips
 from jaxexit.data.tables import plain
 from jaxexit.data.ticks import as_table, bins, merge, timeframe_length
 from jaxexit.data.zones import AUTO
@@ -209,20 +209,15 @@ def _spread(quotes: Quotes, constant: float, pip: float) -> tuple[np.ndarray, st
     if quotes.spread is None:
         return np.full(len(quotes.times), constant * pip), f"a constant spread of {constant:g} pips"
     missing = np.isnan(quotes.spread)
-    pips, words = quotes.spread, quotes.spread_unit
+    words = quotes.spread_unit
     if words == POINTS:
         point = point_of(next(iter(quotes.sides.values())))
-        pips, words = pips / _ratio(pip, point), f"points of {point:g}"
+        words = f"points of {np.format_float_positional(point)}"
     source = f"the file's spread in {words}"
     if missing.any():
         source += f" ({int(missing.sum()):,} bars without one: {constant:g} pips)"
+    pips = spread_in_pips(quotes, pip)
     return np.where(missing, constant * pip, pips * pip), source
-
-
-def _ratio(pip: float, point: float) -> float:
-    """How many points a pip has; 10 where they are the usual ones, whatever the rounding."""
-    ratio = pip / point
-    return float(np.round(ratio)) if np.isclose(ratio, np.round(ratio)) else ratio
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from jaxexit.data.bars import duration, find_gaps, guess_pip, minute
 from jaxexit.data.doubts import doubts
 from jaxexit.data.export import replacing
 from jaxexit.data.hours import market_agreement, weekends
-from jaxexit.data.quotes import Fault, Quotes, find_faults
+from jaxexit.data.quotes import Fault, Quotes, find_faults, spread_in_pips
 from jaxexit.errors import DataError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def assess(quotes: Quotes, pip: float | None = None, bars: Bars | None = None) -
         raise DataError(f"{quotes.where}: one bar only, at least two are needed")
     close = next(iter(quotes.sides.values()))[:, 3]
     pip = guess_pip(close) if pip is None else pip
-    spread = quotes.spread
+    spread = None if quotes.spread is None else spread_in_pips(quotes, pip)
     if "bid" in quotes.sides and "ask" in quotes.sides:
         spread = (quotes.sides["ask"][:, 3] - quotes.sides["bid"][:, 3]) / pip
     return Quality(quotes, pip, tuple(find_faults(quotes)), doubts(quotes, pip), spread, bars)

@@ -377,5 +377,15 @@ def point_of(prices: np.ndarray) -> float:
     return 10.0**-MOST_DIGITS
 
 
+def spread_in_pips(quotes: Quotes, pip: float) -> np.ndarray:
+    """The file's own spreads in pips [T], nan where missing; for quotes that have a spread."""
+    assert quotes.spread is not None, "the file has no spread"
+    if quotes.spread_unit != POINTS:
+        return quotes.spread
+    ratio = pip / point_of(next(iter(quotes.sides.values())))  # 10 of the usual quotes
+    whole = float(np.round(ratio))
+    return quotes.spread / (whole if whole and np.isclose(ratio, whole) else ratio)
+
+
 def _stamp(time: np.datetime64) -> str:
     return f"{pd.Timestamp(time):%Y-%m-%d %H:%M:%S}"

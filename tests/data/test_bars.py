@@ -81,7 +81,7 @@ def test_spread_in_a_metatrader_file_is_in_points_and_zero_means_missing(shared_
     path = shared_data / "formats" / "mt5_python_copy_rates.csv"
     bars = load_bars(path, price_side="bid")
     np.testing.assert_allclose(bars.spread_pips[0], 0.9, atol=1e-9)
-    assert "points (0.1 pip)" in describe(bars)
+    assert "points of 0.00001" in describe(bars)
 
 
 def test_a_missing_metatrader_spread_becomes_the_constant_one(tmp_path: Path):

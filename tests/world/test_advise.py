@@ -212,7 +212,10 @@ def test_a_bar_that_comes_late_or_before_its_close_is_said(trained, bars, tmp_pa
         ({"trade": "x", "direction": "up"}, "a direction: long or short"),
         ({"trade": "x", "direction": "long"}, "entry_time"),
         ({"direction": "long", "entry_time": "2022-01-03"}, "needs a name"),
-        ({"trade": "x", "direction": "long", "entry_time": "2022-01-03T00:05"}, "no entry time is"),
+        (
+            {"trade": "x", "direction": "long", "entry_time": "2022-01-03T00:05"},
+            "entry times lie inside bars",
+        ),
         (
             {"trade": "x", "direction": "long", "entry_time": "2022-01-03T02:00"},
             "before the warm-up",

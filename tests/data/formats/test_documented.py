@@ -148,7 +148,7 @@ def test_a_record_array_of_mt5_rates(tmp_path: Path):
     quotes = read_quotes(tmp_path / "rates.npy")
     assert quotes.family == "MT5 rates"
     assert quotes.spread is not None
-    assert quotes.spread.tolist() == [1.2, 1.2]
+    assert (quotes.spread.tolist(), quotes.spread_unit) == ([12, 12], "points")
 
 
 @pytest.mark.parametrize(
