@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.signal import lfilter
+from scipy.stats import binom
 
 from jaxexit.data.bars import Bars
 from jaxexit.truth.audit.brought import judge_fills
@@ -55,10 +56,16 @@ class Tried:
 
     @property
     def passed(self) -> bool:
-        """Whether it is what is asked."""
+        """Whether it is what is asked; of few tries (the quick exam) whether it may be."""
         if self.asked is None or not self.tried:
             return True
-        return self.share < self.asked if self.kind == HONEST else self.share >= self.asked
+        if self.kind == HONEST:
+            few = self.tried < MANY / self.asked
+            chance = float(binom.sf(self.caught - 1, self.tried, self.asked))
+            return self.share < self.asked or (few and chance > UNLIKELY)
+        if self.tried >= MANY:
+            return self.share >= self.asked
+        return bool(binom.cdf(self.caught, self.tried, self.asked) > UNLIKELY)
 
     def as_json(self) -> dict[str, Any]:
         """The attributes, `share` and `passed`."""
@@ -66,6 +73,7 @@ class Tried:
 
 
 HONEST = "honest inputs"
+MANY, UNLIKELY = 30, 0.01  # tries that a share is judged of as it is; else this chance decides
 # Asked of leaks from the strength on that `KINDS` has; and, at most, of honest inputs.
 CAUGHT, ALARMS = 0.95, 0.01
 # Edges of the power curve, and from where on `CAUGHT` is asked: of ranges from higher up, since what tick
