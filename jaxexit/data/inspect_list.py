@@ -73,12 +73,12 @@ def inspect_list(
         "hours_held": _spread((rows["exit_time"] - rows["entry_time"]) / pd.Timedelta(hours=1)),
         "remarks": list(remarks),
     }
-    _, atr, _ = (None, None, None) if bars is None else feature_columns((), bars)
+    atr = None if bars is None else feature_columns((), bars)[1]
     for name in ("stop", "target"):
         found[name] = _distances(rows, name, bars, atr, align)
     if bars is None or atr is None:
         return found
-    found["pip"], found["fills"] = bars.pip, _fills(rows, bars, align)
+    found["pip"], found["fills"] = bars.pip, _fills(rows, bars)
     candidates, counts, said = file_candidates(
         path, bars, atr, reading, given=False, stop_atr=stop_atr, filled_at=filled_at, align=align
     )
@@ -119,9 +119,8 @@ def _distances(
     return found
 
 
-def _fills(rows: pd.DataFrame, bars: Bars, align: Align) -> dict[str, int]:
-    """Where in the bar of its entry time each price lies; `align` of exact times does not matter here."""
-    del align
+def _fills(rows: pd.DataFrame, bars: Bars) -> dict[str, int]:
+    """Where in the bar of its entry time each price lies, whichever way entries are aligned."""
     moments = rows["entry_time"].to_numpy().astype("datetime64[ns]")
     exact, inside = (bar_of(bars.times, moments, how) for how in ("exact", "enclosing"))
     price, bar = rows["entry_price"].to_numpy(float), np.maximum(inside, 0)
