@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from jaxexit.data.doubts import doubts
-from jaxexit.data.quotes import POINTS, Quotes, point_of, read_quotes, spread_in_pips
+from jaxexit.data.quotes import Quotes, read_quotes
+from jaxexit.data.spreads import POINTS, point_of, spread_in_pips
 from jaxexit.data.tables import plain
 from jaxexit.data.ticks import as_table, bins, merge, timeframe_length
 from jaxexit.data.zones import AUTO

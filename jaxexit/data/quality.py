@@ -13,7 +13,8 @@ from jaxexit.data.bars import duration, find_gaps, guess_pip, minute
 from jaxexit.data.doubts import doubts
 from jaxexit.data.export import replacing
 from jaxexit.data.hours import market_agreement, weekends
-from jaxexit.data.quotes import Fault, Quotes, find_faults, spread_in_pips
+from jaxexit.data.quotes import Fault, Quotes, find_faults
+from jaxexit.data.spreads import spread_in_pips
 from jaxexit.errors import DataError
 
 if TYPE_CHECKING:

@@ -21,15 +21,13 @@ from jaxexit.data.formats.delimited import joined
 from jaxexit.data.formats.source import LABELS, Side, Source
 from jaxexit.data.hours import in_weekend
 from jaxexit.data.list_checks import SYMBOLS
+from jaxexit.data.spreads import column_of_spreads
 from jaxexit.data.tables import Columns, plain
 from jaxexit.data.ticks import bars_from_ticks, has_ticks
 from jaxexit.data.times import labelled, to_utc
 from jaxexit.data.zones import AUTO, explain, localise
 from jaxexit.errors import DataError
 
-POINTS = "points"  # of the last digit that the file's prices have
-MOST_NEGATIVE = 0.01  # share of spreads below 0 that are taken as missing
-MOST_DIGITS = 8
 SMALLEST_PRICE, LARGEST_PRICE = 1e-12, 1e12
 SHORTEST_STEP = np.timedelta64(1, "ms")
 ROUNDING = 1.1e-5  # of the price: one point of a five-digit quote, a file's last digit
@@ -39,7 +37,6 @@ _TIME_NAMES = (
     "time", "timestamp", "datetime", "datetimeutc", "timeutc", "gmttime", "utctime", "utc",
     "opentime", "date", "index", "localtime", "tsevent",
 )  # fmt: skip
-_TICK_VOLUME_NAMES = ("tickvolume", "tickvol")
 
 
 @dataclass(frozen=True)
@@ -114,7 +111,7 @@ def quotes_of(
         spread, unit = None, ""
     else:
         sides, table, remarks = _sides(columns), source.table, source.remarks
-        spread, unit = _spread(columns)
+        spread, unit = column_of_spreads(columns)
     return Quotes(
         where, times, sides, spread, unit, table, 0, source.side, source.family, told, remarks
     )
@@ -336,55 +333,6 @@ def _ohlc(columns: Columns, names: list[str | None], prefix: str) -> np.ndarray:
             f"close, or bid_open ... ask_close (found: {columns})"
         )
     return np.stack([columns.numbers(name) for name in names if name is not None], axis=1)
-
-
-def _spread(columns: Columns) -> tuple[np.ndarray | None, str]:
-    """The file's spread in pips (nan where missing) and the unit it is written in."""
-    points = columns.find(["spreadpoints"])
-    pips = columns.find(["spreadpips", "spread"])
-    metatrader = any(name in columns for name in _TICK_VOLUME_NAMES)
-    if points is None and metatrader and "spreadpips" not in columns:
-        points = columns.find(["spread"])
-    name = pips if points is None else points
-    if name is None:
-        return None, ""
-    values = columns.numbers(name, blanks=True)
-    negative = values < 0
-    if negative.sum() > MOST_NEGATIVE * len(values):
-        row = int(np.argmax(negative))
-        raise DataError(
-            f"{columns.where}: column '{name}' is {values[row]:g} in row {row + 1}, a spread cannot be "
-            f"negative ({int(negative.sum()):,} such rows)"
-        )
-    values = np.where(
-        negative, np.nan, values
-    )  # as if it were missing; `complete_book` says how many are
-    if points is None:
-        return values, "pips"
-    if metatrader:
-        values = np.where(values == 0, np.nan, values)
-    return values, POINTS
-
-
-def point_of(prices: np.ndarray) -> float:
-    """The last digit of prices [T, 4], in price units: 0.00001 of a five-digit pair, 0.01 of gold."""
-    some = prices[:: max(1, len(prices) // 5_000)].ravel()
-    for digits in range(MOST_DIGITS + 1):
-        if np.allclose(
-            np.round(some, digits), some, rtol=0.0, atol=1e-9 * float(np.abs(some).max())
-        ):
-            return 10.0**-digits
-    return 10.0**-MOST_DIGITS
-
-
-def spread_in_pips(quotes: Quotes, pip: float) -> np.ndarray:
-    """The file's own spreads in pips [T], nan where missing; for quotes that have a spread."""
-    assert quotes.spread is not None, "the file has no spread"
-    if quotes.spread_unit != POINTS:
-        return quotes.spread
-    ratio = pip / point_of(next(iter(quotes.sides.values())))  # 10 of the usual quotes
-    whole = float(np.round(ratio))
-    return quotes.spread / (whole if whole and np.isclose(ratio, whole) else ratio)
 
 
 def _stamp(time: np.datetime64) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from jaxexit.__main__ import main
 from jaxexit.data.bars import load_bars
-from jaxexit.data.quotes import point_of
+from jaxexit.data.spreads import point_of
 from jaxexit.data.times import to_utc
 from jaxexit.data.trades import load_trades
 from jaxexit.errors import DataError

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from jaxexit.data.bars import load_bars
-from jaxexit.data.quotes import read_quotes, spread_in_pips
+from jaxexit.data.quotes import read_quotes
+from jaxexit.data.spreads import spread_in_pips
 
 # file: family, rows, first bar (UTC), side, first open, words of the clock
 SAMPLES = [
