@@ -43,7 +43,7 @@ def comparison_table(found: dict[str, Any]) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    from jaxexit.lab.metric_rows import ROWS
+    from jaxexit.lab.metric_rows import cells_of
 
     table = Table(
         title=f"learned policies on {found['split']}, the same trades", title_justify="left"
@@ -53,8 +53,8 @@ def comparison_table(found: dict[str, Any]) -> Table:
         table.add_column(escape(version), justify="right")
     table.add_row("unverified", *(_list(found["unverified"][one]) for one in found["versions"]))
     table.add_section()
-    for label, text in ROWS:
-        table.add_row(label, *(text(found["metrics"][version]) for version in found["versions"]))
+    for label, cells in cells_of([found["metrics"][version] for version in found["versions"]]):
+        table.add_row(label, *cells)
     for title, rows in found["changes"].items():
         table.add_section()
         table.add_row(f"[bold]changed, {escape(title)}[/bold]")

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jaxexit import cli
+from jaxexit import cli, units
 from jaxexit.errors import UserError
 
 if TYPE_CHECKING:
@@ -163,11 +163,13 @@ def folds_table(summary: dict[str, Any]) -> Table:
 
     from jaxexit.show import titled
 
+    unit = units.of(summary)
+    form = units.mean_form(unit)
     table = Table(
         title=titled(
             summary,
             f"{summary['version']}: {len(summary['folds'])} folds, {summary['layout']}, embargo "
-            f"{summary['embargo_bars']} bars; net pips a trade out of sample",
+            f"{summary['embargo_bars']} bars; net {units.words(unit)} a trade out of sample",
         ),
         title_justify="left",
     )
@@ -184,8 +186,8 @@ def folds_table(summary: dict[str, Any]) -> Table:
             one["test"]["last_entry"][:10],
             f"{one['train']['trades']:,}",
             f"{one['test']['trades']:,}",
-            f"{sum(best) / len(best):+.2f}",
-            f"{one['net_pips_mean']:+.2f}",
+            f"{sum(best) / len(best):{form}}",
+            f"{one[units.key(unit, 'net', 'mean')]:{form}}",
         )
     return table
 
@@ -196,10 +198,10 @@ def sweep_table(found: dict[str, Any]) -> Table:
 
     seeds = len(found["seeds"])
     each = f", mean of {seeds} seeds each" if seeds > 1 else ""
-    shown = found["results"][:SHOWN_TRIALS]
+    shown, unit = found["results"][:SHOWN_TRIALS], units.of(found)
     table = Table(
-        title=f"sweep {found['sweep']} of {found['experiment']}: {found['trials']} trials, net pips a trade "
-        f"on validation{each}"
+        title=f"sweep {found['sweep']} of {found['experiment']}: {found['trials']} trials, "
+        f"net {units.words(unit)} a trade on validation{each}"
         + (f"; {found['failed']} diverged" if found["failed"] else "")
         + (f"; the first {SHOWN_TRIALS}" if len(shown) < found["trials"] else ""),
         title_justify="left",
@@ -210,6 +212,6 @@ def sweep_table(found: dict[str, Any]) -> Table:
     table.add_column("validation", justify="right")
     for one in shown:
         values = [json.dumps(one["parameters"][key]) for key in found["parameters"]]
-        score = one["validation_net_pips_mean"]
+        score = one[units.score_key(unit)]
         table.add_row(str(one["trial"]), *values, "failed" if score is None else f"{score:+.3f}")
     return table

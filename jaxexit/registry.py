@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jaxexit import cli
+from jaxexit import cli, units
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -197,7 +197,7 @@ def _versions_table(versions: dict[str, Row], active: str | None) -> Table:
     table = Table(title="versions; results on the test split, net of costs", title_justify="left")
     for heading in ("", "version", "status", "parent"):
         table.add_column(heading)
-    for heading in ("steps", "trades", "net pips/trade", "win", "PF", "Sharpe", "max DD"):
+    for heading in ("steps", "trades", "net/trade", "R/trade", "win", "PF", "Sharpe", "max DD"):
         table.add_column(heading, justify="right")
     table.add_column("unverified")
     for name, row in versions.items():
@@ -230,10 +230,10 @@ def _changes_table(changes: dict[str, list[Any]], title: str) -> Table:
 def _results_table(results: dict[str, Row]) -> Table:
     from rich.table import Table
 
-    table = Table(title="results, net of costs, in pips", title_justify="left")
+    table = Table(title="results, net of costs", title_justify="left")
     for heading in ("split", "checkpoint"):
         table.add_column(heading)
-    for heading in ("trades", "net/trade", "win", "PF", "Sharpe", "max DD"):
+    for heading in ("trades", "net/trade", "R/trade", "win", "PF", "Sharpe", "max DD"):
         table.add_column(heading, justify="right")
     table.add_column("unverified")
     for split, result in results.items():
@@ -254,15 +254,18 @@ def _unverified(result: Row) -> str:
 
 
 def _figures(result: Row) -> list[str]:
-    formats = {
-        "trades": ",.0f",
-        "net_pips_mean": "+.2f",
-        "win_rate": ".1%",
-        "profit_factor": ".2f",
-        "sharpe_annual": ".2f",
-        "max_drawdown_pips": ",.1f",
-    }
-    return [_number(result.get(name), how) for name, how in formats.items()]
+    unit = units.of(result)
+    net = result.get(units.key(unit, "net", "mean"))
+    fall = result.get(units.key(unit, "max_drawdown"))
+    return [
+        _number(result.get("trades"), ",.0f"),
+        "-" if net is None else f"{net:{units.mean_form(unit)}} {units.words(unit)}",
+        _number(result.get("net_r_mean"), units.mean_form("r")),
+        _number(result.get("win_rate"), ".1%"),
+        _number(result.get("profit_factor"), ".2f"),
+        _number(result.get("sharpe_annual"), ".2f"),
+        _number(fall, units.total_form(unit, signed=False)),
+    ]
 
 
 def _value(value: Any) -> str:

@@ -22,7 +22,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from jaxexit import busy
+from jaxexit import busy, units
 
 NOT_ATTAINABLE = "oracle"
 
@@ -118,8 +118,12 @@ def working(out: Console, name: str) -> Iterator[Callable[[str], None]]:
 
 def _progress_numbers(line: dict[str, Any], steps_per_second: float) -> str:
     """The few numbers of a metrics line that matter while training."""
+    unit = units.found(line, "net", "mean")
+    net = (
+        f"{line[units.key(unit, 'net', 'mean')]:{units.mean_form(unit)}} {units.words(unit)}/trade"
+    )
     return (
-        f"{steps_per_second:,.0f} steps/s | net {line['net_pips_mean']:+.2f} pips/trade | "
+        f"{steps_per_second:,.0f} steps/s | net {net} | "
         f"held {line['bars_held_mean']:.1f} bars | blocked {line['blocked_share']:.0%} | "
         f"entropy {line['entropy']:.2f} | KL {line['kl']:.4f} | "
         f"{line['minibatches_applied']} minibatches"
@@ -132,6 +136,7 @@ COLUMNS = (
     "costs/trade",
     "net/trade",
     "net total",
+    "R/trade",
     "win",
     "PF",
     "Sharpe",
@@ -143,8 +148,10 @@ COLUMNS = (
 def backtest_table(summary: dict[str, Any], learned: pd.DataFrame) -> Table:
     """The learned policy by exit reason with its TOTAL, then every baseline's total.
 
-    All in pips, on the same trades; gross is before spread, commission, slippage and swap.
+    All in the summary's unit, on the same trades; gross is before every cost.
     """
+    unit = units.of(summary)
+    mean, total = units.mean_form(unit), units.total_form(unit)
     policies = dict(summary["policies"])
     name = next(iter(policies))
     checkpoint = summary["checkpoint"]
@@ -152,7 +159,7 @@ def backtest_table(summary: dict[str, Any], learned: pd.DataFrame) -> Table:
         title=titled(
             summary,
             f"{summary['version']} on {summary['split']}: checkpoint {checkpoint['step']:,} "
-            f"({checkpoint['sha256'][:12]}), pips",
+            f"({checkpoint['sha256'][:12]}), {units.words(unit)}",
         ),
         title_justify="left",
     )
@@ -160,24 +167,25 @@ def backtest_table(summary: dict[str, Any], learned: pd.DataFrame) -> Table:
     for column in COLUMNS:
         table.add_column(column, justify="right")
     for reason, rows in learned.groupby("exit_reason", sort=True):
-        net = rows["net_pips"]
+        net, gross = rows[units.key(unit, "net")], rows[units.key(unit, "gross")]
         table.add_row(
             f"  {reason}",
             f"{len(rows):,}",
-            f"{rows['gross_pips'].mean():+.2f}",
-            f"{(rows['gross_pips'] - net).mean():.2f}",
-            f"{net.mean():+.2f}",
-            f"{net.sum():+,.1f}",
+            f"{gross.mean():{mean}}",
+            f"{(gross - net).mean():{mean.lstrip('+')}}",
+            f"{net.mean():{mean}}",
+            f"{net.sum():{total}}",
+            f"{rows['net_r'].mean():{units.mean_form('r')}}",
             f"{(net > 0).mean():.1%}",
             *[""] * 3,
             f"{rows['bars_held'].mean():.1f}",
         )
     table.add_section()
-    table.add_row(f"TOTAL {name}", *_totals(policies.pop(name)), style="bold")
+    table.add_row(f"TOTAL {name}", *_totals(policies.pop(name), unit), style="bold")
     table.add_section()
     for other, metrics in policies.items():
         mark = " (not attainable)" if other == NOT_ATTAINABLE else ""
-        table.add_row(f"{other}{mark}", *_totals(metrics))
+        table.add_row(f"{other}{mark}", *_totals(metrics, unit))
     return table
 
 
@@ -190,9 +198,12 @@ def titled(summary: dict[str, Any], title: str) -> Text:
 
 def differences_table(summary: dict[str, Any]) -> Table:
     """The learned policy less each baseline, paired on the same trades, and its own interval."""
-    name = next(iter(summary["policies"]))
+    name, unit = next(iter(summary["policies"])), units.of(summary)
+    net, form = units.key(unit, "net", "mean"), units.mean_form(unit)
     table = Table(
-        title=titled(summary, f"{name} less each baseline, net pips on the same trades"),
+        title=titled(
+            summary, f"{name} less each baseline, net {units.words(unit)} on the same trades"
+        ),
         title_justify="left",
     )
     table.add_column("baseline")
@@ -201,7 +212,7 @@ def differences_table(summary: dict[str, Any]) -> Table:
         table.add_column(heading, justify="right")
     table.add_column("the learned policy is")
     for other, metrics in summary["policies"].items():
-        own = _estimate(metrics["intervals"]["net_pips_mean"])
+        own = _estimate(metrics["intervals"][net], form)
         settings = ", ".join(
             f"{key} {value:.3g}" for key, value in metrics.get("tuned", {}).items()
         )
@@ -210,10 +221,10 @@ def differences_table(summary: dict[str, Any]) -> Table:
             table.add_section()
             continue
         difference = metrics["learned_minus"]
-        words = difference["verdict"].split(":")[0]
-        if words == "better" and not summary.get("verified", {}).get("columns", True):
-            words = "better, if honest"
-        table.add_row(other, settings, own, _estimate(difference["pips"]), words)
+        verdict = difference["verdict"].split(":")[0]
+        if verdict == "better" and not summary.get("verified", {}).get("columns", True):
+            verdict = "better, if honest"
+        table.add_row(other, settings, own, _estimate(difference[unit], form), verdict)
     return table
 
 
@@ -222,20 +233,31 @@ def seeds_table(summary: dict[str, Any]) -> Table:
     table = Table(
         title=titled(
             summary,
-            f"{len(summary['seeds'])} seeds, net pips; the version is all of them in equal shares",
+            f"{len(summary['seeds'])} seeds, net {units.words(units.of(summary))}; the version is "
+            "all of them in equal shares",
         ),
         title_justify="left",
     )
+    unit = units.of(summary)
+    net, form = units.key(unit, "net", "mean"), units.mean_form(unit)
+    fall = units.key(unit, "max_drawdown")
+    forms = {
+        net: form,
+        "win_rate": ".1%",
+        "sharpe_annual": ".2f",
+        fall: units.total_form(unit, signed=False),
+        "bars_held_mean": ".1f",
+    }
     table.add_column("seed")
     for heading in ("net/trade, 95% interval", "win", "Sharpe", "max DD", "bars"):
         table.add_column(heading, justify="right")
     for one in summary["seeds"]:
         table.add_row(
             str(one["seed"]),
-            _estimate(one["intervals"]["net_pips_mean"]),
+            _estimate(one["intervals"][net], form),
             f"{one['win_rate']:.1%}",
             _or_dash(one["sharpe_annual"]),
-            f"{one['max_drawdown_pips']:,.1f}",
+            f"{one[fall]:{forms[fall]}}",
             f"{one['bars_held_mean']:.1f}",
         )
     table.add_section()
@@ -243,25 +265,16 @@ def seeds_table(summary: dict[str, Any]) -> Table:
     for statistic in ("mean", "standard_deviation", "min", "median", "max"):
         cells = (
             "-" if across[name] is None else format(across[name][statistic], form)
-            for name, form in SPREAD_FORMS.items()
+            for name, form in forms.items()
         )
         table.add_row(statistic.replace("_", " "), *cells)
     return table
 
 
-SPREAD_FORMS = {
-    "net_pips_mean": "+.2f",
-    "win_rate": ".1%",
-    "sharpe_annual": ".2f",
-    "max_drawdown_pips": ",.1f",
-    "bars_held_mean": ".1f",
-}
-
-
-def _estimate(estimate: dict[str, float | None]) -> str:
+def _estimate(estimate: dict[str, float | None], form: str) -> str:
     if estimate["low"] is None or estimate["high"] is None:
-        return f"{estimate['value']:+.2f} (too few data)"
-    return f"{estimate['value']:+.2f} ({estimate['low']:+.2f} to {estimate['high']:+.2f})"
+        return f"{estimate['value']:{form}} (too few data)"
+    return f"{estimate['value']:{form}} ({estimate['low']:{form}} to {estimate['high']:{form}})"
 
 
 def backtest(out: Console, summary: dict[str, Any], learned: pd.DataFrame) -> None:
@@ -270,20 +283,34 @@ def backtest(out: Console, summary: dict[str, Any], learned: pd.DataFrame) -> No
     out.print(differences_table(summary))
     if "seeds" in summary:
         out.print(seeds_table(summary))
-    lines(out, [summary["verdict"], FOOTNOTE])
+    year = summary.get("calendar", {}).get("days_a_year", units.WEEKDAYS_A_YEAR)
+    lines(out, [summary["verdict"], FOOTNOTE.format(year=year), *_money(summary)])
 
 
-def _totals(metrics: dict[str, Any]) -> list[str]:
+def _money(summary: dict[str, Any]) -> list[str]:
+    """Of an experiment that says what a point is worth: what the trades earned in money."""
+    said = [
+        f"{name} {metrics['net_money_total']:+,.2f} ({metrics['net_money_mean']:+,.2f} a trade)"
+        for name, metrics in summary["policies"].items()
+        if "net_money_total" in metrics
+    ]
+    return [f"In money: {'; '.join(said)}."] if said else []
+
+
+def _totals(metrics: dict[str, Any], unit: str) -> list[str]:
+    mean, total = units.mean_form(unit), units.total_form(unit)
+    in_r = metrics.get("net_r_mean")
     return [
         f"{metrics['trades']:,}",
-        f"{metrics['gross_pips_mean']:+.2f}",
-        f"{metrics['cost_pips_mean']:.2f}",
-        f"{metrics['net_pips_mean']:+.2f}",
-        f"{metrics['net_pips_total']:+,.1f}",
+        f"{metrics[units.key(unit, 'gross', 'mean')]:{mean}}",
+        f"{metrics[units.key(unit, 'cost', 'mean')]:{mean.lstrip('+')}}",
+        f"{metrics[units.key(unit, 'net', 'mean')]:{mean}}",
+        f"{metrics[units.key(unit, 'net', 'total')]:{total}}",
+        "-" if in_r is None else f"{in_r:{units.mean_form('r')}}",
         f"{metrics['win_rate']:.1%}",
         _or_dash(metrics["profit_factor"]),
         _or_dash(metrics["sharpe_annual"]),
-        f"{metrics['max_drawdown_pips']:,.1f}",
+        f"{metrics[units.key(unit, 'max_drawdown')]:{units.total_form(unit, signed=False)}}",
         f"{metrics['bars_held_mean']:.1f}",
     ]
 
@@ -293,10 +320,10 @@ def _or_dash(value: float | None) -> str:
 
 
 FOOTNOTE = (
-    "net = gross - costs (spread, commission, slippage, swap). Sharpe: mean / standard deviation of daily "
-    "net pips, open trades marked to market, x sqrt(260.9); days without a trade count as 0. max DD: of the "
-    "marked equity at bar closes. PF: gains / losses. The oracle is the best market order in hindsight, "
-    "not attainable."
+    "net = gross - costs (spread, commission, slippage, swap, funding, borrowing); R: distance of the "
+    "initial stop. Sharpe: mean / standard deviation of daily net results, open trades marked to market, x "
+    "sqrt({year:.1f} trading days); days without a trade count as 0. max DD: of the marked equity at bar "
+    "closes. PF: gains / losses. The oracle is the best market order in hindsight, not attainable."
 )
 
 

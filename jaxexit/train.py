@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from jaxexit import cli
 from jaxexit.busy import busy
 from jaxexit.errors import UserError
+from jaxexit.units import words as unit_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -254,10 +255,11 @@ def _ended(result: TrainingResult, agents: int) -> str:
     if result.best_score is None or result.final_score is None:
         return words
     best, final = f"{result.best_score:+.3f}", f"{result.final_score:+.3f}"
+    judged = f"validation, net {unit_words(result.unit)} a trade"
     if agents > 1:
-        return f"{words}; validation, net pips a trade, means: best of each {best}, final {final}"
+        return f"{words}; {judged}, means: best of each {best}, final {final}"
     at = f"(at {result.best_step:,} steps)"
-    return f"{words}; validation, net pips a trade: best {best} {at}, final {final}"
+    return f"{words}; {judged}: best {best} {at}, final {final}"
 
 
 def _report(out: Console, wanted: bool, yaml: Path, root: Path) -> None:

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from jaxexit.config.clocks import CLOCKS, TIMEFRAMES, is_clock
+from jaxexit.units import amount
 
 SMALLEST = 2.0**-126  # float32: what is smaller is 0 to XLA on a CPU
 MOST = 2**31 - 1  # int32
@@ -80,6 +81,20 @@ def _a_timeframe(name: str) -> str:
     return name
 
 
+def _an_amount(said: float | str) -> float | str:
+    try:
+        _held(amount(said).value)
+    except ValueError as error:
+        raise PydanticCustomError("amount", str(error)) from None  # type: ignore[arg-type]
+    return said
+
+
+def _no_credit(said: float | str) -> float | str:
+    if amount(said).value < 0:
+        raise PydanticCustomError("amount", "at least 0")
+    return said
+
+
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), AfterValidator(_held)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False), AfterValidator(_held)]
 Real = Annotated[float, Field(allow_inf_nan=False), AfterValidator(_held)]
@@ -91,6 +106,8 @@ Bars = Annotated[int, Field(ge=1, le=MOST_BARS)]
 NonNegativeBars = Annotated[int, Field(ge=0, le=MOST_BARS)]
 # JAX takes 32 bits of a seed: a larger one would silently be the same as a smaller one.
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Amount = Annotated[Annotated[float, Field(allow_inf_nan=False)] | str, AfterValidator(_an_amount)]
+Expense = Annotated[Amount, AfterValidator(_no_credit)]
 FilePath = Annotated[str, AfterValidator(_a_path)]
 RecipeName = Annotated[str, AfterValidator(_a_recipe)]
 Clock = Annotated[str, AfterValidator(_a_clock)]

@@ -9,8 +9,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from jaxexit.config.kinds import (
+    Amount,
     Bars,
     Clock,
+    Expense,
     FilePath,
     Fraction,
     NonNegative,
@@ -141,9 +143,24 @@ class Data(Section):
     trades_timezone: Clock | None = Field(
         default=None, description="the same for the trades' file; null: as timezone"
     )
+    unit: Literal["auto", "pip", "tick", "point", "percent", "bps", "R"] = Field(
+        default="auto",
+        description="what results are counted in; auto: pips of currency pairs, ticks of futures, points of "
+        "indices and metals, percent of the entry of stocks, crypto and what is not recognised",
+    )
     pip: Positive | None = Field(
         default=None,
-        description="price units in a pip; null: 0.01 if the median price is 20 to 500, else 0.0001",
+        description="price units in a pip; null: 0.01 of yen pairs and median prices of 20 to 500, else "
+        "0.0001",
+    )
+    tick_size: Positive | None = Field(
+        default=None,
+        description="price units in a tick; null: the largest step that all prices are multiples of",
+    )
+    calendar: str = Field(
+        default="auto",
+        description="days on which the market trades: auto, fx, 24x7, or an exchange's code like XNYS; "
+        "auto: fx for currency pairs and metals, 24x7 for crypto, else the days that have bars",
     )
     recipe: RecipeName | None = Field(
         default=None,
@@ -183,21 +200,74 @@ class Recipe(Section):
 
 
 class Costs(Section):
-    """What trading costs. The spread of the bars themselves always counts."""
+    """What trading costs. The spread of the bars themselves always counts.
 
-    spread_pips: NonNegative | None = Field(
-        default=None, description="pips, used only where the bars carry no spread; null: 1.0"
+    An amount is a number in the unit of results (basis points where those are percent, basis points or R), or
+    says its own: "2 bps", "1.5 pips", "0.1 price".
+    """
+
+    spread: Expense | None = Field(
+        default=None,
+        description="amount, used only where the bars carry no spread; null: 1 pip of a currency pair, other "
+        "markets must say it",
     )
-    commission: Fraction = Field(default=0.0, description="fraction of notional, per side")
-    slippage_pips: NonNegative = Field(
+    spread_pips: NonNegative | None = Field(default=None, description="the same in pips")
+    commission: Fraction = Field(
+        default=0.0, description="fraction of notional, per side (as taker, where there are two)"
+    )
+    commission_maker: Fraction | None = Field(
+        default=None,
+        description="fraction of notional of an exit by a resting limit; null: commission",
+    )
+    commission_per_lot: NonNegative = Field(
         default=0.0,
-        description="pips lost by each EXIT, PARTIAL, stop and close at the horizon; none by entries and "
+        description="money per lot, contract or share, per side, added; needs point_value",
+    )
+    commission_minimum: NonNegative = Field(
+        default=0.0, description="money that each order costs at least; needs point_value"
+    )
+    point_value: Positive | None = Field(
+        default=None,
+        description="money that a lot, contract or share earns when the price rises by 1 (100000 of a lot of "
+        "currency, 50 of an ES contract, 1 of a share); results then are shown in money too",
+    )
+    lots: Positive = Field(default=1.0, description="lots, contracts or shares in each trade")
+    slippage: Expense | None = Field(
+        default=None,
+        description="amount lost by each EXIT, PARTIAL, stop and close at the horizon; none by entries and "
         "targets",
     )
-    swap_long_pips: Real = Field(
+    slippage_pips: NonNegative = Field(default=0.0, description="the same in pips")
+    swap_long: Amount | None = Field(
+        default=None,
+        description="amount charged to a long per rollover (17:00 New York); negative: credited",
+    )
+    swap_short: Amount | None = Field(default=None, description="the same to a short")
+    swap_long_pips: Real = Field(default=0.0, description="swap_long in pips")
+    swap_short_pips: Real = Field(default=0.0, description="swap_short in pips")
+    funding: Real | str = Field(
         default=0.0,
-        description="pips charged to a long per rollover (17:00 New York); negative: credited",
+        description="of a perpetual: fraction of notional that a long pays to a short at 0, 8 and 16 h "
+        "UTC, or the column of the bars that holds it",
     )
-    swap_short_pips: Real = Field(
-        default=0.0, description="pips charged to a short per rollover; negative: credited"
+    borrow: Fraction = Field(
+        default=0.0,
+        description="fraction of notional that a short pays a year to borrow what it sold",
     )
+
+    @model_validator(mode="after")
+    def _said_once(self) -> Costs:
+        for name in ("spread", "slippage", "swap_long", "swap_short"):
+            if getattr(self, name) is not None and getattr(self, f"{name}_pips"):
+                raise ValueError(f"{name}: found beside {name}_pips, allowed is one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _money_has_a_size(self) -> Costs:
+        for name in ("commission_per_lot", "commission_minimum"):
+            if getattr(self, name) and self.point_value is None:
+                raise ValueError(
+                    f"point_value: found null, allowed with {name} is the money that a lot, contract "
+                    "or share earns when the price rises by 1"
+                )
+        return self

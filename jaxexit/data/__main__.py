@@ -42,7 +42,6 @@ def build_parser() -> cli.Parser:
     inspect.add_argument(
         "--align", choices=("exact", "enclosing"), default="exact", help="as data.align"
     )
-    inspect.add_argument("--symbol", help="as data.symbol")
     inspect.add_argument(
         "--stops", choices=("file", "ignore"), default="file", help="as data.stops"
     )
@@ -111,7 +110,13 @@ def _add_bar_options(parser: argparse.ArgumentParser) -> None:
         "--spread-pips",
         metavar="PIPS",
         type=_not_negative,
-        help="spread where the file has none (default 1.0)",
+        help="spread where the file has none (default 1.0 of currency pairs)",
+    )
+    parser.add_argument(
+        "--spread",
+        metavar="AMOUNT",
+        type=_amount,
+        help="the same as an amount: 2 (in the unit of costs), '2 bps', '0.1 price'",
     )
     parser.add_argument(
         "--tz",
@@ -127,8 +132,12 @@ def _add_bar_options(parser: argparse.ArgumentParser) -> None:
         "--pip",
         metavar="PRICE",
         type=_positive,
-        help="price units of a pip (default 0.0001, for prices like those of JPY pairs 0.01)",
+        help="price units of a pip (default 0.0001, of yen pairs and prices like theirs 0.01)",
     )
+    parser.add_argument("--unit", choices=get_args(UnitName), default="auto", help="as data.unit")
+    parser.add_argument("--tick-size", metavar="PRICE", type=_positive, help="as data.tick_size")
+    parser.add_argument("--calendar", default="auto", help="as data.calendar")
+    parser.add_argument("--symbol", help="as data.symbol")
 
 
 def _add_reading_options(parser: argparse.ArgumentParser) -> None:
@@ -173,11 +182,36 @@ def _not_negative(text: str) -> float:
     return value
 
 
+def _amount(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        amount(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"found {text}, allowed is {error}") from None
+    return text
+
+
 def _positive(text: str) -> float:
     value = _number(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"found {text}, a number > 0 is allowed")
     return value
+
+
+def _book(options: argparse.Namespace) -> Book:
+    return Book(
+        price_side=options.price_side,
+        spread=options.spread,
+        spread_pips=options.spread_pips,
+        unit=options.unit,
+        pip=options.pip,
+        tick_size=options.tick_size,
+        symbol=options.symbol,
+        calendar=options.calendar,
+    )
 
 
 def run_inspect_list(options: argparse.Namespace) -> None:
@@ -191,11 +225,9 @@ def run_inspect_list(options: argparse.Namespace) -> None:
     if name is not None:
         bars = load_named_bars(
             name,
-            price_side=options.price_side,
-            spread_pips=options.spread_pips,
             timezone=options.timezone,
-            pip=options.pip,
             timeframe=options.timeframe,
+            **_book(options),
         )
     clock = options.timezone if options.trades_tz is None else options.trades_tz
     reading = Reading(timezone=clock, symbol=options.symbol, stops=options.stops)
@@ -217,12 +249,10 @@ def run_inspect(options: argparse.Namespace) -> None:
 
     found = inspect_bars(
         options.bars,
-        price_side=options.price_side,
-        spread_pips=options.spread_pips,
         timezone=options.timezone,
-        pip=options.pip,
         source_offset=options.source_offset,
         timeframe=options.timeframe,
+        **_book(options),
     )
     if options.png is not None:
         draw(found, options.png)
@@ -240,11 +270,9 @@ def run_convert(options: argparse.Namespace) -> None:
         timezone=options.timezone,
         source_offset=options.source_offset,
         timeframe=options.timeframe,
-        price_side=options.price_side,
-        spread_pips=options.spread_pips,
         price_scale=options.price_scale,
-        pip=options.pip,
         repair=options.repair,
+        **_book(options),
     )
     print(describe(bars))
     print(f"{len(bars.times):,} bars of {' and '.join(sides)} written to {options.out}")
@@ -257,13 +285,7 @@ def run_entries(options: argparse.Namespace) -> None:
     from jaxexit.data.export import as_trade_list, write_csv
     from jaxexit.data.sample import load_named_bars
 
-    bars = load_named_bars(
-        options.bars,
-        price_side=options.price_side,
-        spread_pips=options.spread_pips,
-        timezone=options.timezone,
-        pip=options.pip,
-    )
+    bars = load_named_bars(options.bars, timezone=options.timezone, **_book(options))
     candidates = built_in_candidates(
         options.kind, bars, options.warmup, every=options.every, stop_atr=options.initial_stop_atr
     )

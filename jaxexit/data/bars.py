@@ -1,30 +1,32 @@
 """Bars: both sides of the book, from a file's quotes and a spread.
 
 Where a file has one side, or mid, the other side is derived once, here: with the file's own spread,
-else with the constant `costs.spread_pips`.
+else with the constant `costs.spread`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypedDict, Unpack
 
 import numpy as np
 import pandas as pd
 
+from jaxexit.data.calendars import FX_CALENDAR, Calendar, calendar_of
 from jaxexit.data.doubts import doubts
+from jaxexit.data.markets import MarketKind, UnitName, recognise, unit_of
 from jaxexit.data.quotes import Quotes, read_quotes
-from jaxexit.data.spreads import POINTS, point_of, spread_in_pips
+from jaxexit.data.spreads import POINTS, point_of, spread_in_price, tick_of
 from jaxexit.data.tables import plain
 from jaxexit.data.ticks import as_table, bins, merge, timeframe_length
 from jaxexit.data.zones import AUTO
 from jaxexit.errors import DataError
+from jaxexit.units import Amount, Unit, amount
 
 PriceSide = Literal["auto", "bid", "ask", "mid"]
 
 DEFAULT_SPREAD_PIPS = 1.0
-UNUSUAL_PRICE = 500.0  # from here on a pip of 0.0001 is doubtful, and said to be
 # Columns of a file that the longer bars' own replace: plain names.
 _REPLACED = {
     "time", "date", "datetime", "timestamp", "gmttime", "open", "high", "low", "close", "spread",
@@ -32,6 +34,22 @@ _REPLACED = {
 }  # fmt: skip
 SUMMED = {"volume", "vol", "tickvolume", "tickvol", "realvolume", "ticks"}
 _BELOW = {"bid": 0.0, "mid": 0.5, "ask": 1.0}  # share of the spread between the quotes and the bid
+
+
+NOT_RECOGNISED = MarketKind("unknown", "", "nobody said")
+
+
+class Book(TypedDict, total=False):
+    """How the book is completed, and in what its market is counted; `config.Data` and `Costs` say more."""
+
+    price_side: PriceSide  # what one-sided columns are; auto: as the format has it
+    spread: float | str | None  # an amount, used only where the file has no spread
+    spread_pips: float | None  # the same in pips
+    unit: UnitName
+    pip: float | None  # price units
+    tick_size: float | None  # price units
+    symbol: str | None
+    calendar: str
 
 
 @dataclass(frozen=True)
@@ -42,7 +60,7 @@ class Bars:
     times: np.ndarray  # [T] datetime64[ns], UTC, bar opens
     bid: np.ndarray  # [T, 4] open, high, low, close
     ask: np.ndarray  # [T, 4]
-    pip: float  # price units
+    pip: float | None  # price units; None: the market has no pips
     table: pd.DataFrame  # the file's own columns, for user features
     origin: str  # where the two sides come from, for the summary
     widened: int  # bars whose open or close lay a rounding outside [low, high]
@@ -53,6 +71,27 @@ class Bars:
     clock: str = ""  # how its stamps became UTC
     assumed_spread: str | None = None  # in words, where the file does not say it; None: quoted
     remarks: tuple[str, ...] = ()  # what was done to its numbers, and what is doubtful in them
+    counted: Unit | None = None  # what results are counted in; None: pips
+    market: MarketKind = NOT_RECOGNISED
+    calendar: Calendar = FX_CALENDAR
+
+    @property
+    def unit(self) -> Unit:
+        """What results are counted in."""
+        if self.counted is None:
+            assert self.pip is not None, "bars without pips say what they are counted in"
+            return Unit("pips", self.pip)
+        return self.counted
+
+    @property
+    def grain(self) -> float:
+        """What is hardly a difference between two prices: a pip, else a basis point; price units."""
+        return 1e-4 * float(np.median(self.bid[:, 3])) if self.pip is None else self.pip
+
+    @property
+    def measures(self) -> Measures:
+        """What amounts are in the price."""
+        return Measures(self.unit, self.pip, self.mid)
 
     @property
     def mid(self) -> np.ndarray:
@@ -60,30 +99,22 @@ class Bars:
         return (self.bid + self.ask) / 2
 
     @property
-    def spread_pips(self) -> np.ndarray:
-        """[T] float64, at the close."""
-        return (self.ask[:, 3] - self.bid[:, 3]) / self.pip
+    def spread(self) -> np.ndarray:
+        """[T] float64, at the close, in `unit.of_costs`."""
+        spread, unit = self.ask[:, 3] - self.bid[:, 3], self.unit.of_costs
+        return spread / (unit.size if unit.base == "price" else unit.size * self.mid[:, 3])
 
 
 def load_bars(
-    path: Path,
-    *,
-    price_side: PriceSide = "auto",
-    spread_pips: float | None = None,
-    timezone: str = AUTO,
-    pip: float | None = None,
-    timeframe: str | None = None,
+    path: Path, *, timezone: str = AUTO, timeframe: str | None = None, **book: Unpack[Book]
 ) -> Bars:
     """Read a bar or tick file of any format and complete the book.
 
-    `price_side`: what one-sided columns are (auto: as the format has it). `spread_pips`: used only where
-    the file has no spread (None: 1.0). `timezone`: clock of stamps without an offset (see `zones`). `pip`:
-    price units, None: guessed. `timeframe`: e.g. "M15", made of the file's shorter bars or ticks; None: as
-    they are, ticks to M1. Errors are DataError; see `read_quotes` and `complete_book`.
+    `timezone`: clock of stamps without an offset (see `zones`). `timeframe`: e.g. "M15", made of the file's
+    shorter bars or ticks; None: as they are, ticks to M1. Errors are DataError; see `read_quotes` and
+    `complete_book`.
     """
-    quotes = read_quotes(path, timezone)
-    bars = complete_book(quotes, price_side=price_side, spread_pips=spread_pips, pip=pip)
-    return lengthen(bars, timeframe)
+    return lengthen(complete_book(read_quotes(path, timezone), **book), timeframe)
 
 
 def lengthen(bars: Bars, timeframe: str | None) -> Bars:
@@ -122,42 +153,50 @@ def lengthen(bars: Bars, timeframe: str | None) -> Bars:
     )
 
 
-def guess_pip(prices: np.ndarray) -> float:
-    """Price units of a pip: 0.01 for prices like those of JPY pairs (20 to 500), else 0.0001."""
-    return 0.01 if 20 <= float(np.median(prices)) < UNUSUAL_PRICE else 0.0001
-
-
 def complete_book(
     quotes: Quotes,
     *,
     price_side: PriceSide = "auto",
+    spread: float | str | None = None,
     spread_pips: float | None = None,
+    unit: UnitName = "auto",
     pip: float | None = None,
+    tick_size: float | None = None,
+    symbol: str | None = None,
+    calendar: str = "auto",
 ) -> Bars:
-    """Both sides of the book from what the file has.
+    """Both sides of the book from what the file has; arguments as in `Book`.
 
-    Raises DataError where the side is not known and a spread is to be added, or where it is named
-    against the file.
+    Raises DataError where the side is not known and a spread is to be added, where it is named
+    against the file, and where a market that is no currency pair has no spread and none is said.
     """
     prices = next(iter(quotes.sides.values()))
+    market = recognise(quotes.where, quotes.table, quotes.times, prices, symbol)
+    counted = unit_of(market, prices, unit=unit, pip=pip, tick_size=tick_size)
+    if counted.name == "pips":
+        pip = counted.size
+    own = Measures(counted, pip, prices)
+    said = amount(spread) if spread is not None else None
+    if spread_pips is not None:
+        said = Amount(spread_pips, "pips")
     side: PriceSide = "auto"
     assumed: str | None = None
-    pip = guess_pip(prices[:, 3]) if pip is None else pip
     if "bid" in quotes.sides and "ask" in quotes.sides:
         if price_side != "auto":
             raise DataError(
                 f"{quotes.where}: data.price_side: found {price_side}, but the file has both sides, "
                 "set it to auto"
             )
-        unused = "" if spread_pips is None else f" (costs.spread_pips {spread_pips:g} not used)"
+        unused = (
+            "" if said is None else f" (costs.{_spread_key(spread_pips)} {said.value:g} not used)"
+        )
         bid, ask = quotes.sides["bid"], quotes.sides["ask"]
         origin = "bid and ask from the file" + unused
     else:
-        side = _one_side(quotes, price_side, spread_pips)
-        constant = DEFAULT_SPREAD_PIPS if spread_pips is None else spread_pips
-        spread, source = _spread(quotes, constant, pip)
+        side = _one_side(quotes, price_side, said)
+        distance, source = _spread(quotes, said, own, market)
         assumed = source if quotes.spread is None else None
-        distance = spread[:, None]
+        distance = distance[:, None]
         bid, ask = prices - _BELOW[side] * distance, prices + (1 - _BELOW[side]) * distance
         origin = f"{side} bars with {source}"
         if not (bid > 0).all():
@@ -178,12 +217,54 @@ def complete_book(
         quotes.family,
         quotes.clock,
         assumed,
-        quotes.remarks + doubts(quotes, pip),
+        quotes.remarks + doubts(quotes, pip, market),
+        counted,
+        market,
+        calendar_of(calendar, market, quotes.times),
     )
 
 
+def _spread_key(spread_pips: float | None) -> str:
+    return "spread" if spread_pips is None else "spread_pips"
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What amounts of a market are in its price."""
+
+    unit: Unit  # of results
+    pip: float | None  # price units; None: the market has no pips
+    prices: np.ndarray  # [T, 4], for the step between its prices
+
+    def of(self, said: Amount, key: str) -> tuple[float, float]:
+        """An amount as (price units, fraction of the price); one of them is 0.
+
+        Raises:
+            DataError: it is in pips, and the market has none.
+        """
+        value, counts = said
+        if counts == "own":
+            own = self.unit.of_costs
+            return (value * own.size, 0.0) if own.base == "price" else (0.0, value * own.size)
+        if counts in ("bps", "percent"):
+            return 0.0, value * (1e-4 if counts == "bps" else 0.01)
+        if counts == "pips":
+            if self.pip is None and value:
+                raise DataError(
+                    f"{key}: found {value:g} pips, but the market has none: say it in bps or in price units "
+                    "('2 bps', '0.1 price'), or set data.pip"
+                )
+            return value * (self.pip or 0.0), 0.0
+        if counts == "price":
+            return value, 0.0
+        size = self.unit.size if self.unit.name == counts else None
+        if size is None:
+            size = tick_of(self.prices) if counts == "ticks" else point_of(self.prices)
+        return value * size, 0.0
+
+
 def _one_side(
-    quotes: Quotes, price_side: PriceSide, spread_pips: float | None
+    quotes: Quotes, price_side: PriceSide, said: Amount | None
 ) -> Literal["bid", "ask", "mid"]:
     """Which side the file's only OHLC columns are."""
     (named,) = quotes.sides
@@ -197,7 +278,7 @@ def _one_side(
         return price_side
     if quotes.usual_side is not None:
         return quotes.usual_side
-    if quotes.spread is None and spread_pips == 0:
+    if quotes.spread is None and said is not None and said.value == 0:
         return "mid"  # without a spread all sides are one
     raise DataError(
         f"{quotes.where}: the bars have one side and do not say which, set data.price_side "
@@ -205,20 +286,41 @@ def _one_side(
     )
 
 
-def _spread(quotes: Quotes, constant: float, pip: float) -> tuple[np.ndarray, str]:
+def _spread(
+    quotes: Quotes, said: Amount | None, own: Measures, market: MarketKind
+) -> tuple[np.ndarray, str]:
     """Spread of each bar in price units [T], and where it comes from."""
+    close = own.prices[:, 3]
+    if said is None and own.unit.name == "pips":
+        said = Amount(DEFAULT_SPREAD_PIPS, "pips")
+    constant = None
+    if said is not None:
+        price, fraction = own.of(said, "costs.spread")
+        constant = price + fraction * close
+    counts = own.unit.of_costs.words if said is None or said.counts == "own" else said.counts
     if quotes.spread is None:
-        return np.full(len(quotes.times), constant * pip), f"a constant spread of {constant:g} pips"
+        if constant is None or said is None:
+            raise DataError(
+                f"{quotes.where}: the bars have no spread, and a {market.told} has no usual one: set "
+                "costs.spread, e.g. '2 bps' or '0.1 price' (0 if you mean a market that trades for nothing)"
+            )
+        return np.broadcast_to(
+            constant, close.shape
+        ), f"a constant spread of {said.value:g} {counts}"
     missing = np.isnan(quotes.spread)
-    words = quotes.spread_unit
-    if words == POINTS:
-        point = point_of(next(iter(quotes.sides.values())))
-        words = f"points of {np.format_float_positional(point)}"
+    words = "pips" if own.pip is not None else "price units"
+    if quotes.spread_unit == POINTS:
+        words = f"points of {np.format_float_positional(point_of(own.prices))}"
+    spread = spread_in_price(quotes, own.pip)
+    assert spread is not None
     source = f"the file's spread in {words}"
     if missing.any():
-        source += f" ({int(missing.sum()):,} bars without one: {constant:g} pips)"
-    pips = spread_in_pips(quotes, pip)
-    return np.where(missing, constant * pip, pips * pip), source
+        if constant is None or said is None:
+            constant = float(np.median(spread[~missing])) if not missing.all() else 0.0
+            said, counts = Amount(constant, "price"), "in price, the median"
+        source += f" ({int(missing.sum()):,} bars without one: {said.value:g} {counts})"
+        spread = np.where(missing, constant, spread)
+    return spread, source
 
 
 @dataclass(frozen=True)
@@ -253,25 +355,36 @@ def find_gaps(times: np.ndarray) -> Gaps:
 
 def describe(bars: Bars) -> str:
     """One line: how many bars, of what length, from when to when, both sides, spread, pip, gaps."""
-    gaps, spread = find_gaps(bars.times), bars.spread_pips
+    gaps, spread = find_gaps(bars.times), bars.spread
     span = f"{minute(bars.times[0])} to {minute(bars.times[-1])} UTC"
     parts = [f"{len(bars.times):,} bars of {duration(gaps.step)}, {span}", bars.origin]
     if bars.clock:
         parts.insert(0, f"{bars.family}, clock: {bars.clock}")
     if np.ptp(spread) > 1e-6:  # a constant one has been told
         median, high = np.percentile(spread, [50, 99])
-        parts.append(f"median spread {median:.2f} pips (99%: {high:.2f})")
-    parts.append(f"pip {bars.pip:g}")
+        parts.append(f"median spread {median:.2f} {bars.unit.of_costs.words} (99%: {high:.2f})")
+    parts.append(counted_in(bars))
     longest = f", the longest {duration(gaps.longest)} after {minute(gaps.longest_after)}"
     parts.append(
         f"gaps: {gaps.weekends:,} weekends, {gaps.others:,} others{longest * bool(gaps.others)}"
     )
     if bars.widened:
         parts.append(f"{bars.widened:,} bars widened by a rounding of open or close")
-    if np.median(bars.bid[:, 3]) >= UNUSUAL_PRICE:
-        parts.append(f"median price {np.median(bars.bid[:, 3]):,.0f}: is data.pip right?")
     parts += bars.remarks
     return f"bars {bars.where}: " + "; ".join(parts)
+
+
+def counted_in(bars: Bars) -> str:
+    """What the market is, and what its results and its year are counted in."""
+    known = "" if bars.market is NOT_RECOGNISED else f"{bars.market.told}, "
+    return f"{known}{counted_words(bars.unit)}, calendar {bars.calendar.told}"
+
+
+def counted_words(unit: Unit) -> str:
+    """What results are counted in, for people."""
+    if unit.base == "price":
+        return f"{unit.words[:-1]} {unit.size:g}"
+    return f"results in {unit.words}" + (" of the entry" if unit.base == "entry" else "")
 
 
 def minute(time: np.datetime64) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Unpack
 
-from jaxexit.data.bars import Bars, PriceSide, complete_book, lengthen
+from jaxexit.data.bars import Bars, Book, complete_book, lengthen
 from jaxexit.data.export import bar_table, write_parquet
 from jaxexit.data.quotes import Quotes, check_quotes, read_unchecked, repair_quotes
 from jaxexit.errors import DataError
@@ -21,16 +22,14 @@ def convert_bars(
     timezone: str,
     source_offset: str | None = None,
     timeframe: str | None = None,
-    price_side: PriceSide = "auto",
-    spread_pips: float | None = None,
     price_scale: float | None = None,
-    pip: float | None = None,
     repair: bool = False,
+    **book: Unpack[Book],
 ) -> tuple[Bars, tuple[str, ...]]:
     """Read `path` as `data.bars` does, and write time (UTC) and OHLC of both sides to `out`.
 
-    The side that the file lacks comes from its own spread, else from `spread_pips`; without either only
-    the file's side is written, and `costs.spread_pips` completes it in an experiment. `price_scale`
+    The side that the file lacks comes from its own spread, else from `spread`; without either only
+    the file's side is written, and `costs.spread` completes it in an experiment. `price_scale`
     divides prices; `repair` sorts, and removes exact duplicates and impossible bars.
 
     Returns the bars and the sides written. Raises DataError, and then writes nothing.
@@ -41,9 +40,14 @@ def convert_bars(
     if repair:
         quotes = repair_quotes(quotes)
     quotes = check_quotes(quotes)
-    bars = complete_book(quotes, price_side=price_side, spread_pips=spread_pips, pip=pip)
+    unsaid = book.get("spread") is None and book.get("spread_pips") is None
+    one_side = quotes.spread is None and unsaid and len(quotes.sides) == 1
+    side_known = "unknown" not in quotes.sides or quotes.usual_side is not None
+    if one_side and (side_known or book.get("price_side", "auto") != "auto"):
+        book = {**book, "spread": 0.0}  # nothing is written that needs one
+    bars = complete_book(quotes, **book)
     sides = BOTH
-    if quotes.spread is None and spread_pips is None and len(quotes.sides) == 1:
+    if one_side:
         (named,) = quotes.sides
         side = named if named in BOTH else bars.side
         if side not in BOTH:

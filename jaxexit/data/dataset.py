@@ -12,6 +12,8 @@ import pandas as pd
 from jaxexit.arrays import on_device
 from jaxexit.data import recipe
 from jaxexit.data.bars import Bars, describe, minute
+from jaxexit.data.calendars import Calendar
+from jaxexit.data.charges import Charges, charges_of
 from jaxexit.data.entries import (
     check_used,
     ema_bb_candidates,
@@ -23,11 +25,12 @@ from jaxexit.data.entries import (
 from jaxexit.data.features import Feature, feature_columns, resolve_features
 from jaxexit.data.fingerprint import fingerprint_bars, fingerprint_trades, fingerprint_user_columns
 from jaxexit.data.market import build_market
-from jaxexit.data.sample import load_named_bars
+from jaxexit.data.sample import experiment_bars
 from jaxexit.data.split import SPLITS, Bounds, assign_splits, fold_bounds, split_bounds
 from jaxexit.data.trades import reading_of
 from jaxexit.data.types import Market, Trades, padded_size
 from jaxexit.errors import DataError
+from jaxexit.units import Unit
 
 if TYPE_CHECKING:
     from jaxexit.config import Experiment
@@ -56,7 +59,10 @@ class Dataset:
     features: tuple[Feature, ...]  # how the observation reads `market.features`; hashable
     splits: dict[str, Trades]  # train, validation, test: chronological, purged
     tables: dict[str, pd.DataFrame]  # the same rows in the same order, for people
-    pip: float  # price units
+    unit: Unit  # what results are counted in
+    calendar: Calendar  # the days of its year
+    charges: Charges  # what `costs` are in the market's price
+    market_told: str  # the kind of its market, in words
     summary: tuple[str, ...]  # lines to print
     fingerprint: dict[str, dict[str, int | str]]  # of bars and of trades
     counts: dict[str, int]  # dropped trades by reason
@@ -125,18 +131,13 @@ class _Read:
     counts: dict[str, int]
     remarks: tuple[str, ...]
     origin: Origin
+    charges: Charges
 
 
 def _read(experiment: Experiment) -> _Read:
     data, env = experiment.data, experiment.env
-    bars = load_named_bars(
-        data.bars,
-        price_side=data.price_side,
-        spread_pips=experiment.costs.spread_pips,
-        timezone=data.timezone,
-        pip=data.pip,
-        timeframe=data.timeframe,
-    )
+    bars = experiment_bars(experiment)
+    charges = charges_of(experiment.costs, bars)
     features = resolve_features(env.features)
     finished, made = set(map(str, bars.table.columns)), None
     if experiment.recipe is not None:
@@ -155,7 +156,8 @@ def _read(experiment: Experiment) -> _Read:
     return _Read(
         bars=bars,
         features=features,
-        market=build_market(bars, columns, atr),
+        market=build_market(bars, columns, atr, charges),
+        charges=charges,
         sound=sound,
         counts=counts | unsound,
         remarks=remarks,
@@ -166,7 +168,7 @@ def _read(experiment: Experiment) -> _Read:
             reads=() if made is None else made.reads,
             entries=_word_on_entries(experiment, bars, candidates, made),
             spread=bars.assumed_spread
-            or (None if np.median(bars.spread_pips) > 0 else "a spread of 0 in the bar file"),
+            or (None if np.median(bars.spread) > 0 else "a spread of 0 in the bar file"),
         ),
     )
 
@@ -232,7 +234,10 @@ def _divided(
         features=read.features,
         splits={name: device_trades(table) for name, table in tables.items()},
         tables=tables,
-        pip=bars.pip,
+        unit=bars.unit,
+        calendar=bars.calendar,
+        charges=read.charges,
+        market_told=bars.market.told,
         summary=(
             describe(bars),
             _describe_entries(experiment, len(kept), counts),

@@ -8,8 +8,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from jaxexit.data.markets import MarketKind
 from jaxexit.data.hours import NEW_YORK, in_weekend, market_agreement, weekends
 from jaxexit.data.quotes import Quotes
+from jaxexit.data.spreads import POINTS
 
 _FEWEST_WEEKENDS = 2
 _ACCEPTED = 0.5  # share of weekends at the market's hours from which a clock is not doubted
@@ -20,16 +22,23 @@ _HALF_POINTS = 0.2
 _NEVER_SHUT = 0.2  # share of bars in weekends from which on a market trades through them
 
 
-def doubts(quotes: Quotes, pip: float) -> tuple[str, ...]:
-    """Everything below that applies, one line each."""
+def doubts(quotes: Quotes, pip: float | None, market: MarketKind) -> tuple[str, ...]:
+    """Everything below that applies, one line each.
+
+    Args:
+        quotes: of the file.
+        pip: price units; None: the market has no pips.
+        market: its kind; only currencies and metals have the currency market's week.
+    """
     prices = next(iter(quotes.sides.values()))
-    clock = doubtful_clock(quotes.times)
-    found = (
-        clock or doubtful_weekends(quotes.times, prices),  # a wrong clock moves bars into weekends
-        doubtful_scale(prices),
-        doubtful_spread(quotes, pip),
-        doubtful_side(quotes, pip),
-    )
+    found = []
+    if market.kind in ("currency pair", "metal", "unknown"):
+        clock = doubtful_clock(quotes.times)
+        # A wrong clock moves bars into weekends.
+        found.append(clock or doubtful_weekends(quotes.times, prices))
+    found.append(doubtful_scale(prices))
+    if pip is not None:
+        found += [doubtful_spread(quotes, pip), doubtful_side(quotes, pip)]
     return tuple(f"doubt: {words}" for words in found if words)
 
 
@@ -92,7 +101,7 @@ def doubtful_scale(prices: np.ndarray) -> str:
 
 def doubtful_spread(quotes: Quotes, pip: float) -> str:
     """Whether a spread column counts points or price units where pips are taken."""
-    if quotes.spread is None or quotes.spread_unit != "pips":
+    if quotes.spread is None or quotes.spread_unit == POINTS:
         return ""
     spread = quotes.spread[np.isfinite(quotes.spread) & (quotes.spread > 0)]
     if not len(spread):

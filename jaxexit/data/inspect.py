@@ -4,49 +4,54 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from jaxexit.data import quality
-from jaxexit.data.bars import PriceSide, complete_book, describe, find_gaps, lengthen
+from jaxexit.data.bars import Book, complete_book, describe, find_gaps, lengthen
 from jaxexit.data.fingerprint import fingerprint_bars
 from jaxexit.data.quality import Quality, assess
 from jaxexit.data.quotes import check_quotes, read_unchecked
 from jaxexit.data.sample import SAMPLE, SAMPLE_SIDE, sample_path
+from jaxexit.units import key
 
+UNKNOWN_SPREAD = "no spread, and a run asks for one (set costs.spread, e.g. '2 bps'), shown without"
 UNKNOWN_SIDE = "one side, not said which (set data.price_side), shown without a spread"
 
 
 def inspect_bars(
     name: str,
     *,
-    price_side: PriceSide,
-    spread_pips: float | None,
     timezone: str,
-    pip: float | None,
     source_offset: str | None = None,
     timeframe: str | None = None,
+    **book: Unpack[Book],
 ) -> Quality:
     """The quality of what `data.bars: name` names, and the bars that a run would get of it.
 
-    One side that is not named is shown as it is; where a run would refuse the file, there are no bars.
+    One side that is not named, and a market whose spread nobody has said, are shown as they are; where a run
+    would refuse the file, there are no bars.
     """
+    side = book.get("price_side", "auto")
+    path = Path(name)
     if name == SAMPLE:
-        path, price_side = sample_path(), SAMPLE_SIDE if price_side == "auto" else price_side
-        timezone = "UTC"
-    else:
-        path = Path(name)
+        path, timezone = sample_path(), "UTC"
+        side = SAMPLE_SIDE if side == "auto" else side
+    book = {**book, "price_side": side}
     quotes = read_unchecked(path, timezone, source_offset)
-    found = assess(quotes, pip)
+    found = assess(quotes, book)
     if found.faults:
         return found
     quotes = check_quotes(quotes)
-    if price_side == "auto" and "unknown" in quotes.sides and quotes.usual_side is None:
-        bars = complete_book(replace(quotes, spread=None), spread_pips=0.0, pip=pip)
-        bars = replace(bars, origin=UNKNOWN_SIDE)
+    unsaid = book.get("spread") is None and book.get("spread_pips") is None
+    if side == "auto" and "unknown" in quotes.sides and quotes.usual_side is None:
+        free: Book = {**book, "spread": 0.0, "spread_pips": None}
+        bars = replace(complete_book(replace(quotes, spread=None), **free), origin=UNKNOWN_SIDE)
+    elif len(quotes.sides) == 1 and quotes.spread is None and unsaid and found.unit.name != "pips":
+        bars = replace(complete_book(quotes, **{**book, "spread": 0.0}), origin=UNKNOWN_SPREAD)
     else:
-        bars = complete_book(quotes, price_side=price_side, spread_pips=spread_pips, pip=pip)
+        bars = complete_book(quotes, **book)
     return replace(found, bars=replace(lengthen(bars, timeframe), where=name))
 
 
@@ -58,7 +63,7 @@ def as_text(found: Quality) -> str:
 
 
 def as_record(found: Quality) -> dict[str, Any]:
-    """The same as plain values, for `--json`. Times in ISO (UTC), spreads in pips."""
+    """The same as plain values, for `--json`. Times in ISO (UTC), spreads in the unit that their key names."""
     return {**_bars_record(found), "quality": quality.as_record(found)}
 
 
@@ -66,8 +71,9 @@ def _bars_record(found: Quality) -> dict[str, Any]:
     bars = found.bars
     if bars is None:
         return {"file": found.quotes.where, "rows": len(found.quotes.times), "origin": "refused"}
-    gaps, spread = find_gaps(bars.times), bars.spread_pips
-    known = bars.origin != UNKNOWN_SIDE
+    gaps, spread = find_gaps(bars.times), bars.spread
+    known = bars.origin not in (UNKNOWN_SIDE, UNKNOWN_SPREAD)
+    costs = bars.unit.of_costs.name
     fingerprint = fingerprint_bars(bars.times, bars.bid, bars.ask)
     return {
         "file": bars.where,
@@ -77,9 +83,17 @@ def _bars_record(found: Quality) -> dict[str, Any]:
         "sha256": fingerprint["sha256"] if known else None,
         "step_minutes": float(gaps.step / np.timedelta64(1, "m")),
         "origin": bars.origin,
+        "market": {
+            "kind": bars.market.kind,
+            "symbol": bars.market.symbol or None,
+            "known_by": bars.market.known_by,
+        },
+        "unit": bars.unit.name,
+        "unit_size": bars.unit.size,
+        "calendar": {"name": bars.calendar.name, "days_a_year": bars.calendar.days_a_year},
         "pip": bars.pip,
-        "spread_pips_median": float(np.median(spread)) if known else None,
-        "spread_pips_p99": float(np.percentile(spread, 99)) if known else None,
+        key(costs, "spread", "median"): float(np.median(spread)) if known else None,
+        key(costs, "spread", "p99"): float(np.percentile(spread, 99)) if known else None,
         "gaps": gaps.others,
         "weekends": gaps.weekends,
         "longest_gap_hours": float(gaps.longest / np.timedelta64(1, "h")),

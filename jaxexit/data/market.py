@@ -9,6 +9,7 @@ import pandas as pd
 
 from jaxexit.arrays import on_device
 from jaxexit.data.bars import Bars, find_gaps
+from jaxexit.data.charges import FREE, Charges, carry
 from jaxexit.data.types import Market
 
 ROLLOVER_ZONE, ROLLOVER_HOUR = "America/New_York", 17
@@ -50,9 +51,13 @@ def rollover_nights(times: np.ndarray, length: np.timedelta64) -> tuple[np.ndarr
     return crossed.astype(np.float32), (by_end - by_open).astype(np.float32)
 
 
-def build_market(bars: Bars, columns: np.ndarray, atr: np.ndarray) -> Market:
+def build_market(
+    bars: Bars, columns: np.ndarray, atr: np.ndarray, charges: Charges = FREE
+) -> Market:
     """`Market` of T bars with feature columns [T, F] and ATR [T] (nan: not defined yet)."""
-    nights, nights_inside = rollover_nights(bars.times, find_gaps(bars.times).step)
+    step = find_gaps(bars.times).step
+    nights, nights_inside = rollover_nights(bars.times, step)
+    holding = carry(charges, bars, step) if charges.carries else (None, None)
     table: dict[str, Any] = {
         "bid": np.asarray(bars.bid, np.float32),
         "ask": np.asarray(bars.ask, np.float32),
@@ -60,5 +65,7 @@ def build_market(bars: Bars, columns: np.ndarray, atr: np.ndarray) -> Market:
         "atr": np.nan_to_num(atr, nan=0.0).astype(np.float32),
         "nights": nights,
         "nights_inside": nights_inside,
+        "carry": holding[0],
+        "carry_inside": holding[1],
     }
     return on_device(Market(**table))

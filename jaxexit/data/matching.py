@@ -21,7 +21,9 @@ FilledAt = Literal["bar_close", "bar_open"]
 Align = Literal["exact", "enclosing"]
 
 _LISTED = 3  # how many trades a message names
-_TOLERANCE_PIPS = 1.0  # how far a price may lie outside its bar, or beside an open, to belong to it
+_TOLERANCE = (
+    1.0  # grains: how far a price may lie outside its bar, or beside an open, to belong to it
+)
 _TELLING = 5  # fewer prices do not tell at which end of their bars they were filled
 
 
@@ -83,7 +85,7 @@ def match_bars(
     price = rows["entry_price"].to_numpy(np.float64)
     priced = matched & np.isfinite(price)
     below = bars.bid[inside, 2] - price
-    astray = priced & (np.maximum(below, price - bars.ask[inside, 1]) > _TOLERANCE_PIPS * bars.pip)
+    astray = priced & (np.maximum(below, price - bars.ask[inside, 1]) > _TOLERANCE * bars.grain)
     if 2 * astray.sum() > priced.sum():
         raise DataError(
             f"{where}: {int(astray.sum()):,} of {int(priced.sum()):,} entry prices lie outside their "
@@ -92,16 +94,17 @@ def match_bars(
     if align == "exact":
         _check_filled_at(price, priced, inside, bars, where, filled_at)
     if astray.any():
+        told = f"{_TOLERANCE:g} pip" if bars.pip is not None else f"{_TOLERANCE:g} bp"
         remarks.append(
-            f"{int(astray.sum()):,} entry prices lie more than {_TOLERANCE_PIPS:g} pip outside their bars"
+            f"{int(astray.sum()):,} entry prices lie more than {told} outside their bars"
         )
     return np.where(matched, inside, -1), astray, tuple(remarks)
 
 
 def _beside(price: np.ndarray, bars: Bars, bar: np.ndarray, column: int) -> np.ndarray:
-    """How far prices [N] lie outside the book at the open or close of their bars [N], in pips; >= 0."""
+    """How far prices [N] lie outside the book at the open or close of their bars [N], in grains; >= 0."""
     below, above = bars.bid[bar, column] - price, price - bars.ask[bar, column]
-    return np.maximum(np.maximum(below, above), 0.0) / bars.pip
+    return np.maximum(np.maximum(below, above), 0.0) / bars.grain
 
 
 def _check_filled_at(
@@ -119,8 +122,8 @@ def _check_filled_at(
     """
     at_open, at_close = (_beside(price, bars, bar, column) for column in (OPEN, CLOSE))
     found = {
-        "bar_open": int((priced & (at_open < at_close) & (at_open <= _TOLERANCE_PIPS)).sum()),
-        "bar_close": int((priced & (at_close < at_open) & (at_close <= _TOLERANCE_PIPS)).sum()),
+        "bar_open": int((priced & (at_open < at_close) & (at_open <= _TOLERANCE)).sum()),
+        "bar_close": int((priced & (at_close < at_open) & (at_close <= _TOLERANCE)).sum()),
     }
     other = "bar_open" if filled_at == "bar_close" else "bar_close"
     if found[other] >= _TELLING and found[other] > 2 * found[filled_at]:
@@ -161,7 +164,7 @@ def listed_decisions(
     decision = at - entry_bar
     if filled_at == "bar_open":
         price = rows["exit_price"].to_numpy(np.float64)
-        decision -= ~(_beside(price, bars, at, OPEN) > _TOLERANCE_PIPS)  # without a price: the open
+        decision -= ~(_beside(price, bars, at, OPEN) > _TOLERANCE)  # without a price: the open
     unsound = int((~np.isnat(exit_times) & ~sound).sum())
     remarks = ()
     if unsound:

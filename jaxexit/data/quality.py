@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from jaxexit.data.bars import duration, find_gaps, guess_pip, minute
+from jaxexit.data.bars import Book, counted_words, duration, find_gaps, minute
 from jaxexit.data.doubts import doubts
 from jaxexit.data.export import replacing
 from jaxexit.data.hours import market_agreement, weekends
 from jaxexit.data.quotes import Fault, Quotes, find_faults
-from jaxexit.data.spreads import spread_in_pips
+from jaxexit.data.markets import MarketKind, recognise, unit_of
+from jaxexit.data.spreads import spread_in_price
 from jaxexit.errors import DataError
+from jaxexit.units import Unit, key
 
 if TYPE_CHECKING:
     from jaxexit.data.bars import Bars
@@ -29,10 +31,11 @@ class Quality:
     """What a file holds, right or wrong."""
 
     quotes: Quotes  # unchecked
-    pip: float
+    market: MarketKind
+    unit: Unit  # of results
     faults: tuple[Fault, ...]
     doubts: tuple[str, ...]
-    spread: np.ndarray | None  # [T] pips at the close, as the file has it; nan where missing
+    spread: np.ndarray | None  # [T] in `unit.of_costs` at the close, as the file has it; nan where missing
     bars: Bars | None = None  # what a run would get; None where it refuses the file
 
     @property
@@ -44,16 +47,31 @@ class Quality:
         return rows
 
 
-def assess(quotes: Quotes, pip: float | None = None, bars: Bars | None = None) -> Quality:
+def assess(quotes: Quotes, book: Book | None = None, bars: Bars | None = None) -> Quality:
     """Look through unchecked quotes. Raises DataError where there are less than two rows."""
     if len(quotes.times) < 2:
         raise DataError(f"{quotes.where}: one bar only, at least two are needed")
-    close = next(iter(quotes.sides.values()))[:, 3]
-    pip = guess_pip(close) if pip is None else pip
-    spread = None if quotes.spread is None else spread_in_pips(quotes, pip)
+    asked: Book = book or {}
+    prices = next(iter(quotes.sides.values()))
+    market = recognise(
+        quotes.where, quotes.table, quotes.times, prices, asked.get("symbol")
+    )
+    unit = unit_of(
+        market,
+        prices,
+        unit=asked.get("unit", "auto"),
+        pip=asked.get("pip"),
+        tick_size=asked.get("tick_size"),
+    )
+    pip = unit.size if unit.name == "pips" else asked.get("pip")
+    spread = spread_in_price(quotes, pip)
     if "bid" in quotes.sides and "ask" in quotes.sides:
-        spread = (quotes.sides["ask"][:, 3] - quotes.sides["bid"][:, 3]) / pip
-    return Quality(quotes, pip, tuple(find_faults(quotes)), doubts(quotes, pip), spread, bars)
+        spread = quotes.sides["ask"][:, 3] - quotes.sides["bid"][:, 3]
+    if spread is not None:
+        costs = unit.of_costs
+        spread = spread / (costs.size if costs.base == "price" else costs.size * prices[:, 3])
+    faults, doubtful = tuple(find_faults(quotes)), doubts(quotes, pip, market)
+    return Quality(quotes, market, unit, faults, doubtful, spread, bars)
 
 
 def as_lines(quality: Quality) -> list[str]:
@@ -71,7 +89,8 @@ def as_lines(quality: Quality) -> list[str]:
         f"weekends: {_weekend_words(times)}",
         f"gaps: {gaps.others:,} beside weekends{_gap_words(times)}",
         f"spread: {_spread_words(quality)}",
-        f"price: {_price_words(quotes)}, pip {quality.pip:g}",
+        f"market: {quality.market.told}; {counted_words(quality.unit)}",
+        f"price: {_price_words(quotes)}",
         f"bad bars: {_fault_words(quality)}",
     ]
     lines += [f"note: {remark}" for remark in quotes.remarks]
@@ -106,7 +125,8 @@ def _gap_words(times: np.ndarray) -> str:
 
 def _spread_words(quality: Quality) -> str:
     if quality.spread is None:
-        return "none in the file, costs.spread_pips adds it"
+        usual = " (1 pip unless you say)" if quality.unit.name == "pips" else ", and must be said: '2 bps'"
+        return f"none in the file, costs.spread adds it{usual}"
     known = quality.spread[np.isfinite(quality.spread)]
     missing = len(quality.spread) - len(known)
     if not len(known):
@@ -114,7 +134,7 @@ def _spread_words(quality: Quality) -> str:
     values = np.percentile(known, PERCENTILES)
     names = [f"{p}%" if p != 50 else "median" for p in PERCENTILES[:-1]] + ["max"]
     words = ", ".join(f"{name} {value:.2f}" for name, value in zip(names, values, strict=True))
-    words += f" pips; {int((known == 0).sum()):,} zero, {int((known < 0).sum()):,} negative"
+    words += f" {quality.unit.of_costs.words}; {int((known == 0).sum()):,} zero, {int((known < 0).sum()):,} negative"
     return words + (f", {missing:,} missing" if missing else "")
 
 
@@ -146,7 +166,7 @@ def as_record(quality: Quality) -> dict[str, Any]:
         "clock": quality.quotes.clock,
         "sides": list(quality.quotes.sides),
         "usual_side": quality.quotes.usual_side,
-        "spread_pips": {
+        key(quality.unit.of_costs.name, "spread"): {
             f"p{p}": float(v)
             for p, v in zip(PERCENTILES, np.percentile(known, PERCENTILES), strict=True)
         }
@@ -187,7 +207,7 @@ def draw(quality: Quality, path: Path) -> None:
         level = [[np.percentile(g, q) if len(g) else np.nan for g in groups] for q in (50, 99)]
         hours.bar(shown, level[0], label="median")
         hours.plot(shown, level[1], "k_", label="99%")
-        hours.set_ylabel("spread, pips")
+        hours.set_ylabel(f"spread, {quality.unit.of_costs.words}")
         hours.legend()
     else:
         hours.bar(range(24), np.bincount(hour, minlength=24))

@@ -9,10 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
 
-from jaxexit.data.bars import Bars, PriceSide, load_bars
+from jaxexit.data.bars import Bars, Book, PriceSide, load_bars
 from jaxexit.data.zones import AUTO
 from jaxexit.errors import DataError
+
+if TYPE_CHECKING:
+    from jaxexit.config import Experiment
 
 SAMPLE = "sample"  # the value of `data.bars` that names it
 SAMPLE_SIDE: PriceSide = "ask"
@@ -37,28 +41,39 @@ def sample_path() -> Path:
 
 
 def load_named_bars(
-    name: str,
-    *,
-    price_side: PriceSide = "auto",
-    spread_pips: float | None = None,
-    timezone: str = AUTO,
-    pip: float | None = None,
-    timeframe: str | None = None,
+    name: str, *, timezone: str = AUTO, timeframe: str | None = None, **book: Unpack[Book]
 ) -> Bars:
     """`load_bars` for what `data.bars` may hold: a path, or "sample" with its known side and zone."""
     path = Path(name)
     if name == SAMPLE:
-        if price_side not in ("auto", SAMPLE_SIDE):
+        side = book.get("price_side", "auto")
+        if side not in ("auto", SAMPLE_SIDE):
             raise DataError(
-                f"data.price_side: found {price_side}, but the sample's bars are {SAMPLE_SIDE}"
+                f"data.price_side: found {side}, but the sample's bars are {SAMPLE_SIDE}"
             )
-        path, price_side, timezone = sample_path(), SAMPLE_SIDE, "UTC"
-    bars = load_bars(
-        path,
-        price_side=price_side,
-        spread_pips=spread_pips,
-        timezone=timezone,
-        pip=pip,
-        timeframe=timeframe,
+        path, timezone = sample_path(), "UTC"
+        book = {**book, "price_side": SAMPLE_SIDE}
+    return replace(load_bars(path, timezone=timezone, timeframe=timeframe, **book), where=name)
+
+
+def experiment_bars(experiment: Experiment) -> Bars:
+    """The bars that an experiment names."""
+    data = experiment.data
+    return load_named_bars(
+        data.bars, timezone=data.timezone, timeframe=data.timeframe, **book_of(experiment)
     )
-    return replace(bars, where=name)
+
+
+def book_of(experiment: Experiment) -> Book:
+    """How an experiment completes the book."""
+    data, costs = experiment.data, experiment.costs
+    return Book(
+        price_side=data.price_side,
+        spread=costs.spread,
+        spread_pips=costs.spread_pips,
+        unit=data.unit,
+        pip=data.pip,
+        tick_size=data.tick_size,
+        symbol=data.symbol,
+        calendar=data.calendar,
+    )

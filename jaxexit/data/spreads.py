@@ -1,4 +1,4 @@
-"""The spread column of a bar file: which it is, what it counts, and how much that is in pips."""
+"""The spread column of a bar file: which it is, what it counts, and how much that is in price."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from jaxexit.data.quotes import Quotes
 
 POINTS = "points"  # of the last digit that the file's prices have
+PIPS, USUAL = "pips", "pips, where the market has them, else price units"
 MOST_NEGATIVE = 0.01  # share of spreads below 0 that are taken as missing
 MOST_DIGITS = 8
 _TICK_VOLUME_NAMES = ("tickvolume", "tickvol")
 
 
 def column_of_spreads(columns: Columns) -> tuple[np.ndarray | None, str]:
-    """The spread [T], nan where missing, and what it counts: "pips" or `POINTS`; (None, "") without one.
+    """The spread [T], nan where missing, and what it counts: `PIPS`, `USUAL` or `POINTS`; (None, "") if none.
 
     Raises:
         DataError: more than a few are negative.
@@ -42,28 +43,62 @@ def column_of_spreads(columns: Columns) -> tuple[np.ndarray | None, str]:
         )
     values = np.where(negative, np.nan, values)  # as if missing; `complete_book` says how many
     if points is None:
-        return values, "pips"
+        return values, PIPS if "spreadpips" in columns else USUAL
     if metatrader:
         values = np.where(values == 0, np.nan, values)
     return values, POINTS
 
 
-def point_of(prices: np.ndarray) -> float:
-    """The last digit of prices [T, 4], in price units: 0.00001 of a five-digit pair, 0.01 of gold."""
-    some = prices[:: max(1, len(prices) // 5_000)].ravel()
+def decimals(prices: np.ndarray) -> int:
+    """Digits behind the point that prices [T, 4] have, at most `MOST_DIGITS`."""
+    some = _some(prices)
     for digits in range(MOST_DIGITS + 1):
         if np.allclose(
             np.round(some, digits), some, rtol=0.0, atol=1e-9 * float(np.abs(some).max())
         ):
-            return 10.0**-digits
-    return 10.0**-MOST_DIGITS
+            return digits
+    return MOST_DIGITS
 
 
-def spread_in_pips(quotes: Quotes, pip: float) -> np.ndarray:
-    """The file's own spreads in pips [T], nan where missing; for quotes that have a spread."""
-    assert quotes.spread is not None, "the file has no spread"
-    if quotes.spread_unit != POINTS:
-        return quotes.spread
-    ratio = pip / point_of(next(iter(quotes.sides.values())))  # 10 of the usual quotes
-    whole = float(np.round(ratio))
-    return quotes.spread / (whole if whole and np.isclose(ratio, whole) else ratio)
+def point_of(prices: np.ndarray) -> float:
+    """The last digit of prices [T, 4], in price units: 0.00001 of a five-digit pair, 0.01 of gold."""
+    return 10.0 ** -decimals(prices)
+
+
+def tick_of(prices: np.ndarray) -> float:
+    """The largest step that all of prices [T, 4] are multiples of: 0.25 of the S&P future."""
+    point = point_of(prices)
+    steps = np.round(_some(prices) / point).astype(np.int64)
+    return point * max(int(np.gcd.reduce(steps)), 1)
+
+
+def _some(prices: np.ndarray) -> np.ndarray:
+    return prices[:: max(1, len(prices) // 5_000)].ravel()
+
+
+def spread_in_price(quotes: Quotes, pip: float | None) -> np.ndarray | None:
+    """The file's own spreads in price units [T], nan where missing; None: it has no spread.
+
+    Args:
+        quotes: of the file.
+        pip: price units; None: the market has no pips, and a column that names no unit is in price units.
+
+    Raises:
+        DataError: the column is in pips, and the market has none.
+    """
+    spread = quotes.spread
+    if spread is None:
+        return None
+    prices = next(iter(quotes.sides.values()))
+    if quotes.spread_unit == POINTS and pip is None:
+        return spread * point_of(prices)
+    if quotes.spread_unit == POINTS and pip is not None:
+        ratio = pip / point_of(prices)  # 10 of the usual quotes
+        whole = float(np.round(ratio))
+        return spread / (whole if whole and np.isclose(ratio, whole) else ratio) * pip
+    if pip is None and quotes.spread_unit == PIPS:
+        raise DataError(
+            f"{quotes.where}: the spread is in pips, and the market has none: set data.pip, or name the "
+            "column 'spread' if it is in price units"
+        )
+    return spread * (1.0 if pip is None else pip)

@@ -21,6 +21,10 @@ class Market(NamedTuple):
     atr: jax.Array  # [T] ATR 14 (TA-Lib, mid) in price units; 0 before it is defined
     nights: jax.Array  # [T] swap-weighted rollovers between the last bar's close and this open
     nights_inside: jax.Array  # [T] the same strictly inside the bar; 0 on bars of an hour or less
+    # [T, 2] fractions of notional that a long and a short pay between the last bar's end and this open, and
+    # inside the bar: funding and borrowing. None where neither costs anything.
+    carry: jax.Array | None = None
+    carry_inside: jax.Array | None = None
 
 
 class Trades(NamedTuple):

@@ -1,5 +1,6 @@
 """The environment of one trade: honest fills, guards, reward, observation, a pure `step`."""
 
+from jaxexit.env.book import in_units, initial_risk
 from jaxexit.env.environment import order_from_action, reset, situation, step
 from jaxexit.env.guards import RULES, guard_counts, rule_set_name, valid_actions
 from jaxexit.env.hindsight import compute_hindsight
@@ -37,6 +38,8 @@ __all__ = [
     "env_params",
     "env_spec",
     "guard_counts",
+    "in_units",
+    "initial_risk",
     "make_world",
     "observation_names",
     "observation_size",

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from jaxexit.data.types import Market, Trades
 from jaxexit.env.types import Costs, EnvSpec
+from jaxexit.units import base_of
 
 Array = jax.Array
 
@@ -66,23 +67,63 @@ def fill_target(target: Array, open: Array, high: Array) -> tuple[Array, Array]:
     return high >= target, jnp.maximum(open, target)
 
 
-def commission_fraction(costs: Costs, price: Array, entry: Array) -> Array:
-    """Commission of both sides for one unit closed at `price`, as a fraction of the entry price."""
-    return costs.commission * (1.0 + price / entry)
+def commission_fraction(
+    spec: EnvSpec,
+    costs: Costs,
+    price: Array,
+    entry: Array,
+    size: Array | float = 1.0,
+    limit: Array | bool = False,
+) -> Array:
+    """Commission of both sides for one unit closed at `price`, as a fraction of the entry price.
+
+    Args:
+        spec: static structure.
+        costs: the numbers.
+        price: of the close, after slippage.
+        entry: of the entry.
+        size: share of the position that the closing order closes: a minimum is paid by order.
+        limit: whether a resting limit closes it.
+    """
+    if spec.costs == "plain":
+        return costs.commission * (1.0 + price / entry)
+    whole, least = jnp.abs(entry), costs.commission_minimum
+    rate = jnp.where(limit, costs.commission_maker, costs.commission)
+    opened = jnp.maximum(costs.commission * whole + costs.commission_fixed, least)
+    closed = rate * jnp.abs(price) + costs.commission_fixed
+    closed = jnp.maximum(closed, jnp.where(size > 0, least / jnp.where(size > 0, size, 1.0), 0.0))
+    return (opened + closed) / whole
 
 
-def net_fraction(costs: Costs, price: Array, entry: Array) -> Array:
+def net_fraction(
+    spec: EnvSpec,
+    costs: Costs,
+    price: Array,
+    entry: Array,
+    size: Array | float = 1.0,
+    limit: Array | bool = False,
+) -> Array:
     """Net result of one unit opened at `entry` and closed at `price` (after slippage).
 
     A fraction of the entry price, spread (in the prices) and commission of both sides paid; swap is
-    charged where it is crossed, by `swap_fraction`.
+    charged where it is crossed, by `swap_fraction`. Arguments as of `commission_fraction`.
     """
-    return (price - entry) / jnp.abs(entry) - commission_fraction(costs, price, entry)
+    commission = commission_fraction(spec, costs, price, entry, size, limit)
+    return (price - entry) / jnp.abs(entry) - commission
 
 
-def market_net(costs: Costs, price: Array, entry: Array) -> Array:
-    """Net result of one unit closed by a market order while the book shows `price`."""
-    return net_fraction(costs, price - costs.slippage, entry)
+def slippage(spec: EnvSpec, costs: Costs, price: Array) -> Array:
+    """Price units that a market order or a stop loses at `price`."""
+    if spec.costs == "plain":
+        return costs.slippage
+    return costs.slippage + costs.slippage_fraction * jnp.abs(price)
+
+
+def market_net(
+    spec: EnvSpec, costs: Costs, price: Array, entry: Array, size: Array | float = 1.0
+) -> Array:
+    """Net result of one unit closed by a market order, of `size`, while the book shows `price`."""
+    return net_fraction(spec, costs, price - slippage(spec, costs, price), entry, size)
 
 
 def late_entry(spec: EnvSpec, bar: Quote, trades: Trades, trade: Array) -> tuple[Array, Array]:
@@ -105,7 +146,48 @@ def late_entry(spec: EnvSpec, bar: Quote, trades: Trades, trade: Array) -> tuple
     return price, price - 0.5 * (bar.open + bar.entry_open)
 
 
-def swap_fraction(costs: Costs, nights: Array, direction: Array, entry: Array) -> Array:
-    """Swap charged for one unit held over `nights` weighted rollovers, as a fraction of the entry price."""
+def holding_fractions(
+    spec: EnvSpec, costs: Costs, market: Market, bar: Array, direction: Array, entry: Array
+) -> tuple[Array, Array]:
+    """What holding one unit costs, as fractions of the entry price: swap, funding and borrowing.
+
+    Returns:
+        Between the end of the bar before and the open of `bar`, and inside `bar`.
+    """
     rate = jnp.where(direction > 0, costs.swap_long, costs.swap_short)
-    return nights * rate / jnp.abs(entry)
+    crossed = market.nights[bar] * rate / jnp.abs(entry)
+    inside = market.nights_inside[bar] * rate / jnp.abs(entry)
+    if spec.costs == "plain":
+        return crossed, inside
+    nightly = jnp.where(direction > 0, costs.swap_long_fraction, costs.swap_short_fraction)
+    crossed += market.nights[bar] * nightly
+    inside += market.nights_inside[bar] * nightly
+    if market.carry is not None and market.carry_inside is not None:
+        own = jnp.where(direction > 0, 0, 1)
+        notional = 0.5 * (market.bid[bar, 0] + market.ask[bar, 0]) / jnp.abs(entry)
+        crossed += market.carry[bar, own] * notional
+        inside += market.carry_inside[bar, own] * notional
+    return crossed, inside
+
+
+def in_units(spec: EnvSpec, unit: Array, fraction: Array, entry: Array, risk: Array) -> Array:
+    """A fraction of the entry price in the unit of results.
+
+    Args:
+        spec: names the unit.
+        unit: `World.unit`.
+        fraction: of the entry price, any shape.
+        entry: price of the entry, of either sign, the same shape.
+        risk: distance of the initial stop, price units, the same shape.
+    """
+    base = base_of(spec.unit)
+    if base == "price":
+        return fraction * jnp.abs(entry) / unit
+    if base == "entry":
+        return fraction / unit
+    return fraction * jnp.abs(entry) / risk
+
+
+def initial_risk(trades: Trades, trade: Array) -> Array:
+    """One R of a trade: the distance from its entry to its initial stop, price units."""
+    return jnp.abs(trades.entry_price[trade] - trades.stop[trade])

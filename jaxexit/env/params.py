@@ -7,12 +7,28 @@ from typing import Any
 import numpy as np
 
 from jaxexit.config import Experiment
+from jaxexit.data.charges import FREE, Charges
 from jaxexit.data.features import Feature
 from jaxexit.env.types import Costs, EnvParams, EnvSpec, Guards, Orders, RewardWeights
+from jaxexit.units import PIPS, Unit
+
+PLAIN_COSTS = ("commission", "slippage", "swap_long", "swap_short")
 
 
-def env_spec(experiment: Experiment, features: tuple[Feature, ...]) -> EnvSpec:
-    """The static structure of an experiment's environment."""
+def env_spec(
+    experiment: Experiment,
+    features: tuple[Feature, ...],
+    charges: Charges = FREE,
+    unit: Unit = PIPS,
+) -> EnvSpec:
+    """The static structure of an experiment's environment.
+
+    Args:
+        experiment: a validated experiment.
+        features: of its observation.
+        charges: its costs in its market (`data.charges`).
+        unit: of results.
+    """
     entry_fill = experiment.env.entry_fill
     if entry_fill == "given" and experiment.data.filled_at == "bar_open":
         entry_fill = "given_next_open"
@@ -21,22 +37,19 @@ def env_spec(experiment: Experiment, features: tuple[Feature, ...]) -> EnvSpec:
         order_fill=experiment.env.order_fill,
         guard_mode=experiment.guards.mode,
         features=features,
+        costs="plain" if charges.plain else "full",
+        unit=unit.name,
     )
 
 
-def env_params(experiment: Experiment, pip: float) -> EnvParams:
+def env_params(experiment: Experiment, charges: Charges) -> EnvParams:
     """The traced numbers of an experiment's environment.
 
     Args:
         experiment: a validated experiment.
-        pip: size of one pip in price units; pips in the file become prices here.
+        charges: its costs in its market (`data.charges`).
     """
-    env, guards, reward, costs = (
-        experiment.env,
-        experiment.guards,
-        experiment.reward,
-        experiment.costs,
-    )
+    env, guards, reward = experiment.env, experiment.guards, experiment.reward
 
     def real(value: float) -> Any:
         return np.float32(value)
@@ -47,10 +60,10 @@ def env_params(experiment: Experiment, pip: float) -> EnvParams:
     yes_or_no: Any = np.bool_
     return EnvParams(
         costs=Costs(
-            commission=real(costs.commission),
-            slippage=real(costs.slippage_pips * pip),
-            swap_long=real(costs.swap_long_pips * pip),
-            swap_short=real(costs.swap_short_pips * pip),
+            **{
+                name: real(getattr(charges, name))
+                for name in (PLAIN_COSTS if charges.plain else Costs._fields)
+            }
         ),
         orders=Orders(
             max_bars=whole(env.max_bars),

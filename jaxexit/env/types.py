@@ -35,6 +35,9 @@ class EnvSpec(NamedTuple):
     order_fill: Literal["next_open", "bar_close"]
     guard_mode: Literal["penalise", "mask"]
     features: tuple  # of data.features.Feature: what `observe` shows besides the position
+    # plain: commission is a fraction of notional, slippage and swap are in price units; full: all of `Costs`.
+    costs: Literal["plain", "full"] = "plain"
+    unit: str = "pips"  # name of the unit of results (`jaxexit.units`); `World.unit` is its size
 
     @property
     def opens_late(self) -> bool:
@@ -43,12 +46,18 @@ class EnvSpec(NamedTuple):
 
 
 class Costs(NamedTuple):
-    """Costs beside the spread, which is in the prices. Scalars, float32."""
+    """Costs beside the spread, which is in the prices. Scalars, float32; None: `EnvSpec.costs` is plain."""
 
     commission: Array  # fraction of notional, per side
     slippage: Array  # price units, on every market order that closes and on stops; not on entries
     swap_long: Array  # price units charged for each rollover night, longs
     swap_short: Array  # the same, shorts
+    commission_maker: Array | None = None  # fraction of notional, of a target's fill
+    commission_fixed: Array | None = None  # price units, per side
+    commission_minimum: Array | None = None  # price units, per order, for a position of size 1
+    slippage_fraction: Array | None = None  # of the price, added
+    swap_long_fraction: Array | None = None  # of the entry price per night, added
+    swap_short_fraction: Array | None = None
 
 
 class Orders(NamedTuple):
@@ -122,7 +131,7 @@ class World(NamedTuple):
     market: Market
     trades: Trades
     hindsight: Hindsight  # of the same trades
-    pip: Array  # price units
+    unit: Array  # size of the unit of results: price units, a fraction of the entry, or 1 (R)
     drawn: Drawn | None = None  # None: all of them
 
 

@@ -24,19 +24,19 @@ def make_world(experiment: Experiment, dataset: Dataset, split: str) -> tuple[En
         dataset: its data.
         split: "train", "validation" or "test".
     """
-    spec = env_spec(experiment, dataset.features)
-    params = env_params(experiment, dataset.pip)
+    spec = env_spec(experiment, dataset.features, dataset.charges, dataset.unit)
+    params = env_params(experiment, dataset.charges)
     trades = dataset.splits[split]
     count = trades.entry_bar.shape[0]
     # Padded, so that it is compiled once for all splits.
     many = Trades(*padded(trades, max(count, dataset.padded_to)))
     hindsight = compute_hindsight(spec, params, dataset.market, many)
-    pip: Any = np.float32(dataset.pip)
+    unit: Any = np.float32(dataset.unit.size)
     world = World(
         params=params,
         market=dataset.market,
         trades=trades,
         hindsight=jax.tree.map(lambda leaf: np.asarray(leaf)[:count], hindsight),
-        pip=pip,
+        unit=unit,
     )
     return spec, on_device(world)

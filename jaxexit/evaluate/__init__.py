@@ -3,7 +3,7 @@
 from jaxexit.evaluate.backtest import Backtest, PolicyResult
 from jaxexit.evaluate.bootstrap import Estimate
 from jaxexit.evaluate.judgement import deflated, judge
-from jaxexit.evaluate.metrics import daily_net_pips, summarise
+from jaxexit.evaluate.metrics import daily_net, summarise
 from jaxexit.evaluate.played import Played, StepRecords, TradeResults
 from jaxexit.evaluate.run import run_policy
 from jaxexit.evaluate.sharpe import DeflatedSharpe, deflated_sharpe, effective_observations
@@ -29,7 +29,7 @@ __all__ = [
     "Superiority",
     "TradeResults",
     "compare",
-    "daily_net_pips",
+    "daily_net",
     "deflated",
     "deflated_sharpe",
     "effective_observations",

@@ -15,9 +15,10 @@ import pandas as pd
 from jaxexit.arrays import key_of
 from jaxexit.config import Experiment
 from jaxexit.data import Dataset
+from jaxexit.data.calendars import FX_CALENDAR, Calendar
 from jaxexit.data.types import padded
 from jaxexit.env import ACTIONS, EnvSpec, Hindsight, make_world, observation_size
-from jaxexit.evaluate.metrics import summarise
+from jaxexit.evaluate.metrics import daily_net, summarise
 from jaxexit.evaluate.played import Played, StepRecords
 from jaxexit.evaluate.run import compile_player, run_policy
 from jaxexit.evaluate.table import trade_table
@@ -41,6 +42,7 @@ from jaxexit.policies import (
     one_of,
 )
 from jaxexit.policies.fixed import FixedTime
+from jaxexit.units import PIPS
 
 OF_EACH_TRADE = (LISTED, ORACLE)
 """Policies whose numbers are [N], one a trade."""
@@ -51,13 +53,22 @@ class PolicyResult(NamedTuple):
 
     Attributes:
         table: one row a trade (see `evaluate.table.trade_table`).
-        marks: net pips by bar (its open, UTC) over the split, all trades marked to market at its close.
+        marks: net by bar (its open, UTC) over the split, all trades marked to market at its close, in `unit`.
         records: what happened at each decision, where asked for.
+        unit: name of the unit of results.
+        calendar: the days of the market's year.
     """
 
     table: pd.DataFrame
     marks: pd.Series
     records: StepRecords | None
+    unit: str = PIPS.name
+    calendar: Calendar = FX_CALENDAR
+
+    @property
+    def daily(self) -> pd.Series:
+        """Net by day, trades marked to market (`metrics.daily_net`)."""
+        return daily_net(self.marks, self.calendar)
 
 
 class Backtest:
@@ -79,6 +90,11 @@ class Backtest:
         self._size = max(dataset.padded_to, len(dataset.tables[split]))
         self._usual = _usual(experiment, self.spec, self._size)
 
+    @property
+    def unit(self) -> str:
+        """Name of the unit of results."""
+        return self.dataset.unit.name
+
     def play(
         self, policy: Policy, policy_params: Any, *, seed: int = 0, record: bool = False
     ) -> PolicyResult:
@@ -89,14 +105,20 @@ class Backtest:
         last = min(int(entries.max()) + self.horizon, len(self.dataset.times) - 1)
         span = slice(int(entries.min()), last + 1)
         times = pd.DatetimeIndex(self.dataset.times[span], tz="UTC", name="time")
-        by_bar = pd.Series(np.asarray(marks, float)[span], index=times, name="net_pips")
-        return PolicyResult(table, by_bar, records)
+        by_bar = pd.Series(
+            np.asarray(marks, float)[span], index=times, name=self.dataset.unit.key("net")
+        )
+        return PolicyResult(table, by_bar, records, self.dataset.unit.name, self.dataset.calendar)
 
     def score(self, policy: Policy, policy_params: Any) -> float:
-        """Mean net pips a trade: what the best checkpoint is chosen by, on the validation split."""
+        """Mean net result a trade, in the unit of results: of validation what chooses the best checkpoint."""
         results = self._run(policy, policy_params, seed=0, record=False).results
-        pips = np.asarray(results.net, float) * np.asarray(results.entry, float) / self.dataset.pip
-        return float(pips.mean())
+        net, entry = np.asarray(results.net, float), np.asarray(results.entry, float)
+        unit, trades = self.dataset.unit, self.world.trades
+        if unit.base == "price":
+            return float((net * entry / unit.size).mean())
+        risk = np.abs(np.asarray(trades.entry_price, float) - np.asarray(trades.stop, float))
+        return float((net * unit.per_fraction(entry, risk)).mean())
 
     def _run(self, policy: Policy, policy_params: Any, seed: int, *, record: bool) -> Played:
         """In the program that all usual policies share; a policy that is none of them has one of its own."""
@@ -152,7 +174,7 @@ class Backtest:
 
     def summary(self, result: PolicyResult) -> dict[str, Any]:
         """The metrics of a policy's result (see `evaluate.metrics.summarise`)."""
-        return summarise(result.table, result.marks, horizon=self.horizon)
+        return summarise(result, horizon=self.horizon)
 
     def tuned(
         self, on_policy: Callable[[str], None] = lambda name: None

@@ -24,8 +24,6 @@ from typing import TypeVar
 
 import numpy as np
 
-from jaxexit.evaluate.metrics import WEEKDAYS_A_YEAR
-
 CONFIDENCE = 0.95
 RESAMPLES = 1000
 CELLS_A_HOLDING = 8
@@ -45,7 +43,7 @@ class Estimate:
     """A figure with its 95% interval; unbounded where the data do not allow one.
 
     Attributes:
-        value: the estimate, in the unit of the column (pips, R) or as an annual Sharpe ratio.
+        value: the estimate, in the unit of the column or as an annual Sharpe ratio.
         low: lower end of the interval.
         high: upper end.
         standard_error: of the value.
@@ -177,14 +175,16 @@ def ratio(sums: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return value, influence
 
 
-def annual_sharpe_of_days(sums: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def annual_sharpe_of_days(
+    sums: np.ndarray, counts: np.ndarray, *, days_a_year: float
+) -> tuple[np.ndarray, np.ndarray]:
     """A `Statistic`: annualised Sharpe ratio of cells that are days; `counts` play no part."""
     with np.errstate(divide="ignore", invalid="ignore"):
         deviation = sums.std(-1, ddof=1)
         value = sums.mean(-1) / deviation
         z = (sums - sums.mean(-1, keepdims=True)) / deviation[..., None]
         influence = z - value[..., None] * (z**2 - 1) / 2
-    return value * math.sqrt(WEEKDAYS_A_YEAR), influence * math.sqrt(WEEKDAYS_A_YEAR)
+    return value * math.sqrt(days_a_year), influence * math.sqrt(days_a_year)
 
 
 def brownian_sums(

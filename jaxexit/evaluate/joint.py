@@ -14,11 +14,10 @@ import numpy as np
 from jaxexit.env.types import ACTIONS
 from jaxexit.evaluate.backtest import PolicyResult
 from jaxexit.evaluate.table import OF_ONE_POSITION
+from jaxexit.units import key, of
 
 SEEDS_DIFFER = "SEEDS_DIFFER"
 """Exit reason of a trade that the agents did not all leave for the same one."""
-SPREAD = ("net_pips_mean", "sharpe_annual", "win_rate", "max_drawdown_pips", "bars_held_mean")
-"""Metrics whose spread over the agents is shown."""
 
 
 def joint_result(results: Sequence[PolicyResult]) -> PolicyResult:
@@ -50,7 +49,7 @@ def joint_result(results: Sequence[PolicyResult]) -> PolicyResult:
             joint[name] = np.mean([column.to_numpy(float) for column in columns], axis=0)
     marks = results[0].marks.copy()
     marks[:] = np.mean([result.marks.to_numpy(float) for result in results], axis=0)
-    return PolicyResult(joint, marks, None)
+    return results[0]._replace(table=joint, marks=marks, records=None)
 
 
 def counted_together(each: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -82,7 +81,7 @@ def spread(each: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float] | No
         None for a metric that an agent does not have (a Sharpe ratio without variation).
     """
     found: dict[str, dict[str, float] | None] = {}
-    for name in SPREAD:
+    for name in shown_of_each(of(each[0])):
         values = [one[name] for one in each]
         if any(value is None for value in values):
             found[name] = None
@@ -96,6 +95,12 @@ def spread(each: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float] | No
             "max": float(numbers.max()),
         }
     return found
+
+
+def shown_of_each(unit: str) -> tuple[str, ...]:
+    """Metrics whose spread over the agents is shown."""
+    net, fall = key(unit, "net", "mean"), key(unit, "max_drawdown")
+    return (net, "sharpe_annual", "win_rate", fall, "bars_held_mean")
 
 
 def _mean(values: Sequence[float]) -> float:

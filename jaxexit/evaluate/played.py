@@ -39,7 +39,7 @@ class Played(NamedTuple):
 
     results: TradeResults  # [N]
     marks: (
-        Array  # [T] float32, pips: change of what all trades are worth, marked at each bar's close
+        Array  # [T] float32, unit of results: change of what all trades are worth, marked at closes
     )
     records: StepRecords | None  # [N, H], where asked for
 

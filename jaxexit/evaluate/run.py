@@ -25,6 +25,8 @@ from jaxexit.env import (
     EnvState,
     Hindsight,
     World,
+    in_units,
+    initial_risk,
     observe,
     reset,
     situation,
@@ -179,13 +181,13 @@ def _beginning(
     size, bars = len(world.trades.entry_bar), world.market.bid.shape[0]
     none: Any = jax.ShapeDtypeStruct((size,), jnp.int32)
     number: Any = jax.ShapeDtypeStruct((), jnp.int32)
-    pips: Any = jax.ShapeDtypeStruct((bars,), jnp.float32)
+    marks: Any = jax.ShapeDtypeStruct((bars,), jnp.float32)
     progress = _Progress(
         lanes=_take.eval_shape(spec, policy, lanes, world, policy_params, count, trade),
         waiting=number,
         bars=number,
         results=no_results.eval_shape(size),
-        marks=pips,
+        marks=marks,
         place=(none, none, none),
     )
     return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), progress)
@@ -260,9 +262,11 @@ def _play(
         return orders, memory, after, outcome
 
     def worth(state: EnvState) -> Array:
-        """What each trade has earned if it is closed at its bar's close, in pips."""
+        """What each trade has earned if it is closed at its bar's close, in the unit of results."""
         open_profit = jax.vmap(partial(situation, spec, params, trades))(state).profit
-        return (state.realised + state.remaining * open_profit) * jnp.abs(state.entry) / world.pip
+        earned = state.realised + state.remaining * open_profit
+        risk = initial_risk(trades, state.trade)
+        return in_units(spec, world.unit, earned, state.entry, risk)
 
     def bar(_: Any, carry: tuple[_Progress, StepRecords]) -> tuple[_Progress, StepRecords]:
         progress, rows = carry

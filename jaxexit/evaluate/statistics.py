@@ -8,11 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from jaxexit import units
 from jaxexit.errors import DataError
 from jaxexit.evaluate.bootstrap import (
     CONFIDENCE,
@@ -29,9 +31,8 @@ from jaxexit.evaluate.bootstrap import (
 )
 from jaxexit.evaluate.metrics import annual_sharpe
 
-UNITS = ("net_pips", "net_r")
-FEW_BLOCKS = 8
-"""Below this many independent stretches of time an interval is hardly evidence, however narrow."""
+FEWEST_BLOCKS = 8
+"""Below this many independent stretches of time there is no verdict, however narrow the interval."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,15 @@ class Comparison:
     """One policy against another on the same trades: first minus second."""
 
     trades: int
-    pips: Estimate
+    unit: str  # name of the unit of results
+    net: Estimate  # in it
     r: Estimate
     verdict: str
 
     def as_json(self) -> dict[str, Any]:
         """Nested objects of plain numbers, and the verdict in words."""
-        pips, r = self.pips.as_json(), self.r.as_json()
-        return {"trades": self.trades, "pips": pips, "r": r, "verdict": self.verdict}
+        both = {self.unit: self.net.as_json(), "r": self.r.as_json()}
+        return {"trades": self.trades, "unit": self.unit, **both, "verdict": self.verdict}
 
 
 @dataclass(frozen=True)
@@ -71,17 +73,22 @@ class Superiority:
 
 
 def mean_per_trade(
-    table: pd.DataFrame, column: str = "net_pips", *, resamples: int = RESAMPLES, seed: int = 0
+    table: pd.DataFrame,
+    column: str | None = None,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
 ) -> Estimate:
     """Mean of a trade table's column over trades, with its interval.
 
     Args:
         table: with trade_id, entry_time, exit_time, direction (+1, -1) and the column.
-        column: what to average, such as net_pips or net_r.
+        column: what to average, such as net_r; None: the net result in the table's unit.
         resamples: of the bootstrap.
         seed: the same seed, the same interval.
     """
     entry, exit_ = _moments(table, "entry_time"), _moments(table, "exit_time")
+    column = units.key(units.of_table(table), "net") if column is None else column
     means = _means(entry, entry, exit_, table, [table[column].to_numpy(float)], resamples, seed)
     return means[0]
 
@@ -101,36 +108,56 @@ def compare(
     ends = np.stack([_moments(table, "exit_time"), _moments(other, "exit_time")])
     entry, first, last = _moments(table, "entry_time"), ends.min(0), ends.max(0)
 
-    gained = [table[name].to_numpy(float) - other[name].to_numpy(float) for name in UNITS]
-    pips, r = _means(entry, first, last, table, gained, resamples, seed)
-    return Comparison(len(table), pips, r, verdict(pips, "pips a trade"))
+    unit = units.of_table(table)
+    if units.of_table(other) != unit:
+        raise DataError(
+            f"the two tables count in {units.words(unit)} and in {units.words(units.of_table(other))}: "
+            "backtest both again"
+        )
+    names = (units.key(unit, "net"), "net_r")
+    gained = [table[name].to_numpy(float) - other[name].to_numpy(float) for name in names]
+    net, r = _means(entry, first, last, table, gained, resamples, seed)
+    return Comparison(len(table), unit, net, r, verdict(net, unit))
 
 
 def verdict(difference: Estimate, unit: str) -> str:
-    """Better, worse or not distinguishable, with the interval and a warning where there is little data."""
+    """Better, worse or not distinguishable, with the interval; of too little data neither of the first two.
+
+    Args:
+        difference: of two policies, a trade.
+        unit: name of its unit.
+    """
+    few = difference.blocks < FEWEST_BLOCKS
     word = "not distinguishable"
-    if difference.low > 0 or difference.high < 0:
+    if not few and (difference.low > 0 or difference.high < 0):
         word = "better" if difference.low > 0 else "worse"
+    form = units.mean_form(unit)
     said = (
-        f"{word}: {difference.value:+.2f} {unit} "
-        f"(95% interval {difference.low:+.2f} to {difference.high:+.2f})"
+        f"{word}: {difference.value:{form}} {units.words(unit)} a trade "
+        f"(95% interval {difference.low:{form}} to {difference.high:{form}})"
     )
-    if difference.blocks < FEW_BLOCKS:
-        said += f"; only {difference.blocks:.1f} independent stretches of time, believe neither"
+    if few:
+        said += f"; only {difference.blocks:.1f} independent stretches of time, "
+        said += f"a verdict needs {FEWEST_BLOCKS}"
     return said
 
 
 def sharpe_interval(
-    daily: pd.Series, *, resamples: int = RESAMPLES, seed: int = 0
+    daily: pd.Series,
+    days_a_year: float = units.WEEKDAYS_A_YEAR,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
 ) -> Estimate | None:
-    """Annualised Sharpe ratio of daily net pips (`metrics.annual_sharpe`) with its interval.
+    """Annualised Sharpe ratio of daily net results (`metrics.annual_sharpe`) with its interval.
 
     The standard error is that of the ratio's influence function, z - SR (z^2 - 1) / 2 with z the
     standardised day; blocks are as long as the days' own dependence asks for (Politis and White 2004).
     Days marked to market do not share results of trades, however long those are held.
 
     Args:
-        daily: net pips by day (`metrics.daily_net_pips`).
+        daily: net results by day (`metrics.daily_net`).
+        days_a_year: trading days.
         resamples: of the bootstrap.
         seed: of the bootstrap.
 
@@ -142,7 +169,8 @@ def sharpe_interval(
         return None
     null = np.random.default_rng([seed, 1]).standard_normal((resamples, len(net)))
     ones = np.ones_like(net)
-    return interval(annual_sharpe_of_days, net, ones, null, 1.0, 1.0, resamples, seed)
+    statistic = partial(annual_sharpe_of_days, days_a_year=days_a_year)
+    return interval(statistic, net, ones, null, 1.0, 1.0, resamples, seed)
 
 
 def superior(
@@ -152,7 +180,7 @@ def superior(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Superiority:
-    """Hansen's test of superior predictive ability (2005; `arch.bootstrap.SPA`), in net pips.
+    """Hansen's test of superior predictive ability (2005; `arch.bootstrap.SPA`), of net results.
 
     Args:
         benchmark: trade table of what is to be beaten.
@@ -170,8 +198,13 @@ def superior(
     longest = np.max([_moments(table, "exit_time") for table in tables], axis=0)
     cell, cells, width = cells_of(entry, holding_time(entry, longest))
     block = max(math.ceil(holding_time(entry, longest) / width), 1)
+    unit = units.of_table(benchmark)
     net = np.stack(
-        [sums_by_cell(cell, table["net_pips"].to_numpy(float), cells) for table in tables], 1
+        [
+            sums_by_cell(cell, table[units.key(unit, "net")].to_numpy(float), cells)
+            for table in tables
+        ],
+        1,
     )
     test = SPA(-net[:, 0], -net[:, 1:], block_size=block, reps=resamples, seed=seed)
     test.compute()
@@ -181,7 +214,8 @@ def superior(
     gain = float(means.max() - net[:, 0].sum() / len(benchmark))
     found = consistent <= 1 - CONFIDENCE
     word = "better than the benchmark" if found else "not distinguishable from the benchmark"
-    said = f"the best of {len(versions)}, {best}, is {word}: {gain:+.2f} pips a trade"
+    said = f"the best of {len(versions)}, {best}, is {word}: "
+    said += f"{gain:{units.mean_form(unit)}} {units.words(unit)} a trade"
     said += f" (p = {consistent:.3f} after counting all {len(versions)})"
     return Superiority(best, consistent, lower, upper, cells / block, said)
 

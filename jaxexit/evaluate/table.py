@@ -23,17 +23,17 @@ def trade_table(
 
     Columns: those of the data set's own table (trade_id, entry_time, direction, the entry's stop and
     target); entry_fill; exit_time (open of the bar of the last fill, UTC), exit_price (last fill),
-    exit_reason, bars_held, ambiguous; net and gross results in fractions, pips and R, costs by kind in
-    pips (gross = net + costs; the spread is a cost); MFE and MAE in pips and R; attempts and blocks by
-    action. With `records` also `fills` (bar, time, price, size, reason) and `stop_path` (bar, price: each
-    change of the stop in force).
+    exit_reason, bars_held, ambiguous; net and gross results in fractions, the data set's unit and R, and in
+    money where the value of a point is known; costs by kind in the unit (gross = net + costs; the spread is
+    a cost); MFE and MAE in the unit and R; attempts and blocks by action. With `records` also `fills` (bar,
+    time, price, size, reason) and `stop_path` (bar, price: each change of the stop in force).
     """
     trades = dataset.splits[split]
     entry, net = np.asarray(results.entry, float), np.asarray(results.net, float)
     costs = {kind: np.asarray(cost, float) for kind, cost in results.costs._asdict().items()}
     risk = np.abs(np.asarray(trades.entry_price, float) - np.asarray(trades.stop, float))
-    in_pips = entry / dataset.pip
-    in_r = entry / risk
+    unit, in_r = dataset.unit, entry / risk
+    in_units = unit.per_fraction(entry, risk)
     gross = net + sum(costs.values())
     own = dataset.tables[split].rename(
         columns={name: f"source_{name}" for name in ("exit_time", "exit_price", "exit_reason")}
@@ -46,12 +46,13 @@ def trade_table(
         "bars_held": np.asarray(results.bars_held, int),
         "ambiguous": np.asarray(results.ambiguous),
         "net_fraction": net,
-        "net_pips": net * in_pips,
+        unit.key("net"): net * in_units,
         "net_r": net * in_r,
-        "gross_pips": gross * in_pips,
-        **{f"{kind}_pips": cost * in_pips for kind, cost in costs.items()},
-        "mfe_pips": np.asarray(results.mfe, float) * in_pips,
-        "mae_pips": np.asarray(results.mae, float) * in_pips,
+        **({} if (money := dataset.charges.money) is None else {"net_money": net * entry * money}),
+        unit.key("gross"): gross * in_units,
+        **{unit.key(kind): cost * in_units for kind, cost in costs.items()},
+        unit.key("mfe"): np.asarray(results.mfe, float) * in_units,
+        unit.key("mae"): np.asarray(results.mae, float) * in_units,
         "mfe_r": np.asarray(results.mfe, float) * in_r,
         "mae_r": np.asarray(results.mae, float) * in_r,
     }

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from jaxexit import units
 from jaxexit.config import Experiment, differences, experiment_sha256, load_snapshot, resolved
 from jaxexit.errors import RunError
 from jaxexit.evaluate import compare, deflated, sharpe_interval, superior
 from jaxexit.lab.files import replacing, write_text
-from jaxexit.lab.metric_rows import ROWS, row
+from jaxexit.lab.metric_rows import NET_OF, cells_of, row
 from jaxexit.lab.registry import Registry
 from jaxexit.lab.run import RunFolder, read_json
 from jaxexit.lab.verification import with_audit
@@ -43,7 +44,7 @@ class Tested:
         experiment: as frozen.
         summary: `summary.json`.
         table: trade table of the learned policy.
-        daily: net pips by day, marked to market.
+        daily: net results by day, marked to market.
         fingerprint: of the data it was trained and tested on.
     """
 
@@ -109,9 +110,13 @@ def check_comparable(tested: Sequence[Tested]) -> None:
     """Refuse to compare what was not asked the same question.
 
     Raises:
-        RunError: data, costs, fills or horizon differ; the line names what.
+        RunError: data, costs, fills, horizon or unit differ; the line names what.
     """
     first = tested[0]
+    units = {one.version: units.of(one.summary) for one in tested}
+    if len(set(units.values())) > 1:
+        said = ", ".join(f"{version} in {units.words(unit)}" for version, unit in units.items())
+        raise RunError(f"results count in different units: {said}; backtest them again")
     before = resolved(first.experiment)
     for other in tested[1:]:
         found = differences(before, resolved(other.experiment))
@@ -166,11 +171,13 @@ def compare_versions(tested: Sequence[Tested], registry: Registry, split: str) -
 def _luck(one: Tested, registry: Registry) -> dict[str, Any]:
     """The deflated Sharpe ratio with all that has been tried until now, not until its own backtest."""
     others = registry.trial_sharpes(but=one.version)
+    days = one.summary.get("calendar", {}).get("days_a_year", units.WEEKDAYS_A_YEAR)
     found = deflated(
         one.daily,
-        sharpe_interval(one.daily),
+        sharpe_interval(one.daily, days),
         trials=max(registry.trials(), 1),
         trial_sharpes=others,
+        days_a_year=days,
     )
     return {"deflated_sharpe": None if found is None else asdict(found)}
 
@@ -206,14 +213,14 @@ def markdown(found: dict[str, Any]) -> str:
     lines = [f"# {' against '.join(versions)} on {found['split']}", "", found["verdict"] + ".", ""]
     lines += ["![equity and exits](COMPARISON.png)", "", *row(["", *versions])]
     lines += row(["---"] + ["---:"] * len(versions))
-    for label, text in ROWS:
-        lines += row([label, *(text(found["metrics"][version]) for version in versions)])
+    for label, cells in cells_of([found["metrics"][version] for version in versions]):
+        lines += row([label, *cells])
     for title, rows in found["changes"].items():
         lines += ["", f"## What changed: {title}", "", *row(["key", "before", "now"])]
         lines += row(["---"] * 3)
         for key, pair in rows.items():
             lines += row([key, *(f"`{json.dumps(value)}`" for value in pair)])
-    lines += ["", "Pips are net of spread, commission, slippage and swap; intervals are 95%."]
+    lines += ["", NET_OF]
     return "\n".join(lines) + "\n"
 
 
@@ -243,7 +250,10 @@ def _draw(tested: Sequence[Tested], path: Path) -> None:
         share = one.metrics["exit_share_by_bar"]
         exits.step(range(len(share)), share, style, where="mid", label=one.version)
     equity.axhline(0, color="grey", linewidth=0.8)
-    equity.set(title="equity, open trades marked to market", ylabel="net pips")
+    equity.set(
+        title="equity, open trades marked to market",
+        ylabel=f"net {units.words(units.of(tested[0].summary))}",
+    )
     exits.set(title="exits by bar", xlabel="bars held (log)", ylabel="share of trades")
     exits.set_xscale("symlog", linthresh=10)
     _draw_actions(actions, tested)

@@ -35,9 +35,10 @@ from jaxexit.ppo import (
     update_agents,
 )
 from jaxexit.ppo.devices import AGENTS, gathered, place, state_specs
+from jaxexit.units import key, score_key
 
-OF_EACH = ("loss", "net_pips_mean", "bars_held_mean", "entropy", "kl", "minibatches_applied")
-"""What a line of metrics says of each of several agents, beside their means."""
+OF_EACH = ("loss", "bars_held_mean", "entropy", "kl", "minibatches_applied")
+"""What a line of metrics says of each of several agents, beside their means; with the net result a trade."""
 
 
 class Member(NamedTuple):
@@ -65,7 +66,12 @@ class Crew(Protocol):
 
     @property
     def best_score(self) -> float | None:
-        """Mean net pips a trade on validation, of the best; of several agents the mean over them."""
+        """Mean net result a trade on validation, of the best; of several agents the mean over them."""
+        ...
+
+    @property
+    def unit(self) -> str:
+        """Name of the unit of the scores."""
         ...
 
     def start(self, resumed: Checkpoint | None, store: CheckpointStore) -> int:
@@ -122,6 +128,7 @@ class LoneAgent:
         self._sound = True
         self.mesh = mesh
         self._hyper, self._world = place(self.mesh, (member.hyper, member.world), P())
+        self.unit = member.validation.unit
         self.best_step: int | None = None
         self.best_score: float | None = None
 
@@ -161,7 +168,7 @@ class LoneAgent:
         better = self.best_score is None or score > self.best_score
         if better:
             self.best_step, self.best_score = steps, score
-        return {"validation_net_pips_mean": score}, better
+        return {score_key(self.unit): score}, better
 
     def saved(self) -> TrainState:
         """See `Crew`."""
@@ -206,6 +213,7 @@ class AgentsTogether:
         self._hyper, theirs = place(self.mesh, (hyper, theirs), P(AGENTS))
         shared = members[0].world._replace(**dict.fromkeys(own))
         self._world = place(self.mesh, shared, P())._replace(**theirs)
+        self.unit = members[0].validation.unit
         self.best_step: int | None = None
         self.steps: list[int | None] = [None] * len(members)
         self.scores: list[float | None] = [None] * len(members)
@@ -266,8 +274,9 @@ class AgentsTogether:
             for name, value in metrics.items()
             if going.any()
         }
+        names = (key(self.unit, "net", "mean"), *OF_EACH)
         each = [
-            {"name": member.name, **{name: metrics[name][i].item() for name in OF_EACH}}
+            {"name": member.name, **{name: metrics[name][i].item() for name in names}}
             if going[i]
             else {"name": member.name, "failed_after": self.failed_after[i]}
             for i, member in enumerate(self._members)
@@ -304,7 +313,7 @@ class AgentsTogether:
             self.best_step = steps
             self._best = _choose(np.asarray(better), self._states.averaged, self._best)
         mean = float(np.mean([score for score in scores if score is not None]))
-        line = {"validation_net_pips_mean": mean, "validation_of_each": scores}
+        line = {score_key(self.unit): mean, "validation_of_each": scores}
         return line, any(better)
 
     def saved(self) -> Several:

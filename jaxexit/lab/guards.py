@@ -77,8 +77,9 @@ def without_each_guard(
         on_guard: called with each guard before it is played.
 
     Returns:
-        A row for each guard in force, and for "all of them" off: `net_pips` a trade with the guard off,
-        `guard_gives` (net pips a trade that the guard adds, paired), its 95% interval `low` and `high`,
+        A row for each guard in force, and for "all of them" off: the net result a trade with the guard off
+        (`net_pips`, its unit in the name), `guard_gives` (net a trade that the guard adds, paired),
+        its 95% interval `low` and `high`,
         `bars_held`, `exits_at_bar_0` (share of trades), `verdict`.
     """
     experiment, dataset = version.experiment, version.dataset()
@@ -116,7 +117,7 @@ def without_each_guard(
         everything = switched_off(everything, name)
     if len(names) > 1:
         variants["all of them"] = everything
-    rows = []
+    rows, net = [], dataset.unit.key("net")
     for name, rules in variants.items():
         on_guard(name)
         look = {**proof, "guards_off": name}
@@ -128,10 +129,10 @@ def without_each_guard(
             {
                 "guard": name,
                 "value": getattr(experiment.guards, name, None),
-                "net_pips": table["net_pips"].mean(),
-                "guard_gives": found.pips.value,
-                "low": found.pips.low,
-                "high": found.pips.high,
+                net: table[net].mean(),
+                "guard_gives": found.net.value,
+                "low": found.net.low,
+                "high": found.net.high,
                 "bars_held": table["bars_held"].mean(),
                 "exits_at_bar_0": at_once,
                 "verdict": found.verdict,

@@ -6,6 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from jaxexit import units
+
+NET_OF = (
+    "Net is after spread, commission, slippage, swap, funding and borrowing; intervals are 95%."
+)
+
 
 def row(cells: Sequence[str]) -> list[str]:
     """A row of a Markdown table, as the only line of a list."""
@@ -14,6 +20,8 @@ def row(cells: Sequence[str]) -> list[str]:
 
 def _with_interval(name: str, form: str) -> Any:
     def text(metrics: dict[str, Any]) -> str:
+        if name not in metrics or name not in metrics["intervals"]:
+            return "-"  # of results from before it was computed
         value, interval = metrics[name], metrics["intervals"][name]
         if value is None:
             return "-"
@@ -57,20 +65,35 @@ def _left_early(metrics: dict[str, Any]) -> str:
     return f"{share[0]:.1%}, {share[1]:.1%}"
 
 
-ROWS: tuple[tuple[str, Any], ...] = (
-    ("trades", _plain("trades", ",.0f")),
-    ("net pips a trade", _with_interval("net_pips_mean", "+.2f")),
-    ("gross pips a trade", _plain("gross_pips_mean", "+.2f")),
-    ("net pips, total", _plain("net_pips_total", "+,.1f")),
-    ("Sharpe, annual", _with_interval("sharpe_annual", "+.2f")),
-    ("deflated Sharpe: probability above luck", _deflated),
-    ("max drawdown, pips", _plain("max_drawdown_pips", ",.1f")),
-    ("win rate", _plain("win_rate", ".1%")),
-    ("profit factor", _plain("profit_factor", ".2f")),
-    ("bars held", _plain("bars_held_mean", ".1f")),
-    ("closed at bar 0, bar 1", _left_early),
-    ("exit reasons", _shares("exit_reasons", 6)),
-    ("actions", _shares("actions", 5)),
-    ("attempts blocked", _blocked),
-)
-"""Label, and how the learned policy's metrics say it."""
+def rows_of(unit: str) -> tuple[tuple[str, Any], ...]:
+    """Label, and how the learned policy's metrics say it; in the unit of this name, and in R."""
+    said, mean, total = units.words(unit), units.mean_form(unit), units.total_form(unit)
+    return (
+        ("trades", _plain("trades", ",.0f")),
+        (f"net {said} a trade", _with_interval(units.key(unit, "net", "mean"), mean)),
+        (f"gross {said} a trade", _plain(units.key(unit, "gross", "mean"), mean)),
+        (f"net {said}, total", _plain(units.key(unit, "net", "total"), total)),
+        ("net R a trade", _with_interval("net_r_mean", units.mean_form("r"))),
+        ("net money, total", _plain("net_money_total", "+,.2f")),
+        ("Sharpe, annual", _with_interval("sharpe_annual", "+.2f")),
+        ("deflated Sharpe: probability above luck", _deflated),
+        (
+            f"max drawdown, {said}",
+            _plain(units.key(unit, "max_drawdown"), units.total_form(unit, signed=False)),
+        ),
+        ("win rate", _plain("win_rate", ".1%")),
+        ("profit factor", _plain("profit_factor", ".2f")),
+        ("bars held", _plain("bars_held_mean", ".1f")),
+        ("closed at bar 0, bar 1", _left_early),
+        ("exit reasons", _shares("exit_reasons", 6)),
+        ("actions", _shares("actions", 5)),
+        ("attempts blocked", _blocked),
+    )
+
+
+def cells_of(metrics: Sequence[dict[str, Any]]) -> list[tuple[str, list[str]]]:
+    """The rows of several policies in one unit: label, and a cell each; rows that nobody has are left out."""
+    rows = [
+        (label, [text(one) for one in metrics]) for label, text in rows_of(units.of(metrics[0]))
+    ]
+    return [(label, cells) for label, cells in rows if set(cells) != {"-"}]

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from jaxexit import units
 from jaxexit.config import Experiment, experiment_sha256
 from jaxexit.lab.comparison import WALK_FORWARD
 from jaxexit.lab.files import write_text
-from jaxexit.lab.metric_rows import ROWS, row
+from jaxexit.lab.metric_rows import NET_OF, cells_of, row
 from jaxexit.lab.registry import Registry
 from jaxexit.lab.run import RunFolder, read_json
 from jaxexit.lab.verification import with_audit
@@ -85,25 +86,31 @@ def _results(split: str, summary: dict[str, Any]) -> list[str]:
     (learned, metrics), *others = summary["policies"].items()
     lines = [f"## Results on {split}", "", f"{_escaped(summary['verdict'])}.", ""]
     lines += [*row(["", learned]), *row(["---", "---:"])]
-    for label, text in ROWS:
-        lines += row([label, text(metrics)])
-    lines += ["", *row(["against", "net pips a trade", "the learned policy is"])]
+    for label, cells in cells_of([metrics]):
+        lines += row([label, *cells])
+    unit = units.of(summary)
+    net, form, said = (
+        units.key(unit, "net", "mean"),
+        units.mean_form(unit),
+        f"net {units.words(unit)} a trade",
+    )
+    lines += ["", *row(["against", said, "the learned policy is"])]
     lines += row(["---", "---:", "---"])
     for name, other in others:
         difference = other["learned_minus"]["verdict"]
-        lines += row([name, f"{other['net_pips_mean']:+.2f}", _escaped(difference)])
+        lines += row([name, f"{other[net]:{form}}", _escaped(difference)])
     seeds = summary.get("seeds", ())
     if seeds:
-        lines += ["", *row(["seed", "net pips a trade"]), *row(["---", "---:"])]
+        lines += ["", *row(["seed", said]), *row(["---", "---:"])]
         for one in seeds:
-            lines += row([str(one["seed"]), f"{one['net_pips_mean']:+.2f}"])
+            lines += row([str(one["seed"]), f"{one[net]:{form}}"])
     lines += _folds(summary)
     checkpoint = summary["checkpoint"]
     lines += [
         "",
         f"Best checkpoint: {checkpoint['step']:,} steps, sha256 `{checkpoint['sha256']}`.",
     ]
-    return [*lines, "Pips are net of spread, commission, slippage and swap; intervals are 95%.", ""]
+    return [*lines, f"{NET_OF} {units.year_words(summary)}", ""]
 
 
 def _folds(summary: dict[str, Any]) -> list[str]:
@@ -111,12 +118,18 @@ def _folds(summary: dict[str, Any]) -> list[str]:
     folds = summary.get("folds", ())
     if not folds:
         return []
-    headings = ["fold", "trained on", "tested on", "from", "to", "net pips a trade, out of sample"]
+    unit = units.of(summary)
+    net, form, said = (
+        units.key(unit, "net", "mean"),
+        units.mean_form(unit),
+        f"net {units.words(unit)} a trade",
+    )
+    headings = ["fold", "trained on", "tested on", "from", "to", f"{said}, out of sample"]
     lines = ["", f"Folds are {summary['layout']}, embargo {summary['embargo_bars']} bars.", ""]
     lines += [*row(headings), *row(["---:"] * 3 + ["---"] * 2 + ["---:"])]
     for one in folds:
         train, test, low = one["train"], one["test"], one["interval"]["low"]
-        ends = "" if low is None else f" ({low:+.2f} to {one['interval']['high']:+.2f})"
+        ends = "" if low is None else f" ({low:{form}} to {one['interval']['high']:{form}})"
         lines += row(
             [
                 str(one["fold"]),
@@ -124,7 +137,7 @@ def _folds(summary: dict[str, Any]) -> list[str]:
                 f"{test['trades']:,}",
                 test["first_entry"][:10],
                 test["last_entry"][:10],
-                f"{one['net_pips_mean']:+.2f}{ends}",
+                f"{one[net]:{form}}{ends}",
             ]
         )
     return lines

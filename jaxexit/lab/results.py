@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pandas as pd
 from jaxexit.config import Experiment, experiment_sha256
 from jaxexit.data import Dataset
 from jaxexit.errors import RunError
-from jaxexit.evaluate import Backtest, PolicyResult, daily_net_pips, guard_table, judge
+from jaxexit.evaluate import Backtest, PolicyResult, guard_table, judge
 from jaxexit.evaluate.joint import counted_together, joint_result, spread
 from jaxexit.evaluate.tuning import EVALUATIONS
 from jaxexit.lab.checkpoints import Which
@@ -37,31 +37,25 @@ from jaxexit.lab.verification import (
     verification,
     with_audit,
 )
+from jaxexit.units import key, of
 
 REGISTRY_METRICS = (
     "trades",
-    "net_pips_mean",
-    "net_pips_total",
+    "unit",
     "return_total",
+    "net_r_mean",
     "sharpe_annual",
-    "max_drawdown_pips",
     "win_rate",
     "profit_factor",
     "intervals",
     "deflated_sharpe",
 )
+"""What the registry keeps of a result, with `REGISTRY_MONEY` in its unit."""
+REGISTRY_MONEY = (("net", "mean"), ("net", "total"), ("max_drawdown",))
 
-OF_A_SEED = (
-    "net_pips_mean",
-    "gross_pips_mean",
-    "net_pips_total",
-    "sharpe_annual",
-    "max_drawdown_pips",
-    "win_rate",
-    "profit_factor",
-    "bars_held_mean",
-)
-"""What the summary of several agents says of each."""
+OF_A_SEED = ("unit", "net_r_mean", "sharpe_annual", "win_rate", "profit_factor", "bars_held_mean")
+"""What the summary of several agents says of each, with `MONEY_OF_A_SEED` in its unit."""
+MONEY_OF_A_SEED = (("net", "mean"), ("gross", "mean"), ("net", "total"), ("max_drawdown",))
 
 
 def results_name(split: str, which: Which, *, sampled: bool) -> str:
@@ -101,7 +95,7 @@ def backtest_version(
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Every trade of a split exactly once, under the learned policy and every baseline.
 
-    Writes trades.parquet (every policy's trades), daily.parquet (net pips by day, marked to market, a
+    Writes trades.parquet (every policy's trades), daily.parquet (net results by day, marked to market, a
     column a policy), summary.json and guard_stats.parquet. Only the greedy best checkpoint is a version's
     result, and in the run's README.md; every other look has a folder of its own and does not touch the
     registered one. A look at the test split is counted before anything is played: what cannot be counted
@@ -160,6 +154,7 @@ def backtest_version(
         "checkpoint": {"step": checkpoint.step, "sha256": checkpoint.sha256},
         "which": str(which),
         "sampled": sample,
+        **counted(dataset),
         "snapshot_sha256": proof["snapshot_sha256"],
     }
     seeds, params = agent_seeds(experiment), agent_params(experiment, checkpoint, which)
@@ -227,6 +222,16 @@ def judged(
     return {**known, "verdict": f"{line(known)}. {verdict}", "policies": policies}
 
 
+def counted(dataset: Dataset) -> dict[str, Any]:
+    """What a summary says of its market: unit, size of one, kind, and the days of its year."""
+    return {
+        "unit": dataset.unit.name,
+        "unit_size": dataset.unit.size,
+        "market": dataset.market_told,
+        "calendar": {"name": dataset.calendar.name, "days_a_year": dataset.calendar.days_a_year},
+    }
+
+
 def together(summary: dict[str, Any], each: Sequence[dict[str, Any]], name: str) -> dict[str, Any]:
     """The summary of all agents: what they did is counted, and how they spread is shown."""
     own = [one["policies"][name] for one in each]
@@ -235,6 +240,7 @@ def together(summary: dict[str, Any], each: Sequence[dict[str, Any]], name: str)
         {
             "seed": one["seed"],
             **{metric: metrics[metric] for metric in OF_A_SEED},
+            **in_its_unit(metrics, MONEY_OF_A_SEED),
             "intervals": metrics["intervals"],
             "verdict": one["verdict"],
         }
@@ -263,7 +269,7 @@ def write_results(
         summary: the JSON object.
     """
     everything = [result.table.assign(policy=name) for name, result in played.items()]
-    daily = pd.DataFrame({name: daily_net_pips(result.marks) for name, result in played.items()})
+    daily = pd.DataFrame({name: result.daily for name, result in played.items()})
     guards = pd.concat([guard_table(one.records) for one in learned if one.records is not None])
     if len(learned) > 1:
         kinds = [name for name in guards.columns if name != "count"]
@@ -304,6 +310,12 @@ def recorded_audit(
     return known
 
 
+def in_its_unit(metrics: Mapping[str, Any], names: Iterable[tuple[str, ...]]) -> dict[str, Any]:
+    """Those of a policy's metrics that name its unit."""
+    keys = [key(of(metrics), *name) for name in names]
+    return {name: metrics[name] for name in keys}
+
+
 def register_result(summary: dict[str, Any], registry: Registry) -> None:
     """Enter the first policy's result in the registry, with its hashes."""
     learned = next(iter(summary["policies"].values()))
@@ -316,6 +328,7 @@ def register_result(summary: dict[str, Any], registry: Registry) -> None:
         summary["version"],
         summary["split"],
         {name: learned[name] for name in REGISTRY_METRICS}
+        | in_its_unit(learned, REGISTRY_MONEY)
         | {name: summary[name] for name in ("verified", "unverified") if name in summary}
         | several,
         snapshot_sha256=summary["snapshot_sha256"],

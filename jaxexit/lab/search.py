@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jaxexit import units
 from jaxexit.config.text import dump_value
 from jaxexit.data import Dataset
 from jaxexit.errors import ConfigError, RunError
@@ -86,7 +87,7 @@ def run_search(
     sampler = optuna.samplers.TPESampler(seed=plan.base.seed, constant_liar=True)
     study = optuna.create_study(direction="maximize", sampler=sampler)
     results: list[dict[str, Any]] = []
-    steps = 0
+    steps, unit = 0, units.PIPS.name
     for number in range(math.ceil(plan.trials / plan.at_once)):
         size = min(plan.at_once, plan.trials - len(results))
         asked = [study.ask() for _ in range(size)]
@@ -101,14 +102,15 @@ def run_search(
                 return steps, None
             for row in table["results"]:
                 found[members[row["trial"]]] = row
+            unit = units.of(table)
         for i, trial in enumerate(asked):
-            score = found[i]["validation_net_pips_mean"]
+            score = found[i][units.score_key(unit)]
             if score is None:
                 study.tell(trial, state=optuna.trial.TrialState.FAIL)
             else:
                 study.tell(trial, score)
             results.append({**found[i], "trial": len(results), "round": number})
-    table = _table(plan, results, root)
+    table = _table(plan, results, root, unit)
     write_json(root / "sweeps" / f"{plan.name}.json", table)
     return steps, table
 
@@ -155,11 +157,11 @@ def _proposed(trial: optuna.Trial, key: str, values: Any) -> Any:
     return float(f"{trial.suggest_float(key, low, high, log=log):.6g}")
 
 
-def _table(plan: SweepPlan, results: list[dict[str, Any]], root: Path) -> dict[str, Any]:
+def _table(plan: SweepPlan, results: list[dict[str, Any]], root: Path, unit: str) -> dict[str, Any]:
     """All trials, best on validation first, failed ones last."""
 
     def place(row: dict[str, Any]) -> float:
-        score = row["validation_net_pips_mean"]
+        score = row[units.score_key(unit)]
         return math.inf if score is None else -score
 
     ranked = sorted(results, key=place)
@@ -176,7 +178,8 @@ def _table(plan: SweepPlan, results: list[dict[str, Any]], root: Path) -> dict[s
         "registry_trials": Registry(root).trials(),
         "seeds": list(range(plan.base.seed, plan.base.seed + plan.base.seeds)),
         "judged_on": "validation",
-        "judged_by": plan.base.evaluation.score,
+        "judged_by": units.key(unit, "net", "mean"),
+        "unit": unit,
         "results": ranked,
         "failed": failed,
         "note": note_of(len(results)),

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxexit import units
 from jaxexit.config import resolved
 from jaxexit.config.text import dump_value
 from jaxexit.data import Dataset
@@ -152,7 +153,8 @@ def _table(
         "registry_trials": registry.trials(),
         "seeds": list(agent_seeds(plan.base)),
         "judged_on": "validation",
-        "judged_by": plan.base.evaluation.score,
+        "judged_by": units.key(crew.unit, "net", "mean"),
+        "unit": crew.unit,
         "sha256": sha256,
         "training": asdict(result),
         "results": [
@@ -160,7 +162,7 @@ def _table(
                 "trial": int(i),
                 "parameters": plan.settings[i],
                 "status": "failed" if failed[i].any() else "completed",
-                "validation_net_pips_mean": None if failed[i].any() else float(means[i]),
+                units.score_key(crew.unit): None if failed[i].any() else float(means[i]),
                 "validation_of_each_seed": [crew.scores[i * seeds + n] for n in several],
                 "best_steps": [crew.steps[i * seeds + n] for n in several],
                 "failed_after": [crew.failed_after[i * seeds + n] for n in several],

@@ -36,6 +36,7 @@ from jaxexit.ppo import (
     ppo_spec,
     state_shapes,
 )
+from jaxexit.units import PIPS, score_key
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,10 @@ class TrainingResult:
         float | None
     )  # of this session and all agents, without its first (compiling) update
     best_step: int | None  # of several agents: when the best of one of them was last found
-    best_score: float | None  # mean net pips on validation, greedy; of several agents their mean
+    best_score: float | None  # mean net result on validation, greedy; of several agents their mean
     final_score: float | None
     interrupted: bool
+    unit: str = PIPS.name  # of the scores
 
 
 def state_template(experiment: Experiment, dataset: Dataset) -> TrainState | Several:
@@ -271,7 +273,7 @@ def train_crew(
             if last or done % every == 0:
                 validated, better = crew.validate(steps)
                 line |= validated
-                score = validated["validation_net_pips_mean"]
+                score = validated[score_key(crew.unit)]
                 pointers = (*pointers, "best") if better else pointers
             # The record first: lines past the last checkpoint are dropped on resume, a missing one stays
             # missing.
@@ -293,6 +295,7 @@ def train_crew(
         best_score=crew.best_score,
         final_score=score if done == total else None,
         interrupted=done < total,
+        unit=crew.unit,
     )
 
 

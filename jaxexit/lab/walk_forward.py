@@ -30,7 +30,7 @@ from jaxexit.lab.lines import Line
 from jaxexit.lab.provenance import provenance
 from jaxexit.lab.readme import write_readme
 from jaxexit.lab.registry import Registry
-from jaxexit.lab.results import judged, register_result, together, write_results
+from jaxexit.lab.results import counted, judged, register_result, together, write_results
 from jaxexit.lab.run import RunFolder, Start, read_json
 from jaxexit.lab.side_run import SideRun
 from jaxexit.lab.tracking import MetricsWriter
@@ -44,6 +44,7 @@ from jaxexit.lab.training import (
 )
 from jaxexit.lab.verification import audit_before_training, looks_before, verification
 from jaxexit.ppo import agent, make_mesh, ppo_params, ppo_spec
+from jaxexit.units import key
 
 NAME = WALK_FORWARD  # of its folders, and of its result among those of the splits
 OWN = ("drawn",)  # of the world: which trades a fold draws
@@ -217,6 +218,7 @@ def backtest_folds(
         "which": "best",
         "sampled": False,
         "snapshot_sha256": proof["snapshot_sha256"],
+        **counted(folds.datasets[0]),
     }
     judge = Backtest(experiment, folds.datasets[0], "test")
     known = verification(
@@ -254,7 +256,7 @@ def _joined(pieces: Sequence[PolicyResult]) -> PolicyResult:
     """The pieces of one policy as one record; `fold` says which a trade is from."""
     tables = [piece.table.assign(fold=number) for number, piece in enumerate(pieces)]
     marks = pd.concat([piece.marks for piece in pieces])
-    return PolicyResult(pd.concat(tables, ignore_index=True), marks, None)
+    return pieces[0]._replace(table=pd.concat(tables, ignore_index=True), marks=marks, records=None)
 
 
 def _fold_row(
@@ -278,7 +280,10 @@ def _fold_row(
         "fold": number,
         **parts,
         "agents": [dict(one) for one in agents],
-        "net_pips_mean": float(result.table["net_pips"].to_numpy(float).mean()),
+        "unit": result.unit,
+        key(result.unit, "net", "mean"): float(
+            result.table[key(result.unit, "net")].to_numpy(float).mean()
+        ),
         "interval": mean_per_trade(result.table).as_json(),
         "tuned": {name: dict(numbers) for name, numbers in tuned.items()},
     }

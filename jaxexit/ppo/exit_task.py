@@ -15,6 +15,8 @@ from jaxexit.env import (
     EnvState,
     World,
     guard_counts,
+    in_units,
+    initial_risk,
     observe,
     order_from_action,
     reset,
@@ -24,6 +26,7 @@ from jaxexit.env import (
 )
 from jaxexit.env.types import BY_EXIT, RewardTerms
 from jaxexit.ppo.types import Task
+from jaxexit.units import key
 
 Array = jax.Array
 
@@ -37,7 +40,7 @@ class StepInfo(NamedTuple):
     k: Array
     profit: Array
     done: Array
-    net_pips: Array  # realised net of the whole trade; meaningful where done
+    net: Array  # realised net of the whole trade, in the unit of results; meaningful where done
     bars_held: Array
     reason: Array
 
@@ -74,7 +77,9 @@ def _step(
         k=state.k,
         profit=outcome.profit,
         done=outcome.done,
-        net_pips=after.realised * jnp.abs(after.entry) / data.pip,
+        net=in_units(
+            spec, data.unit, after.realised, after.entry, initial_risk(data.trades, state.trade)
+        ),
         bars_held=outcome.bars_held,
         reason=jnp.where(
             outcome.bar_fill.size > 0, outcome.bar_fill.reason, outcome.order_fill.reason
@@ -83,7 +88,7 @@ def _step(
     return onward, _see(spec, data, onward), outcome.reward, outcome.done, info
 
 
-def _summarise(data: World, infos: StepInfo) -> dict[str, Array]:
+def _summarise(spec: EnvSpec, data: World, infos: StepInfo) -> dict[str, Array]:
     del data
     done = infos.done
     trades = done.sum()
@@ -108,8 +113,8 @@ def _summarise(data: World, infos: StepInfo) -> dict[str, Array]:
     }
     return {
         "trades": trades,
-        "net_pips_mean": per_trade(infos.net_pips),
-        "win_rate": per_trade(infos.net_pips > 0),
+        key(spec.unit, "net", "mean"): per_trade(infos.net),
+        "win_rate": per_trade(infos.net > 0),
         "bars_held_mean": per_trade(infos.bars_held),
         "exit_share_bar_0": per_trade(by_exit & (infos.bars_held == 0)),
         "exit_share_bar_1": per_trade(by_exit & (infos.bars_held == 1)),
@@ -133,5 +138,6 @@ def exit_task(spec: EnvSpec) -> Task:
         "reset": partial(_reset, spec),
         "step": partial(_step, spec),
         "valid": partial(_valid, spec) if spec.guard_mode == "mask" else None,
+        "summarise": partial(_summarise, spec),
     }
-    return Task(draw=_draw, summarise=_summarise, **functions)
+    return Task(draw=_draw, **functions)

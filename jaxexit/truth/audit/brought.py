@@ -20,7 +20,7 @@ FREE = 0.5  # share of the bars without a spread
 FITS = 0.2  # share of the fills by which another bar must fit better
 FEWEST_FILLS = 20
 NEAR_THE_BEST, PICKED = 0.05, 0.5  # share of the bar's range; share of the fills
-PIECE = 0.02  # pips: a price this far outside a bar still fits it
+PIECE = 0.02  # grains (pips, or basis points): a price this far outside a bar still fits it
 
 
 def check(inputs: Inputs) -> list[Finding]:
@@ -29,15 +29,15 @@ def check(inputs: Inputs) -> list[Finding]:
 
 
 def _spread(inputs: Inputs) -> Finding:
-    spread = inputs.bars.spread_pips[inputs.first_entry :]
+    spread = inputs.bars.spread[inputs.first_entry :]
     free = float((spread <= 0).mean())
     where, size = (
         f"{len(spread):,} bars",
-        f"median {np.median(spread):.2f} pips, {free:.1%} of bars free",
+        f"median {np.median(spread):.2f} {inputs.bars.unit.of_costs.words}, {free:.1%} of bars free",
     )
     if free < FREE:
         return Finding(CHECK, "pass", "trading costs a spread", where, size)
-    advice = "no market trades for nothing: bring quotes of both sides, or set costs.spread_pips"
+    advice = "no market trades for nothing: bring quotes of both sides, or set costs.spread"
     return Finding(CHECK, "warning", "the spread is 0", where, size, advice)
 
 
@@ -121,7 +121,7 @@ def judge_fills(
     known &= times[bar] == entered
     if known.sum() < FEWEST_FILLS:
         return []
-    bar, price, side, room = bar[known], price[known], side[known], PIECE * bars.pip
+    bar, price, side, room = bar[known], price[known], side[known], PIECE * bars.grain
     low, high = bars.bid[:, 2], bars.ask[:, 1]
     fits = {
         shift: float(

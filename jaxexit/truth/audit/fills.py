@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from jaxexit.config import Experiment
+from jaxexit.data.charges import Charges
 from jaxexit.env import rule_set_name
 from jaxexit.truth.audit.finding import Finding
 from jaxexit.truth.audit.subject import Subject
@@ -31,6 +32,7 @@ from jaxexit.truth.reference.records import (
     Trade,
 )
 from jaxexit.truth.reference.simulator import simulate
+from jaxexit.units import Unit
 
 CHECK = "fills"
 MONEY = (
@@ -39,6 +41,7 @@ MONEY = (
 MOST_DERIVED = 2_000  # trades derived again; of more, so many spread evenly
 SHOWN = 3  # trades described, of those that differ
 
+PRICED = ("slippage", "swap_long", "swap_short")  # charges in price units
 _STOPS = ("STOP", "BREAKEVEN_STOP")
 _ADVICE = "the backtest's fills are wrong: believe no number of it, and report it with this line"
 _ENTRY_ADVICE = "trades begin at another bar than they say: correct how entries are matched to bars"
@@ -103,14 +106,16 @@ def _impossible(subject: Subject, entry_bar: int, trade: dict[str, Any]) -> str 
     """What is impossible about a trade's fills, if anything."""
     sign = 1 if trade["direction"] > 0 else -1
     side = subject.bars.bid if sign > 0 else subject.bars.ask
-    slippage = subject.experiment.costs.slippage_pips * subject.bars.pip
+    charges = subject.dataset.charges
     size = sum(fill["size"] for fill in trade["fills"])
     if abs(size - 1.0) > MONEY:
         return f"{size:.4f} of the position was closed"
     for fill in trade["fills"]:
         opened, high, low, _ = side[fill["bar"]]
         price, reason = fill["price"], fill["reason"]
-        raw = price if reason == "TARGET" else price + sign * slippage
+        # A long's fill is the market's price times 1 - fraction, less the slippage in price units.
+        raw = (price + sign * charges.slippage) / (1.0 - sign * charges.slippage_fraction)
+        raw = price if reason == "TARGET" else raw
         room = MONEY * price
         if not low - room <= raw <= high + room:
             return f"{reason} at {raw:.5f}, outside [{low:.5f}, {high:.5f}]"
@@ -126,7 +131,7 @@ def _impossible(subject: Subject, entry_bar: int, trade: dict[str, Any]) -> str 
 
 def _derived(subject: Subject, trades: Sequence[dict[str, Any]]) -> Iterator[Finding]:
     chosen = np.linspace(0, len(trades) - 1, min(len(trades), MOST_DERIVED)).astype(int)
-    rules = plain_rules(subject.experiment, subject.bars.pip)
+    rules = plain_rules(subject.experiment, subject.dataset.charges)
     bars, entry_bars = _plain_bars(subject), _entry_bars(subject)
     records = jax.tree.map(np.asarray, subject.records)
     different, undecided = [], 0
@@ -151,12 +156,14 @@ def _derived(subject: Subject, trades: Sequence[dict[str, Any]]) -> Iterator[Fin
         yield Finding(CHECK, "fail", what, _name(subject, trade), size, _ADVICE)
 
 
-def plain_rules(experiment: Experiment, pip: float) -> Rules:
-    """The plain simulator's rules: each field from the experiment's key of the same name."""
-    found: dict[str, Any] = {"pip": pip}
+def plain_rules(experiment: Experiment, charges: Charges) -> Rules:
+    """The plain simulator's rules: each field from the experiment's key, or the charge, of the same name."""
+    found: dict[str, Any] = {"pip": 1.0}  # the charges are in price units
     names = {field.name for field in fields(Rules)}
-    for section in (experiment.env, experiment.costs, experiment.guards, experiment.reward):
+    for section in (experiment.env, experiment.guards, experiment.reward):
         found |= {name: value for name, value in section if name in names}
+    found |= {name: value for name, value in charges._asdict().items() if name in names}
+    found |= {f"{name}_pips": getattr(charges, name) for name in PRICED}
     if experiment.env.entry_fill == "given" and experiment.data.filled_at == "bar_open":
         found["entry_fill"] = "given_next_open"
     return Rules(**found, gamma=experiment.ppo.gamma)
@@ -167,8 +174,14 @@ def _plain_bars(subject: Subject) -> list[Bar]:
     market = subject.dataset.market
     bid, ask = (side.astype(np.float32).tolist() for side in (subject.bars.bid, subject.bars.ask))
     nights, inside = np.asarray(market.nights).tolist(), np.asarray(market.nights_inside).tolist()
+    none = [(0.0, 0.0)] * len(nights)
+    carry, within = (
+        none if leaf is None else [tuple(row) for row in np.asarray(leaf).tolist()]
+        for leaf in (market.carry, market.carry_inside)
+    )
     return [
-        Bar(Quote(*b), Quote(*a), n, m) for b, a, n, m in zip(bid, ask, nights, inside, strict=True)
+        Bar(Quote(*b), Quote(*a), *held)
+        for b, a, *held in zip(bid, ask, nights, inside, carry, within, strict=True)
     ]
 
 
@@ -200,7 +213,7 @@ def _difference(
         result = simulate(bars, plain, rules, records.chosen[row][:taken].tolist())
     except ValueError as error:
         return str(error), False
-    words = _disagrees(trade, result, subject.bars.pip)
+    words = _disagrees(trade, result, subject.dataset.unit, plain)
     if words is None:
         fired = [
             set(rule_set_name(int(mask)).split("+")) - {""} for mask in records.fired[row][:taken]
@@ -224,28 +237,29 @@ def _steps_disagree(fired: list[set[str]], stops: np.ndarray, result: Result) ->
     return None
 
 
-def _disagrees(trade: dict[str, Any], result: Result, pip: float) -> str | None:
+def _disagrees(trade: dict[str, Any], result: Result, unit: Unit, plain: Trade) -> str | None:
     """The first difference between the backtest's row of a trade and the plain simulator's result."""
     entry = result.entry_price
     if abs(trade["entry_fill"] - entry) > MONEY * entry:
         return f"entry at {trade['entry_fill']:.5f}, plainly at {entry:.5f}"
-    for played, plain in zip(trade["fills"], result.fills, strict=False):
-        close = abs(played["price"] - plain.price) <= MONEY * entry
-        same = (played["bar"], played["reason"]) == (plain.bar, plain.reason)
-        if not (same and close and abs(played["size"] - plain.size) <= MONEY):
+    for played, fill in zip(trade["fills"], result.fills, strict=False):
+        close = abs(played["price"] - fill.price) <= MONEY * entry
+        same = (played["bar"], played["reason"]) == (fill.bar, fill.reason)
+        if not (same and close and abs(played["size"] - fill.size) <= MONEY):
             here = f"{played['reason']} at {played['price']:.5f} in bar {played['bar']}"
-            return f"{here}, plainly {plain.reason} at {plain.price:.5f} in bar {plain.bar}"
+            return f"{here}, plainly {fill.reason} at {fill.price:.5f} in bar {fill.bar}"
     counts = {"fills": (len(trade["fills"]), len(result.fills))}
     counts["bars held"] = (trade["bars_held"], result.bars_held)
     for name, (here, plainly) in counts.items():
         if here != plainly:
             return f"{here} {name}, plainly {plainly}"
-    money = {"net": (trade["net_pips"], result.net)}
+    money = {"net": (trade[unit.key("net")], result.net)}
     for kind in ("spread", "commission", "slippage", "swap"):
-        money[kind] = (trade[f"{kind}_pips"], getattr(result.costs, kind))
-    for name, (pips, fraction) in money.items():
-        if abs(pips * pip / entry - fraction) > MONEY:
-            return f"{name} {pips:.3f} pips, plainly {fraction * entry / pip:.3f}"
+        money[kind] = (trade[unit.key(kind)], getattr(result.costs, kind))
+    in_units = float(unit.per_fraction(entry, abs(plain.entry_price - plain.stop)))
+    for name, (here, fraction) in money.items():
+        if abs(here / in_units - fraction) > MONEY:
+            return f"{name} {here:.3f} {unit.words}, plainly {fraction * in_units:.3f}"
     return None
 
 

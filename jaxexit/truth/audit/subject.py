@@ -11,7 +11,7 @@ import numpy as np
 from jaxexit.config import Experiment
 from jaxexit.data import Dataset, load_dataset
 from jaxexit.data.bars import Bars
-from jaxexit.data.sample import load_named_bars
+from jaxexit.data.sample import experiment_bars
 from jaxexit.evaluate import Backtest, PolicyResult, StepRecords
 from jaxexit.policies import Policy
 
@@ -98,17 +98,4 @@ def make_subject(
         dataset=dataset,
         backtest=Backtest(experiment, dataset, split),
         seed=seed,
-    )
-
-
-def experiment_bars(experiment: Experiment) -> Bars:
-    """The bars that an experiment names."""
-    data = experiment.data
-    return load_named_bars(
-        data.bars,
-        price_side=data.price_side,
-        spread_pips=experiment.costs.spread_pips,
-        timezone=data.timezone,
-        pip=data.pip,
-        timeframe=data.timeframe,
     )

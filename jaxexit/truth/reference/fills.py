@@ -20,19 +20,35 @@ def entry_side(bar: Bar, direction: int) -> Quote:
 
 def worsened(price: float, direction: int, rules: Rules) -> float:
     """The price after slippage: a long sells lower, a short buys back higher."""
-    slippage = rules.slippage_pips * rules.pip
+    slippage = rules.slippage_pips * rules.pip + rules.slippage_fraction * price
     return price - slippage if direction == LONG else price + slippage
 
 
-def net_fraction(price: float, entry: float, direction: int, rules: Rules) -> float:
+def order_commission(price: float, size: float, limit: bool, rules: Rules) -> float:
+    """What an order over `size` of the position pays at `price`, in price units of the whole position."""
+    rate = rules.commission
+    if limit and rules.commission_maker is not None:
+        rate = rules.commission_maker
+    return max(size * (rate * price + rules.commission_fixed), rules.commission_minimum)
+
+
+def commission_of(price: float, entry: float, size: float, limit: bool, rules: Rules) -> float:
+    """Commission of both sides per unit of `size`, a fraction: the entry's own is shared by all closes."""
+    opened = order_commission(entry, 1.0, False, rules)
+    return (opened + order_commission(price, size, limit, rules) / size) / entry
+
+
+def net_fraction(
+    price: float, entry: float, direction: int, rules: Rules, size: float, limit: bool = False
+) -> float:
     """Money per unit of size closed at `price` (after slippage), commission of both sides off."""
     gain = (price - entry) / entry if direction == LONG else (entry - price) / entry
-    return gain - rules.commission * (entry + price) / entry
+    return gain - commission_of(price, entry, size, limit, rules)
 
 
-def net_at_market(price: float, entry: float, direction: int, rules: Rules) -> float:
-    """Money per unit if a market order met `price` now."""
-    return net_fraction(worsened(price, direction, rules), entry, direction, rules)
+def net_at_market(price: float, entry: float, direction: int, rules: Rules, size: float) -> float:
+    """Money per unit if a market order over `size` met `price` now."""
+    return net_fraction(worsened(price, direction, rules), entry, direction, rules, size)
 
 
 # --- levels in the coming bar --------------------------------------------------------------
@@ -145,13 +161,23 @@ def swap_of_crossing(
     """Swap per unit of size between the close of bar e+k and the open of bar e+k+1."""
     if k == 0 and rules.opens_late:
         return 0.0  # the position opens after the rollover
-    return swap_of_nights(bars[trade.entry_bar + k + 1].nights, trade, entry, rules)
+    bar = bars[trade.entry_bar + k + 1]
+    own = swap_of_nights(bar.nights, trade, entry, rules)
+    return own + carried(bar, bar.carry, trade, entry)
 
 
 def swap_of_nights(nights: float, trade: Trade, entry: float, rules: Rules) -> float:
     """Swap per unit of size, positive when it costs."""
     pips = rules.swap_long_pips if trade.direction == LONG else rules.swap_short_pips
-    return nights * pips * rules.pip / entry
+    long = trade.direction == LONG
+    fraction = rules.swap_long_fraction if long else rules.swap_short_fraction
+    return nights * (pips * rules.pip / entry + fraction)
+
+
+def carried(bar: Bar, rates: tuple[float, float], trade: Trade, entry: float) -> float:
+    """Funding and borrowing per unit of size, of the notional at the bar's open, middle of the book."""
+    rate = rates[0] if trade.direction == LONG else rates[1]
+    return rate * (bar.bid.open + bar.ask.open) / 2.0 / entry
 
 
 def swap_inside(bar: Bar, trade: Trade, entry: float, fill: Fill | None, rules: Rules) -> float:
@@ -161,6 +187,7 @@ def swap_inside(bar: Bar, trade: Trade, entry: float, fill: Fill | None, rules: 
     stop or target later in the bar may have come after it and is charged, but credited nothing.
     """
     swap = swap_of_nights(bar.nights_inside, trade, entry, rules)
+    swap += carried(bar, bar.carry_inside, trade, entry)
     if fill is None or fill.reason == "TIME":
         return swap
     return 0.0 if fill.at_open else max(swap, 0.0)
@@ -247,6 +274,7 @@ def costs_by_kind(
     spread = commission = slippage = 0.0
     for fill in fills:
         spread += fill.size * (entry_half_spread + fill.half_spread) / entry
-        commission += fill.size * rules.commission * (entry + fill.price) / entry
+        limit = fill.reason == "TARGET"
+        commission += fill.size * commission_of(fill.price, entry, fill.size, limit, rules)
         slippage += fill.size * abs(fill.price - fill.raw) / entry
     return Costs(spread, commission, slippage, swap)

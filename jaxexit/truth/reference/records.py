@@ -29,13 +29,16 @@ class Quote(NamedTuple):
 class Bar:
     """`nights`: swap-weighted rollovers after the previous bar's end, up to this bar's open.
 
-    `nights_inside`: those inside the bar, which only long bars have.
+    `nights_inside`: those inside the bar, which only long bars have. `carry`, `carry_inside`: fractions of
+    notional that a long and a short pay in the same two times, for funding and borrowing.
     """
 
     bid: Quote
     ask: Quote
     nights: float = 0.0
     nights_inside: float = 0.0
+    carry: tuple[float, float] = (0.0, 0.0)
+    carry_inside: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,12 @@ class Rules:
     slippage_pips: float = 0.0
     swap_long_pips: float = 0.0  # charged per rollover; negative is a credit
     swap_short_pips: float = 0.0
+    commission_maker: float | None = None  # fraction, of a target's fill; None: commission
+    commission_fixed: float = 0.0  # price units, per side
+    commission_minimum: float = 0.0  # price units, per order, for a position of size 1
+    slippage_fraction: float = 0.0  # of the price, beside the pips
+    swap_long_fraction: float = 0.0  # of the entry price, beside the pips
+    swap_short_fraction: float = 0.0
 
     exit_allows_loss: bool = False
     min_profit_for_exit: float = 0.0  # fractions

@@ -113,7 +113,7 @@ def best_single_order(
         swap_after = swap + swap_of_crossing(bars, trade, k, entry, rules)
         fill = market_order(bars, trade, k, 1.0, "EXIT", rules)
         paid = swap_after if rules.order_fill == "next_open" else swap
-        net = net_fraction(fill.price, entry, trade.direction, rules) - paid
+        net = net_fraction(fill.price, entry, trade.direction, rules, 1.0) - paid
         if net > best:
             best, best_decision = net, k
         swap = swap_after
@@ -121,7 +121,7 @@ def best_single_order(
             return best, best_decision
         swap += swap_inside(bars[trade.entry_bar + k + 1], trade, entry, None, rules)
     close = exit_side(bars[trade.entry_bar + rules.max_bars], trade.direction).close
-    net = net_at_market(close, entry, trade.direction, rules) - swap
+    net = net_at_market(close, entry, trade.direction, rules, 1.0) - swap
     if net > best:
         best, best_decision = net, rules.max_bars
     return best, best_decision
@@ -179,7 +179,8 @@ def simulate(
     partials_used = 0
     last_tighten: int | None = None
     first_close = exit_side(bars[trade.entry_bar], direction).close
-    unrealised = 0.0 if opens_late else net_at_market(first_close, entry, direction, rules)
+    at_once = net_at_market(first_close, entry, direction, rules, 1.0)
+    unrealised = 0.0 if opens_late else at_once
     mfe = mae = unrealised
     net = swap_paid = 0.0
     ambiguous = False
@@ -230,6 +231,7 @@ def simulate(
         stop_in_force = stop if remaining > 0.0 else None
 
         # 4. to 6. The coming bar: the stop, else the target, else the horizon.
+        size_in_bar = remaining
         if remaining > 0.0:
             is_last = k + 1 == rules.max_bars
             fill, ambiguous = coming_bar_fill(
@@ -255,7 +257,7 @@ def simulate(
         # Money.
         realised = -swap
         for fill in step_fills:
-            realised += fill.size * net_fraction(fill.price, entry, direction, rules)
+            realised += fill.size * net_of(fill, entry, direction, rules)
         net += realised
         swap_paid += swap
         fills.extend(step_fills)
@@ -269,14 +271,16 @@ def simulate(
             best_price, worst_price = (
                 (side.high, side.low) if direction == LONG else (side.low, side.high)
             )
-            mfe = max(mfe, net_at_market(best_price, entry, direction, rules))
-            mae = min(mae, net_at_market(worst_price, entry, direction, rules))
+            mfe = max(mfe, net_at_market(best_price, entry, direction, rules, size_in_bar))
+            mae = min(mae, net_at_market(worst_price, entry, direction, rules, size_in_bar))
         else:
             for fill in step_fills:
-                mfe = max(mfe, net_fraction(fill.price, entry, direction, rules))
-                mae = min(mae, net_fraction(fill.price, entry, direction, rules))
+                mfe = max(mfe, net_of(fill, entry, direction, rules))
+                mae = min(mae, net_of(fill, entry, direction, rules))
 
-        next_unrealised = net_at_market(side.close, entry, direction, rules) if is_open else 0.0
+        next_unrealised = 0.0
+        if is_open:
+            next_unrealised = net_at_market(side.close, entry, direction, rules, remaining)
         phi = rules.w_mtm * size_at_decision * unrealised
         next_phi = rules.w_mtm * remaining * next_unrealised
         reward = {
@@ -326,6 +330,12 @@ def simulate(
         hindsight_decision=hindsight_decision,
         closest_call=calls.smallest,
     )
+
+
+def net_of(fill: Fill, entry: float, direction: int, rules: Rules) -> float:
+    """Money per unit of a fill's size."""
+    limit = fill.reason == "TARGET"
+    return net_fraction(fill.price, entry, direction, rules, fill.size, limit)
 
 
 def check(bars: Sequence[Bar], trade: Trade, rules: Rules) -> None:
