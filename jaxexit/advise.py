@@ -113,7 +113,7 @@ def from_file(advisor: Advisor, name: str, side: Any) -> Iterator[list[dict[str,
     from jaxexit.data.tables import plain
     from jaxexit.live.feed import load_bars_of
 
-    bars = load_bars_of(advisor.policy.experiment, name, side, advisor.pip)
+    bars = load_bars_of(advisor.policy.experiment, name, side, advisor.unit)
     table = bar_table(bars, ("bid", "ask"))
     own = [f.column for f in advisor.policy.spec.features if f.from_bars]
     if advisor.policy.experiment.recipe:  # it makes what the file does not have

@@ -34,7 +34,7 @@ def console(*, quiet: bool = False, json: bool = False) -> Console:
 
 def _width() -> int | None:
     # A pipe or a log file has no width; the widest table should not be folded there.
-    return None if sys.stdout.isatty() else 132
+    return None if sys.stdout.isatty() else 146
 
 
 def lines(out: Console, texts: Sequence[str]) -> None:

@@ -125,7 +125,7 @@ def _command(argv: Sequence[str] | None) -> int:
     from jaxexit.data import load_dataset
     from jaxexit.lab import hosts
     from jaxexit.lab.mirrors import mirrors_of
-    from jaxexit.lab.provenance import provenance
+    from jaxexit.lab.provenance import market_facts, provenance
     from jaxexit.lab.results import headline
     from jaxexit.lab.tracking import MetricsWriter
     from jaxexit.lab.training import is_finished, state_template, train
@@ -174,7 +174,11 @@ def _command(argv: Sequence[str] | None) -> int:
             template = state_template(experiment, dataset)
             resumed = folder.checkpoints(experiment).restore("last", template)
         registry.register(experiment, yaml)  # first: a registry that cannot be used stops here
-        folder.begin(experiment, start, provenance(experiment, dataset.fingerprint, mesh, audit))
+        folder.begin(
+            experiment,
+            start,
+            provenance(experiment, dataset.fingerprint, mesh, audit, market_facts(dataset)),
+        )
         registry.started(experiment, resumed=arguments.resume)
         announce(hosts.BEGUN)
         mirrors.begin(experiment, folder, resumed.step if resumed else 0)

@@ -27,6 +27,7 @@ _BASES: dict[str, Base] = {
     "r": "risk",
 }
 _SIZES = {"percent": 0.01, "bps": 0.0001, "r": 1.0}
+_GRAINS = {"percent": 0.01, "r": 0.01}
 _WORDS = {"r": "R"}
 _DIGITS = {"percent": 3, "r": 3}  # of a mean; 2 of all others, and one less of a total
 
@@ -48,9 +49,19 @@ class Unit(NamedTuple):
         return words(self.name)
 
     @property
+    def grain(self) -> float:
+        """So many of it are hardly a difference: one pip, tick or point, a basis point, a hundredth of R."""
+        return _GRAINS.get(self.name, 1.0)
+
+    @property
     def of_costs(self) -> Unit:
         """In what costs are said: the same, but basis points where results are relative."""
         return self if self.base == "price" else BPS
+
+    @property
+    def digits(self) -> int:
+        """Behind the point of a result a trade."""
+        return digits(self.name)
 
     def key(self, *parts: str) -> str:
         """Key or column that names the unit: of net and mean net_pips_mean."""
@@ -128,14 +139,19 @@ def year_words(summary: Mapping[str, Any]) -> str:
     return f"The year has {calendar['days_a_year']:.1f} trading days (calendar {calendar['name']})."
 
 
+def digits(unit: str) -> int:
+    """Behind the point of a result a trade; a single result or a sum is written with one less."""
+    return _DIGITS.get(unit, 2)
+
+
 def mean_form(unit: str) -> str:
     """Format of a result a trade, with its sign."""
-    return f"+.{_DIGITS.get(unit, 2)}f"
+    return f"+.{digits(unit)}f"
 
 
 def total_form(unit: str, *, signed: bool = True) -> str:
     """Format of a sum of results."""
-    return f"{'+' if signed else ''},.{_DIGITS.get(unit, 2) - 1}f"
+    return f"{'+' if signed else ''},.{digits(unit) - 1}f"
 
 
 # --- what costs are said in ------------------------------------------------------------------

@@ -38,7 +38,7 @@ def made_dataset(features: Any, trades: int = TRADES) -> Dataset:
         np.random.default_rng(0), bars, every=EVERY, horizon=HORIZON, stop_pips=(STOP_PIPS,)
     )
     rows = made.trades.iloc[:count]
-    reach = TARGET_PIPS * made.bars.pip
+    reach = TARGET_PIPS * made.bars.unit.size
     rows = rows.assign(target=rows["entry_price"] + rows["direction"] * reach)
     half = 0.5 * BEFORE / count
     return to_dataset(replace(made, trades=rows), features, train=half, validation=half)

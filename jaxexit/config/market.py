@@ -155,7 +155,8 @@ class Data(Section):
     )
     tick_size: Positive | None = Field(
         default=None,
-        description="price units in a tick; null: the largest step that all prices are multiples of",
+        description="price units in a tick, or in a point; null: of a tick the largest step that all prices "
+        "are multiples of, of a point their last digit",
     )
     calendar: str = Field(
         default="auto",

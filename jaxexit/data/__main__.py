@@ -7,11 +7,17 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jaxexit import cli
 from jaxexit.data.zones import as_clock
 from jaxexit.errors import DataError
+from jaxexit.units import amount
 
+if TYPE_CHECKING:
+    from jaxexit.data.bars import Book
+
+UNITS = ("auto", "pip", "tick", "point", "percent", "bps", "R")
 _FILE = "a file of bars or ticks in any known format, 'BID,ASK' of one side each, or 'sample'"
 
 
@@ -134,7 +140,7 @@ def _add_bar_options(parser: argparse.ArgumentParser) -> None:
         type=_positive,
         help="price units of a pip (default 0.0001, of yen pairs and prices like theirs 0.01)",
     )
-    parser.add_argument("--unit", choices=get_args(UnitName), default="auto", help="as data.unit")
+    parser.add_argument("--unit", choices=UNITS, default="auto", help="as data.unit")
     parser.add_argument("--tick-size", metavar="PRICE", type=_positive, help="as data.tick_size")
     parser.add_argument("--calendar", default="auto", help="as data.calendar")
     parser.add_argument("--symbol", help="as data.symbol")
@@ -202,6 +208,8 @@ def _positive(text: str) -> float:
 
 
 def _book(options: argparse.Namespace) -> Book:
+    from jaxexit.data.bars import Book
+
     return Book(
         price_side=options.price_side,
         spread=options.spread,

@@ -82,7 +82,7 @@ def exchange(name: str, times: np.ndarray) -> Any:
         DataError: as `calendar_of`.
     """
     try:
-        import exchange_calendars
+        import exchange_calendars  # type: ignore[import-not-found]  # an extra
     except ImportError:
         raise DataError(
             f"data.calendar: found {name}, exchanges need: pip install exchange_calendars"
@@ -93,7 +93,7 @@ def exchange(name: str, times: np.ndarray) -> Any:
             f"data.calendar: found {name}, allowed are auto, fx, 24x7 and the codes of exchanges such as "
             "XNYS, XNAS, XLON, XETR, CMES"
         )
-    first, last = (pd.Timestamp(moment).normalize() for moment in (times[0], times[-1]))
+    first, last = pd.DatetimeIndex(times[[0, -1]]).normalize()
     try:
         return exchange_calendars.get_calendar(
             name, start=first - pd.Timedelta(days=370), end=last + pd.Timedelta(days=7)

@@ -37,10 +37,15 @@ class Charges(NamedTuple):
     @property
     def plain(self) -> bool:
         """Whether commission is a fraction of notional, and all else is in price units."""
-        return not self.carries and self == Charges(
-            self.commission, self.commission, slippage=self.slippage, swap_long=self.swap_long,
-            swap_short=self.swap_short, money=self.money,
-        )  # fmt: skip
+        more = (
+            self.commission_maker - self.commission,
+            self.commission_fixed,
+            self.commission_minimum,
+            self.slippage_fraction,
+            self.swap_long_fraction,
+            self.swap_short_fraction,
+        )
+        return not any(more)
 
     @property
     def carries(self) -> bool:

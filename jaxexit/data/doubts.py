@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from jaxexit.data.markets import MarketKind
 from jaxexit.data.hours import NEW_YORK, in_weekend, market_agreement, weekends
+from jaxexit.data.markets import MarketKind
 from jaxexit.data.quotes import Quotes
 from jaxexit.data.spreads import POINTS
 

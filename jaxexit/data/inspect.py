@@ -63,7 +63,7 @@ def as_text(found: Quality) -> str:
 
 
 def as_record(found: Quality) -> dict[str, Any]:
-    """The same as plain values, for `--json`. Times in ISO (UTC), spreads in the unit that their key names."""
+    """The same as plain values, for `--json`. Times in ISO (UTC), spreads in the unit that keys name."""
     return {**_bars_record(found), "quality": quality.as_record(found)}
 
 

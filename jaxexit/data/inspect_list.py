@@ -78,7 +78,7 @@ def inspect_list(
         found[name] = _distances(rows, name, bars, atr, align)
     if bars is None or atr is None:
         return found
-    found["pip"], found["fills"] = bars.pip, _fills(rows, bars)
+    found["pip"], found["unit"], found["fills"] = bars.pip, bars.unit.name, _fills(rows, bars)
     candidates, counts, said = file_candidates(
         path, bars, atr, reading, given=False, stop_atr=stop_atr, filled_at=filled_at, align=align
     )
@@ -105,7 +105,7 @@ def _spread(values: Any) -> dict[str, float] | None:
 def _distances(
     rows: pd.DataFrame, name: str, bars: Bars | None, atr: np.ndarray | None, align: Align
 ) -> dict[str, Any]:
-    """How many trades have one, and how far it lies from the entry: percent, pips, ATR."""
+    """How many trades have one, and how far it lies from the entry: percent, the unit of price, ATR."""
     price, level = rows["entry_price"].to_numpy(float), rows[name].to_numpy(float)
     away = np.abs(price - level)
     found: dict[str, Any] = {
@@ -114,7 +114,8 @@ def _distances(
     }
     if bars is not None and atr is not None:
         bar = bar_of(bars.times, rows["entry_time"].to_numpy().astype("datetime64[ns]"), align)
-        found["pips"] = _spread(away / bars.pip)
+        if bars.unit.base == "price":
+            found[bars.unit.name] = _spread(away / bars.unit.size)
         found["atr"] = _spread(np.where(bar >= 0, away / atr[np.maximum(bar, 0)], np.nan))
     return found
 
@@ -125,7 +126,7 @@ def _fills(rows: pd.DataFrame, bars: Bars) -> dict[str, int]:
     exact, inside = (bar_of(bars.times, moments, how) for how in ("exact", "enclosing"))
     price, bar = rows["entry_price"].to_numpy(float), np.maximum(inside, 0)
     low, high = bars.bid[bar, 2], bars.ask[bar, 1]
-    room = NEAR * np.maximum(high - low, bars.pip)
+    room = NEAR * np.maximum(high - low, bars.grain)
     known = (inside >= 0) & np.isfinite(price)
 
     def near(column: int) -> np.ndarray:
@@ -145,6 +146,13 @@ def _fills(rows: pd.DataFrame, bars: Bars) -> dict[str, int]:
         "inside": int(between.sum()),
         "outside": int((known & ~at_open & ~at_close & ~between).sum()),
     }
+
+
+DISTANCES = (
+    ("percent", "%"),
+    *((name, name) for name in ("pips", "ticks", "points")),
+    ("atr", "ATR"),
+)
 
 
 def as_text(found: dict[str, Any], bars: Bars | None) -> str:
@@ -184,7 +192,7 @@ def _said(name: str, found: dict[str, Any], trades: int) -> str:
         return f"{name}s: none"
     parts = [
         f"{found[unit]['median']:.3g} {words} (median), {found[unit]['largest']:.3g} at most"
-        for unit, words in (("percent", "%"), ("pips", "pips"), ("atr", "ATR"))
+        for unit, words in DISTANCES
         if found.get(unit) is not None
     ]
     return f"{name}s: {found['trades']:,} of {trades:,}; {'; '.join(parts)}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from jaxexit.units import BPS, PERCENT, PIPS, R, Unit
 Kind = Literal["currency pair", "metal", "index", "future", "crypto", "stock", "unknown"]
 UnitName = Literal["auto", "pip", "tick", "point", "percent", "bps", "R"]
 
+
 def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
@@ -31,17 +32,13 @@ _CURRENCIES = _words(
     "BRL INR KRW RON"
 )
 _IN_HUNDREDTHS = frozenset({"JPY", "HUF", "KRW", "THB", "INR", "RUB"})  # quotes whose pip is 0.01
-_METALS = _words(
-    "XAU XAG XPT XPD GOLD SILVER"
-)
+_METALS = _words("XAU XAG XPT XPD GOLD SILVER")
 _COINS = _words(
     "BTC XBT ETH XRP LTC BCH ADA SOL DOGE DOT AVAX LINK MATIC POL BNB TRX SHIB UNI ATOM XLM ETC NEAR "
     "APT ARB OP FIL ICP HBAR VET INJ SUI TON PEPE AAVE ALGO SAND MANA EOS XMR XTZ DASH ZEC"
 )
 _PLAIN_COINS = frozenset({"BTC", "XBT", "ETH"})  # no words of a file's name
-_CASH = _words(
-    "USDT USDC BUSD FDUSD TUSD DAI PERP"
-)
+_CASH = _words("USDT USDC BUSD FDUSD TUSD DAI PERP")
 _INDICES = _words(
     "US30 US500 SPX500 SPX SP500 US100 NAS100 USTEC NDX DJI DJ30 WS30 US2000 DE30 DE40 GER30 GER40 DAX "
     "UK100 FTSE JP225 JPN225 NIKKEI N225 FRA40 CAC40 EU50 EUSTX50 STOXX50 AUS200 HK50 ESP35 SWI20 GSPC "
@@ -129,8 +126,26 @@ def unit_of(
     if unit == "tick":
         return Unit("ticks", tick_of(prices) if tick_size is None else tick_size)
     if unit == "point":
-        return Unit("points", point_of(prices))
+        return Unit("points", point_of(prices) if tick_size is None else tick_size)
     return {"percent": PERCENT, "bps": BPS, "R": R}[unit]
+
+
+class Asked(TypedDict, total=False):
+    """Arguments of `unit_of` that ask for just one unit."""
+
+    unit: UnitName
+    pip: float | None
+    tick_size: float | None
+
+
+def asking_for(unit: Unit) -> Asked:
+    """What asks for this unit, whatever the bars are."""
+    if unit.name == "pips":
+        return Asked(unit="pip", pip=unit.size)
+    if unit.base == "price":
+        return Asked(unit="tick" if unit.name == "ticks" else "point", tick_size=unit.size)
+    names: dict[str, UnitName] = {"percent": "percent", "bps": "bps", "r": "R"}
+    return Asked(unit=names[unit.name])
 
 
 _USUAL: dict[Kind, UnitName] = {

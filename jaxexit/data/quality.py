@@ -13,8 +13,8 @@ from jaxexit.data.bars import Book, counted_words, duration, find_gaps, minute
 from jaxexit.data.doubts import doubts
 from jaxexit.data.export import replacing
 from jaxexit.data.hours import market_agreement, weekends
-from jaxexit.data.quotes import Fault, Quotes, find_faults
 from jaxexit.data.markets import MarketKind, recognise, unit_of
+from jaxexit.data.quotes import Fault, Quotes, find_faults
 from jaxexit.data.spreads import spread_in_price
 from jaxexit.errors import DataError
 from jaxexit.units import Unit, key
@@ -35,7 +35,9 @@ class Quality:
     unit: Unit  # of results
     faults: tuple[Fault, ...]
     doubts: tuple[str, ...]
-    spread: np.ndarray | None  # [T] in `unit.of_costs` at the close, as the file has it; nan where missing
+    spread: (
+        np.ndarray | None
+    )  # [T] in `unit.of_costs` at the close, as the file has it; nan where missing
     bars: Bars | None = None  # what a run would get; None where it refuses the file
 
     @property
@@ -53,9 +55,7 @@ def assess(quotes: Quotes, book: Book | None = None, bars: Bars | None = None) -
         raise DataError(f"{quotes.where}: one bar only, at least two are needed")
     asked: Book = book or {}
     prices = next(iter(quotes.sides.values()))
-    market = recognise(
-        quotes.where, quotes.table, quotes.times, prices, asked.get("symbol")
-    )
+    market = recognise(quotes.where, quotes.table, quotes.times, prices, asked.get("symbol"))
     unit = unit_of(
         market,
         prices,
@@ -125,7 +125,11 @@ def _gap_words(times: np.ndarray) -> str:
 
 def _spread_words(quality: Quality) -> str:
     if quality.spread is None:
-        usual = " (1 pip unless you say)" if quality.unit.name == "pips" else ", and must be said: '2 bps'"
+        usual = (
+            " (1 pip unless you say)"
+            if quality.unit.name == "pips"
+            else ", and must be said: '2 bps'"
+        )
         return f"none in the file, costs.spread adds it{usual}"
     known = quality.spread[np.isfinite(quality.spread)]
     missing = len(quality.spread) - len(known)
@@ -134,7 +138,8 @@ def _spread_words(quality: Quality) -> str:
     values = np.percentile(known, PERCENTILES)
     names = [f"{p}%" if p != 50 else "median" for p in PERCENTILES[:-1]] + ["max"]
     words = ", ".join(f"{name} {value:.2f}" for name, value in zip(names, values, strict=True))
-    words += f" {quality.unit.of_costs.words}; {int((known == 0).sum()):,} zero, {int((known < 0).sum()):,} negative"
+    words += f" {quality.unit.of_costs.words}; {int((known == 0).sum()):,} zero, "
+    words += f"{int((known < 0).sum()):,} negative"
     return words + (f", {missing:,} missing" if missing else "")
 
 

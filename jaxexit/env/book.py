@@ -68,7 +68,6 @@ def fill_target(target: Array, open: Array, high: Array) -> tuple[Array, Array]:
 
 
 def commission_fraction(
-    spec: EnvSpec,
     costs: Costs,
     price: Array,
     entry: Array,
@@ -78,25 +77,24 @@ def commission_fraction(
     """Commission of both sides for one unit closed at `price`, as a fraction of the entry price.
 
     Args:
-        spec: static structure.
         costs: the numbers.
         price: of the close, after slippage.
         entry: of the entry.
         size: share of the position that the closing order closes: a minimum is paid by order.
         limit: whether a resting limit closes it.
     """
-    if spec.costs == "plain":
+    more = costs.more
+    if more is None:
         return costs.commission * (1.0 + price / entry)
-    whole, least = jnp.abs(entry), costs.commission_minimum
-    rate = jnp.where(limit, costs.commission_maker, costs.commission)
-    opened = jnp.maximum(costs.commission * whole + costs.commission_fixed, least)
-    closed = rate * jnp.abs(price) + costs.commission_fixed
+    whole, least = jnp.abs(entry), more.commission_minimum
+    rate = jnp.where(limit, more.commission_maker, costs.commission)
+    opened = jnp.maximum(costs.commission * whole + more.commission_fixed, least)
+    closed = rate * jnp.abs(price) + more.commission_fixed
     closed = jnp.maximum(closed, jnp.where(size > 0, least / jnp.where(size > 0, size, 1.0), 0.0))
     return (opened + closed) / whole
 
 
 def net_fraction(
-    spec: EnvSpec,
     costs: Costs,
     price: Array,
     entry: Array,
@@ -108,22 +106,20 @@ def net_fraction(
     A fraction of the entry price, spread (in the prices) and commission of both sides paid; swap is
     charged where it is crossed, by `swap_fraction`. Arguments as of `commission_fraction`.
     """
-    commission = commission_fraction(spec, costs, price, entry, size, limit)
+    commission = commission_fraction(costs, price, entry, size, limit)
     return (price - entry) / jnp.abs(entry) - commission
 
 
-def slippage(spec: EnvSpec, costs: Costs, price: Array) -> Array:
+def slippage(costs: Costs, price: Array) -> Array:
     """Price units that a market order or a stop loses at `price`."""
-    if spec.costs == "plain":
+    if costs.more is None:
         return costs.slippage
-    return costs.slippage + costs.slippage_fraction * jnp.abs(price)
+    return costs.slippage + costs.more.slippage_fraction * jnp.abs(price)
 
 
-def market_net(
-    spec: EnvSpec, costs: Costs, price: Array, entry: Array, size: Array | float = 1.0
-) -> Array:
+def market_net(costs: Costs, price: Array, entry: Array, size: Array | float = 1.0) -> Array:
     """Net result of one unit closed by a market order, of `size`, while the book shows `price`."""
-    return net_fraction(spec, costs, price - slippage(spec, costs, price), entry, size)
+    return net_fraction(costs, price - slippage(costs, price), entry, size)
 
 
 def late_entry(spec: EnvSpec, bar: Quote, trades: Trades, trade: Array) -> tuple[Array, Array]:
@@ -147,7 +143,7 @@ def late_entry(spec: EnvSpec, bar: Quote, trades: Trades, trade: Array) -> tuple
 
 
 def holding_fractions(
-    spec: EnvSpec, costs: Costs, market: Market, bar: Array, direction: Array, entry: Array
+    costs: Costs, market: Market, bar: Array, direction: Array, entry: Array
 ) -> tuple[Array, Array]:
     """What holding one unit costs, as fractions of the entry price: swap, funding and borrowing.
 
@@ -157,11 +153,11 @@ def holding_fractions(
     rate = jnp.where(direction > 0, costs.swap_long, costs.swap_short)
     crossed = market.nights[bar] * rate / jnp.abs(entry)
     inside = market.nights_inside[bar] * rate / jnp.abs(entry)
-    if spec.costs == "plain":
-        return crossed, inside
-    nightly = jnp.where(direction > 0, costs.swap_long_fraction, costs.swap_short_fraction)
-    crossed += market.nights[bar] * nightly
-    inside += market.nights_inside[bar] * nightly
+    if costs.more is not None:
+        more = costs.more
+        nightly = jnp.where(direction > 0, more.swap_long_fraction, more.swap_short_fraction)
+        crossed += market.nights[bar] * nightly
+        inside += market.nights_inside[bar] * nightly
     if market.carry is not None and market.carry_inside is not None:
         own = jnp.where(direction > 0, 0, 1)
         notional = 0.5 * (market.bid[bar, 0] + market.ask[bar, 0]) / jnp.abs(entry)

@@ -72,7 +72,7 @@ def reset(
     now = quote(market, trades.entry_bar[trade], direction)
     profit = jnp.float32(0.0)
     if not spec.opens_late:
-        profit = market_net(spec, params.costs, now.close, entry)
+        profit = market_net(params.costs, now.close, entry)
     return EnvState(
         trade=jnp.asarray(trade, jnp.int32),
         k=jnp.int32(0),
@@ -92,7 +92,7 @@ def reset(
 
 def situation(spec: EnvSpec, params: EnvParams, trades: Trades, state: EnvState) -> Situation:
     """Everything that may be known at the state's decision."""
-    profit = market_net(spec, params.costs, state.close, state.entry, state.remaining)
+    profit = market_net(params.costs, state.close, state.entry, state.remaining)
     if spec.opens_late:
         # At decision 0 nothing has been filled: there is no result yet, not even the spread's loss.
         profit = jnp.where(state.k == 0, 0.0, profit)
@@ -182,7 +182,7 @@ def step(spec: EnvSpec, world: World, state: EnvState, order: Order) -> tuple[En
         order_price = jnp.where(fills_now, bar.open, state.close)
         order_bar = jnp.where(fills_now, now.bar + 1, now.bar)
         half_spread_order = jnp.where(fills_now, bar.half_spread_open, close_half_spread)
-    order_slippage = slippage(spec, costs, order_price)
+    order_slippage = slippage(costs, order_price)
     order_price = order_price - order_slippage
 
     # 3. The stop moves on what is known at decision k, and acts from the coming bar on.
@@ -198,9 +198,7 @@ def step(spec: EnvSpec, world: World, state: EnvState, order: Order) -> tuple[En
     # 6. The horizon: real money, at the close.
     timed_out = still_open & ~stopped & ~on_target & (state.k + 1 >= params.orders.max_bars)
     bar_closed = stopped | on_target | timed_out
-    stop_slippage, close_slippage = (
-        slippage(spec, costs, price) for price in (stop_price, bar.close)
-    )
+    stop_slippage, close_slippage = (slippage(costs, price) for price in (stop_price, bar.close))
     bar_price = jnp.where(
         stopped,
         stop_price - stop_slippage,
@@ -222,13 +220,13 @@ def step(spec: EnvSpec, world: World, state: EnvState, order: Order) -> tuple[En
     # is unknown, so swap that costs is charged and swap that is a credit is not granted.
     crossing = state.remaining if spec.order_fill == "next_open" else left
     crossing = jnp.where(fills_now, 0.0, crossing)
-    crossed, inside = holding_fractions(spec, costs, market, now.bar + 1, now.direction, entry)
+    crossed, inside = holding_fractions(costs, market, now.bar + 1, now.direction, entry)
     swap, inside = crossing * crossed, left * inside
     closed_inside = (stopped | on_target) & ~at_open
     inside = jnp.where(closed_inside, jnp.maximum(inside, 0.0), inside)
     swap += jnp.where((stopped | on_target) & at_open, 0.0, inside)
-    order_net = net_fraction(spec, costs, order_price, entry, sold)
-    bar_net = net_fraction(spec, costs, bar_price, entry, bar_size, on_target)
+    order_net = net_fraction(costs, order_price, entry, sold)
+    bar_net = net_fraction(costs, bar_price, entry, bar_size, on_target)
     net = sold * order_net + bar_size * bar_net - swap
     realised = state.realised + net
     size_entry = jnp.abs(entry)
@@ -238,8 +236,8 @@ def step(spec: EnvSpec, world: World, state: EnvState, order: Order) -> tuple[En
             + bar_size * (half_spread_in + half_spread_bar)
         )
         / size_entry,
-        commission=sold * commission_fraction(spec, costs, order_price, entry, sold)
-        + bar_size * commission_fraction(spec, costs, bar_price, entry, bar_size, on_target),
+        commission=sold * commission_fraction(costs, order_price, entry, sold)
+        + bar_size * commission_fraction(costs, bar_price, entry, bar_size, on_target),
         slippage=(
             sold * order_slippage
             + jnp.where(on_target, 0.0, bar_size)
@@ -251,14 +249,14 @@ def step(spec: EnvSpec, world: World, state: EnvState, order: Order) -> tuple[En
 
     # Excursions: a bar held to its end counts whole; one in which the trade closed only by its fills,
     # since its extremes may lie after them.
-    profit = market_net(spec, costs, bar.close, entry, remaining)
+    profit = market_net(costs, bar.close, entry, remaining)
     best = jnp.where(sold > 0, order_net, -jnp.inf)
     worst = jnp.where(sold > 0, order_net, jnp.inf)
     best = jnp.maximum(best, jnp.where(bar_closed, bar_net, -jnp.inf))
     worst = jnp.minimum(worst, jnp.where(bar_closed, bar_net, jnp.inf))
     held_whole = ~done | timed_out
-    best = jnp.where(held_whole, market_net(spec, costs, bar.high, entry, left), best)
-    worst = jnp.where(held_whole, market_net(spec, costs, bar.low, entry, left), worst)
+    best = jnp.where(held_whole, market_net(costs, bar.high, entry, left), best)
+    worst = jnp.where(held_whole, market_net(costs, bar.low, entry, left), worst)
     mfe = jnp.maximum(mfe, best)
     mae = jnp.minimum(mae, worst)
 

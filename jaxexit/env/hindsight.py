@@ -32,9 +32,7 @@ def _best_of_one(
     def decision(k: Array, carry: tuple[Array, Array, Array, Array]):
         alive, swap, best_net, best_decision = carry
         bar = quote(market, entry_bar + k + 1, direction)
-        crossed, inside = holding_fractions(
-            spec, costs, market, entry_bar + k + 1, direction, entry
-        )
+        crossed, inside = holding_fractions(costs, market, entry_bar + k + 1, direction, entry)
         fills_now = (k == 0) & spec.opens_late
         swap_at_open = swap + jnp.where(fills_now, 0.0, crossed)
         price, paid = bar.open, swap_at_open
@@ -42,7 +40,7 @@ def _best_of_one(
             close = quote(market, entry_bar + k, direction).close
             price = jnp.where(fills_now, bar.open, close)
             paid = swap
-        net = market_net(spec, costs, price, entry) - paid
+        net = market_net(costs, price, entry) - paid
         better = alive & (net > best_net)
         stopped, _ = fill_stop(stop, bar.open, bar.low)
         return (
@@ -55,7 +53,7 @@ def _best_of_one(
     start = (jnp.bool_(True), jnp.float32(0.0), jnp.float32(-jnp.inf), jnp.int32(0))
     alive, swap, best_net, best_decision = jax.lax.fori_loop(0, horizon, decision, start)
     last = quote(market, entry_bar + horizon, direction).close
-    net = market_net(spec, costs, last, entry) - swap
+    net = market_net(costs, last, entry) - swap
     better = alive & (net > best_net)
     return Hindsight(
         best_net=jnp.where(better, net, best_net),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from jaxexit.config import Experiment
-from jaxexit.data.charges import FREE, Charges
+from jaxexit.data.charges import Charges
 from jaxexit.data.features import Feature
-from jaxexit.env.types import Costs, EnvParams, EnvSpec, Guards, Orders, RewardWeights
+from jaxexit.env.types import Costs, EnvParams, EnvSpec, Guards, MoreCosts, Orders, RewardWeights
 from jaxexit.units import PIPS, Unit
 
 PLAIN_COSTS = ("commission", "slippage", "swap_long", "swap_short")
@@ -18,7 +19,6 @@ PLAIN_COSTS = ("commission", "slippage", "swap_long", "swap_short")
 def env_spec(
     experiment: Experiment,
     features: tuple[Feature, ...],
-    charges: Charges = FREE,
     unit: Unit = PIPS,
 ) -> EnvSpec:
     """The static structure of an experiment's environment.
@@ -26,7 +26,6 @@ def env_spec(
     Args:
         experiment: a validated experiment.
         features: of its observation.
-        charges: its costs in its market (`data.charges`).
         unit: of results.
     """
     entry_fill = experiment.env.entry_fill
@@ -37,7 +36,6 @@ def env_spec(
         order_fill=experiment.env.order_fill,
         guard_mode=experiment.guards.mode,
         features=features,
-        costs="plain" if charges.plain else "full",
         unit=unit.name,
     )
 
@@ -57,13 +55,14 @@ def env_params(experiment: Experiment, charges: Charges) -> EnvParams:
     def whole(value: int) -> Any:
         return np.int32(value)
 
+    def each(names: Sequence[str]) -> dict[str, Any]:
+        return {name: real(getattr(charges, name)) for name in names}
+
     yes_or_no: Any = np.bool_
     return EnvParams(
         costs=Costs(
-            **{
-                name: real(getattr(charges, name))
-                for name in (PLAIN_COSTS if charges.plain else Costs._fields)
-            }
+            **each(PLAIN_COSTS),
+            more=None if charges.plain else MoreCosts(**each(MoreCosts._fields)),
         ),
         orders=Orders(
             max_bars=whole(env.max_bars),

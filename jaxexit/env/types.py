@@ -35,8 +35,6 @@ class EnvSpec(NamedTuple):
     order_fill: Literal["next_open", "bar_close"]
     guard_mode: Literal["penalise", "mask"]
     features: tuple  # of data.features.Feature: what `observe` shows besides the position
-    # plain: commission is a fraction of notional, slippage and swap are in price units; full: all of `Costs`.
-    costs: Literal["plain", "full"] = "plain"
     unit: str = "pips"  # name of the unit of results (`jaxexit.units`); `World.unit` is its size
 
     @property
@@ -45,19 +43,25 @@ class EnvSpec(NamedTuple):
         return self.entry_fill in ("next_open", "given_next_open")
 
 
+class MoreCosts(NamedTuple):
+    """Costs that a currency pair seldom has. Scalars, float32."""
+
+    commission_maker: Array  # fraction of notional, of a target's fill
+    commission_fixed: Array  # price units, per side
+    commission_minimum: Array  # price units, per order, for a position of size 1
+    slippage_fraction: Array  # of the price, added
+    swap_long_fraction: Array  # of the entry price per night, added
+    swap_short_fraction: Array
+
+
 class Costs(NamedTuple):
-    """Costs beside the spread, which is in the prices. Scalars, float32; None: `EnvSpec.costs` is plain."""
+    """Costs beside the spread, which is in the prices. Scalars, float32."""
 
     commission: Array  # fraction of notional, per side
     slippage: Array  # price units, on every market order that closes and on stops; not on entries
     swap_long: Array  # price units charged for each rollover night, longs
     swap_short: Array  # the same, shorts
-    commission_maker: Array | None = None  # fraction of notional, of a target's fill
-    commission_fixed: Array | None = None  # price units, per side
-    commission_minimum: Array | None = None  # price units, per order, for a position of size 1
-    slippage_fraction: Array | None = None  # of the price, added
-    swap_long_fraction: Array | None = None  # of the entry price per night, added
-    swap_short_fraction: Array | None = None
+    more: MoreCosts | None = None  # None: nothing of it is in the program
 
 
 class Orders(NamedTuple):

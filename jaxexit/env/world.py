@@ -24,7 +24,7 @@ def make_world(experiment: Experiment, dataset: Dataset, split: str) -> tuple[En
         dataset: its data.
         split: "train", "validation" or "test".
     """
-    spec = env_spec(experiment, dataset.features, dataset.charges, dataset.unit)
+    spec = env_spec(experiment, dataset.features, dataset.unit)
     params = env_params(experiment, dataset.charges)
     trades = dataset.splits[split]
     count = trades.entry_bar.shape[0]

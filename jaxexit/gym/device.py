@@ -21,6 +21,7 @@ from jaxexit.env import (
     EnvSpec,
     EnvState,
     World,
+    in_units,
     make_world,
     observation_size,
     observe,
@@ -33,6 +34,7 @@ from jaxexit.env import (
 from jaxexit.env.observation import CLIP
 from jaxexit.errors import UserError
 from jaxexit.ppo import exit_task
+from jaxexit.units import key
 
 Array = jax.Array
 
@@ -46,7 +48,7 @@ class Seen(NamedTuple):
     action_mask: Any  # [..., 5] bool: actions that no guard forbids
     trade: Any  # int32: row of the split's trades
     k: Any  # int32: the decision's index
-    net_pips: Any  # float32: booked since entry, net; the trade's result once it has closed
+    net: Any  # float32: booked since entry, net, in the unit of results; the trade's result once it closed
 
 
 class Happened(NamedTuple):
@@ -132,20 +134,20 @@ def _drawn(spec: EnvSpec, world: World, seed: Array, *, count: int) -> Array:
     return exit_task(spec).draw(world, jax.random.key(seed), (count,))
 
 
-def info(seen: Seen) -> dict[str, Any]:
-    """The info of an observation."""
+def info(seen: Seen, unit: str) -> dict[str, Any]:
+    """The info of an observation; `unit` names the unit of results."""
     return {
         "action_mask": seen.action_mask,
         "trade": seen.trade,
         "k": seen.k,
-        "net_pips": seen.net_pips,
+        key(unit, "net"): seen.net,
     }
 
 
-def step_info(seen: Seen, happened: Happened) -> dict[str, Any]:
+def step_info(seen: Seen, happened: Happened, unit: str) -> dict[str, Any]:
     """The info of a step: that of the observation it led to, and what it did."""
     return {
-        **info(seen),
+        **info(seen, unit),
         "effective_action": happened.action,
         "blocked": happened.blocked,
         "exit_reason": np.asarray(REASONS)[happened.exit_reason],
@@ -166,7 +168,7 @@ def see(spec: EnvSpec, world: World, state: EnvState) -> Seen:
         action_mask=valid_actions(world.params, now),
         trade=state.trade,
         k=state.k,
-        net_pips=state.realised * jnp.abs(state.entry) / world.pip,
+        net=in_units(spec, world.unit, state.realised, state.entry, now.risk),
     )
 
 

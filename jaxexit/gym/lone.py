@@ -24,7 +24,7 @@ class ExitEnv(gymnasium.Env[np.ndarray, np.int64]):
 
     - action_mask [5] bool: what no guard forbids. In guard mode `penalise` a forbidden action becomes HOLD
       and is penalised; in mode `mask` an agent must mask its choice by it.
-    - net_pips: booked since entry, net of all costs; the trade's result once it is closed
+    - net_pips (its unit in the name): booked since entry, net of all costs; the trade's result in the end
     - trade, k: row of the split's trades, and decision
     - after a step also effective_action, blocked, and exit_reason ("" while the trade is open)
     """
@@ -74,7 +74,7 @@ class ExitEnv(gymnasium.Env[np.ndarray, np.int64]):
         trade = (self._split.draw(self.np_random, 1) if trades is None else trades)[0]
         self._state, seen = lone_begin(self._split.spec, self._split.world, trade)
         seen = jax.device_get(seen)
-        return seen.observation, info(seen)
+        return seen.observation, info(seen, self._split.spec.unit)
 
     def step(self, action: np.int64 | int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Take the decision and let the next bar pass.
@@ -93,6 +93,6 @@ class ExitEnv(gymnasium.Env[np.ndarray, np.int64]):
         seen, happened = jax.device_get((seen, happened))
         done = bool(happened.done)
         self._state = None if done else after
-        said = step_info(seen, happened)
+        said = step_info(seen, happened, self._split.spec.unit)
         said["exit_reason"] = str(said["exit_reason"])
         return seen.observation, float(happened.reward), done, False, said

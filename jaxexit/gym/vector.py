@@ -91,7 +91,7 @@ class ExitVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self._states, seen = many_begin(self._split.spec, self._split.world, trades)
         self._over = np.zeros(self.num_envs, bool)
         seen = jax.device_get(seen)
-        return seen.observation, self._masked(info(seen))
+        return seen.observation, self._masked(info(seen, self._split.spec.unit))
 
     def step(
         self, actions: np.ndarray
@@ -114,16 +114,17 @@ class ExitVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             found = advance_or_begin(spec, world, self._states, self._over, actions, trades)
             self._states = found[0]
             seen, happened = jax.device_get(found[1:])
-            infos = self._masked(step_info(seen, happened))
+            infos = self._masked(step_info(seen, happened, self._split.spec.unit))
             self._over = happened.done
         else:
             found = advance_then_begin(spec, world, self._states, actions, trades)
             self._states = found[0]
             seen, happened, last = jax.device_get(found[1:])
-            infos = self._masked(info(seen))
+            infos = self._masked(info(seen, self._split.spec.unit))
             if happened.done.any():
                 infos["final_obs"], infos["_final_obs"] = last.observation, happened.done
-                infos["final_info"] = self._masked(step_info(last, happened), happened.done)
+                closed = step_info(last, happened, self._split.spec.unit)
+                infos["final_info"] = self._masked(closed, happened.done)
                 infos["_final_info"] = happened.done
         rewards = np.asarray(happened.reward, np.float64)
         truncated = np.zeros(self.num_envs, bool)

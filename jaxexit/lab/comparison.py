@@ -113,9 +113,9 @@ def check_comparable(tested: Sequence[Tested]) -> None:
         RunError: data, costs, fills, horizon or unit differ; the line names what.
     """
     first = tested[0]
-    units = {one.version: units.of(one.summary) for one in tested}
-    if len(set(units.values())) > 1:
-        said = ", ".join(f"{version} in {units.words(unit)}" for version, unit in units.items())
+    counted = {one.version: units.of(one.summary) for one in tested}
+    if len(set(counted.values())) > 1:
+        said = ", ".join(f"{version} in {units.words(unit)}" for version, unit in counted.items())
         raise RunError(f"results count in different units: {said}; backtest them again")
     before = resolved(first.experiment)
     for other in tested[1:]:

@@ -16,6 +16,8 @@ from jaxexit.config import Experiment
 if TYPE_CHECKING:
     from jax.sharding import Mesh
 
+    from jaxexit.data import Dataset
+
 PACKAGES = ("jaxexit", "jax", "jaxlib", "flax", "optax", "numpy", "pandas", "orbax-checkpoint")
 
 
@@ -24,6 +26,7 @@ def provenance(
     fingerprint: dict[str, Any],
     mesh: Mesh | None = None,
     audit: dict[str, Any] | None = None,
+    market: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Everything about the machine, the code and the data that a rerun would want to know.
 
@@ -32,6 +35,7 @@ def provenance(
         fingerprint: of its data.
         mesh: the devices that train it, None for one.
         audit: of what the experiment brings, before the training; None: there was none.
+        market: `market_facts` of its data.
     """
     import jax
 
@@ -50,6 +54,7 @@ def provenance(
         "devices": 1 if mesh is None else mesh.size,
         "processes": jax.process_count(),
         "data": fingerprint,
+        "market": market,
         "recipe": None
         if experiment.recipe is None
         else {"name": experiment.recipe.name, "sha256": experiment.recipe.sha256},
@@ -57,12 +62,27 @@ def provenance(
     }
 
 
+def counted(dataset: Dataset) -> dict[str, Any]:
+    """What results of a data set are counted in: unit, size of one, market, and the days of its year."""
+    return {
+        "unit": dataset.unit.name,
+        "unit_size": dataset.unit.size,
+        "market": dataset.market_told,
+        "calendar": {"name": dataset.calendar.name, "days_a_year": dataset.calendar.days_a_year},
+    }
+
+
+def market_facts(dataset: Dataset) -> dict[str, Any]:
+    """The same, with what its costs are: enough to go on with other bars of the same market."""
+    return {**counted(dataset), "charges": dataset.charges._asdict()}
+
+
 def session(provenance: dict[str, Any]) -> dict[str, Any]:
     """What may be different each time that a run goes on."""
     return {
         name: provenance[name]
         for name in provenance
-        if name not in ("version", "overrides", "seed", "data", "recipe", "audit")
+        if name not in ("version", "overrides", "seed", "data", "market", "recipe", "audit")
     }
 
 

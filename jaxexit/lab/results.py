@@ -17,6 +17,7 @@ from jaxexit.evaluate.joint import counted_together, joint_result, spread
 from jaxexit.evaluate.tuning import EVALUATIONS
 from jaxexit.lab.checkpoints import Which
 from jaxexit.lab.files import write_json, write_parquet
+from jaxexit.lab.provenance import counted
 from jaxexit.lab.readme import write_readme
 from jaxexit.lab.registry import Registry
 from jaxexit.lab.run import RunFolder, read_json
@@ -220,16 +221,6 @@ def judged(
         for name, result in played.items()
     }
     return {**known, "verdict": f"{line(known)}. {verdict}", "policies": policies}
-
-
-def counted(dataset: Dataset) -> dict[str, Any]:
-    """What a summary says of its market: unit, size of one, kind, and the days of its year."""
-    return {
-        "unit": dataset.unit.name,
-        "unit_size": dataset.unit.size,
-        "market": dataset.market_told,
-        "calendar": {"name": dataset.calendar.name, "days_a_year": dataset.calendar.days_a_year},
-    }
 
 
 def together(summary: dict[str, Any], each: Sequence[dict[str, Any]], name: str) -> dict[str, Any]:

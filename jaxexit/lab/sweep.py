@@ -23,7 +23,7 @@ from jaxexit.evaluate import Backtest
 from jaxexit.lab.crew import AgentsTogether, Member
 from jaxexit.lab.files import write_json
 from jaxexit.lab.lines import Line
-from jaxexit.lab.provenance import provenance
+from jaxexit.lab.provenance import market_facts, provenance
 from jaxexit.lab.registry import Registry
 from jaxexit.lab.run import Start
 from jaxexit.lab.side_run import SideRun
@@ -89,7 +89,10 @@ def run_sweep(
             resumed = run.store.restore("last", several_template(plan.base, dataset, len(members)))
         else:
             registry.count_sweep(plan.name, plan.base.version, len(plan.settings), run.sha256)
-        run.begin(start, provenance(plan.base, dataset.fingerprint, crew.mesh))
+        run.begin(
+            start,
+            provenance(plan.base, dataset.fingerprint, crew.mesh, market=market_facts(dataset)),
+        )
         result = train_crew(
             crew,
             plan.base,

@@ -27,10 +27,10 @@ from jaxexit.lab.comparison import WALK_FORWARD
 from jaxexit.lab.crew import AgentsTogether, Member, Several
 from jaxexit.lab.files import write_text
 from jaxexit.lab.lines import Line
-from jaxexit.lab.provenance import provenance
+from jaxexit.lab.provenance import counted, market_facts, provenance
 from jaxexit.lab.readme import write_readme
 from jaxexit.lab.registry import Registry
-from jaxexit.lab.results import counted, judged, register_result, together, write_results
+from jaxexit.lab.results import judged, register_result, together, write_results
 from jaxexit.lab.run import RunFolder, Start, read_json
 from jaxexit.lab.side_run import SideRun
 from jaxexit.lab.tracking import MetricsWriter
@@ -88,7 +88,12 @@ def train_folds(
     resumed = None
     if start == "resume":
         resumed = run.store.restore("last", several_template(experiment, folds.datasets[0], agents))
-    run.begin(start, provenance(experiment, folds.fingerprint, crew.mesh, audit))
+    run.begin(
+        start,
+        provenance(
+            experiment, folds.fingerprint, crew.mesh, audit, market_facts(folds.datasets[0])
+        ),
+    )
     write_text(run.path / "experiment.yaml", dump_snapshot(experiment))
     return train_crew(
         crew,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
@@ -24,9 +25,12 @@ from jaxexit.env import (
     ACTIONS,
     REASONS,
     RULES,
+    EnvSpec,
     EnvState,
     World,
     env_params,
+    env_spec,
+    initial_risk,
 )
 from jaxexit.env.types import EnvParams
 from jaxexit.errors import DataError, UserError
@@ -36,6 +40,7 @@ from jaxexit.live.decision import Decision, begin, decide, known_world, settle
 from jaxexit.live.entering import described, placed
 from jaxexit.live.feed import Feed, Message, RefusedError, message, stamp
 from jaxexit.live.policy import TrainedPolicy, restore_policy
+from jaxexit.units import Unit
 
 Array = jax.Array
 
@@ -115,9 +120,11 @@ class Advisor:
             history=history,
             price_side=price_side,
             pip=pip,
+            unit=experiment.unit,
+            charges=experiment.charges if pip is None else None,
         )
         self._horizon = experiment.experiment.env.max_bars
-        self._params: EnvParams | None = None
+        self._world_of: tuple[EnvSpec, EnvParams] | None = None
         self._open: dict[str, _Open] = {}
         self._waiting: dict[str, _Waiting] = {}
 
@@ -131,6 +138,11 @@ class Advisor:
         """Price units of a pip; None before the first bar, where nobody has said."""
         return self._feed.pip
 
+    @property
+    def unit(self) -> Unit | None:
+        """What results are counted in; None before the first bar, where nobody has said."""
+        return self._feed.unit
+
     def ready(self) -> Message:
         """What is advised with: version, checkpoint, bars known."""
         feed, policy = self._feed, self.policy
@@ -142,6 +154,7 @@ class Advisor:
             "bars": feed.length,
             "last_bar": stamp(feed.times[-1]) if feed.length else None,
             "pip": feed.pip,
+            "unit": None if feed.unit is None else feed.unit.name,
             "warm_up_bars": policy.experiment.data.warmup,
         }
 
@@ -240,7 +253,7 @@ class Advisor:
             return [message("error", "bad_trade", waiting.time, words, trade=waiting.name)]
         trades = device_trades(sound.assign(entry_bar=0))
         trade = _Open(waiting.name, entry, int(sound["direction"].iloc[0]), trades, state=None)  # type: ignore[arg-type]
-        trade.state = begin(self.policy.spec, self._world(trade, entry))
+        trade.state = begin(self._rules()[0], self._world(trade, entry))
         self._open[trade.name] = trade
         last = self._feed.length - 1
         said = [self._decided(trade, entry, replayed=entry < last)]
@@ -256,7 +269,7 @@ class Advisor:
         assert decided is not None
         world = self._world(trade, at)
         after, outcome = jax.device_get(
-            settle(self.policy.spec, world, trade.state, decided.chosen)
+            settle(self._rules()[0], world, trade.state, decided.chosen)
         )
         said = [
             {
@@ -271,6 +284,8 @@ class Advisor:
             if fill.size > 0
         ]
         trade.state = after
+        risk = initial_risk(trade.trades, jnp.int32(0))
+        in_units = self._unit.per_fraction(abs(after.entry), abs(float(risk)))
         if outcome.done:
             del self._open[trade.name]
             said.append(
@@ -279,7 +294,7 @@ class Advisor:
                     "time": stamp(self._feed.times[at]),
                     "trade": trade.name,
                     "reason": said[-1]["reason"],
-                    "net_pips": float(after.realised * abs(after.entry) / self._feed.pip),
+                    self._unit.key("net"): float(after.realised * in_units),
                     "bars_held": int(outcome.bars_held),
                 }
             )
@@ -291,7 +306,9 @@ class Advisor:
         """Decide at the close of bar `at`, and say it."""
         policy = self.policy
         found = jax.device_get(
-            decide(policy.spec, policy.network, policy.params, self._world(trade, at), trade.state)
+            decide(
+                self._rules()[0], policy.network, policy.params, self._world(trade, at), trade.state
+            )
         )
         trade.decided = found
         blocked = bool(found.fired.any())
@@ -310,15 +327,27 @@ class Advisor:
             },
             "value": float(found.value),
             "stop": float(found.stop),
-            "profit_pips": float(found.profit),
+            self._unit.key("profit"): float(found.profit),
             "remaining": float(found.remaining),
             **({"replayed": True} if replayed else {}),
         }
 
     def _world(self, trade: _Open, at: int) -> World:
         """What the environment may read of a trade at the close of bar `at`."""
-        pip, (rows, _) = self._feed.pip, self._feed.rows()
-        assert pip is not None
-        if self._params is None:
-            self._params = env_params(self.policy.experiment, pip)
-        return known_world(self._params, rows, trade.trades, trade.entry, at, self._horizon, pip)
+        rows, _ = self._feed.rows()
+        params, size = self._rules()[1], self._unit.size
+        return known_world(params, rows, trade.trades, trade.entry, at, self._horizon, size)
+
+    @property
+    def _unit(self) -> Unit:
+        """What results are counted in; for after the first bar."""
+        assert self._feed.unit is not None
+        return self._feed.unit
+
+    def _rules(self) -> tuple[EnvSpec, EnvParams]:
+        """Structure and numbers of the environment on the bars that are fed."""
+        if self._world_of is None:
+            policy, charges = self.policy, self._feed.charges
+            spec = env_spec(policy.experiment, policy.spec.features, self._unit)
+            self._world_of = spec, env_params(policy.experiment, charges)
+        return self._world_of

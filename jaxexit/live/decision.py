@@ -16,6 +16,7 @@ from jaxexit.env import (
     Hindsight,
     Outcome,
     World,
+    in_units,
     observe,
     order_from_action,
     reset,
@@ -40,7 +41,7 @@ class Decision(NamedTuple):
     action: Array  # int32: effective
     fired: Array  # [rules] bool
     stop: Array  # price: in force from the coming bar on
-    profit: Array  # net pips of what is open, at the close
+    profit: Array  # net of what is open, at the close, in the unit of results
     remaining: Array  # share of the original size
 
 
@@ -64,7 +65,7 @@ def decide(
         action=outcome.action,
         fired=outcome.fired,
         stop=outcome.stop,
-        profit=now.profit * jnp.abs(now.entry) / world.pip,
+        profit=in_units(spec, world.unit, now.profit, now.entry, now.risk),
         remaining=now.remaining,
     )
 
@@ -82,7 +83,7 @@ def begin(spec: EnvSpec, world: World) -> EnvState:
 
 
 def known_world(
-    params: EnvParams, rows: Rows, trades: Trades, entry: int, at: int, horizon: int, pip: float
+    params: EnvParams, rows: Rows, trades: Trades, entry: int, at: int, horizon: int, unit: float
 ) -> World:
     """What the environment may read of a trade at the close of bar `at`: its own bars, from its entry on.
 
@@ -96,17 +97,17 @@ def known_world(
         entry: bar of decision 0.
         at: the last closed bar.
         horizon: bars that a trade is held at most.
-        pip: price units.
+        unit: size of the unit of results.
     """
     shown = np.minimum(entry + np.arange(horizon + 2), at)
-    window: list[Any] = [column[shown] for column in rows]
+    window: list[Any] = [None if column is None else column[shown] for column in rows]
     nothing: list[Any] = [np.zeros(1, np.float32), np.zeros(1, np.int32)]
-    size: Any = np.float32(pip)
+    size: Any = np.float32(unit)
     # `hindsight`: only the reward reads it, and nobody is paid here.
     return World(
         params=params,
         market=Market(*window),
         trades=trades,
         hindsight=Hindsight(*nothing),
-        pip=size,
+        unit=size,
     )

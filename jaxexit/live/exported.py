@@ -22,6 +22,7 @@ from jaxexit.data import Dataset
 from jaxexit.env import ACTIONS, observation_size
 from jaxexit.env.observation import CLIP
 from jaxexit.lab.files import replacing_folder, write_json
+from jaxexit.lab.provenance import counted
 from jaxexit.lab.run import RunFolder, read_json
 from jaxexit.lab.verification import audit_before_training, verification, with_audit
 from jaxexit.live.definitions import CONVENTIONS, observation_definitions
@@ -190,6 +191,7 @@ def _manifest(
         "guards": content["guards"],
         "costs": content["costs"],
         "env": {key: value for key, value in content["env"].items() if key != "features"},
-        "pip": dataset.pip,
+        "pip": dataset.unit.size if dataset.unit.name == "pips" else None,
+        **counted(dataset),
         "data": dataset.fingerprint,
     }

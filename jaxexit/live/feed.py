@@ -19,22 +19,25 @@ from jaxexit.config import Experiment
 from jaxexit.data.bars import (
     SUMMED,
     Bars,
+    Book,
     PriceSide,
     complete_book,
     duration,
-    guess_pip,
     lengthen,
 )
+from jaxexit.data.charges import Charges, carry, charges_of
 from jaxexit.data.features import Feature, feature_columns
 from jaxexit.data.formats.source import Source
 from jaxexit.data.hours import missing_bars
 from jaxexit.data.market import rollover_nights
+from jaxexit.data.markets import Asked, asking_for
 from jaxexit.data.quotes import Quotes, check_row, quotes_of, read_quotes
 from jaxexit.data.recipe import completed
-from jaxexit.data.sample import SAMPLE, SAMPLE_SIDE, load_named_bars
+from jaxexit.data.sample import SAMPLE, SAMPLE_SIDE, book_of, sample_path
 from jaxexit.data.tables import plain
 from jaxexit.data.ticks import timeframe_length
 from jaxexit.errors import DataError
+from jaxexit.units import Unit
 
 FEWEST_STEPS = 3  # that tell the usual length of a bar
 Message = dict[str, Any]
@@ -49,6 +52,8 @@ class Rows(NamedTuple):
     atr: np.ndarray
     nights: np.ndarray
     nights_inside: np.ndarray
+    carry: np.ndarray | None = None
+    carry_inside: np.ndarray | None = None
 
 
 class RefusedError(Exception):
@@ -72,6 +77,8 @@ class Feed:
         history: str | Path | None = None,
         price_side: PriceSide | None = None,
         pip: float | None = None,
+        unit: Unit | None = None,
+        charges: Charges | None = None,
     ) -> None:
         """Begin with a history, or with nothing.
 
@@ -80,7 +87,9 @@ class Feed:
             features: of its observation.
             history: a bar file (or "sample") to begin with.
             price_side: which side one-sided bars are; None: that of the history, else the experiment's.
-            pip: price units; None: the experiment's, else from the price level of the first bars.
+            pip: price units: results are in pips of it, whatever `unit` is; None: the experiment's.
+            charges: costs, as the version was trained with them; None: the experiment's in these bars.
+            unit: of results, as the version was trained in; None: pips, of a size that the first bars tell.
 
         Raises:
             DataError: the history cannot be read.
@@ -89,10 +98,15 @@ class Feed:
         self._experiment, self._features = experiment, features
         # With a recipe the columns that a bar must bring are those of the history, and its volume.
         wanted = {feature.column for feature in features if feature.from_bars}
+        if isinstance(experiment.costs.funding, str):
+            wanted.add(experiment.costs.funding)
         self._columns = [] if experiment.recipe else sorted(wanted)
         self._step = None if data.timeframe is None else timeframe_length(data.timeframe)
         self._side: PriceSide = price_side or data.price_side
-        self._pip = pip or data.pip
+        pip = pip or data.pip
+        if pip is not None and (unit is None or unit.name == "pips"):
+            unit = Unit("pips", pip)
+        self._unit, self._charges = unit, charges
         self._rows: tuple[int, Rows, int] | None = None
         self.length = 0
         self.where = "the bars fed"
@@ -100,8 +114,8 @@ class Feed:
         self._bid = self._ask = np.zeros((0, 4))
         self._table: dict[str, np.ndarray] = {name: np.zeros(0) for name in self._columns}
         if history is not None:
-            bars = load_bars_of(experiment, str(history), self._side, self._pip)
-            self._side, self._pip = price_side or bars.side, bars.pip
+            bars = load_bars_of(experiment, str(history), self._side, self._unit)
+            self._side, self._unit = price_side or bars.side, bars.unit
             if experiment.recipe:
                 names = map(str, bars.table.columns)
                 self._columns = sorted(n for n in names if n in wanted or plain(n) in SUMMED)
@@ -117,8 +131,20 @@ class Feed:
 
     @property
     def pip(self) -> float | None:
-        """Price units of a pip, None before the first bar."""
-        return self._pip
+        """Price units of a pip; None before the first bar, and in a market without pips."""
+        return None if self._unit is None or self._unit.name != "pips" else self._unit.size
+
+    @property
+    def unit(self) -> Unit | None:
+        """What results are counted in, None before the first bar."""
+        return self._unit
+
+    @property
+    def charges(self) -> Charges:
+        """Costs in the market's price; for after the first bar."""
+        if self._charges is None:
+            self._charges = charges_of(self._experiment.costs, self.bars())
+        return self._charges
 
     @property
     def times(self) -> np.ndarray:
@@ -158,17 +184,18 @@ class Feed:
 
     def bars(self) -> Bars:
         """All bars so far, as a data set has them."""
-        assert self._pip is not None, "no bar was fed yet"
+        assert self._unit is not None, "no bar was fed yet"
         n = self.length
         return Bars(
             where=self.where,
             times=self.times,
             bid=self._bid[:n],
             ask=self._ask[:n],
-            pip=self._pip,
+            pip=self.pip or self._experiment.data.pip,
             table=pd.DataFrame({name: column[:n] for name, column in self._table.items()}),
             origin="fed",
             widened=0,
+            counted=self._unit,
         )
 
     def rows(self) -> tuple[Rows, int]:
@@ -180,6 +207,7 @@ class Feed:
             # Before the usual step is known no trade can begin, and no night can count.
             step = self.step or np.timedelta64(1, "m")
             nights, inside = rollover_nights(bars.times, step)
+            held = carry(self.charges, bars, step) if self.charges.carries else ()
             rows = Rows(
                 bars.bid.astype(np.float32),
                 bars.ask.astype(np.float32),
@@ -187,6 +215,7 @@ class Feed:
                 np.nan_to_num(atr, nan=0.0).astype(np.float32),
                 nights,
                 inside,
+                *held,
             )
             first = max(self._experiment.data.warmup, ready)
             self._rows, self._atr = (self.length, rows, first), atr
@@ -202,9 +231,8 @@ class Feed:
         try:
             table = pd.DataFrame([dict(bar)])
             quotes = check_row(quotes_of(Source("a bar", table), "the bar", data.timezone))
-            if self._pip is None:
-                self._pip = guess_pip(next(iter(quotes.sides.values()))[:, 3])
-            bars = _book(quotes, self._experiment, self._side, self._pip)
+            bars = _book(quotes, self._experiment, self._side, self._unit)
+            self._unit = bars.unit
             for name in self._columns:
                 value = pd.to_numeric(table[name], errors="coerce") if name in table else np.nan
                 if not np.isfinite(np.asarray(value, float)).all():
@@ -266,24 +294,22 @@ class Feed:
 
 
 def load_bars_of(
-    experiment: Experiment, name: str, side: PriceSide = "auto", pip: float | None = None
+    experiment: Experiment, name: str, side: PriceSide = "auto", unit: Unit | None = None
 ) -> Bars:
-    """A bar file read as the experiment reads its own."""
+    """A bar file read as the experiment reads its own, with results in `unit` (None: pips)."""
     data = experiment.data
+    path, clock = Path(name), data.timezone
     if name == SAMPLE:
-        bars = load_named_bars(name, pip=pip or data.pip, spread_pips=experiment.costs.spread_pips)
-    else:
-        bars = _book(read_quotes(Path(name), data.timezone), experiment, side, pip or data.pip)
+        path, clock, side = sample_path(), "UTC", SAMPLE_SIDE
+    bars = _book(read_quotes(path, clock), experiment, side, unit)
     return replace(lengthen(bars, data.timeframe), where=name)
 
 
-def _book(quotes: Quotes, experiment: Experiment, side: PriceSide, pip: float | None) -> Bars:
+def _book(quotes: Quotes, experiment: Experiment, side: PriceSide, unit: Unit | None) -> Bars:
     """Both sides; `side` is that of bars which do not say it themselves."""
+    book = book_of(experiment) | Book(price_side=side if "unknown" in quotes.sides else "auto")
     return complete_book(
-        quotes,
-        price_side=side if "unknown" in quotes.sides else "auto",
-        spread_pips=experiment.costs.spread_pips,
-        pip=pip,
+        quotes, **(book | (Asked(unit="pip") if unit is None else asking_for(unit)))
     )
 
 

@@ -11,14 +11,18 @@ import numpy as np
 
 from jaxexit.config import Experiment
 from jaxexit.data import Dataset, Market, Trades, resolve_features
+from jaxexit.data.calendars import FX_CALENDAR
+from jaxexit.data.charges import FREE, Charges
 from jaxexit.data.split import SPLITS
 from jaxexit.env import EnvSpec, env_spec
 from jaxexit.errors import UserError
 from jaxexit.lab.checkpoints import Which
+from jaxexit.lab.run import read_json
 from jaxexit.lab.trained import TrainedVersion
 from jaxexit.lab.training import agent_params, agent_seeds, state_template
 from jaxexit.policies import NetworkSpec, forward
 from jaxexit.ppo import ppo_spec
+from jaxexit.units import PIPS, Unit
 
 Array = jax.Array
 
@@ -35,6 +39,8 @@ class TrainedPolicy:
         params: its weights.
         step: environment steps that it was trained for.
         sha256: of the checkpoint's content.
+        unit: of results; None: the run is older than units, which were pips.
+        charges: its costs in its market; None as well.
     """
 
     experiment: Experiment
@@ -44,6 +50,8 @@ class TrainedPolicy:
     params: Any
     step: int
     sha256: str
+    unit: Unit | None = None
+    charges: Charges | None = None
 
     @property
     def masked(self) -> bool:
@@ -78,10 +86,15 @@ def restore_policy(
     template = state_template(experiment, _shapes_only(experiment))
     checkpoint = version.folder.checkpoints(experiment).restore(which, template)
     own = next(iter(seeds)) if seed is None else seed
+    facts = (read_json(version.folder.path / "provenance.json") or {}).get("market")
+    unit = None if facts is None else Unit(facts["unit"], facts["unit_size"])
+    charges = None if facts is None else Charges(**facts["charges"])
     return TrainedPolicy(
         experiment=experiment,
         seed=own,
-        spec=env_spec(experiment, resolve_features(experiment.env.features)),
+        unit=unit,
+        charges=charges,
+        spec=env_spec(experiment, resolve_features(experiment.env.features), unit or PIPS),
         network=ppo_spec(experiment).network,
         params=agent_params(experiment, checkpoint, which)[seeds.index(own)],
         step=checkpoint.step,
@@ -108,7 +121,10 @@ def _shapes_only(experiment: Experiment) -> Dataset:
         features=features,
         splits=dict.fromkeys(SPLITS, Trades(*trades)),
         tables={},
-        pip=1.0,
+        unit=PIPS,
+        calendar=FX_CALENDAR,
+        charges=FREE,
+        market_told="",
         summary=(),
         fingerprint={},
         counts={},

@@ -21,6 +21,7 @@ from jaxexit.env.guards import PROFIT_BANDS
 from jaxexit.policies import ORACLE
 from jaxexit.report.run import ReportedRun, numbers
 from jaxexit.report.words import signed
+from jaxexit.units import score_key
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1", "#7F7F7F")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
@@ -112,10 +113,10 @@ def _equity(runs: Sequence[ReportedRun]) -> tuple[go.Figure, str]:
             row=2,
             col=1,
         )
-    figure.update_yaxes(title_text="net pips", row=1, col=1)
+    figure.update_yaxes(title_text=f"net {runs[0].dataset.unit.words}", row=1, col=1)
     figure.update_yaxes(title_text="drawdown", row=2, col=1)
     return figure, (
-        "Cumulative net pips by day, every open trade marked to market at each bar's close, and the fall "
+        "Cumulative net result by day, every open trade marked to market at each bar's close, and the fall "
         "from the highest day so far. Click a name to add or remove it."
     )
 
@@ -137,21 +138,23 @@ def _rounded(values: np.ndarray) -> list[float]:
 
 def _excursion(run: ReportedRun) -> tuple[go.Figure, str]:
     table = run.table
-    every = -(-len(table) // MOST_POINTS)
+    unit, every = run.dataset.unit, -(-len(table) // MOST_POINTS)
+    hover = f"+.{unit.digits - 1}f"
     figure = go.Figure()
     shown = table.iloc[::every]
     for i, reason in enumerate(r for r in REASONS[1:] if (shown["exit_reason"] == r).any()):
         rows = shown[shown["exit_reason"] == reason]
         figure.add_scatter(
-            x=_rounded(rows["mfe_pips"].to_numpy(float)),
-            y=_rounded(rows["net_pips"].to_numpy(float)),
+            x=_rounded(rows[unit.key("mfe")].to_numpy(float)),
+            y=_rounded(rows[unit.key("net")].to_numpy(float)),
             customdata=rows.index.to_list(),
             mode="markers",
             name=reason,
             marker={"symbol": SYMBOLS[i], "color": PALETTE[i], "size": 6, "opacity": 0.65},
-            hovertemplate="MFE %{x:+.1f}, realised %{y:+.1f} pips<extra>%{fullData.name}</extra>",
+            hovertemplate=f"MFE %{{x:{hover}}}, realised %{{y:{hover}}} {unit.words}"
+            "<extra>%{fullData.name}</extra>",
         )
-    top = float(max(shown["mfe_pips"].max(), 1.0))
+    top = float(max(shown[unit.key("mfe")].max(), unit.grain))
     figure.add_scatter(
         x=[0, top],
         y=[0, top],
@@ -160,8 +163,8 @@ def _excursion(run: ReportedRun) -> tuple[go.Figure, str]:
         line={"dash": "dot", "color": "#7F7F7F"},
         hoverinfo="skip",
     )
-    figure.update_xaxes(title_text="best unrealised net result (MFE), pips")
-    figure.update_yaxes(title_text="realised net, pips")
+    figure.update_xaxes(title_text=f"best unrealised net result (MFE), {unit.words}")
+    figure.update_yaxes(title_text=f"realised net, {unit.words}")
     words = (
         "A point is a trade: the best that it showed while open against what was realised. The "
         "dotted line is everything. Click a point to open its trade."
@@ -200,7 +203,11 @@ def _bars_held(runs: Sequence[ReportedRun]) -> tuple[go.Figure, str]:
 def _reasons(runs: Sequence[ReportedRun]) -> tuple[go.Figure, str]:
     figure = go.Figure()
     for i, (name, run) in enumerate(zip(_names(runs), runs, strict=True)):
-        ended, net = run.table["exit_reason"].to_numpy(str), numbers(run.table, "net_pips")
+        ended, net = (
+            run.table["exit_reason"].to_numpy(str),
+            numbers(run.table, run.dataset.unit.key("net")),
+        )
+        digits = run.dataset.unit.digits - 1
         present = [reason for reason in REASONS[1:] if (ended == reason).any()]
         results = [net[ended == reason] for reason in present]
         figure.add_bar(
@@ -212,14 +219,16 @@ def _reasons(runs: Sequence[ReportedRun]) -> tuple[go.Figure, str]:
                 "color": PALETTE[i % len(PALETTE)],
                 "pattern": _pattern(("", "/", ".", "x")[i % 4]),
             },
-            text=[f"{len(own):,} trades, {signed(float(own.mean()), 1)} each" for own in results],
+            text=[
+                f"{len(own):,} trades, {signed(float(own.mean()), digits)} each" for own in results
+            ],
             textposition="auto",
         )
-    figure.update_xaxes(title_text="net pips, total", zeroline=True)
+    figure.update_xaxes(title_text=f"net {runs[0].dataset.unit.words}, total", zeroline=True)
     figure.update_yaxes(automargin=True)
     return (
         figure,
-        "Total net pips of the trades that ended this way, how many there were, and their mean.",
+        "Total net result of the trades that ended this way, how many there were, and their mean.",
     )
 
 
@@ -324,11 +333,11 @@ def _reward(runs: Sequence[ReportedRun]) -> tuple[go.Figure, str]:
 
 
 def _training(run: ReportedRun) -> tuple[go.Figure, str]:
-    figure = go.Figure()
+    figure, unit = go.Figure(), run.dataset.unit
     for i, (key, name) in enumerate(
         (
-            ("net_pips_mean", "training, as it explores"),
-            ("validation_net_pips_mean", "validation, greedy"),
+            (unit.key("net", "mean"), "training, as it explores"),
+            (score_key(unit.name), "validation, greedy"),
         )
     ):
         lines = [line for line in run.metrics if line.get(key) is not None]
@@ -342,8 +351,8 @@ def _training(run: ReportedRun) -> tuple[go.Figure, str]:
         )
     figure.add_vline(x=run.summary["checkpoint"]["step"], line={"dash": "dot", "color": "#7F7F7F"})
     figure.update_xaxes(title_text="environment steps (dotted: the checkpoint of this report)")
-    figure.update_yaxes(title_text="net pips a trade")
+    figure.update_yaxes(title_text=f"net {unit.words} a trade")
     return figure, (
-        "Net pips a trade on the training split and on validation. A gap that opens between "
+        "Net result a trade on the training split and on validation. A gap that opens between "
         "them is what was learned by heart."
     )

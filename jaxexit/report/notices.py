@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxexit.evaluate.statistics import FEW_BLOCKS
+from jaxexit.evaluate.statistics import FEWEST_BLOCKS
 from jaxexit.policies import LEAVE_AT_ONCE
 from jaxexit.report.run import ReportedRun, numbers
 from jaxexit.report.words import percent, signed, typographic
 
-BAR_ZERO_PIPS = 0.05  # gross that cannot be a float's rounding
+BAR_ZERO = 0.05  # gross that cannot be a float's rounding
 MANY_LEFT_AT_ONCE = 0.25  # share of trades
 MANY_AMBIGUOUS = 0.02  # share of trades
 
@@ -41,13 +41,15 @@ def _results(run: ReportedRun) -> Iterator[tuple[str, str]]:
     table, metrics = run.table, run.summary["policies"][run.learned]
     count = len(table)
     at_once = numbers(table, "bars_held") == 0
-    gross = numbers(table, "gross_pips")
-    gained = gross[at_once & (np.abs(gross) > BAR_ZERO_PIPS)]
+    unit = run.dataset.unit
+    gross, little = numbers(table, unit.key("gross")), BAR_ZERO * unit.grain
+    gained = gross[at_once & (np.abs(gross) > little)]
     if len(gained):
         yield (
             "warning",
             f"{len(gained):,} trades that were held for no bar show a gross result ({signed(gained.mean())} "
-            "pips on average): a position that was not held cannot earn, look at how its entry was filled",
+            f"{unit.words} on average): a position that was not held cannot earn, look at how its entry "
+            "was filled",
         )
     if at_once.mean() > MANY_LEFT_AT_ONCE:
         yield (
@@ -55,12 +57,12 @@ def _results(run: ReportedRun) -> Iterator[tuple[str, str]]:
             f"{percent(at_once.mean())} of the trades were left at bar 0: the agent avoids trading",
         )
     if LEAVE_AT_ONCE.name in run.tables:
-        instant = numbers(run.tables[LEAVE_AT_ONCE.name], "gross_pips")
-        if np.abs(instant).mean() > BAR_ZERO_PIPS:
+        instant = numbers(run.tables[LEAVE_AT_ONCE.name], unit.key("gross"))
+        if np.abs(instant).mean() > little:
             yield (
-                "warning" if instant.mean() > BAR_ZERO_PIPS else "note",
-                f"leaving at once earns {signed(instant.mean())} pips gross instead of 0: the entries' "
-                "prices are not those of the bars",
+                "warning" if instant.mean() > little else "note",
+                f"leaving at once earns {signed(instant.mean())} {unit.words} gross instead of 0: the "
+                "entries' prices are not those of the bars",
             )
     ambiguous = float(numbers(table, "ambiguous").mean())
     if ambiguous > MANY_AMBIGUOUS:
@@ -69,10 +71,10 @@ def _results(run: ReportedRun) -> Iterator[tuple[str, str]]:
             f"{percent(ambiguous)} of the trades have stop and target in one bar; the stop was taken, finer "
             "bars would tell",
         )
-    estimate = (metrics.get("intervals") or {}).get("net_pips_mean")
+    estimate = (metrics.get("intervals") or {}).get(unit.key("net", "mean"))
     if estimate is None:
         yield "warning", "these results carry no intervals: run the backtest again"
-    elif estimate["blocks"] is not None and estimate["blocks"] < FEW_BLOCKS:
+    elif estimate["blocks"] is not None and estimate["blocks"] < FEWEST_BLOCKS:
         yield (
             "warning",
             f"{count:,} trades, but only {estimate['blocks']:.1f} independent stretches of time: intervals "
@@ -107,11 +109,14 @@ def _run(run: ReportedRun) -> Iterator[tuple[str, str]]:
     experiment = run.experiment
     if run.together is not None:
         learned, across = run.together["policies"][run.learned], run.together["across_seeds"]
-        own, net = learned["intervals"]["net_pips_mean"], across["net_pips_mean"]
+        unit = run.dataset.unit
+        net_mean = unit.key("net", "mean")
+        own, net = learned["intervals"][net_mean], across[net_mean]
         yield (
             "warning",
             f"the page follows one of {experiment.seeds} agents, the first (seed {experiment.seed}), "
-            f"whatever it earned; the version is all of them: {signed(own['value'])} net pips a trade "
+            f"whatever it earned; the version is all of them: {signed(own['value'])} net {unit.words} a "
+            f"trade "
             f"(95% interval {signed(own['low'])} to {signed(own['high'])}), single "
             f"agents from {signed(net['min'])} to {signed(net['max'])}",
         )

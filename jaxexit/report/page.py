@@ -16,6 +16,8 @@ import pandas as pd
 from plotly.offline import get_plotlyjs
 
 from jaxexit import __version__
+from jaxexit.config.market import Costs
+from jaxexit.env.types import CostFractions
 from jaxexit.lab.files import write_text
 from jaxexit.lab.verification import cap, line
 from jaxexit.report.blob import compress, pack
@@ -74,6 +76,7 @@ def render(runs: Sequence[ReportedRun]) -> str:
         verdict=verdict(found, cap=cap([run.summary for run in runs])),
         verified=[(run.version, line(run.summary)) for run in runs],
         whiskers=whiskers(found),
+        unit=first.dataset.unit.words,
         columns=found,
         rows=rows(found),
         notices=notices(runs),
@@ -120,10 +123,7 @@ def _facts(run: ReportedRun) -> list[tuple[str, str]]:
     entries, costs = pd.DatetimeIndex(run.table["entry_time"]), run.experiment.costs
     data = run.experiment.data
     parts = [
-        f"spread {_mean(run, 'spread'):.2f}",
-        f"commission {_mean(run, 'commission'):.2f}",
-        f"slippage {_mean(run, 'slippage'):.2f}",
-        f"swap {_mean(run, 'swap'):.2f}",
+        f"{kind} {_mean(run, kind):.{run.dataset.unit.digits}f}" for kind in CostFractions._fields
     ]
     guards = run.experiment.guards
     return [
@@ -132,10 +132,10 @@ def _facts(run: ReportedRun) -> list[tuple[str, str]]:
             "Data",
             f"{Path(data.bars).name}, entries {Path(data.trades).name if data.trades else data.entries}",
         ),
-        ("Costs paid, pips a trade", ", ".join(parts)),
+        (f"Costs paid, {run.dataset.unit.words} a trade", ", ".join(parts)),
         (
             "Costs set",
-            f"slippage {costs.slippage_pips:g} pips, commission {costs.commission:g} of notional a side",
+            _costs_set(costs),
         ),
         (
             "Guards",
@@ -151,7 +151,19 @@ def _facts(run: ReportedRun) -> list[tuple[str, str]]:
 
 
 def _mean(run: ReportedRun, kind: str) -> float:
-    return float(numbers(run.table, f"{kind}_pips").mean())
+    return float(numbers(run.table, run.dataset.unit.key(kind)).mean())
+
+
+def _costs_set(costs: Costs) -> str:
+    """What the experiment says of costs, as it says it."""
+    plain = {"slippage_pips", "commission"}  # shown even where they are 0
+    said = {
+        name: value
+        for name, value in costs
+        if name in plain or value != type(costs).model_fields[name].default
+    }
+    words = (f"{name.replace('_', ' ')} {value}" for name, value in said.items())
+    return f"{', '.join(words)}; commission is of notional, a side"
 
 
 def _provenance(run: ReportedRun) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from jaxexit import units
 from jaxexit.evaluate import compare
 from jaxexit.policies import CLASSICAL, LISTED, ORACLE
 from jaxexit.report.run import ReportedRun, numbers
@@ -37,10 +38,12 @@ class Column(NamedTuple):
     metrics: Metrics
     capture: float | None
     difference: Metrics | None  # the report's own learned policy minus this one, paired
+    unit: str = units.PIPS.name  # of results
+    days_a_year: float = units.WEEKDAYS_A_YEAR
 
 
 class Whisker(NamedTuple):
-    """Net pips a trade with its interval, in percent of the width of the picture."""
+    """The net result a trade with its interval, in percent of the width of the picture."""
 
     name: str
     words: str
@@ -62,7 +65,8 @@ class Verdict(NamedTuple):
 def columns(runs: Sequence[ReportedRun]) -> list[Column]:
     """The report's run, versions compared with it, then the run's baselines; the oracle last."""
     first = runs[0]
-    policies = first.summary["policies"]
+    policies, unit = first.summary["policies"], units.of(first.summary)
+    year = first.dataset.calendar.days_a_year
     found = [
         Column(
             run.version,
@@ -70,6 +74,8 @@ def columns(runs: Sequence[ReportedRun]) -> list[Column]:
             run.summary["policies"][run.learned],
             _capture(run, run.learned),
             None if run is first else compare(first.table, run.table).as_json(),
+            unit,
+            year,
         )
         for run in runs
     ]
@@ -77,7 +83,8 @@ def columns(runs: Sequence[ReportedRun]) -> list[Column]:
         if name != first.learned:
             note = "not attainable" if name == ORACLE.name else _numbers(first, name)
             own = policies[name]
-            found.append(Column(name, note, own, _capture(first, name), own.get("learned_minus")))
+            less = own.get("learned_minus")
+            found.append(Column(name, note, own, _capture(first, name), less, unit, year))
     return found
 
 
@@ -88,12 +95,9 @@ def _numbers(run: ReportedRun, policy: str) -> str:
 
 
 def _capture(run: ReportedRun, policy: str) -> float | None:
-    best = (
-        float(numbers(run.tables[ORACLE.name], "net_pips").sum())
-        if ORACLE.name in run.tables
-        else 0.0
-    )
-    return float(numbers(run.tables[policy], "net_pips").sum()) / best if best > 0 else None
+    net = run.dataset.unit.key("net")
+    best = float(numbers(run.tables[ORACLE.name], net).sum()) if ORACLE.name in run.tables else 0.0
+    return float(numbers(run.tables[policy], net).sum()) / best if best > 0 else None
 
 
 def verdict(found: Sequence[Column], *, cap: str = "") -> Verdict:
@@ -105,11 +109,12 @@ def verdict(found: Sequence[Column], *, cap: str = "") -> Verdict:
     """
     own, rest = found[0], {column.name: column for column in found[1:]}
     sentences = []
-    mean = (own.metrics.get("intervals") or {}).get("net_pips_mean")
+    mean = _estimate(own, units.key(own.unit, "net", "mean"))
+    digits = units.digits(own.unit)
     if mean is not None:
         sentences.append(
-            f"Learned exits earn {signed(mean['value'])} pips a trade net, 95% interval "
-            f"{_interval(mean)}: {_against_zero(mean)}."
+            f"Learned exits earn {signed(mean['value'], digits)} {units.words(own.unit)} a trade net, 95% "
+            f"interval {_interval(mean, digits)}: {_against_zero(mean)}."
         )
     rival = next((rest[p.name] for p in (LISTED, CLASSICAL) if p.name in rest), None)
     if rival is None or rival.difference is None:
@@ -170,30 +175,45 @@ def rows(found: Sequence[Column]) -> list[MetricRow]:
 
         return cell
 
+    unit = found[0].unit
+    said, digits = units.words(unit), units.digits(unit)
+    of_net = "spread, commission, slippage, swap, funding and borrowing"
+    money = [
+        row(
+            "Net money, total",
+            "At the experiment's value of a point.",
+            number("net_money_total"),
+        )
+    ]
     return [
         row("Trades", "Every trade of the split, each exactly once.", number("trades", _count)),
         row(
-            "Net pips a trade",
-            "Mean of net results: gross less spread, commission, slippage and swap. Below: 95% interval from "
+            f"Net {said} a trade",
+            f"Mean of net results: gross less {of_net}. Below: 95% interval from "
             "a block bootstrap of calendar time, since trades that overlap are not independent.",
-            result("net_pips_mean"),
+            result(units.key(unit, "net", "mean"), digits),
         ),
         row(
             f"{found[0].name} minus this",
-            "Mean paired difference on the same trades, net pips a trade, with its 95% interval. Better or "
-            "worse is said only where the interval excludes zero.",
+            f"Mean paired difference on the same trades, net {said} a trade, with its 95% interval. Better "
+            "or worse is said only where the interval excludes zero, and of enough independent time.",
             _difference,
         ),
-        row("Net pips, total", "Sum over all trades.", result("net_pips_total", 1)),
         row(
-            "Gross pips a trade",
-            "Before spread, commission, slippage and swap: what the middle of the book gave.",
-            result("gross_pips_mean"),
+            f"Net {said}, total",
+            "Sum over all trades.",
+            result(units.key(unit, "net", "total"), digits - 1),
+        ),
+        *(money if "net_money_total" in found[0].metrics else []),
+        row(
+            f"Gross {said} a trade",
+            f"Before {of_net}: what the middle of the book gave.",
+            result(units.key(unit, "gross", "mean"), digits),
         ),
         row(
-            "Costs, pips a trade",
-            "Spread (half at either end), commission, slippage and swap.",
-            number("cost_pips_mean"),
+            f"Costs, {said} a trade",
+            "Spread (half at either end), commission, slippage, swap, funding and borrowing.",
+            number(units.key(unit, "cost", "mean"), lambda v: plain(v, digits)),
         ),
         row("Win rate", "Share of trades with a net result above 0.", number("win_rate", percent)),
         row(
@@ -208,8 +228,9 @@ def rows(found: Sequence[Column]) -> list[MetricRow]:
         ),
         row(
             "Sharpe, annual",
-            "Mean over standard deviation of daily net pips x sqrt(260.9), open trades marked to market, "
-            "days without a trade as 0, no risk-free rate. Below: 95% interval.",
+            f"Mean over standard deviation of daily net results x sqrt({found[0].days_a_year:.1f} trading "
+            "days), open trades marked to market, days without a trade as 0, no risk-free rate. Below: 95% "
+            "interval.",
             result("sharpe_annual"),
         ),
         row(
@@ -219,14 +240,14 @@ def rows(found: Sequence[Column]) -> list[MetricRow]:
             _deflated,
         ),
         row(
-            "Max drawdown, pips",
+            f"Max drawdown, {said}",
             "Largest fall of the equity, marked to market at bar closes, from an earlier peak.",
-            number("max_drawdown_pips", lambda v: plain(v, 1)),
+            number(units.key(unit, "max_drawdown"), lambda v: plain(v, digits - 1)),
         ),
         row("Bars held", "Mean number of bars a position was held.", number("bars_held_mean")),
         row(
             "Capture",
-            "Total net pips over those of the best single market order in hindsight on each trade (the "
+            "Total net result over that of the best single market order in hindsight on each trade (the "
             "oracle). Negative for a loss.",
             lambda column: Cell(percent(column.capture), "", _sign(column.capture or 0.0)),
         ),
@@ -244,12 +265,14 @@ def rows(found: Sequence[Column]) -> list[MetricRow]:
 
 
 def whiskers(found: Sequence[Column]) -> list[Whisker]:
-    """Net pips a trade with intervals, for the picture beside the verdict; the oracle would dwarf them."""
+    """The net result a trade with intervals, for the picture beside the verdict, without the oracle."""
     shown = [
         (column, estimate)
         for column in found
-        if column.name != ORACLE.name and (estimate := _estimate(column, "net_pips_mean"))
+        if column.name != ORACLE.name
+        and (estimate := _estimate(column, units.key(column.unit, "net", "mean")))
     ]
+    digits = units.digits(found[0].unit)
     ends = [e[k] for _, e in shown for k in ("low", "high", "value") if e[k] is not None]
     low, high = min([0.0, *ends]), max([0.0, *ends])
     width = (high - low) or 1.0
@@ -260,7 +283,7 @@ def whiskers(found: Sequence[Column]) -> list[Whisker]:
     return [
         Whisker(
             name=column.name,
-            words=f"{signed(e['value'])} ({_interval(e)})",
+            words=f"{signed(e['value'], digits)} ({_interval(e, digits)})",
             value=place(e["value"], 0.0),
             low=place(e["low"], low),
             high=place(e["high"], high),
@@ -278,10 +301,14 @@ def _estimate(column: Column, key: str) -> Metrics | None:
 def _difference(column: Column) -> Cell:
     if column.difference is None:
         return Cell(NOTHING)
-    pips = column.difference["pips"]
+    gained, digits = column.difference[column.unit], units.digits(column.unit)
     kind, _ = _verdict_of(column.difference)
     words = {"better": "better", "worse": "worse", "undecided": "not distinguishable"}[kind]
-    return Cell(signed(pips["value"]), f"{_interval(pips)}: {words}", _sign(pips["value"]))
+    return Cell(
+        signed(gained["value"], digits),
+        f"{_interval(gained, digits)}: {words}",
+        _sign(gained["value"]),
+    )
 
 
 def _deflated(column: Column) -> Cell:

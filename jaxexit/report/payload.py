@@ -14,27 +14,20 @@ from jaxexit.env.guards import RULES
 from jaxexit.env.types import CostFractions, RewardTerms
 from jaxexit.policies import ORACLE
 from jaxexit.report.run import ReportedRun, numbers
+from jaxexit.units import NAMES, key
 
 Columns = dict[str, np.ndarray]
 
 BARS_BEFORE = 60  # shown before the entry bar at most
 BARS_AFTER = 20  # shown after the horizon at most
-SMALLEST_GAP_PIPS = 0.02  # float32 prices know no less
-MONEY = (
-    "net_pips",
-    "net_r",
-    "gross_pips",
-    *(f"{kind}_pips" for kind in CostFractions._fields),
-    "mfe_pips",
-    "mae_pips",
-    "mfe_r",
-    "mae_r",
-)
+SMALLEST_GAP = 0.02  # grains of the unit: float32 prices know no less
+IN_UNITS = ("net", "gross", *CostFractions._fields, "mfe", "mae")
+IN_R = ("net_r", "mfe_r", "mae_r")
 OWN_COLUMNS = {
     *("trade_id", "entry_bar", "entry_time", "direction", "entry_price", "stop", "target"),
     *("entry_fill", "exit_time", "exit_price", "exit_reason", "bars_held", "ambiguous"),
     *("net_fraction", "fills", "stop_path", "policy", "given_fill", "listed_decision"),
-    *MONEY,
+    *("net_money", *IN_R, *(key(unit, name) for unit in NAMES for name in IN_UNITS)),
     *(f"{word}_{action}" for word in ("chosen", "blocked") for action in ACTIONS),
 }
 
@@ -46,7 +39,7 @@ def trades_payload(runs: Sequence[ReportedRun]) -> tuple[Columns, dict[str, Any]
     ("policy.classical.net_pips"; the baselines are the first run's).
     """
     first = runs[0]
-    table = first.table
+    table, unit = first.table, first.dataset.unit
     columns: Columns = {
         "entry_time": _milliseconds(table["entry_time"].to_numpy("datetime64[ms]")),
         "direction": table["direction"].to_numpy(np.int32),
@@ -66,7 +59,8 @@ def trades_payload(runs: Sequence[ReportedRun]) -> tuple[Columns, dict[str, Any]
         "learned": [run.learned for run in runs],
         "baselines": [name for name in first.tables if name != first.learned],
         "oracle": ORACLE.name,
-        "pip": first.dataset.pip,
+        "unit": {"name": unit.name, "words": unit.words, "digits": unit.digits},
+        "grain": _grain(first),
         "order_fill": first.experiment.env.order_fill,
         "split": first.split,
     }
@@ -83,6 +77,14 @@ def detail_payload(runs: Sequence[ReportedRun]) -> tuple[Columns, dict[str, Any]
         "groups": [list(run.decisions.groups) for run in runs],
         "terms": list(RewardTerms._fields),
     }
+
+
+def _grain(run: ReportedRun) -> float:
+    """Price units that are hardly a difference: of digits that prices are written with."""
+    unit = run.dataset.unit
+    if unit.base == "price":
+        return unit.size
+    return float(10.0 ** np.floor(np.log10(1e-4 * np.median(run.dataset.market.bid[:, 3]))))
 
 
 def first_bar(run: ReportedRun) -> int:
@@ -114,11 +116,11 @@ def _bar_numbers(run: ReportedRun, times: np.ndarray) -> np.ndarray:
 
 def _brief(run: ReportedRun, policy: str) -> Columns:
     """Results of a policy, a row a trade."""
-    table = run.tables[policy]
+    table, unit = run.tables[policy], run.dataset.unit
     return {
-        "net_pips": numbers(table, "net_pips"),
+        unit.key("net"): numbers(table, unit.key("net")),
         "net_r": numbers(table, "net_r"),
-        "gross_pips": numbers(table, "gross_pips"),
+        unit.key("gross"): numbers(table, unit.key("gross")),
         "exit_price": numbers(table, "exit_price"),
         "exit_bar": _bar_numbers(run, table["exit_time"].to_numpy("datetime64[ns]")),
         "bars_held": table["bars_held"].to_numpy(np.int32),
@@ -128,7 +130,7 @@ def _brief(run: ReportedRun, policy: str) -> Columns:
 
 def _own_columns(run: ReportedRun, first: ReportedRun) -> Columns:
     """Everything about the learned policy's trades."""
-    table, pip = run.table, run.dataset.pip
+    table, unit = run.table, run.dataset.unit
     fills, fill_offsets = _flat(table["fills"].tolist())
     path, path_offsets = _flat(table["stop_path"].tolist())
     zero = first_bar(first)
@@ -136,11 +138,17 @@ def _own_columns(run: ReportedRun, first: ReportedRun) -> Columns:
     is_stop = np.isin([fill["reason"] for fill in fills], ("STOP", "BREAKEVEN_STOP"))
     direction = np.repeat(numbers(table, "direction"), np.diff(fill_offsets))
     price = np.array([fill["price"] for fill in fills])
-    beyond = direction * (np.repeat(levels, np.diff(fill_offsets)) - price) / pip
+    beyond = direction * (np.repeat(levels, np.diff(fill_offsets)) - price)
+    charges = run.dataset.charges
+    slipped = charges.slippage + charges.slippage_fraction * price
+    entry = np.repeat(numbers(table, "entry_fill"), np.diff(fill_offsets))
+    risk = np.abs(numbers(table, "entry_price") - numbers(table, "stop"))
+    risk = np.repeat(risk, np.diff(fill_offsets))
     # What a stop lost beyond its level and slippage: the market jumped over it.
-    gap = np.where(is_stop, beyond - run.experiment.costs.slippage_pips, 0.0)
-    gap = np.where(gap > SMALLEST_GAP_PIPS, gap, 0.0)
-    columns = {name: numbers(table, name) for name in MONEY}
+    gap = np.where(is_stop, (beyond - slipped) / entry * unit.per_fraction(entry, risk), 0.0)
+    gap = np.where(gap > SMALLEST_GAP * unit.grain, gap, 0.0)
+    names = [*(unit.key(name) for name in IN_UNITS), *IN_R]
+    columns = {name: numbers(table, name) for name in names}
     columns |= _brief(run, run.learned)
     columns |= {
         "entry_fill": numbers(table, "entry_fill"),
@@ -154,7 +162,7 @@ def _own_columns(run: ReportedRun, first: ReportedRun) -> Columns:
         "fill_price": price,
         "fill_size": np.array([fill["size"] for fill in fills]),
         "fill_reason": np.array([REASONS.index(fill["reason"]) for fill in fills], np.uint8),
-        "fill_gap_pips": gap,
+        unit.key("fill_gap"): gap,
         "stop_offsets": path_offsets,
         "stop_bar": np.array([point["bar"] for point in path], np.int32) - zero,
         "stop_price": np.array([point["price"] for point in path]),
@@ -202,7 +210,7 @@ def _bars(runs: Sequence[ReportedRun]) -> Columns:
 
 
 def _decisions(run: ReportedRun) -> Columns:
-    decisions = run.decisions
+    decisions, unit = run.decisions, run.dataset.unit
     row, insight = decisions.row, decisions.insight
     columns: Columns = {
         "offsets": decisions.offsets,
@@ -210,15 +218,14 @@ def _decisions(run: ReportedRun) -> Columns:
         "chosen": decisions.chosen.astype(np.uint8),
         "action": row.action.astype(np.uint8),
         "fired": row.fired.astype(np.uint8),
-        "profit_pips": row.profit_pips,
+        unit.key("profit"): row.profit,
         "stop": row.stop,
         "remaining": row.remaining,
-        "booked_pips": row.net_pips,
+        unit.key("booked"): row.net,
         "value": insight.value,
         "entropy": insight.entropy,
     }
-    costs = sum(row.costs_pips)
-    columns["costs_pips"] = np.asarray(costs, np.float32)
+    columns[unit.key("costs")] = np.asarray(sum(row.costs), np.float32)
     columns |= {f"p{i}": insight.probabilities[:, i] for i in range(len(ACTIONS))}
     columns |= {f"g{i}": insight.gradient[:, i] for i in range(len(decisions.groups))}
     columns |= {f"r.{name}": value for name, value in row.terms._asdict().items()}

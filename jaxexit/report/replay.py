@@ -17,6 +17,7 @@ from jaxexit.env import (
     EnvSpec,
     EnvState,
     World,
+    in_units,
     observation_names,
     observe,
     order_from_action,
@@ -38,16 +39,19 @@ DECISIONS_AT_ONCE = 4096
 
 
 class Row(NamedTuple):
-    """One decision and what came of it, as the environment says. Leaves [decisions, ...]."""
+    """One decision and what came of it, as the environment says. Leaves [decisions, ...].
+
+    Money is in the unit of results.
+    """
 
     k: Any  # int32: the decision's index in its trade
     action: Any  # int32: effective, after guards
     fired: Any  # int32: which guards blocked, as a bit mask (see `guards.rule_set_name`)
-    profit_pips: Any  # float32: unrealised net at the decision, of what is open, per unit
+    profit: Any  # float32: unrealised net at the decision, of what is open, per unit
     stop: Any  # float32: in force in the coming bar, price
     remaining: Any  # float32: share still open after the step
-    net_pips: Any  # float32: booked in this step, swap included
-    costs_pips: Any  # CostFractions of float32: charged in this step
+    net: Any  # float32: booked in this step, swap included
+    costs: Any  # CostFractions of float32: charged in this step
     terms: Any  # RewardTerms of float32
 
 
@@ -138,16 +142,16 @@ def _follow(spec: EnvSpec, world: World, indices: Array, chosen: Array):
         now = situation(spec, params, trades, state)
         after, outcome = step(spec, world, state, order_from_action(action))
         # The entry that the decision knew, and the one that the step's money is a fraction of.
-        before, pips = jnp.abs(state.entry) / world.pip, jnp.abs(after.entry) / world.pip
+        money = partial(in_units, spec, world.unit)
         row = Row(
             k=state.k,
             action=outcome.action,
             fired=(outcome.fired * bits).sum(),
-            profit_pips=outcome.profit * before,
+            profit=money(outcome.profit, state.entry, now.risk),
             stop=outcome.stop,
             remaining=after.remaining,
-            net_pips=outcome.net * pips,
-            costs_pips=CostFractions(*(cost * pips for cost in outcome.costs)),
+            net=money(outcome.net, after.entry, now.risk),
+            costs=CostFractions(*(money(cost, after.entry, now.risk) for cost in outcome.costs)),
             terms=outcome.terms,
         )
         is_open = state.remaining > 0

@@ -24,8 +24,9 @@ from jaxexit.lab.verification import with_audit
 from jaxexit.ppo import ppo_spec
 from jaxexit.report.replay import Decisions, replay
 from jaxexit.truth.audit import Finding, audit_version
+from jaxexit.units import Unit
 
-TOLERANCE_PIPS = 0.01  # between machines; on one machine a replay is exact
+TOLERANCE = 0.01  # grains of the unit: between machines; on one machine a replay is exact
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class ReportedRun:
         folder: the run folder.
         summary: summary.json.
         tables: trade table of each policy, the learned one first; the same trades in the same order.
-        daily: net pips by day, a column a policy, and `date`.
+        daily: net results by day, a column a policy, and `date`.
         guards: guard_stats.parquet.
         metrics: lines of metrics.jsonl.
         provenance: provenance.json.
@@ -179,7 +180,7 @@ def _replayed(
     params = agent_params(experiment, checkpoint, summary["which"])[0]
     played = backtest.play(policy, params, seed=experiment.seed, record=True)
     assert played.records is not None
-    _check_same(stored, played.table, f"{folder.path}: {again}")
+    _check_same(stored, played.table, dataset.unit, f"{folder.path}: {again}")
     return replay(
         backtest.spec,
         backtest.world,
@@ -190,12 +191,15 @@ def _replayed(
     )
 
 
-def _check_same(stored: pd.DataFrame, played: pd.DataFrame, where: str) -> None:
+def _check_same(stored: pd.DataFrame, played: pd.DataFrame, unit: Unit, where: str) -> None:
     """Refuse to explain results that a replay does not lead to."""
+    net = unit.key("net")
+    if net not in stored:
+        raise RunError(f"{where} (the stored results are not in {unit.words})")
     if not np.array_equal(stored["trade_id"], played["trade_id"]):
         raise RunError(f"{where} (the stored results are of other trades)")
     odd = (stored["exit_reason"].to_numpy(str) != played["exit_reason"].to_numpy(str)) | (
-        np.abs(stored["net_pips"] - played["net_pips"]) > TOLERANCE_PIPS
+        np.abs(stored[net] - played[net]) > TOLERANCE * unit.grain
     )
     if odd.any():
         raise RunError(

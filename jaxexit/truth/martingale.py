@@ -22,6 +22,7 @@ import numpy as np
 from jaxexit.config import Experiment
 from jaxexit.config.market import Costs
 from jaxexit.config.trading import Env, Guards
+from jaxexit.data.charges import charges_of
 from jaxexit.data.features import Feature
 from jaxexit.data.simulated import FAR_PIPS, PIP, brownian, device
 from jaxexit.env import EnvSpec, Hindsight, World, env_params, env_spec
@@ -98,11 +99,11 @@ def make_world(
     )
     market, entered = device(simulated, features)
     world = World(
-        params=env_params(experiment, PIP),
+        params=env_params(experiment, charges_of(experiment.costs, simulated.bars)),
         market=market,
         trades=entered,
         hindsight=Hindsight(jnp.zeros(trades), jnp.zeros(trades, jnp.int32)),
-        pip=jnp.float32(PIP),
+        unit=jnp.float32(PIP),
     )
     return env_spec(experiment, features), world
 

@@ -17,6 +17,7 @@ import numpy as np
 from jaxexit.config import Experiment, with_overrides
 from jaxexit.config.market import Costs
 from jaxexit.config.trading import Env
+from jaxexit.data.charges import charges_of
 from jaxexit.data.simulated import PIP, Simulated, device
 from jaxexit.env import EnvSpec, Hindsight, World, env_params, env_spec, without_guards
 from jaxexit.env.types import BY_BREAKEVEN_STOP, BY_STOP
@@ -66,11 +67,11 @@ def make_world(
     market, entered = device(simulated, known.features)
     trades = len(simulated.trades)
     world = World(
-        params=without_guards(env_params(experiment, PIP)),
+        params=without_guards(env_params(experiment, charges_of(experiment.costs, simulated.bars))),
         market=market,
         trades=entered,
         hindsight=Hindsight(jnp.zeros(trades), jnp.zeros(trades, jnp.int32)),
-        pip=jnp.float32(PIP),
+        unit=jnp.float32(PIP),
     )
     return env_spec(experiment, known.features), world
 

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from jaxexit.data.bars import Bars, describe
+from jaxexit.data.charges import FREE
 from jaxexit.data.dataset import Dataset, device_trades
 from jaxexit.data.entries import TABLE_COLUMNS, entry_side_close
 from jaxexit.data.features import Feature, feature_columns
@@ -170,7 +171,10 @@ def to_dataset(
         features=features,
         splits={name: device_trades(table) for name, table in tables.items()},
         tables=tables,
-        pip=bars.pip,
+        unit=bars.unit,
+        calendar=bars.calendar,
+        charges=FREE,
+        market_told=bars.market.told,
         summary=(
             describe(bars),
             f"entries simulated: {count:,} trades of at most {simulated.horizon} bars",

@@ -11,8 +11,8 @@ const COSTS = ["spread", "commission", "slippage", "swap"];
 
 const KINDS = {
   "": ["every trade", () => true],
-  loss: ["losses", (i) => own(0, "net_pips")[i] < 0],
-  gain: ["gains", (i) => own(0, "net_pips")[i] > 0],
+  loss: ["losses", (i) => own(0, inUnit("net"))[i] < 0],
+  gain: ["gains", (i) => own(0, inUnit("net"))[i] > 0],
   blocked: ["a guard blocked an attempt", (i) => own(0, "blocked")[i] > 0],
   partial: ["partly closed", (i) => facets.partial[i] === 1],
   gap: ["stop jumped over", (i) => facets.gap[i] > 0],
@@ -23,8 +23,8 @@ const KINDS = {
 
 const SORTS = {
   date: ["by date", null],
-  worst: ["worst first", (i) => own(0, "net_pips")[i]],
-  best: ["best first", (i) => -own(0, "net_pips")[i]],
+  worst: ["worst first", (i) => own(0, inUnit("net"))[i]],
+  best: ["best first", (i) => -own(0, inUnit("net"))[i]],
   regret: ["largest regret", (i) => -(facets.regret?.[i] ?? 0)],
   longest: ["held longest", (i) => -own(0, "bars_held")[i]],
   gap: ["largest jump over the stop", (i) => -facets.gap[i]],
@@ -36,7 +36,7 @@ function makeFacets() {
   const count = facts.ids.length;
   const partial = new Uint8Array(count), gap = new Float64Array(count), month = [], haystack = [];
   const partialReason = facts.reasons.indexOf("PARTIAL");
-  const offsets = own(0, "fill_offsets"), reasons = own(0, "fill_reason"), gaps = own(0, "fill_gap_pips");
+  const offsets = own(0, "fill_offsets"), reasons = own(0, "fill_reason"), gaps = own(0, inUnit("fill_gap"));
   const tags = Object.entries(facts.tags);
   for (let i = 0; i < count; i++) {
     for (let f = offsets[i]; f < offsets[i + 1]; f++) {
@@ -49,9 +49,9 @@ function makeFacets() {
     for (const [name, values] of tags) if (values[i]) words.push(name, values[i]);
     haystack.push(words.join(" ").toLowerCase());
   }
-  const net = own(0, "net_pips");
-  const best = facts.baselines.includes(facts.oracle) ? baseline(facts.oracle, "net_pips") : null;
-  const other = facts.versions.length > 1 ? own(1, "net_pips") : null;
+  const net = own(0, inUnit("net"));
+  const best = facts.baselines.includes(facts.oracle) ? baseline(facts.oracle, inUnit("net")) : null;
+  const other = facts.versions.length > 1 ? own(1, inUnit("net")) : null;
   facets = {
     partial, gap, month, haystack,
     regret: best && Float64Array.from(net, (value, i) => best[i] - value),
@@ -105,17 +105,17 @@ function applyFilters() {
 function showTotals() {
   const sum = (values) => { let total = 0; for (const i of shown) total += values[i]; return total; };
   const several = T.facts.versions.length > 1;
-  const head = ["", "trades", "gross", ...COSTS, "net pips", "net R", "won", "net a trade"];
+  const head = ["", "trades", "gross", ...COSTS, `net ${T.facts.unit.words}`, "net R", "won", "net a trade"];
   const rows = T.facts.versions.map((version, v) => {
-    const net = sum(own(v, "net_pips"));
+    const net = sum(own(v, inUnit("net")));
     let won = 0;
-    for (const i of shown) won += own(v, "net_pips")[i] > 0 ? 1 : 0;
+    for (const i of shown) won += own(v, inUnit("net"))[i] > 0 ? 1 : 0;
     const r = sum(own(v, "net_r"));
     const cells = [
-      [shown.length.toLocaleString("en-US")], [signed(sum(own(v, "gross_pips")), 1)],
-      ...COSTS.map((cost) => [plain(sum(own(v, `${cost}_pips`)), 1)]),
-      [signed(net, 1), `net ${signClass(net)}`], [signed(r, 2), signClass(r)],
-      [shown.length ? percent(won / shown.length) : NOTHING], [shown.length ? signed(net / shown.length) : NOTHING, signClass(net)],
+      [shown.length.toLocaleString("en-US")], [signed(sum(own(v, inUnit("gross"))), unitDigits())],
+      ...COSTS.map((cost) => [plain(sum(own(v, inUnit(cost))), unitDigits())]),
+      [signed(net, unitDigits()), `net ${signClass(net)}`], [signed(r, 2), signClass(r)],
+      [shown.length ? percent(won / shown.length) : NOTHING], [shown.length ? signed(net / shown.length, T.facts.unit.digits) : NOTHING, signClass(net)],
     ];
     return element("tr", { "data-version": version }, element("th", { scope: "row" }, several ? `TOTAL ${version}` : "TOTAL"),
       ...cells.map(([text, kind]) => element("td", { class: kind ?? "" }, text)));
@@ -160,8 +160,8 @@ function layCards(anew = false) {
 /** What a reader should notice about a trade. @param {number} i @returns {Array<[string, boolean]>} */
 function chipsOf(i) {
   const chips = [];
-  if (facets.gap[i] > 0) chips.push([`jumped the stop by ${plain(facets.gap[i], 1)} pips`, true]);
-  if (own(0, "bars_held")[i] === 0 && Math.abs(own(0, "gross_pips")[i]) > 0.05) chips.push(["earned without being held", true]);
+  if (facets.gap[i] > 0) chips.push([`jumped the stop by ${plain(facets.gap[i], unitDigits())} ${T.facts.unit.words}`, true]);
+  if (own(0, "bars_held")[i] === 0 && Math.abs(own(0, inUnit("gross"))[i]) > 0.05) chips.push(["earned without being held", true]);
   if (own(0, "ambiguous")[i]) chips.push(["stop and target in one bar", true]);
   if (facets.partial[i]) chips.push(["partial", false]);
   if (own(0, "blocked")[i]) chips.push([`${own(0, "blocked")[i]} blocked`, false]);
@@ -180,16 +180,16 @@ function totalTable(i, brief) {
   // On a phone an opened trade's table is wider than the screen: what it came to stands first there.
   const resultFirst = !brief && innerWidth <= 560;
   const laidOut = (label, parts, result) => [label, ...(resultFirst ? [...result, ...parts] : [...parts, ...result])];
-  const head = laidOut("", ["gross", ...(brief ? ["spread", "comm", "slip", "swap"] : COSTS)], ["net pips", "R", "exit"]);
+  const head = laidOut("", ["gross", ...(brief ? ["spread", "comm", "slip", "swap"] : COSTS)], [`net ${T.facts.unit.words}`, "R", "exit"]);
   const rows = T.facts.versions.map((version, v) => {
-    const net = own(v, "net_pips")[i], r = own(v, "net_r")[i];
+    const net = own(v, inUnit("net"))[i], r = own(v, "net_r")[i];
     const label = element("th", { scope: "row" }, several ? (brief ? version.split("_")[0] : `TOTAL ${version}`) : "TOTAL");
     const parts = [
-      element("td", {}, signed(own(v, "gross_pips")[i], 1)),
-      ...COSTS.map((cost) => element("td", {}, plain(own(v, `${cost}_pips`)[i], 1))),
+      element("td", {}, signed(own(v, inUnit("gross"))[i], unitDigits())),
+      ...COSTS.map((cost) => element("td", {}, plain(own(v, inUnit(cost))[i], unitDigits()))),
     ];
     const result = [
-      element("td", { class: `net ${signClass(net)}` }, signed(net, 1)),
+      element("td", { class: `net ${signClass(net)}` }, signed(net, unitDigits())),
       element("td", { class: signClass(r) }, signed(r, 2)),
       element("td", {}, T.facts.reasons[own(v, "reason")[i]].replace("BREAKEVEN_STOP", brief ? "BE_STOP" : "BREAKEVEN_STOP")),
     ];
@@ -200,11 +200,11 @@ function totalTable(i, brief) {
 
 /** @param {number} i trade @param {number} place in the list @returns {HTMLElement} */
 function tradeCard(i, place) {
-  const net = own(0, "net_pips")[i];
+  const net = own(0, inUnit("net"))[i];
   const opener = element("button", { type: "button", class: "open-it" }, titleOf(i));
   opener.addEventListener("click", () => openTrade(i));
   const card = element("article", { class: "card", role: "listitem", "data-trade": T.facts.ids[i], "data-place": place, "aria-posinset": place + 1, "aria-setsize": shown.length },
-    element("div", { class: "head" }, opener, element("span", { class: `pips ${signClass(net)}` }, `${signed(net, 1)} pips`)),
+    element("div", { class: "head" }, opener, element("span", { class: `pips ${signClass(net)}` }, `${signed(net, unitDigits())} ${T.facts.unit.words}`)),
     element("div", { class: "when" }, `${moment(T.columns.entry_time[i])} \u2192 ${moment(own(0, "exit_time")[i])} \u00b7 ${barCount(own(0, "bars_held")[i])} \u00b7 ${signed(own(0, "net_r")[i])} R`));
   const tags = Object.entries(T.facts.tags).filter(([, values]) => values[i]).map(([name, values]) => `${name}: ${values[i]}`);
   if (Object.keys(T.facts.tags).length) card.append(element("div", { class: "tags", title: tags.join("\n") }, tags.join(" \u00b7 ")));
@@ -227,13 +227,13 @@ function drawWaitingCards() {
 /** Everything about the trades shown, a line a trade. @returns {string} */
 function tradesAsCsv() {
   const { facts } = T;
-  const names = ["net_pips", "net_r", "gross_pips", ...COSTS.map((cost) => `${cost}_pips`), "mfe_pips", "mae_pips", "bars_held", "entry_fill", "exit_price"];
-  const head = ["trade_id", "entry_time", "direction", ...facts.versions.flatMap((version) => [...names, "exit_time", "exit_reason"].map((name) => facts.versions.length > 1 ? `${version}.${name}` : name)), ...facts.baselines.map((name) => `${name}.net_pips`), ...Object.keys(facts.tags)];
+  const names = [inUnit("net"), "net_r", inUnit("gross"), ...COSTS.map((cost) => inUnit(cost)), inUnit("mfe"), inUnit("mae"), "bars_held", "entry_fill", "exit_price"];
+  const head = ["trade_id", "entry_time", "direction", ...facts.versions.flatMap((version) => [...names, "exit_time", "exit_reason"].map((name) => facts.versions.length > 1 ? `${version}.${name}` : name)), ...facts.baselines.map((name) => `${name}.${inUnit("net")}`), ...Object.keys(facts.tags)];
   const lines = [head];
   for (const i of shown) {
     const line = [facts.ids[i], new Date(T.columns.entry_time[i]).toISOString(), T.columns.direction[i]];
     facts.versions.forEach((_, v) => line.push(...names.map((name) => own(v, name)[i]), new Date(own(v, "exit_time")[i]).toISOString(), facts.reasons[own(v, "reason")[i]]));
-    line.push(...facts.baselines.map((name) => baseline(name, "net_pips")[i]), ...Object.values(facts.tags).map((values) => values[i]));
+    line.push(...facts.baselines.map((name) => baseline(name, inUnit("net"))[i]), ...Object.values(facts.tags).map((values) => values[i]));
     lines.push(line);
   }
   return lines.map((line) => line.map((value) => csvField(String(value))).join(",")).join("\n") + "\n";
@@ -245,8 +245,8 @@ const MOST_PRINTED = 1000;
 function printList() {
   const rows = [...shown.slice(0, MOST_PRINTED)].map((i) => element("tr", {},
     ...[titleOf(i), moment(T.columns.entry_time[i]), moment(own(0, "exit_time")[i]), own(0, "bars_held")[i], T.facts.reasons[own(0, "reason")[i]],
-      ...T.facts.versions.flatMap((_, v) => [signed(own(v, "gross_pips")[i], 1), signed(own(v, "net_pips")[i], 1), signed(own(v, "net_r")[i])])].map((text) => element("td", {}, String(text)))));
-  const head = ["trade", "in", "out", "bars", "exit", ...T.facts.versions.flatMap((version) => [`gross (${version})`, "net pips", "R"])];
+      ...T.facts.versions.flatMap((_, v) => [signed(own(v, inUnit("gross"))[i], unitDigits()), signed(own(v, inUnit("net"))[i], unitDigits()), signed(own(v, "net_r")[i])])].map((text) => element("td", {}, String(text)))));
+  const head = ["trade", "in", "out", "bars", "exit", ...T.facts.versions.flatMap((version) => [`gross (${version})`, `net ${T.facts.unit.words}`, "R"])];
   byId("print-list").replaceChildren(
     element("table", {}, element("thead", {}, element("tr", {}, ...head.map((text) => element("th", { scope: "col" }, text)))), element("tbody", {}, ...rows)),
     element("p", {}, shown.length > MOST_PRINTED ? `The first ${MOST_PRINTED} of ${shown.length} trades.` : ""));

@@ -8,7 +8,7 @@ const context = () => (innerWidth < 560 ? 12 : 30);
 function hindsightOf(i) {
   const { oracle, baselines } = T.facts;
   if (!baselines.includes(oracle)) return null;
-  return { bar: baseline(oracle, "exit_bar")[i], price: baseline(oracle, "exit_price")[i], net: baseline(oracle, "net_pips")[i] };
+  return { bar: baseline(oracle, "exit_bar")[i], price: baseline(oracle, "exit_price")[i], net: baseline(oracle, inUnit("net"))[i] };
 }
 
 /** Traces and layout at a step.
@@ -71,7 +71,7 @@ function chartAt(i, v, step, indicators) {
   for (const fill of fills) {
     if (!over && fill.bar > entryBar + step) continue;
     const gained = (fill.price - own(v, "entry_fill")[i]) * direction > 0;
-    traces.push(price({ type: "scatter", mode: "markers+text", name: `${fill.reason} ${priced(fill.price)}`, x: [fill.x - entryBar], y: [fill.price], text: [`${fill.reason}${fill.size < 1 ? ` ${percent(fill.size, 0)}` : ""}`], textposition: fill.x - entryBar < -0.5 ? "top right" : "top center", textfont: { color: colour("--text"), size: 11 }, cliponaxis: false, marker: { symbol: SYMBOLS[fill.reason], size: 12, color: gained ? colour("--gain") : colour("--loss"), line: { width: 1.2, color: colour("--ground") } }, hovertemplate: `${fill.reason} ${priced(fill.price)}, ${percent(fill.size, 0)} of the position${fill.gap > 0 ? `, jumped the stop by ${plain(fill.gap, 1)} pips` : ""}<extra></extra>` }));
+    traces.push(price({ type: "scatter", mode: "markers+text", name: `${fill.reason} ${priced(fill.price)}`, x: [fill.x - entryBar], y: [fill.price], text: [`${fill.reason}${fill.size < 1 ? ` ${percent(fill.size, 0)}` : ""}`], textposition: fill.x - entryBar < -0.5 ? "top right" : "top center", textfont: { color: colour("--text"), size: 11 }, cliponaxis: false, marker: { symbol: SYMBOLS[fill.reason], size: 12, color: gained ? colour("--gain") : colour("--loss"), line: { width: 1.2, color: colour("--ground") } }, hovertemplate: `${fill.reason} ${priced(fill.price)}, ${percent(fill.size, 0)} of the position${fill.gap > 0 ? `, jumped the stop by ${plain(fill.gap, unitDigits())} ${T.facts.unit.words}` : ""}<extra></extra>` }));
   }
   if (over && hindsight && hindsight.bar <= to) traces.push(price({ type: "scatter", mode: "markers", name: "hindsight best", x: [hindsight.bar - entryBar + (T.facts.order_fill === "bar_close" ? 0.42 : -0.42)], y: [hindsight.price], marker: { symbol: "star-open", size: 14, color: colour("--EXIT"), line: { width: 1.6 } }, hovertemplate: `best single order in hindsight ${priced(hindsight.price)}<extra></extra>` }));
   T.facts.actions.forEach((action, a) => traces.push({ type: "bar", name: `P(${action})`, xaxis: "x", yaxis: "y2", x: rows.map((row) => decided(v, "k")[row]), y: rows.map((row) => decided(v, `p${a}`)[row]), marker: { color: colour(`--${action}`), pattern: { shape: ["", "/", ".", "x", "-"][a], size: 5, solidity: 0.15, fillmode: "overlay", fgcolor: colour("--ground") } }, showlegend: false, hovertemplate: `${action} %{y:.1%}<extra></extra>` }));

@@ -61,8 +61,13 @@ const baseline = (policy, name) => T.columns[`policy.${policy}.${name}`];
 /** A column of the decisions of a version. @param {number} version @param {string} name */
 const decided = (version, name) => D.columns[`${version}.${name}`];
 
-/** Digits of a price: a tenth of a pip. */
-const priceDigits = () => Math.max(0, Math.round(-Math.log10(T.facts.pip)) + 1);
+/** A column in the unit of results. @param {string} name */
+const inUnit = (name) => `${name}_${T.facts.unit.name}`;
+/** Digits of a single result; a mean has one more. */
+const unitDigits = () => T.facts.unit.digits - 1;
+
+/** Digits of a price: a tenth of what is hardly a difference (of a pip, where there are pips). */
+const priceDigits = () => Math.max(0, Math.round(-Math.log10(T.facts.grain)) + 1);
 /** @param {number} price */
 const priced = (price) => plain(price, priceDigits()).replaceAll(",", "");
 
@@ -80,7 +85,7 @@ function fillsOf(version, i) {
   const found = [];
   for (let f = offsets[i]; f < offsets[i + 1]; f++) {
     const reason = T.facts.reasons[own(version, "fill_reason")[f]];
-    const gap = own(version, "fill_gap_pips")[f];
+    const gap = own(version, inUnit("fill_gap"))[f];
     const bar = own(version, "fill_bar")[f];
     found.push({
       bar, reason, gap, x: bar + placeInBar(reason, gap > 0),

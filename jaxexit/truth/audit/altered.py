@@ -17,6 +17,7 @@ import pandas as pd
 from jaxexit.config import Experiment
 from jaxexit.data import Dataset, load_dataset
 from jaxexit.data.bars import Bars
+from jaxexit.data.markets import asking_for
 from jaxexit.data.tables import plain
 from jaxexit.data.trades import load_trades, reading_of
 from jaxexit.data.types import CLOSE, OPEN
@@ -53,7 +54,9 @@ def with_another_future(subject: Subject, last: int, rng: np.random.Generator) -
             "price_side": subject.bars.side,
             "timezone": "UTC",
             "timeframe": None,
+            "symbol": subject.bars.market.symbol or data.symbol,
             "pip": subject.bars.pip,
+            **asking_for(subject.bars.unit),
         }
         experiment = _with_data(subject.experiment, facts)
         if data.trades is not None:

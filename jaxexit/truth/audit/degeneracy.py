@@ -15,6 +15,7 @@ from jaxexit.ppo import ppo_spec
 from jaxexit.truth.audit.finding import Finding
 from jaxexit.truth.audit.subject import Subject
 from jaxexit.truth.audit.trace import trace
+from jaxexit.units import key, of_table, total_form, words
 
 CHECK = "degeneracy"
 TRACED = 256  # trades whose decisions the entropy is measured on
@@ -111,9 +112,12 @@ def _break_even(table: pd.DataFrame, where: str) -> Finding:
 
 
 def _few_trades(table: pd.DataFrame, where: str) -> Finding:
-    net = np.sort(table["net_pips"].to_numpy(float))
+    unit = of_table(table)
+    net, form = np.sort(table[key(unit, "net")].to_numpy(float)), total_form(unit)
     total, best = float(net.sum()), float(net[-FEW:].sum())
-    size = f"{total:+,.1f} pips in all, {total - best:+,.1f} without its {FEW} best trades"
+    size = (
+        f"{total:{form}} {words(unit)} in all, {total - best:{form}} without its {FEW} best trades"
+    )
     if total <= 0:
         return Finding(CHECK, "note", "no net profit to attribute", where, size)
     if best <= FEW_SHARE * total:

@@ -32,6 +32,7 @@ from jaxexit.data.types import CLOSE, HIGH, LOW, OPEN, Market, padded
 from jaxexit.env import World
 from jaxexit.truth.audit.finding import Finding
 from jaxexit.truth.audit.subject import Subject
+from jaxexit.units import mean_form
 
 CHECK = "null"
 SIGNIFICANT = 0.05
@@ -61,9 +62,9 @@ def shuffled(moves: Moves, rng: np.random.Generator, block: int) -> Moves:
 
 def check(subject: Subject) -> list[Finding]:
     """How often chance does as well, in either kind of market."""
-    table = subject.result.table
+    table, unit = subject.result.table, subject.dataset.unit
     rows = np.linspace(0, len(table) - 1, min(len(table), MOST_TRADES)).astype(int)
-    own = float(table["net_pips"].to_numpy(float)[rows].mean())
+    own = float(table[unit.key("net")].to_numpy(float)[rows].mean())
     longest = int(table["bars_held"].to_numpy(int)[rows].max()) + 1
     markets = int(np.clip(BARS // (len(rows) * longest), FEWEST, MOST))
     step = find_gaps(subject.bars.times).step
@@ -72,7 +73,7 @@ def check(subject: Subject) -> list[Finding]:
         "coin-flipped bars": coin_flipped,
         f"shuffled blocks of {block} bars": lambda moves, rng: shuffled(moves, rng, block),
     }
-    stage = _Stage(subject, rows)
+    stage, form = _Stage(subject, rows), mean_form(unit.name)
     findings = []
     for number, (kind, alter) in enumerate(kinds.items()):
         rng = subject.rng(200 + number)
@@ -81,8 +82,8 @@ def check(subject: Subject) -> list[Finding]:
         p = (1 + as_good) / (1 + markets)
         where = f"{subject.split}, {len(rows):,} trades, {markets} markets of {kind}"
         size = (
-            f"{own:+.2f} pips a trade; by chance {by_chance.mean():+.2f} on average, as good in {as_good} of "
-            f"{markets} (p = {p:.3f})"
+            f"{own:{form}} {unit.words} a trade; by chance {by_chance.mean():{form}} on average, "
+            f"as good in {as_good} of {markets} (p = {p:.3f})"
         )
         if p < SIGNIFICANT:
             findings.append(Finding(CHECK, "pass", "chance seldom does as well", where, size))
@@ -120,7 +121,7 @@ class _Stage:
         self.moves = log_moves(self.bars.mid)
 
     def score(self, alter: Alter, rng: np.random.Generator) -> float:
-        """Mean net pips a trade in a market of altered moves."""
+        """Mean net result a trade in a market of altered moves."""
         bars = rebuilt(self.bars, alter(self.moves, rng))
         bars = completed(self.subject.experiment.recipe, bars)
         columns, atr, _ = feature_columns(self.subject.dataset.features, bars)

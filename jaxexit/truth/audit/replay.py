@@ -13,6 +13,7 @@ from typing import Any
 from jaxexit.config import experiment_sha256
 from jaxexit.truth.audit.finding import Finding
 from jaxexit.truth.audit.subject import Subject
+from jaxexit.units import key, of, words
 
 CHECK = "replay"
 PRECISION = 1e-6  # relative: other devices add in another order
@@ -69,7 +70,8 @@ def _numbers(subject: Subject, summary: Mapping[str, Any], row: Mapping[str, Any
     ]
     where = f"result on {subject.split}, {again['trades']:,} trades"
     if not wrong:
-        size = f"net {again['net_pips_mean']:+.4f} pips a trade again"
+        net = key(of(again), "net", "mean")
+        size = f"net {again[net]:+.4f} {words(of(again))} a trade again"
         return Finding(CHECK, "pass", "the recorded result replays", where, size)
     more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
     size = ", ".join(wrong[:SHOWN]) + more
