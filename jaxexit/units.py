@@ -10,8 +10,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
-
 DAYS_A_YEAR = 365.25
 WEEKDAYS_A_YEAR = DAYS_A_YEAR * 5 / 7
 
@@ -77,7 +75,7 @@ class Unit(NamedTuple):
         if self.base == "price":
             return entry / self.size
         if self.base == "entry":
-            return np.full(np.shape(entry), 1.0 / self.size)
+            return 0.0 * entry + 1.0 / self.size
         return entry / risk
 
 

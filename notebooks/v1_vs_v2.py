@@ -31,7 +31,7 @@ from jaxexit.lab.comparison import (
     load_tested,
     trades_of_agents,
 )
-from jaxexit.lab.metric_rows import ROWS
+from jaxexit.lab.metric_rows import cells_of
 from jaxexit.lab.registry import Registry
 from jaxexit.lab.tracking import read_metrics
 
@@ -154,12 +154,8 @@ plt.show()
 # The same table as `python -m jaxexit.compare`; the Sharpe ratio is deflated for every look at a test split so far.
 
 # %%
-pd.DataFrame(
-    {
-        version: {label: text(found["metrics"][version]) for label, text in ROWS}
-        for version in VERSIONS
-    }
-)
+rows = dict(cells_of([found["metrics"][version] for version in VERSIONS]))
+pd.DataFrame(rows, index=pd.Index(VERSIONS)).T
 
 # %%
 for name, one in found["differences"].items():

@@ -113,10 +113,10 @@ def test_bars_that_cannot_be(refused, tmp_path: Path, spoil: Callable[[Table], T
 
 def test_bars_that_are_not_there(refused, tmp_path: Path):
     yaml = tiny.write_tiny(tmp_path)
-    (tmp_path / "bars.csv").unlink()
-    assert "bars.csv: no such file" in refused("train", yaml)
-    (tmp_path / "bars.csv").touch()
-    assert "bars.csv: the file is empty" in refused("train", yaml)
+    (tmp_path / "eurusd.csv").unlink()
+    assert "eurusd.csv: no such file" in refused("train", yaml)
+    (tmp_path / "eurusd.csv").touch()
+    assert "eurusd.csv: the file is empty" in refused("train", yaml)
 
 
 def test_trades_outside_the_bars(refused, tmp_path: Path):

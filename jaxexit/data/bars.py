@@ -179,6 +179,7 @@ def complete_book(
     said = amount(spread) if spread is not None else None
     if spread_pips is not None:
         said = Amount(spread_pips, "pips")
+    key = "costs.spread" if spread_pips is None else "costs.spread_pips"
     side: PriceSide = "auto"
     assumed: str | None = None
     if "bid" in quotes.sides and "ask" in quotes.sides:
@@ -187,14 +188,12 @@ def complete_book(
                 f"{quotes.where}: data.price_side: found {price_side}, but the file has both sides, "
                 "set it to auto"
             )
-        unused = (
-            "" if said is None else f" (costs.{_spread_key(spread_pips)} {said.value:g} not used)"
-        )
+        unused = "" if said is None else f" ({key} {said.value:g} not used)"
         bid, ask = quotes.sides["bid"], quotes.sides["ask"]
         origin = "bid and ask from the file" + unused
     else:
         side = _one_side(quotes, price_side, said)
-        distance, source = _spread(quotes, said, own, market)
+        distance, source = _spread(quotes, said, key, own, market)
         assumed = source if quotes.spread is None else None
         distance = distance[:, None]
         bid, ask = prices - _BELOW[side] * distance, prices + (1 - _BELOW[side]) * distance
@@ -222,10 +221,6 @@ def complete_book(
         market,
         calendar_of(calendar, market, quotes.times),
     )
-
-
-def _spread_key(spread_pips: float | None) -> str:
-    return "spread" if spread_pips is None else "spread_pips"
 
 
 @dataclass(frozen=True)
@@ -287,22 +282,22 @@ def _one_side(
 
 
 def _spread(
-    quotes: Quotes, said: Amount | None, own: Measures, market: MarketKind
+    quotes: Quotes, said: Amount | None, key: str, own: Measures, market: MarketKind
 ) -> tuple[np.ndarray, str]:
-    """Spread of each bar in price units [T], and where it comes from."""
+    """Spread of each bar in price units [T], and where it comes from; `key` is what says it."""
     close = own.prices[:, 3]
     if said is None and own.unit.name == "pips":
         said = Amount(DEFAULT_SPREAD_PIPS, "pips")
     constant = None
     if said is not None:
-        price, fraction = own.of(said, "costs.spread")
+        price, fraction = own.of(said, key)
         constant = price + fraction * close
     counts = own.unit.of_costs.words if said is None or said.counts == "own" else said.counts
     if quotes.spread is None:
         if constant is None or said is None:
             raise DataError(
-                f"{quotes.where}: the bars have no spread, and a {market.told} has no usual one: set "
-                "costs.spread, e.g. '2 bps' or '0.1 price' (0 if you mean a market that trades for nothing)"
+                f"{quotes.where}: the bars have no spread, and none is usual for this market, {market.told}: "
+                "set costs.spread, e.g. '2 bps' or '0.1 price'"
             )
         return np.broadcast_to(
             constant, close.shape

@@ -120,7 +120,7 @@ def unit_of(
     if unit == "pip":
         if pip is None and market.kind not in ("currency pair", "unknown"):
             raise DataError(
-                f"data.unit: found pip, but the market is a {market.told}, which has none: set data.pip"
+                f"data.unit: found pip, but a market of the kind {market.told} has none: set data.pip"
             )
         return Unit("pips", pip_of(market, prices) if pip is None else pip)
     if unit == "tick":
@@ -213,19 +213,22 @@ def _by_bars(times: np.ndarray, prices: np.ndarray, table: pd.DataFrame) -> tupl
     columns = {str(name).lower().replace(" ", "") for name in table.columns}
     if "adjclose" in columns:
         return "stock", "adjusted closes"
-    step = np.median(np.diff(times)).astype("timedelta64[ns]")
+    day = np.timedelta64(1, "D")
+    step = np.median(np.diff(times)).astype("timedelta64[ns]") if len(times) > 1 else day
     if len(times) >= _TELLING:
-        if (pd.DatetimeIndex(times).day_of_week.to_numpy() == _SATURDAY).mean() > _SATURDAYS:
+        moved = prices[:, 1] > prices[:, 2]  # flat bars of a weekend are a feed's fillers
+        saturday = pd.DatetimeIndex(times).day_of_week.to_numpy() == _SATURDAY
+        if (saturday & moved).mean() > _SATURDAYS:
             return "crypto", "bars at weekends"
         if step <= np.timedelta64(1, "h"):
             hours = np.bincount(pd.DatetimeIndex(times).hour.to_numpy(), minlength=24)
             if (hours > 0.05 * hours.max()).sum() < _HOURS:
                 return "stock", "bars in sessions only"
     median, digits = float(np.median(prices[:, 3])), decimals(prices)
-    intraday = step < np.timedelta64(1, "D")
+    intraday = step < day
     if (median < 20 and digits >= 4) or (20 <= median < 500 and digits >= (2 if intraday else 3)):
         return "currency pair", "its prices look like one's"
     return (
         "unknown",
-        "neither its symbol nor its prices say; set data.unit, data.pip or data.symbol",
+        "neither symbol nor prices say which: set data.symbol or data.unit",
     )

@@ -51,7 +51,7 @@ def bar_table(seed: int = 0, rows: int = 1500) -> pd.DataFrame:
     return table
 
 
-def write_bars(folder: Path, table: pd.DataFrame | None = None, name: str = "bars.csv") -> Path:
+def write_bars(folder: Path, table: pd.DataFrame | None = None, name: str = "eurusd.csv") -> Path:
     """A bar file of mid prices."""
     path = folder / name
     (bar_table() if table is None else table).to_csv(path, index=False)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxexit.data.bars import complete_book, describe, find_gaps, guess_pip, load_bars
+from jaxexit.data.bars import complete_book, describe, find_gaps, load_bars
+from jaxexit.data.markets import MarketKind, pip_of
 from jaxexit.data.quotes import read_quotes
 from jaxexit.data.sample import load_named_bars
 from jaxexit.errors import DataError
@@ -47,12 +48,12 @@ def test_one_sided_bars_keep_their_own_side_exactly(tmp_path: Path, side, kept: 
     bars = load_bars(write_bars(tmp_path), price_side=side, spread_pips=1.4)
     prices = bar_table()[["open", "high", "low", "close"]].to_numpy()
     assert (getattr(bars, kept) == prices).all()
-    np.testing.assert_allclose(bars.spread_pips, 1.4, atol=1e-9)
+    np.testing.assert_allclose(bars.spread, 1.4, atol=1e-9)
 
 
 def test_without_any_spread_given_it_is_one_pip(tmp_path: Path):
     bars = load_bars(write_bars(tmp_path), price_side="bid")
-    np.testing.assert_allclose(bars.spread_pips, 1.0, atol=1e-9)
+    np.testing.assert_allclose(bars.spread, 1.0, atol=1e-9)
 
 
 def test_both_sides_in_the_file_are_taken_as_they_are(shared_data: Path):
@@ -74,20 +75,20 @@ def test_column_names_are_found_in_any_spelling(tmp_path: Path):
 def test_a_spread_column_is_in_pips(tmp_path: Path):
     table = bar_table(rows=300).assign(spread=np.linspace(0.5, 3.0, 300))
     bars = load_bars(write_bars(tmp_path, table), price_side="bid", spread_pips=9.0)
-    np.testing.assert_allclose(bars.spread_pips, table["spread"], atol=1e-9)
+    np.testing.assert_allclose(bars.spread, table["spread"], atol=1e-9)
 
 
 def test_spread_in_a_metatrader_file_is_in_points_and_zero_means_missing(shared_data: Path):
     path = shared_data / "formats" / "mt5_python_copy_rates.csv"
     bars = load_bars(path, price_side="bid")
-    np.testing.assert_allclose(bars.spread_pips[0], 0.9, atol=1e-9)
+    np.testing.assert_allclose(bars.spread[0], 0.9, atol=1e-9)
     assert "points of 0.00001" in describe(bars)
 
 
 def test_a_missing_metatrader_spread_becomes_the_constant_one(tmp_path: Path):
     table = bar_table(rows=300).assign(tick_volume=10, spread=[0] * 100 + [12] * 200)
     bars = load_bars(write_bars(tmp_path, table), price_side="bid", spread_pips=2.0)
-    np.testing.assert_allclose(bars.spread_pips[[0, 299]], [2.0, 1.2], atol=1e-9)
+    np.testing.assert_allclose(bars.spread[[0, 299]], [2.0, 1.2], atol=1e-9)
     assert "100 bars without one: 2 pips" in describe(bars)
 
 
@@ -101,7 +102,7 @@ def test_metatrader_dates_and_clocks_in_two_columns(tmp_path: Path):
 
 
 def test_a_parquet_file_with_time_as_index(tmp_path: Path):
-    path = tmp_path / "bars.parquet"
+    path = tmp_path / "eurusd.parquet"
     bar_table(rows=300).set_index("time").to_parquet(path)
     assert (read_quotes(path).times == quarter_hours(300)).all()
 
@@ -127,8 +128,11 @@ def test_the_sample_cannot_be_called_bid():
 
 
 def test_pips_of_a_yen_pair_are_hundredths():
-    assert guess_pip(np.array([151.2, 150.9])) == 0.01
-    assert guess_pip(np.array([1.1, 1.2])) == 0.0001
+    known = MarketKind("currency pair", "TRYJPY", "its name")
+    assert pip_of(known, np.full((2, 4), 4.5)) == 0.01
+    unknown = MarketKind("unknown", "", "")
+    assert pip_of(unknown, np.full((2, 4), 151.2)) == 0.01
+    assert pip_of(unknown, np.full((2, 4), 1.1)) == 0.0001
 
 
 def test_weekends_are_not_counted_as_gaps():
@@ -145,7 +149,7 @@ def test_whatever_the_side_the_book_is_sound(side, spread: float, seed: int):
     quotes = _quotes(seed)
     bars = complete_book(quotes, price_side=side, spread_pips=spread)
     assert (bars.ask >= bars.bid).all()
-    np.testing.assert_allclose(bars.spread_pips, spread, atol=1e-6)
+    np.testing.assert_allclose(bars.spread, spread, atol=1e-6)
     for prices in (bars.bid.astype(np.float32), bars.ask.astype(np.float32)):
         assert (prices[:, 1] >= prices.max(axis=1)).all()
         assert (prices[:, 2] <= prices.min(axis=1)).all()
@@ -165,7 +169,7 @@ def test_missing_file(tmp_path: Path):
     assert "no such file" in refusal(tmp_path / "none.csv")
 
 
-@pytest.mark.parametrize("name", ["bars.csv", "bars.parquet"])
+@pytest.mark.parametrize("name", ["eurusd.csv", "eurusd.parquet"])
 def test_empty_file(tmp_path: Path, name: str):
     path = tmp_path / name
     path.touch()
@@ -181,19 +185,19 @@ def test_a_single_bar(tmp_path: Path):
 
 
 def test_a_file_that_is_not_parquet(tmp_path: Path):
-    path = tmp_path / "bars.parquet"
+    path = tmp_path / "eurusd.parquet"
     path.write_bytes(b"PAR1 cut short")
     assert "not a readable Parquet file" in refusal(path)
 
 
 def test_a_binary_file_called_csv(tmp_path: Path):
-    path = tmp_path / "bars.csv"
+    path = tmp_path / "eurusd.csv"
     path.write_bytes(bytes(range(256)) * 9)
     assert "not a text file" in refusal(path)
 
 
 def test_a_file_without_header_of_no_known_format(tmp_path: Path):
-    path = tmp_path / "bars.csv"
+    path = tmp_path / "eurusd.csv"
     path.write_text("1.1,1.2,1.0,1.1,10:00\n1.1,1.2,1.0,1.1,10:01\n")
     assert "a header must name" in refusal(path)
 

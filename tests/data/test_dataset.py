@@ -28,8 +28,10 @@ def test_shapes_and_types_of_the_device_arrays(dense: Dataset):
     assert market.bid.shape == market.ask.shape == (rows, 4)
     assert market.features.shape == (rows, 1 + max(f.column_index for f in dense.features))
     assert market.atr.shape == market.nights.shape == (rows,)
-    assert {array.dtype for array in market} == {jnp.dtype("float32")}
-    assert all(bool(jnp.isfinite(array).all()) for array in market)
+    assert market.carry is None  # no funding, nothing borrowed
+    arrays = [array for array in market if array is not None]
+    assert {array.dtype for array in arrays} == {jnp.dtype("float32")}
+    assert all(bool(jnp.isfinite(array).all()) for array in arrays)
     trades = dense.splits["train"]
     assert trades.entry_bar.dtype == jnp.int32
     assert {array.dtype for array in trades[1:]} == {jnp.dtype("float32")}
@@ -161,7 +163,7 @@ def test_a_list_written_by_the_command_comes_back_as_the_same_trades(tmp_path: P
     overrides = ["data.entries=trades", f"data.trades={path}"]
     once = load_dataset(experiment(tmp_path, *overrides))
     listed = pd.concat(list(once.tables.values()))
-    bars = load_bars(tmp_path / "bars.csv", price_side="mid")
+    bars = load_bars(tmp_path / "eurusd.csv", price_side="mid")
     write_csv(as_trade_list(listed, bars), path)
     again = load_dataset(experiment(tmp_path, *overrides))
     assert again.fingerprint == once.fingerprint

@@ -207,7 +207,7 @@ def test_given_price_is_the_files(tmp_path: Path):
 
 
 def test_a_given_price_that_its_bar_never_traded_is_no_fill(tmp_path: Path):
-    sound, absurd = BARS.ask[400, 3], BARS.ask[401, 3] - 300 * BARS.pip
+    sound, absurd = BARS.ask[400, 3], BARS.ask[401, 3] - 300 * BARS.grain
     first, second = (str(time) for time in BARS.times[[400, 401]])
     text = f"entry_time,direction,price\n{first},long,{sound}\n{first},short,{sound}\n"
     text += f"{second},long,{absurd}\n"

@@ -95,9 +95,9 @@ def test_the_oracle_is_above_every_policy_that_uses_market_orders_and_stops(
 def test_net_is_what_the_recorded_fills_paid(backtest: Backtest) -> None:
     """Money worked out again from the fills' own prices, in float64."""
     even = RandomActions(jnp.full(5, 0.2))
-    table, _, records = backtest.play(RANDOM, even, record=True)
+    table, _, records, *_ = backtest.play(RANDOM, even, record=True)
     assert records is not None
-    pip = backtest.dataset.pip
+    pip = backtest.dataset.unit.size
     for trade in table.to_dict("records"):
         fills = trade["fills"]
         assert sum(fill["size"] for fill in fills) == pytest.approx(1.0)
@@ -114,7 +114,7 @@ def test_marked_to_market_every_pip_is_counted_once_on_the_bar_that_earned_it(
     backtest: Backtest,
 ) -> None:
     """Worth of all open trades at every bar's close, worked out again from fills and bars in float64."""
-    table, marks, records = backtest.play(RANDOM, RandomActions(jnp.full(5, 0.2)), record=True)
+    table, marks, records, *_ = backtest.play(RANDOM, RandomActions(jnp.full(5, 0.2)), record=True)
     assert records is not None
     assert marks.sum() == pytest.approx(table["net_pips"].sum(), abs=0.5)
     bid = np.asarray(backtest.dataset.market.bid, float)
@@ -130,8 +130,8 @@ def test_marked_to_market_every_pip_is_counted_once_on_the_bar_that_earned_it(
                 open_size -= fill["size"]
                 realised += fill["size"] * (fill["price"] - trade["entry_fill"])
             marked = realised + open_size * (side[bar, 3] - trade["entry_fill"])
-            worth[bar] += trade["direction"] * marked / backtest.dataset.pip
-        worth[last + 1 :] += trade["direction"] * realised / backtest.dataset.pip
+            worth[bar] += trade["direction"] * marked / backtest.dataset.unit.size
+        worth[last + 1 :] += trade["direction"] * realised / backtest.dataset.unit.size
     equity = marks.cumsum().to_numpy()
     first = int(entries.min())
     np.testing.assert_allclose(equity, worth[first : first + len(equity)], atol=0.5)
@@ -211,7 +211,7 @@ def test_trades_that_wait_for_a_lane_are_played_like_those_that_do_not(backtest:
 
 def test_guard_statistics_account_for_every_decision(backtest: Backtest) -> None:
     even = RandomActions(jnp.full(5, 0.2))
-    table, _, records = backtest.play(RANDOM, even, record=True)
+    table, _, records, *_ = backtest.play(RANDOM, even, record=True)
     assert records is not None
     stats = guard_table(records)
     for action in ACTIONS:

@@ -7,7 +7,7 @@ import pytest
 from jaxexit.evaluate.metrics import (
     WEEKDAYS_A_YEAR,
     annual_sharpe,
-    daily_net_pips,
+    daily_net,
     max_drawdown,
     profit_factor,
 )
@@ -41,12 +41,12 @@ def test_days_without_a_trade_count_as_zero_and_weekends_are_left_out() -> None:
         ("2017-04-11 09:00", -1.0),
         ("2017-04-12 23:00", 0.0),
     )
-    assert daily_net_pips(bars).tolist() == [3.0, 0.0, -1.0, 0.0]
+    assert daily_net(bars).tolist() == [3.0, 0.0, -1.0, 0.0]
 
 
 def test_a_sunday_evening_on_which_something_was_earned_is_a_day() -> None:
     bars = marks(("2017-04-07 01:00", 0.0), ("2017-04-09 22:00", 2.0), ("2017-04-10 00:00", 0.0))
-    assert daily_net_pips(bars).tolist() == [0.0, 2.0, 0.0]
+    assert daily_net(bars).tolist() == [0.0, 2.0, 0.0]
 
 
 def test_sharpe_is_mean_over_deviation_of_days_annualised() -> None:
@@ -65,7 +65,7 @@ def test_a_random_walk_has_one_sharpe_ratio_however_long_its_overlapping_trades_
 
     def sharpe(held: int) -> float:
         open_trades = np.minimum(np.arange(len(change)) + 1, held)
-        found = annual_sharpe(daily_net_pips(pd.Series(change * open_trades, bars)).to_numpy())
+        found = annual_sharpe(daily_net(pd.Series(change * open_trades, bars)).to_numpy())
         assert found is not None
         return found
 

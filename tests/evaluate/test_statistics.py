@@ -1,5 +1,7 @@
 """Intervals hold where nothing is to be found; a difference that is there is seen; trades are matched."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,8 +9,9 @@ from arch.bootstrap import StationaryBootstrap
 
 from jaxexit.errors import DataError
 from jaxexit.evaluate.bootstrap import Estimate, _spectrum, _standard_error, stationary_draws
-from jaxexit.evaluate.metrics import annual_sharpe, daily_net_pips
+from jaxexit.evaluate.metrics import annual_sharpe, daily_net
 from jaxexit.evaluate.statistics import (
+    FEWEST_BLOCKS,
     compare,
     mean_per_trade,
     sharpe_interval,
@@ -68,7 +71,7 @@ def daily(price: np.ndarray, table: pd.DataFrame) -> pd.Series:
         at = np.searchsorted(times, table[column].to_numpy("datetime64[s]"))
         np.add.at(position, at, sign * table["direction"].to_numpy(float))
     marks = np.append(0.0, np.cumsum(position)[:-1] * np.diff(price))
-    return daily_net_pips(pd.Series(marks, pd.to_datetime(times, utc=True)))
+    return daily_net(pd.Series(marks, pd.to_datetime(times, utc=True)))
 
 
 def experiment(
@@ -82,7 +85,7 @@ def experiment(
     table = held(price, entries, sign, length, stop)
     if estimate == "difference":
         other = held(price, entries, sign, np.maximum(length // 4, 1))
-        return compare(table, other, resamples=400, seed=seed).pips
+        return compare(table, other, resamples=400, seed=seed).net
     if estimate == "sharpe":
         found = sharpe_interval(daily(price, table), resamples=400, seed=seed)
         assert found is not None
@@ -128,18 +131,18 @@ def test_a_real_difference_is_seen_and_said() -> None:
     better = table.assign(net_pips=table["net_pips"] + 1 + rng.standard_normal(3000))
     found = compare(better, table)
     assert found.verdict.startswith("better: +0.99 pips a trade")
-    assert found.pips.low > 0.8
+    assert found.net.low > 0.8
     assert found.trades == 3000
     assert compare(table, better).verdict.startswith("worse: -0.99")
     # Pairing is what shows it: the mean alone is far less certain.
     alone = mean_per_trade(better)
-    assert alone.high - alone.low > 20 * (found.pips.high - found.pips.low)
+    assert alone.high - alone.low > 20 * (found.net.high - found.net.low)
 
 
 def test_the_same_results_are_not_distinguishable() -> None:
     table = held(prices(np.random.default_rng(4), 600, "brownian"), *three(500, 20))
     found = compare(table, table.sample(frac=1, random_state=0))
-    assert (found.pips.low, found.pips.value, found.pips.high) == (0, 0, 0)
+    assert (found.net.low, found.net.value, found.net.high) == (0, 0, 0)
     assert found.verdict.startswith("not distinguishable: +0.00 pips a trade")
 
 
@@ -202,9 +205,13 @@ def test_two_trades_allow_no_interval() -> None:
         mean_per_trade(table.iloc[:0])
 
 
-def test_a_verdict_on_few_blocks_warns() -> None:
+def test_too_little_independent_time_gives_no_verdict_however_narrow_the_interval() -> None:
     lucky = Estimate(2.0, 0.5, 3.5, 0.7, 4.0, 9.0)
-    assert verdict(lucky, "R").startswith("better: +2.00 R (95% interval +0.50 to +3.50); only 4.0")
+    said = verdict(lucky, "pips")
+    assert said.startswith(
+        "not distinguishable: +2.00 pips a trade (95% interval +0.50 to +3.50); only 4.0"
+    )
+    assert verdict(replace(lucky, blocks=float(FEWEST_BLOCKS)), "pips").startswith("better: +2.00")
 
 
 def test_the_best_of_many_is_judged_as_the_best_of_many() -> None:

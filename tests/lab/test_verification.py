@@ -78,7 +78,7 @@ def leaky(folder: Path) -> Path:
     folder.mkdir(parents=True)
     table = bar_table()
     table["mood"] = ahead(table["close"].to_numpy(), 2, 6) * 1e4
-    table.to_csv(folder / "bars.csv", index=False)
+    table.to_csv(folder / "eurusd.csv", index=False)
     yaml = tiny.write_tiny(folder, "v1_leaky", updates=2)
     more = "env: {max_bars: 20, features: [rsi, {column: mood, scale: 10.0, directional: true}]}"
     yaml.write_text(yaml.read_text().replace("env: {max_bars: 20}", more))

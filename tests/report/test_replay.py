@@ -24,11 +24,11 @@ def by_trade(run: ReportedRun, values: np.ndarray) -> np.ndarray:
 def test_decisions_add_up_to_the_trades(runs: list[ReportedRun]) -> None:
     for run in runs:
         row = run.decisions.row
-        np.testing.assert_allclose(by_trade(run, row.net_pips), run.table["net_pips"], atol=2e-3)
+        np.testing.assert_allclose(by_trade(run, row.net), run.table["net_pips"], atol=2e-3)
         costs = run.table[["spread_pips", "commission_pips", "slippage_pips", "swap_pips"]].sum(
             axis=1
         )
-        np.testing.assert_allclose(by_trade(run, np.sum(row.costs_pips, axis=0)), costs, atol=2e-3)
+        np.testing.assert_allclose(by_trade(run, np.sum(row.costs, axis=0)), costs, atol=2e-3)
         assert (row.remaining[run.decisions.offsets[1:] - 1] == 0).all()
         blocked = run.table.filter(like="blocked_").sum(axis=1)
         np.testing.assert_array_equal(by_trade(run, row.fired > 0), blocked)

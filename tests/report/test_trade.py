@@ -34,7 +34,7 @@ def test_every_trade_opens_with_a_stop_drawn_only_where_it_was_in_force(
 ) -> None:
     reader.open(compared_page)
     reader.open_trade(0)
-    table, pip, stopped = runs[0].table, runs[0].dataset.pip, 0
+    table, pip, stopped = runs[0].table, runs[0].dataset.unit.size, 0
     for i in range(0, len(table), each):
         if i:
             reader.open_trade(i)

@@ -56,7 +56,7 @@ class Trained(NamedTuple):
 def write_tiny(folder: Path, name: str = "v1_tiny", *, updates: int = 10, more: str = "") -> Path:
     """A tiny experiment's YAML file beside its bars; `more` is YAML to append."""
     folder.mkdir(parents=True, exist_ok=True)
-    bars = folder / "bars.csv"
+    bars = folder / "eurusd.csv"
     if not bars.exists():
         write_bars(folder)
     path = folder / f"{name}.yaml"

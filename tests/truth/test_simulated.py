@@ -176,7 +176,7 @@ def test_realistic_market_keeps_hours_clusters_and_widens_at_the_rollover() -> N
     assert (bars.mid > 0).all()
     assert not (local.day_of_week == 5).any()
     assert not ((local.day_of_week == 6) & (local.hour < 17)).any()
-    spread = bars.spread_pips
+    spread = bars.spread
     assert spread[(local.hour == 17) & (local.minute == 0)].min() == pytest.approx(4.0)
     assert spread[(local.hour > 18) | (local.hour < 16)].max() == pytest.approx(0.8)
     moves = np.abs(np.log(bars.mid[:, 3] / bars.mid[:, 0]))

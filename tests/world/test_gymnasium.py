@@ -71,7 +71,7 @@ def native(yaml):
     @jax.jit
     def onward(state, action):
         after, outcome = partial(step, spec, world)(state, order_from_action(action))
-        pips = after.realised * abs(after.entry) / world.pip
+        pips = after.realised * abs(after.entry) / world.unit
         return after, *shown(after), outcome, pips
 
     return begin, onward

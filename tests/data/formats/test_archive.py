@@ -14,7 +14,7 @@ from tests.data.made import write_bars
 @pytest.fixture
 def plain(tmp_path: Path) -> Path:
     write_bars(tmp_path)
-    return tmp_path / "bars.csv"
+    return tmp_path / "eurusd.csv"
 
 
 def packed(path: Path, **files: bytes) -> Path:
@@ -26,11 +26,11 @@ def packed(path: Path, **files: bytes) -> Path:
 
 def test_a_file_in_a_zip_is_read_as_the_file_itself(plain: Path, tmp_path: Path) -> None:
     """HistData lays a report beside the data; it is no data."""
-    path = packed(tmp_path / "any.name", bars__csv=plain.read_bytes(), status__txt=b"no gaps")
+    path = packed(tmp_path / "eurusd.any", eurusd__csv=plain.read_bytes(), status__txt=b"no gaps")
     alone, inside = (load_bars(file, price_side="mid") for file in (plain, path))
     np.testing.assert_array_equal(inside.times, alone.times)
     np.testing.assert_array_equal(inside.bid, alone.bid)
-    assert "read from bars.csv inside the ZIP" in inside.remarks
+    assert "read from eurusd.csv inside the ZIP" in inside.remarks
 
 
 def test_lean_names_the_day_in_the_file_inside(tmp_path: Path) -> None:

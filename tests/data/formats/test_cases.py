@@ -12,6 +12,7 @@ from jaxexit.data.spreads import point_of
 from jaxexit.data.times import to_utc
 from jaxexit.data.trades import load_trades
 from jaxexit.errors import DataError
+from jaxexit.units import Unit
 
 
 @pytest.fixture(scope="module")
@@ -76,13 +77,18 @@ def test_freqtrades_candles_are_read(cases: Path, name: str):
 
 
 def test_a_frame_whose_index_has_no_name_is_read(cases: Path):
-    bars = load_bars(cases / "pandas_csv_unnamed_index" / "GOOG.csv", price_side="mid")
+    bars = load_bars(
+        cases / "pandas_csv_unnamed_index" / "GOOG.csv", price_side="mid", spread="1 bps"
+    )
     assert str(bars.times[0])[:10] == "2019-01-02"
 
 
 def test_ninjatraders_minutes_are_stamped_at_their_end_and_histdatas_are_not(cases: Path):
     path = cases / "ninjatrader_minute_is_histdata" / "ES 03-23.Last.txt"
-    bars = load_bars(path, price_side="mid", spread_pips=0.25)
+    bars = load_bars(path, price_side="mid", spread="1 tick", tick_size=0.25)
+    assert bars.market.kind == "future"
+    assert bars.unit == Unit("ticks", 0.25)
+    np.testing.assert_allclose(bars.ask - bars.bid, 0.25)
     assert str(bars.times[0])[:16] == "2023-01-02T00:00"  # stamped 00:01, UTC
     assert bars.family == "NinjaTrader minutes"
 

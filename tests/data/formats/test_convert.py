@@ -87,13 +87,13 @@ def test_what_is_written_is_what_is_read(shared_data: Path, tmp_path: Path):
 
 
 def test_no_spread_is_invented(tmp_path: Path):
-    out = tmp_path / "out.parquet"
+    out = tmp_path / "eurusd_out.parquet"
     path = str(write_bars(tmp_path))
     assert main(["convert", path, "--out", str(out), "--price-side", "ask"]) == 0
     assert not any(name.startswith("bid") for name in pd.read_parquet(out))
     arguments = ["--price-side", "mid", "--spread-pips", "1.4"]
     assert main(["convert", path, "--out", str(out), *arguments]) == 0
-    np.testing.assert_allclose(load_bars(out).spread_pips, 1.4, atol=1e-9)
+    np.testing.assert_allclose(load_bars(out).spread, 1.4, atol=1e-9)
 
 
 def test_an_hour_is_made_of_its_quarters(tmp_path: Path):

@@ -125,7 +125,7 @@ def test_oanda_leaves_the_growing_candle_out_and_takes_both_sides(tmp_path: Path
     path.write_bytes(oanda("bid", "ask", "mid"))
     bars = load_bars(path)
     assert len(bars.times) == 2
-    np.testing.assert_allclose(bars.spread_pips, 2.0)
+    np.testing.assert_allclose(bars.spread, 2.0)
     assert any("1 candles not complete" in remark for remark in bars.remarks)
 
 

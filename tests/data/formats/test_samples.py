@@ -7,7 +7,7 @@ import pytest
 
 from jaxexit.data.bars import load_bars
 from jaxexit.data.quotes import read_quotes
-from jaxexit.data.spreads import spread_in_pips
+from jaxexit.data.spreads import spread_in_price
 
 # file: family, rows, first bar (UTC), side, first open, words of the clock
 SAMPLES = [
@@ -56,7 +56,7 @@ def test_the_name_of_a_file_does_not_matter(shared_data: Path, tmp_path: Path):
 def test_points_are_a_tenth_of_a_pip_and_zero_is_missing(shared_data: Path):
     quotes = read_quotes(shared_data / "formats" / "mt_quantdatamanager_like_spread.csv")
     assert quotes.spread is not None
-    assert spread_in_pips(quotes, 0.0001)[0] == pytest.approx(2.0)
+    assert spread_in_price(quotes, 0.0001)[0] == pytest.approx(0.0002)
     assert int(np.isnan(quotes.spread).sum()) == 11
 
 
