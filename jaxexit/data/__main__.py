@@ -129,6 +129,33 @@ def _add_bar_options(parser: argparse.ArgumentParser) -> None:
         type=_positive,
         help="price units of a pip (default 0.0001, for prices like those of JPY pairs 0.01)",
     )
+    _add_column_options(parser)
+
+
+def _add_column_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--stamps",
+        choices=("auto", "open", "close"),
+        default="auto",
+        help="which end of its bar a stamp is; close: moved to the open (default auto: as the file's format "
+        "says, else open)",
+    )
+    parser.add_argument(
+        "--column",
+        dest="columns",
+        metavar="OURS=THEIRS",
+        type=_pair,
+        action="append",
+        default=[],
+        help="a column that is not recognised, as data.columns: --column 'open=First price'; again for more",
+    )
+
+
+def _pair(text: str) -> tuple[str, str]:
+    ours, sign, theirs = text.partition("=")
+    if not (sign and ours.strip() and theirs.strip()):
+        raise argparse.ArgumentTypeError(f"found {text}, allowed is OURS=THEIRS, e.g. open=First")
+    return ours.strip(), theirs.strip()
 
 
 def _add_reading_options(parser: argparse.ArgumentParser) -> None:
@@ -196,9 +223,11 @@ def run_inspect_list(options: argparse.Namespace) -> None:
             timezone=options.timezone,
             pip=options.pip,
             timeframe=options.timeframe,
+            stamps=options.stamps,
+            names=dict(options.columns),
         )
     clock = options.timezone if options.trades_tz is None else options.trades_tz
-    reading = Reading(timezone=clock, symbol=options.symbol, stops=options.stops)
+    reading = Reading(clock, options.symbol, dict(options.columns), stops=options.stops)
     found = inspect_list(
         options.trades, bars, reading, filled_at=options.filled_at, align=options.align
     )
@@ -223,6 +252,8 @@ def run_inspect(options: argparse.Namespace) -> None:
         pip=options.pip,
         source_offset=options.source_offset,
         timeframe=options.timeframe,
+        stamps=options.stamps,
+        names=dict(options.columns),
     )
     if options.png is not None:
         draw(found, options.png)
@@ -239,6 +270,8 @@ def run_convert(options: argparse.Namespace) -> None:
         options.out,
         timezone=options.timezone,
         source_offset=options.source_offset,
+        stamps=options.stamps,
+        names=dict(options.columns),
         timeframe=options.timeframe,
         price_side=options.price_side,
         spread_pips=options.spread_pips,
@@ -263,6 +296,8 @@ def run_entries(options: argparse.Namespace) -> None:
         spread_pips=options.spread_pips,
         timezone=options.timezone,
         pip=options.pip,
+        stamps=options.stamps,
+        names=dict(options.columns),
     )
     candidates = built_in_candidates(
         options.kind, bars, options.warmup, every=options.every, stop_atr=options.initial_stop_atr

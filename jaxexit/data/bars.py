@@ -6,6 +6,7 @@ else with the constant `costs.spread_pips`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -14,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from jaxexit.data.doubts import doubts
-from jaxexit.data.quotes import Quotes, read_quotes
+from jaxexit.data.quotes import Quotes, Stamps, read_quotes
 from jaxexit.data.spreads import POINTS, point_of, spread_in_pips
 from jaxexit.data.tables import plain
 from jaxexit.data.ticks import as_table, bins, merge, timeframe_length
@@ -73,15 +74,18 @@ def load_bars(
     timezone: str = AUTO,
     pip: float | None = None,
     timeframe: str | None = None,
+    stamps: Stamps = "auto",
+    names: Mapping[str, str] | None = None,
 ) -> Bars:
     """Read a bar or tick file of any format and complete the book.
 
     `price_side`: what one-sided columns are (auto: as the format has it). `spread_pips`: used only where
     the file has no spread (None: 1.0). `timezone`: clock of stamps without an offset (see `zones`). `pip`:
     price units, None: guessed. `timeframe`: e.g. "M15", made of the file's shorter bars or ticks; None: as
-    they are, ticks to M1. Errors are DataError; see `read_quotes` and `complete_book`.
+    they are, ticks to M1. `stamps`, `names`: see `read_quotes`. Errors are DataError; see there and
+    `complete_book`.
     """
-    quotes = read_quotes(path, timezone)
+    quotes = read_quotes(path, timezone, stamps=stamps, names=names)
     bars = complete_book(quotes, price_side=price_side, spread_pips=spread_pips, pip=pip)
     return lengthen(bars, timeframe)
 

@@ -136,6 +136,8 @@ def _read(experiment: Experiment) -> _Read:
         timezone=data.timezone,
         pip=data.pip,
         timeframe=data.timeframe,
+        stamps=data.stamps,
+        names=data.columns,
     )
     features = resolve_features(env.features)
     finished, made = set(map(str, bars.table.columns)), None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from jaxexit.data import quality
 from jaxexit.data.bars import PriceSide, complete_book, describe, find_gaps, lengthen
 from jaxexit.data.fingerprint import fingerprint_bars
 from jaxexit.data.quality import Quality, assess
-from jaxexit.data.quotes import check_quotes, read_unchecked
+from jaxexit.data.quotes import Stamps, check_quotes, read_unchecked
 from jaxexit.data.sample import SAMPLE, SAMPLE_SIDE, sample_path
 
 UNKNOWN_SIDE = "one side, not said which (set data.price_side), shown without a spread"
@@ -27,6 +28,8 @@ def inspect_bars(
     pip: float | None,
     source_offset: str | None = None,
     timeframe: str | None = None,
+    stamps: Stamps = "auto",
+    names: Mapping[str, str] | None = None,
 ) -> Quality:
     """The quality of what `data.bars: name` names, and the bars that a run would get of it.
 
@@ -34,10 +37,10 @@ def inspect_bars(
     """
     if name == SAMPLE:
         path, price_side = sample_path(), SAMPLE_SIDE if price_side == "auto" else price_side
-        timezone = "UTC"
+        timezone, stamps, names = "UTC", "auto", None
     else:
         path = Path(name)
-    quotes = read_unchecked(path, timezone, source_offset)
+    quotes = read_unchecked(path, timezone, source_offset, stamps=stamps, names=names)
     found = assess(quotes, pip)
     if found.faults:
         return found

@@ -6,11 +6,13 @@ first and in UTC.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
 from jaxexit.data.bars import Bars, PriceSide, load_bars
+from jaxexit.data.quotes import Stamps
 from jaxexit.data.zones import AUTO
 from jaxexit.errors import DataError
 
@@ -44,6 +46,8 @@ def load_named_bars(
     timezone: str = AUTO,
     pip: float | None = None,
     timeframe: str | None = None,
+    stamps: Stamps = "auto",
+    names: Mapping[str, str] | None = None,
 ) -> Bars:
     """`load_bars` for what `data.bars` may hold: a path, or "sample" with its known side and zone."""
     path = Path(name)
@@ -53,6 +57,7 @@ def load_named_bars(
                 f"data.price_side: found {price_side}, but the sample's bars are {SAMPLE_SIDE}"
             )
         path, price_side, timezone = sample_path(), SAMPLE_SIDE, "UTC"
+        stamps, names = "auto", None
     bars = load_bars(
         path,
         price_side=price_side,
@@ -60,5 +65,7 @@ def load_named_bars(
         timezone=timezone,
         pip=pip,
         timeframe=timeframe,
+        stamps=stamps,
+        names=names,
     )
     return replace(bars, where=name)

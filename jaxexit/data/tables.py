@@ -98,6 +98,10 @@ class Columns:
     def __contains__(self, plain_name: str) -> bool:
         return plain_name in self._names
 
+    def has(self, *plain_names: str) -> bool:
+        """Whether all of these are there."""
+        return all(name in self._names for name in plain_names)
+
     def find(self, aliases: Iterable[str]) -> str | None:
         """The table's own name of the first alias (plain names) that it has."""
         for alias in aliases:

@@ -273,7 +273,8 @@ def load_bars_of(
     if name == SAMPLE:
         bars = load_named_bars(name, pip=pip or data.pip, spread_pips=experiment.costs.spread_pips)
     else:
-        bars = _book(read_quotes(Path(name), data.timezone), experiment, side, pip or data.pip)
+        quotes = read_quotes(Path(name), data.timezone, stamps=data.stamps, names=data.columns)
+        bars = _book(quotes, experiment, side, pip or data.pip)
     return replace(lengthen(bars, data.timeframe), where=name)
 
 

@@ -40,6 +40,12 @@ class Head:
         """The first row's cells: a header, or the first record."""
         return self.rows[0]
 
+    @property
+    def untidy(self) -> bool:
+        """Whether the first row is too empty for a header: a report saved as a table."""
+        filled = [sum(map(bool, row)) for row in self.rows]
+        return 2 * filled[0] < max(filled)
+
     def all_rows(self, *patterns: str) -> bool:
         """Whether each row begins with cells that match the patterns, one a cell."""
         return all(

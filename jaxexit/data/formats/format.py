@@ -4,7 +4,7 @@ To add one, write a module with a function that knows the file by what is seen o
 into a `Source`, and `FORMAT = Format("its name", recognise, read)`; then name it in the list of `formats`
 that fits:
 
-- `HEADERLESS`: delimited text that begins with data; seen is its `Head`;
+- `TEXT`: delimited text without a header, or with more than one; seen is its `Head`;
 - `SECTIONED`: tables below titles, or several in one file (text, HTML, Excel); seen are its `Rows`;
 - `TABLES`: one table with a header; seen are its `Columns`;
 - `JSON`: seen is the content; `MARKUP`: HTML and XML; seen is the text.

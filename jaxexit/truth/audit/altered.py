@@ -52,6 +52,8 @@ def with_another_future(subject: Subject, last: int, rng: np.random.Generator) -
             "bars": str(bars),
             "price_side": subject.bars.side,
             "timezone": "UTC",
+            "stamps": "open",
+            "columns": {},
             "timeframe": None,
             "pip": subject.bars.pip,
         }

@@ -111,4 +111,6 @@ def experiment_bars(experiment: Experiment) -> Bars:
         timezone=data.timezone,
         pip=data.pip,
         timeframe=data.timeframe,
+        stamps=data.stamps,
+        names=data.columns,
     )
