@@ -11,8 +11,9 @@ from jaxexit.data.tables import Columns, as_numbers
 from jaxexit.errors import DataError
 
 LONG = {
-    "1", "1.0", "+1", "long", "buy", "l", "b", "bought", "bot", "kauf", "kaufen", "gekauft", "achat", "acheter",
-    "acheteur", "compra", "comprar", "comprado", "comprada", "largo", "покупка", "купить", "куплено", "лонг",
+    "1", "1.0", "+1", "long", "buy", "l", "b", "bought", "bot", "kauf", "kaufen", "gekauft", "achat",
+    "acheter", "acheteur", "compra", "comprar", "comprado", "comprada", "largo", "покупка",
+    "купить", "куплено", "лонг",
 }  # fmt: skip
 SHORT = {
     "-1", "-1.0", "short", "sell", "s", "sold", "sld", "verkauf", "verkaufen", "verkauft", "vente", "vendre",

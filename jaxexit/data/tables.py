@@ -5,6 +5,7 @@ Every mistake a column can hold is told in one line that names the file.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -20,6 +21,8 @@ _DECIMAL_COMMA = (
 )
 _OF_DECIMAL_COMMA = r"[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?"
 _THOUSANDS = r"[+-]?\d{1,3}(?:,\d{3})+\.\d+|[+-]?\d{1,3}(?:,\d{3}){2,}"
+_UNCLEAR = r"[+-]?\d{1,3},\d{3}"
+_WHICH_COMMA = "; is its comma a decimal sign? write a point"
 _OF_THOUSANDS = r"[+-]?(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.\d*)?"
 
 
@@ -59,6 +62,12 @@ def as_numbers(column: pd.Series) -> np.ndarray:
         text = text.where(text.str.fullmatch(_OF_THOUSANDS), "").str.replace(",", "", regex=False)
     numbers = np.asarray(pd.to_numeric(text, errors="coerce"), dtype=np.float64)
     return np.where(other, numbers, found)
+
+
+def table_of(rows: Iterable[Iterable[object]], names: Iterable[str]) -> pd.DataFrame:
+    """Rows of numbers, perhaps as text, as a table. Raises ValueError for rows of unequal length."""
+    columns = zip(*rows, strict=True)
+    return pd.DataFrame({n: as_numbers(pd.Series(c)) for n, c in zip(names, columns, strict=False)})
 
 
 def mapped(table: pd.DataFrame, names: Mapping[str, str], where: str) -> pd.DataFrame:
@@ -133,6 +142,7 @@ class Columns:
             raise DataError(
                 f"{self.where}: column '{name}' is '{found}' in row {row + 1}, "
                 f"a finite number is needed ({int(wrong.sum())} such rows)"
+                + (_WHICH_COMMA if re.fullmatch(_UNCLEAR, found.strip()) else "")
             )
         return values
 

@@ -127,13 +127,14 @@ def _read(path: Path, start: bytes) -> Source:
         return archive.read_packed(path, opened, read_source)
     if hst.recognise(start):
         return hst.read(path)
-    decoded = delimited.decode(start)
+    whole = len(start) < delimited.HEAD_BYTES
+    decoded = delimited.decode(start, whole=whole)
     if decoded is None:
         raise DataError(
             f"{path}: not a text file, nor Parquet, nor MT4 history: save it as CSV in UTF-8 or as Parquet"
         )
     text, encoding = decoded
-    source = _read_text(path, text, encoding, whole=len(start) < delimited.HEAD_BYTES)
+    source = _read_text(path, text, encoding, whole=whole)
     if not encoding.startswith("cp"):
         return source
     remark = f"not UTF-8: read in Windows' code page {encoding[2:]}"

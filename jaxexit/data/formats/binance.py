@@ -10,12 +10,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from jaxexit.data.formats.delimited import Head, read_delimited
 from jaxexit.data.formats.format import Format
 from jaxexit.data.formats.source import EPOCHS, Source
-from jaxexit.data.tables import Columns, as_numbers
+from jaxexit.data.tables import Columns, table_of
 
 NAMES = (
     "open_time", "open", "high", "low", "close", "volume", "close_time", "quote_volume", "trades",
@@ -57,10 +55,7 @@ def _recognise_json(content: Any) -> bool:
 
 def _read_json(path: Path, content: Any) -> Source:
     del path
-    columns = zip(*content, strict=True)
-    numbers = {n: as_numbers(pd.Series(c)) for n, c in zip(NAMES, columns, strict=True)}
-    table = pd.DataFrame(numbers)
-    return Source(FAMILY, table, "UTC", EPOCHS)
+    return Source(FAMILY, table_of(content, NAMES), "UTC", EPOCHS)
 
 
 FORMAT = Format(FAMILY, recognise, read)

@@ -12,11 +12,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from jaxexit.data.formats.delimited import Head, read_delimited
 from jaxexit.data.formats.format import Format
 from jaxexit.data.formats.source import EPOCHS, SERVER, Source
+from jaxexit.data.tables import table_of
 from jaxexit.data.zones import AUTO
 from jaxexit.errors import DataError
 
@@ -57,9 +56,8 @@ def _read_json(path: Path, content: Any) -> Source:
     rows = result.get("list")
     if not (isinstance(rows, list) and rows):
         raise DataError(f"{path}: Bybit's answer has no klines: {content.get('retMsg', '?')}")
-    table = pd.DataFrame(rows).iloc[:, : len(NAMES)].apply(pd.to_numeric, errors="coerce")
-    table.columns = list(NAMES[: table.shape[1]])
-    return Source(f"{FAMILY} ({result.get('symbol', '?')})", table, "UTC", EPOCHS)
+    family = f"{FAMILY} ({result.get('symbol', '?')})"
+    return Source(family, table_of(rows, NAMES), "UTC", EPOCHS)
 
 
 FORMAT = Format(FAMILY, recognise, read)

@@ -55,29 +55,30 @@ class Head:
         )
 
 
-def decode(start: bytes) -> tuple[str, str] | None:
-    """A file's first bytes as text, and its encoding; None where they are no text.
+def decode(start: bytes, *, whole: bool) -> tuple[str, str] | None:
+    """A file's first bytes (all, if `whole`) as text, and its encoding; None where they are no text.
 
     UTF-8 or UTF-16, else one of Windows' code pages: 1251 where letters beyond ASCII stand in a row, as
     Russian words do, 1252 where they stand alone, as accents do. Numbers are the same in all of them.
     """
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return _as_text(start, "utf-16")
-    if start[1:200:2].count(0) > 0.4 * len(start[1:200:2]):  # UTF-16 without its mark
-        return _as_text(start, "utf-16-le")
-    found = _as_text(start, "utf-8-sig")
+        return _as_text(start, "utf-16", whole)
+    upper = start[1:200:2]  # of UTF-16 without its mark: 0 for Latin letters, 4 for Cyrillic ones
+    if upper.count(0) and upper.count(0) + upper.count(4) > 0.9 * len(upper):
+        return _as_text(start, "utf-16-le", whole)
+    found = _as_text(start, "utf-8-sig", whole)
     if found is not None or b"\0" in start:
         return found
     in_a_row = sum(map(len, re.findall(rb"[\xc0-\xff]{3,}", start)))
     russian = 2 * in_a_row > len(re.findall(rb"[\xc0-\xff]", start))
-    return _as_text(start, "cp1251" if russian else "cp1252")
+    return _as_text(start, "cp1251" if russian else "cp1252", whole)
 
 
-def _as_text(start: bytes, encoding: str) -> tuple[str, str] | None:
+def _as_text(start: bytes, encoding: str, whole: bool) -> tuple[str, str] | None:
     try:
         text = start.decode(encoding)
     except UnicodeDecodeError as error:
-        if error.start < len(start) - 4:  # not just a letter cut in two at the end
+        if whole or error.start < len(start) - 4:  # not just a letter cut in two at the end
             return None
         text = start[: error.start].decode(encoding)
     return None if _NO_TEXT.search(text) else (text, encoding)
@@ -181,7 +182,7 @@ def _read_uneven(path: Path, head: Head, header: list[str], skip_rows: int) -> p
             skiprows=skip_rows,
         )
     except UnicodeDecodeError:  # a letter that is none of UTF-8 stands far below
-        decoded = decode(path.read_bytes())
+        decoded = decode(path.read_bytes(), whole=True)
         if decoded is None or decoded[1] == head.encoding:
             raise DataError(
                 f"{path}: not a text file in UTF-8, save it as CSV in UTF-8 or as Parquet"

@@ -11,11 +11,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from jaxexit.data.formats.delimited import Head, read_delimited
 from jaxexit.data.formats.format import Format
 from jaxexit.data.formats.source import EPOCHS, Source
+from jaxexit.data.tables import table_of
 from jaxexit.errors import DataError
 
 NAMES = ("time", "open", "high", "low", "close", "volume", "trades")
@@ -45,7 +44,7 @@ def _read_json(path: Path, content: Any) -> Source:
         raise DataError(f"{path}: bars of {', '.join(pairs) or 'no pair'}, keep one pair in a file")
     ((pair, rows),) = pairs.items()
     names = [*NAMES[:5], "vwap", *NAMES[5:]]
-    table = pd.DataFrame(rows, columns=names).apply(pd.to_numeric, errors="coerce").iloc[:-1]
+    table = table_of(rows[:-1], names)
     remarks = ("the last bar, which still grew, left out",)
     return Source(f"{FAMILY} ({pair})", table, "UTC", EPOCHS, None, remarks)
 
