@@ -115,11 +115,14 @@ class Columns:
         """The table's own name of the first alias (plain names) that it has."""
         for alias in aliases:
             if names := self._names.get(alias):
-                if len(names) > 1:
+                own = [
+                    name for name in names if folded(name) == alias
+                ]  # a word of no other language
+                if len(names) > 1 and len(own) != 1:
                     raise DataError(
                         f"{self.where}: columns {', '.join(map(repr, names))} mean the same, keep one"
                     )
-                return names[0]
+                return own[0] if own else names[0]
         return None
 
     def series(self, name: str) -> pd.Series:

@@ -194,6 +194,27 @@ def test_words_of_no_language_stay_as_they_are():
     ]  # fmt: skip
 
 
+def test_a_users_column_that_is_a_word_of_another_language_is_not_taken_for_a_price(tmp_path: Path):
+    table = bar_table(rows=50)
+    path = write_bars(tmp_path, table.assign(max=9.9, min=0.1, bas=7.0, data="x", art="y"))
+    quotes = read_quotes(path)
+    np.testing.assert_array_equal(quotes.sides["unknown"], table[["open", "high", "low", "close"]])
+    assert {"max", "min", "bas"} <= set(quotes.table)
+
+
+def test_the_history_of_an_mql5_signal(tmp_path: Path):
+    """Semicolons, two columns each of time and price; only layouts that others describe."""
+    (tmp_path / "a.csv").write_text(
+        "Time;Type;Volume;Symbol;Price;S/L;T/P;Time;Price;Commission;Swap;Profit;Comment\n"
+        "2024.01.15 10:00:00;Buy;0.10;EURUSD;1.1010;;;2024.01.15 11:00:00;1.1025;0.00;0.00;15.00;\n"
+        "2024.01.15 11:30:00;Balance;;;;;;;;;;1 000.00;\n"
+        "2024.01.15 12:00:00;Sell;0.10;EURUSD;1.1020;;;2024.01.15 13:00:00;1.1030;0.00;0.00;-10.00;\n"
+    )
+    rows, _ = load_trades(tmp_path / "a.csv", "auto")
+    assert rows["direction"].tolist() == [1, 0, -1]
+    assert rows["exit_price"].dropna().tolist() == [1.1025, 1.103]
+
+
 # --- stamps
 
 
