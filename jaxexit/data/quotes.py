@@ -147,6 +147,10 @@ def quotes_of(
         times, moved = _at_opens(times, source.stamped if stamps == "auto" else stamps, where)
         told_of += turned + moved
     if ticks:
+        if stamps == "close":
+            raise DataError(
+                f"{where}: data.stamps: found close, but the file is of ticks, set it to auto"
+            )
         bars = bars_from_ticks(columns, times)
         times, sides, table = bars.times, {"bid": bars.bid, "ask": bars.ask}, bars.table
         remarks = told_of + bars.remarks
@@ -224,7 +228,8 @@ def join_sides(first: Quotes, second: Quotes, where: str) -> Quotes:
     if np.median(prices[0] - prices[1]) > 0:
         first, second, one, other, prices = second, first, other, one, prices[::-1]
     alone = len(first.times) + len(second.times) - 2 * len(times)
-    remarks = (f"bid from {first.where}, ask from {second.where}",)
+    told = tuple(dict.fromkeys(first.remarks + second.remarks))
+    remarks = (f"bid from {first.where}, ask from {second.where}", *told)
     if alone:
         remarks += (f"{alone:,} bars of one file only, left out",)
     table = pd.DataFrame({"time": pd.DatetimeIndex(times, tz="UTC")})

@@ -19,8 +19,10 @@ HEAD_BYTES = 65_536
 _HEAD_ROWS = 50
 _DELIMITERS = ",;\t"
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+_DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+")
 _DECIMAL_POINT = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)\.\d+")
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}([.,])\d{3}(\1\d{3})*")  # as thousands are
+_OF_DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?")
 _SEPARATOR = re.compile(r"sep=([,;\t])", re.IGNORECASE)
 _NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x19\x1b-\x1f]")
 
@@ -94,13 +96,25 @@ def read_head(text: str, encoding: str, *, whole: bool) -> Head:
     lines = [line for _, line in filled]
     delimiter = _delimiter(lines)
     rows = [[c.strip() for c in row] for row in csv.reader(lines, delimiter=delimiter)]
-    comma, point = (
-        any(sign.fullmatch(c) for row in rows[:20] for c in row)
-        for sign in (_DECIMAL_COMMA, _DECIMAL_POINT)
-    )
-    decimal = "," if delimiter != "," and comma and not point else "."
+    decimal = _decimal([cell for row in rows for cell in row], delimiter)
     titles = _titles(rows) if len(rows) == len(lines) else 0  # a cell that holds a line break
     return Head(encoding, delimiter, decimal, rows[titles:], filled[titles][0])
+
+
+def _decimal(cells: list[str], delimiter: str) -> str:
+    """The decimal sign: a comma where cells show it, or where semicolons part them and none shows a point.
+
+    Of three digits behind a sign no cell shows whether they are decimals or thousands.
+    """
+    commas, points = (
+        [cell for cell in cells if sign.fullmatch(cell)]
+        for sign in (_DECIMAL_COMMA, _DECIMAL_POINT)
+    )
+    if delimiter == "," or any(not _GROUPED.fullmatch(cell) for cell in points):
+        return "."
+    if any(not _GROUPED.fullmatch(cell) for cell in commas) or (commas and delimiter == ";"):
+        return ","
+    return "."
 
 
 def _delimiter(lines: list[str]) -> str:
@@ -165,7 +179,18 @@ def read_delimited(
     for field in table.schema:  # a column that was blank at first and then held clocks or dates
         if pa.types.is_temporal(field.type):
             frame[field.name] = table[field.name].cast(pa.string()).to_pandas()
+        elif head.decimal == "," and pa.types.is_string(field.type):
+            frame[field.name] = _with_thousands(frame[field.name])
     return frame
+
+
+def _with_thousands(column: pd.Series) -> pd.Series:
+    """`1.250` of a file with a decimal comma is a thousand and more; other columns as they are."""
+    present = column.dropna().astype(str)
+    if not len(present) or not present.str.fullmatch(_OF_DECIMAL_COMMA).all():
+        return column
+    text = column.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
+    return pd.Series(pd.to_numeric(text, errors="coerce"), column.index)
 
 
 def _read_uneven(path: Path, head: Head, header: list[str], skip_rows: int) -> pd.DataFrame:

@@ -6,7 +6,7 @@ that fits:
 
 - `TEXT`: delimited text without a header, or with more than one; seen is its `Head`;
 - `SECTIONED`: tables below titles, or several in one file (text, HTML, Excel); seen are its `Rows`;
-- `TABLES`: one table with a header; seen are its `Columns`;
+- `TABLES` (in `frames`): one table with a header; seen are its `Columns`;
 - `JSON`: seen is the content; `MARKUP`: HTML and XML; seen is the text.
 """
 

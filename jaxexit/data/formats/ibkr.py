@@ -45,6 +45,11 @@ def trades_of(columns: Columns, codes: str, family: str) -> Source:
 
     code = words(codes).str.upper().str.split(r"[;,\s]+", regex=True)
     opens, closes = (code.map(lambda parts, c=c: c in parts).to_numpy(bool) for c in ("O", "C"))
+    cancelled = int(code.map(lambda parts: "CA" in parts).sum())
+    if cancelled:
+        raise DataError(
+            f"{where}: {cancelled:,} executions are cancelled ones (Ca): make the report without them"
+        )
     cash = words("category").str.lower().isin(_CASH).to_numpy()
     coded = opens | closes
     if not coded.any():

@@ -286,6 +286,7 @@ def test_what_was_open_before_the_file_is_closed_first_and_left_out(tmp_path: Pa
         (statement(*[(*row[:4], "P") for row in PAIRS]), "whether it opens or closes"),
         (statement(*PAIRS, ("ABC", "2024-01-19, 10:00:00", "5", 1.1, "P")), "1 of 5 executions do not say"),
         (statement(*[(row[0], row[1][:10], *row[2:]) for row in PAIRS]), "without a time of day"),
+        (statement(*PAIRS, ("ABC", "2024-01-19, 10:00:00", "5", 1.1, "Ca;O")), "1 executions are cancelled"),
         (statement(), "without trades"),
         (statement(*PAIRS).replace("Quantity", "Anzahl"), "have no quantity"),
     ],

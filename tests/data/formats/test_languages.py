@@ -188,6 +188,43 @@ def test_thousands_in_a_file_with_decimal_points_are_no_decimals(tmp_path: Path)
     assert read_quotes(tmp_path / "a.csv").sides["unknown"][0, 0] == 2300.5
 
 
+@pytest.mark.parametrize(
+    ("sign", "cells", "numbers"),
+    [
+        (";", ["2.350,50", "2.351,5", "2.350", "2.350,5"], [2350.5, 2351.5, 2350.0, 2350.5]),
+        (";", ["2.350", "2.351", "2.349", "2.350"], [2.350, 2.351, 2.349, 2.350]),
+        (";", ["150,123", "150,200", "150,100", "150,150"], [150.123, 150.2, 150.1, 150.15]),
+        ("\t", ["2,350.5", "2,351.5", "2,350.0", "2,350.5"], [2350.5, 2351.5, 2350.0, 2350.5]),
+        ("\t", ["38,123", "38,200", "38,100", "38,150"], None),
+    ],
+)
+def test_what_the_cells_show_decides_which_sign_is_which(
+    tmp_path: Path, sign: str, cells: list[str], numbers: list[float] | None
+):
+    rows = [["2024-01-15 10:00", *cells, "1"], ["2024-01-15 11:00", *cells, "1"]]
+    lines = [["time", "open", "high", "low", "close", "volume"], *rows]
+    (tmp_path / "a.csv").write_text("".join(sign.join(line) + "\n" for line in lines))
+    if numbers is None:
+        with pytest.raises(DataError, match="is its comma a decimal sign"):
+            read_quotes(tmp_path / "a.csv")
+        return
+    assert read_quotes(tmp_path / "a.csv").sides["unknown"][1].tolist() == numbers
+
+
+def test_thousands_of_a_file_with_a_decimal_comma_are_no_decimals(tmp_path: Path):
+    text = bars_in("German", ",").replace(";9\n", ";1.250\n")
+    (tmp_path / "a.csv").write_text(text)
+    assert read_quotes(tmp_path / "a.csv").table["Volumen"].tolist() == [1250] * 3
+
+
+def test_ticks_are_stamped_at_no_end_of_a_bar(tmp_path: Path):
+    (tmp_path / "a.csv").write_text(
+        "time,bid,ask\n2024-01-15 10:00,1.1,1.2\n2024-01-15 10:02,1.1,1.2\n"
+    )
+    with pytest.raises(DataError, match="but the file is of ticks"):
+        read_quotes(tmp_path / "a.csv", stamps="close")
+
+
 def test_words_of_no_language_stay_as_they_are():
     assert [plain(name) for name in ("<Open>", "Zeit.1", "Объём", "S / L", "rsi_14")] == [
         "open", "time1", "volume", "sl", "rsi14",
