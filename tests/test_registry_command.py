@@ -60,8 +60,8 @@ def row_of(table: str, name: str) -> list[str]:
 def test_the_list_shows_status_and_test_results(said):
     table = said("list")
     assert row_of(table, "v1_base") == [
-        "*", "v1_base", "completed", "-", "131,072", "1,468", "-1.25 pips", "-", "38.1%", "0.87", "-", "2,001.5",
-        "all (old)",
+        "*", "v1_base", "completed", "-", "131,072", "1,468", "-1.25 pips", "-", "38.1%", "0.87", "-",
+        "2,001.5", "all (old)",
     ]  # fmt: skip
     assert row_of(table, "v2_next") == ["", "v2_next", "pending", "v1_base", *["-"] * 8, ""]
     assert "trials so far (looks at a test split, settings of sweeps): 1" in table

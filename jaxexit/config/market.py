@@ -106,6 +106,11 @@ class Data(Section):
         description="names of ours and the file's columns that they are, where those are not recognised: "
         "{entry_time: Opening time, direction: Side}; for bars and trades",
     )
+    stamps: Literal["auto", "open", "close"] = Field(
+        default="auto",
+        description="which end of its bar a stamp of the bar file is; close: moved to the open; auto: as the "
+        "file's format says, else the open",
+    )
     direction_codes: Annotated[
         dict[str, Literal["long", "short"]], BeforeValidator(_with_text_keys)
     ] = Field(

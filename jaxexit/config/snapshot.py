@@ -32,6 +32,7 @@ LATER = {
     "data.columns": {},
     "data.direction_codes": {},
     "data.recipe": None,
+    "data.stamps": "auto",
     "data.stops": "file",
     "data.symbol": None,
     "data.tick_size": None,

@@ -144,6 +144,33 @@ def _add_bar_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tick-size", metavar="PRICE", type=_positive, help="as data.tick_size")
     parser.add_argument("--calendar", default="auto", help="as data.calendar")
     parser.add_argument("--symbol", help="as data.symbol")
+    _add_column_options(parser)
+
+
+def _add_column_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--stamps",
+        choices=("auto", "open", "close"),
+        default="auto",
+        help="which end of its bar a stamp is; close: moved to the open (default auto: as the file's format "
+        "says, else open)",
+    )
+    parser.add_argument(
+        "--column",
+        dest="columns",
+        metavar="OURS=THEIRS",
+        type=_pair,
+        action="append",
+        default=[],
+        help="a column that is not recognised, as data.columns: --column 'open=First price'; again for more",
+    )
+
+
+def _pair(text: str) -> tuple[str, str]:
+    ours, sign, theirs = text.partition("=")
+    if not (sign and ours.strip() and theirs.strip()):
+        raise argparse.ArgumentTypeError(f"found {text}, allowed is OURS=THEIRS, e.g. open=First")
+    return ours.strip(), theirs.strip()
 
 
 def _add_reading_options(parser: argparse.ArgumentParser) -> None:
@@ -235,10 +262,12 @@ def run_inspect_list(options: argparse.Namespace) -> None:
             name,
             timezone=options.timezone,
             timeframe=options.timeframe,
+            stamps=options.stamps,
+            names=dict(options.columns),
             **_book(options),
         )
     clock = options.timezone if options.trades_tz is None else options.trades_tz
-    reading = Reading(timezone=clock, symbol=options.symbol, stops=options.stops)
+    reading = Reading(clock, options.symbol, dict(options.columns), stops=options.stops)
     found = inspect_list(
         options.trades, bars, reading, filled_at=options.filled_at, align=options.align
     )
@@ -260,6 +289,8 @@ def run_inspect(options: argparse.Namespace) -> None:
         timezone=options.timezone,
         source_offset=options.source_offset,
         timeframe=options.timeframe,
+        stamps=options.stamps,
+        names=dict(options.columns),
         **_book(options),
     )
     if options.png is not None:
@@ -277,6 +308,8 @@ def run_convert(options: argparse.Namespace) -> None:
         options.out,
         timezone=options.timezone,
         source_offset=options.source_offset,
+        stamps=options.stamps,
+        names=dict(options.columns),
         timeframe=options.timeframe,
         price_scale=options.price_scale,
         repair=options.repair,
@@ -293,7 +326,13 @@ def run_entries(options: argparse.Namespace) -> None:
     from jaxexit.data.export import as_trade_list, write_csv
     from jaxexit.data.sample import load_named_bars
 
-    bars = load_named_bars(options.bars, timezone=options.timezone, **_book(options))
+    bars = load_named_bars(
+        options.bars,
+        timezone=options.timezone,
+        stamps=options.stamps,
+        names=dict(options.columns),
+        **_book(options),
+    )
     candidates = built_in_candidates(
         options.kind, bars, options.warmup, every=options.every, stop_atr=options.initial_stop_atr
     )

@@ -6,6 +6,7 @@ else with the constant `costs.spread`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypedDict, Unpack
@@ -16,7 +17,7 @@ import pandas as pd
 from jaxexit.data.calendars import FX_CALENDAR, Calendar, calendar_of
 from jaxexit.data.doubts import doubts
 from jaxexit.data.markets import MarketKind, UnitName, recognise, unit_of
-from jaxexit.data.quotes import Quotes, read_quotes
+from jaxexit.data.quotes import Quotes, Stamps, read_quotes
 from jaxexit.data.spreads import POINTS, point_of, spread_in_price, tick_of
 from jaxexit.data.tables import plain
 from jaxexit.data.ticks import as_table, bins, merge, timeframe_length
@@ -106,15 +107,22 @@ class Bars:
 
 
 def load_bars(
-    path: Path, *, timezone: str = AUTO, timeframe: str | None = None, **book: Unpack[Book]
+    path: Path,
+    *,
+    timezone: str = AUTO,
+    timeframe: str | None = None,
+    stamps: Stamps = "auto",
+    names: Mapping[str, str] | None = None,
+    **book: Unpack[Book],
 ) -> Bars:
     """Read a bar or tick file of any format and complete the book.
 
     `timezone`: clock of stamps without an offset (see `zones`). `timeframe`: e.g. "M15", made of the file's
-    shorter bars or ticks; None: as they are, ticks to M1. Errors are DataError; see `read_quotes` and
-    `complete_book`.
+    shorter bars or ticks; None: as they are, ticks to M1. `stamps`, `names`: see `read_quotes`. Errors are
+    DataError; see there and `complete_book`.
     """
-    return lengthen(complete_book(read_quotes(path, timezone), **book), timeframe)
+    quotes = read_quotes(path, timezone, stamps=stamps, names=names)
+    return lengthen(complete_book(quotes, **book), timeframe)
 
 
 def lengthen(bars: Bars, timeframe: str | None) -> Bars:

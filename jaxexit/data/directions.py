@@ -11,12 +11,14 @@ from jaxexit.data.tables import Columns, as_numbers
 from jaxexit.errors import DataError
 
 LONG = {
-    "1", "1.0", "+1", "long", "buy", "l", "b", "bought", "bot", "kauf", "kaufen", "achat", "compra",
-    "largo", "покупка",
+    "1", "1.0", "+1", "long", "buy", "l", "b", "bought", "bot", "kauf", "kaufen", "gekauft", "achat",
+    "acheter", "acheteur", "compra", "comprar", "comprado", "comprada", "largo", "покупка",
+    "купить", "куплено", "лонг",
 }  # fmt: skip
 SHORT = {
-    "-1", "-1.0", "short", "sell", "s", "sold", "sld", "verkauf", "verkaufen", "vente", "venta", "corto",
-    "продажа",
+    "-1", "-1.0", "short", "sell", "s", "sold", "sld", "verkauf", "verkaufen", "verkauft", "vente", "vendre",
+    "vendeur", "venta", "venda", "vender", "vendido", "vendida", "corto", "продажа", "продать", "продано",
+    "шорт",
 }  # fmt: skip
 SIZES = ("size", "quantity", "qty", "amount", "volume", "lots", "contracts")
 _CODES = {"0", "0.0", "1", "1.0"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
@@ -12,7 +13,7 @@ from jaxexit.data import quality
 from jaxexit.data.bars import Book, complete_book, describe, find_gaps, lengthen
 from jaxexit.data.fingerprint import fingerprint_bars
 from jaxexit.data.quality import Quality, assess
-from jaxexit.data.quotes import check_quotes, read_unchecked
+from jaxexit.data.quotes import Stamps, check_quotes, read_unchecked
 from jaxexit.data.sample import SAMPLE, SAMPLE_SIDE, sample_path
 from jaxexit.units import key
 
@@ -26,6 +27,8 @@ def inspect_bars(
     timezone: str,
     source_offset: str | None = None,
     timeframe: str | None = None,
+    stamps: Stamps = "auto",
+    names: Mapping[str, str] | None = None,
     **book: Unpack[Book],
 ) -> Quality:
     """The quality of what `data.bars: name` names, and the bars that a run would get of it.
@@ -37,9 +40,10 @@ def inspect_bars(
     path = Path(name)
     if name == SAMPLE:
         path, timezone = sample_path(), "UTC"
+        stamps, names = "auto", None
         side = SAMPLE_SIDE if side == "auto" else side
     book = {**book, "price_side": side}
-    quotes = read_unchecked(path, timezone, source_offset)
+    quotes = read_unchecked(path, timezone, source_offset, stamps=stamps, names=names)
     found = assess(quotes, book)
     if found.faults:
         return found

@@ -6,12 +6,14 @@ first and in UTC.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from jaxexit.data.bars import Bars, Book, PriceSide, load_bars
+from jaxexit.data.quotes import Stamps
 from jaxexit.data.zones import AUTO
 from jaxexit.errors import DataError
 
@@ -41,7 +43,13 @@ def sample_path() -> Path:
 
 
 def load_named_bars(
-    name: str, *, timezone: str = AUTO, timeframe: str | None = None, **book: Unpack[Book]
+    name: str,
+    *,
+    timezone: str = AUTO,
+    timeframe: str | None = None,
+    stamps: Stamps = "auto",
+    names: Mapping[str, str] | None = None,
+    **book: Unpack[Book],
 ) -> Bars:
     """`load_bars` for what `data.bars` may hold: a path, or "sample" with its known side and zone."""
     path = Path(name)
@@ -52,15 +60,24 @@ def load_named_bars(
                 f"data.price_side: found {side}, but the sample's bars are {SAMPLE_SIDE}"
             )
         path, timezone = sample_path(), "UTC"
+        stamps, names = "auto", None
         book = {**book, "price_side": SAMPLE_SIDE}
-    return replace(load_bars(path, timezone=timezone, timeframe=timeframe, **book), where=name)
+    bars = load_bars(
+        path, timezone=timezone, timeframe=timeframe, stamps=stamps, names=names, **book
+    )
+    return replace(bars, where=name)
 
 
 def experiment_bars(experiment: Experiment) -> Bars:
     """The bars that an experiment names."""
     data = experiment.data
     return load_named_bars(
-        data.bars, timezone=data.timezone, timeframe=data.timeframe, **book_of(experiment)
+        data.bars,
+        timezone=data.timezone,
+        timeframe=data.timeframe,
+        stamps=data.stamps,
+        names=data.columns,
+        **book_of(experiment),
     )
 
 

@@ -6,22 +6,92 @@ Every mistake a column can hold is told in one line that names the file.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
+from jaxexit.data.languages import ENGLISH, folded
 from jaxexit.errors import DataError, one_line
+
+_BLANK = r"(?<=\d)[\s'\u2019](?=\d{3}(?!\d))"  # between thousands; Swiss files write an apostrophe
+_MONEY = r"[$\u20ac\u00a3\u00a5\u20bd]"
+_DECIMAL_COMMA = (
+    r"[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+),(?:\d{1,2}|\d{4,})|[+-]?\d{1,3}(?:\.\d{3})+,\d+|[+-]?0,\d+"
+)
+_OF_DECIMAL_COMMA = r"[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?"
+_THOUSANDS = r"[+-]?\d{1,3}(?:,\d{3})+\.\d+|[+-]?\d{1,3}(?:,\d{3}){2,}"
+_UNCLEAR = r"[+-]?\d{1,3},\d{3}"
+_WHICH_COMMA = "; is its comma a decimal sign? write a point"
+_OF_THOUSANDS = r"[+-]?(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.\d*)?"
 
 
 def plain(name: object) -> str:
-    """A column name without case, blanks and signs: '<Open>', 'open' and 'OPEN ' are one."""
-    return re.sub(r"[^a-z0-9]", "", str(name).lower())
+    """A column name without case, blanks and signs: '<Open>', 'open' and 'OPEN ' are one.
+
+    Words of other languages become the English ones (see `languages`), with the number that follows them.
+    """
+    word = folded(name)
+    stem = word.rstrip("0123456789")
+    return ENGLISH.get(stem, stem) + word[len(stem) :]
 
 
 def as_numbers(column: pd.Series) -> np.ndarray:
-    """A column as float64 [rows], nan where it is not a number."""
-    return np.asarray(pd.to_numeric(column, errors="coerce"), dtype=np.float64)
+    """A column as float64 [rows], nan where it is not a number.
+
+    Read are also money (`$1,250.50`, `(12.50)`) and a decimal comma (`1.250,5`), where the column shows which
+    sign is which: `1,250` alone does not.
+    """
+    found = np.asarray(pd.to_numeric(column, errors="coerce"), dtype=np.float64)
+    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
+        return found
+    other = np.isnan(found) & column.notna().to_numpy()
+    if not other.any():
+        return found
+    text = column.astype(str).str.replace(_BLANK, "", regex=True)
+    text = text.str.replace("\u2212", "-", regex=False).str.replace(_MONEY, "", regex=True)
+    text = text.str.strip().str.replace(r"^\((.+)\)$", r"-\1", regex=True)
+    comma, thousands = (
+        bool(text.str.fullmatch(pattern).any()) for pattern in (_DECIMAL_COMMA, _THOUSANDS)
+    )
+    if comma and not thousands:
+        text = text.where(text.str.fullmatch(_OF_DECIMAL_COMMA), "")
+        text = text.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
+        other[:] = True
+    elif thousands and not comma:
+        text = text.where(text.str.fullmatch(_OF_THOUSANDS), "").str.replace(",", "", regex=False)
+    numbers = np.asarray(pd.to_numeric(text, errors="coerce"), dtype=np.float64)
+    return np.where(other, numbers, found)
+
+
+def table_of(rows: Iterable[Iterable[object]], names: Iterable[str]) -> pd.DataFrame:
+    """Rows of numbers, perhaps as text, as a table. Raises ValueError for rows of unequal length."""
+    columns = zip(*rows, strict=True)
+    return pd.DataFrame({n: as_numbers(pd.Series(c)) for n, c in zip(names, columns, strict=False)})
+
+
+def mapped(table: pd.DataFrame, names: Mapping[str, str], where: str) -> pd.DataFrame:
+    """The table with the user's columns under our names; the file's own of such a name are set aside.
+
+    Args:
+        table: of the file.
+        names: our names, and the file's columns that they are (`data.columns`).
+        where: the file, for messages.
+
+    Raises:
+        DataError: the file has no such column.
+    """
+    for name, said in names.items():
+        own = next((n for n in table.columns if str(n).strip() == said.strip()), None)
+        if own is None:
+            raise DataError(
+                f"{where}: data.columns: {name} is said to be '{said}', and the file has no such column "
+                f"(found: {', '.join(map(str, table.columns))})"
+            )
+        values = table[own]
+        others = {n: f"{n} (file)" for n in table.columns if plain(n) == plain(name)}
+        table = table.rename(columns=others).assign(**{name: values})
+    return table
 
 
 class Columns:
@@ -37,15 +107,22 @@ class Columns:
     def __contains__(self, plain_name: str) -> bool:
         return plain_name in self._names
 
+    def has(self, *plain_names: str) -> bool:
+        """Whether all of these are there."""
+        return all(name in self._names for name in plain_names)
+
     def find(self, aliases: Iterable[str]) -> str | None:
         """The table's own name of the first alias (plain names) that it has."""
         for alias in aliases:
             if names := self._names.get(alias):
-                if len(names) > 1:
+                own = [
+                    name for name in names if folded(name) == alias
+                ]  # a word of no other language
+                if len(names) > 1 and len(own) != 1:
                     raise DataError(
                         f"{self.where}: columns {', '.join(map(repr, names))} mean the same, keep one"
                     )
-                return names[0]
+                return own[0] if own else names[0]
         return None
 
     def series(self, name: str) -> pd.Series:
@@ -68,6 +145,7 @@ class Columns:
             raise DataError(
                 f"{self.where}: column '{name}' is '{found}' in row {row + 1}, "
                 f"a finite number is needed ({int(wrong.sum())} such rows)"
+                + (_WHICH_COMMA if re.fullmatch(_UNCLEAR, found.strip()) else "")
             )
         return values
 

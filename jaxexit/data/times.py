@@ -9,6 +9,7 @@ user or the file's format names (see `zones`).
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,7 @@ _LAYOUTS = (
     (r"\d{1,2}\.\d{1,2}\.\d{4}", "%d.%m.%Y"),
     (r"\d{4}/\d{1,2}/\d{1,2}", "%Y/%m/%d"),
     (r"\d{8}", "%Y%m%d"),
+    (r"\d{1,2} [A-Za-z]{3} \d{4}", "%d %b %Y"),
 )
 _AMBIGUOUS = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-]\d{4}")
 
@@ -118,6 +120,18 @@ def _to_utc(times: pd.DatetimeIndex, timezone: str, where: str) -> np.ndarray:
         ) from None
 
 
+def in_order_of(stamps: pd.Series, order: Literal["day first", "month first"]) -> pd.Series:
+    """Dates with slashes, whose order the format documents, as ISO; as they are where one contradicts it."""
+    text = stamps.fillna("").astype(str).str.strip()
+    parts = text.str.extract(r"^(\d{1,2})/(\d{1,2})/(\d{4})(.*)$")
+    if parts[3].isna().any():
+        return stamps
+    day, month = (parts[0], parts[1]) if order == "day first" else (parts[1], parts[0])
+    if (month.astype(int) > 12).any():
+        return stamps
+    return parts[2] + "-" + month.str.zfill(2) + "-" + day.str.zfill(2) + parts[3]
+
+
 def labelled(stamps: pd.Series) -> bool:
     """Whether the stamps say what offset they have."""
     if pd.api.types.is_datetime64_any_dtype(stamps):
@@ -198,7 +212,9 @@ def _clock(rest: str) -> str:
         return f"{gap}%H%M%S" + ("%f" if len(clock) > 6 else "")
     seconds = clock.count(":") == 2
     fraction = "." in clock
-    return gap + "%H:%M" + (":%S" if seconds else "") + (".%f" if fraction else "")
+    half = re.search(r"( ?)[AaPp][Mm]$", clock)
+    hour, end = ("%I", f"{half[1]}%p") if half else ("%H", "")
+    return gap + hour + ":%M" + (":%S" if seconds else "") + (".%f" if fraction else "") + end
 
 
 def _first_unreadable(stamps: pd.Series, layout: str) -> int:

@@ -1,8 +1,8 @@
 """Trade files: a list of entries that the user brings.
 
 Understood: what `data entries` writes, MetaTrader 4 and 5 reports (HTML and CSV) and its Python frames,
-backtesting.py, vectorbt, freqtrade, NautilusTrader, Lean, TradingView; any other list by `data.columns`. How
-trades come to their bars is in `matching`.
+backtesting.py, vectorbt, freqtrade, NautilusTrader, Lean, TradingView, NinjaTrader, cTrader, Myfxbook,
+Interactive Brokers; any other list by `data.columns`. How trades come to their bars is in `matching`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pandas as pd
 from jaxexit.data.directions import directions
 from jaxexit.data.formats import read_source
 from jaxexit.data.list_checks import check_prices, joined_pieces, of_one_symbol, profits
-from jaxexit.data.tables import Columns, plain
+from jaxexit.data.tables import Columns, mapped, plain
 from jaxexit.data.times import to_utc
 from jaxexit.data.zones import AUTO
 from jaxexit.errors import DataError
@@ -31,7 +31,7 @@ _ALIASES: dict[str, tuple[str, ...]] = {
         "entrytime", "entrytimestamp", "opendate", "opentime", "entrydate", "entrydatetime",
         "entryindex", "time",
     ),
-    "direction": ("direction", "side", "type"),
+    "direction": ("direction", "side", "buysell", "type", "action"),
     "entry_price": ("entryprice", "avgentryprice", "openrate", "openprice", "price"),
     # freqtrade's stop_loss_abs is the last stop; only the initial one was known at the entry.
     "stop": ("sl", "stop", "initialstoplossabs", "stoploss", "stopprice"),
@@ -80,11 +80,11 @@ def load_trades(path: Path, reading: Reading | str) -> tuple[pd.DataFrame, tuple
     how = Reading(reading) if isinstance(reading, str) else reading
     source = read_source(path)
     clock = source.clock if how.timezone == AUTO else how.timezone
-    table = of_one_symbol(source.table, where, how.symbol)
+    own = {name: said for name, said in how.columns.items() if name in _ALIASES}
+    table = of_one_symbol(mapped(source.table, own, where), where, how.symbol)
     columns = Columns(table, where)
     found = {
-        name: _named(columns, how.columns, name) or columns.find(aliases)
-        for name, aliases in _ALIASES.items()
+        name: name if name in own else columns.find(aliases) for name, aliases in _ALIASES.items()
     }
     if found["entry_time"] is None:
         raise DataError(
@@ -118,28 +118,10 @@ def load_trades(path: Path, reading: Reading | str) -> tuple[pd.DataFrame, tuple
     for column in table.columns:
         if column not in taken and column not in rows:
             rows[column] = table[column]
-    said = _remarks(where, rows, found["stop"])
+    said = source.remarks + _remarks(where, rows, found["stop"], source.last_stops)
     check_prices(rows, where, profits(columns))
     rows, joined = joined_pieces(rows)
     return rows, said + joined
-
-
-def _named(columns: Columns, names: Mapping[str, str], name: str) -> str | None:
-    """The file's column that the user has named for one of ours.
-
-    Raises:
-        DataError: the file has no such column.
-    """
-    said = names.get(name)
-    if said is None:
-        return None
-    found = next((own for own in columns.table.columns if str(own).strip() == said.strip()), None)
-    if found is None:
-        raise DataError(
-            f"{columns.where}: data.columns: {name} is said to be '{said}', and the file has no such column "
-            f"(found: {columns})"
-        )
-    return found
 
 
 def _words(column: pd.Series) -> pd.Series:
@@ -147,16 +129,16 @@ def _words(column: pd.Series) -> pd.Series:
     return column.astype(str).where(column.notna(), "")
 
 
-def _remarks(where: str, rows: pd.DataFrame, stop: str | None) -> tuple[str, ...]:
+def _remarks(where: str, rows: pd.DataFrame, stop: str | None, last_stops: bool) -> tuple[str, ...]:
     remarks = []
     unknown = int((rows["direction"].to_numpy() == 0).sum())
     if unknown == len(rows):
         raise DataError(f"{where}: no row has a direction of long, short, buy, sell, 1 or -1")
     if unknown:
         remarks.append(f"{unknown:,} rows are no trades (neither long nor short)")
-    if stop is not None and plain(stop) == "sl" and "/" in stop:
+    if stop is not None and (last_stops or (plain(stop) == "sl" and "/" in stop)):
         remarks.append(
-            f"'{stop}' of a MetaTrader report is each trade's last stop: if stops were moved, remove the "
-            "column and env.initial_stop_atr sets them"
+            f"'{stop}' of such a report is each trade's last stop: if stops were moved, set data.stops to "
+            "ignore and env.initial_stop_atr sets them"
         )
     return tuple(remarks)

@@ -298,10 +298,11 @@ def load_bars_of(
 ) -> Bars:
     """A bar file read as the experiment reads its own, with results in `unit` (None: pips)."""
     data = experiment.data
-    path, clock = Path(name), data.timezone
     if name == SAMPLE:
-        path, clock, side = sample_path(), "UTC", SAMPLE_SIDE
-    bars = _book(read_quotes(path, clock), experiment, side, unit)
+        quotes, side = read_quotes(sample_path(), "UTC"), SAMPLE_SIDE
+    else:
+        quotes = read_quotes(Path(name), data.timezone, stamps=data.stamps, names=data.columns)
+    bars = _book(quotes, experiment, side, unit)
     return replace(lengthen(bars, data.timeframe), where=name)
 
 

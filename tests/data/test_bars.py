@@ -1,6 +1,7 @@
 """Bar files become both sides of the book, or one line that says what is wrong."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,10 +17,11 @@ from jaxexit.errors import DataError
 from tests.data.made import PIP, bar_table, quarter_hours, walk, write_bars
 
 
-def refusal(path: Path, **options) -> str:
+def refusal(path: Path, **options: Any) -> str:
     """The message with which a file is refused: one line that names the file."""
     with pytest.raises(DataError) as caught:
-        load_bars(path, **{"price_side": "mid", **options})
+        settings: dict[str, Any] = {"price_side": "mid", **options}
+        load_bars(path, **settings)
     message = str(caught.value)
     assert "\n" not in message
     assert str(path) in message

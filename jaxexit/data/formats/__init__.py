@@ -6,32 +6,75 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from jaxexit.config.text import backslash_hint
 from jaxexit.data.formats import (
+    alpaca,
     archive,
+    binance,
+    bybit,
+    ccxt,
+    ctrader,
     delimited,
     frames,
     freqtrade,
     histdata,
     hst,
+    ibkr_flex,
+    ibkr_statement,
+    kraken,
     lean,
     metatrader,
+    myfxbook,
     oanda,
+    polygon,
     reports,
     truefx,
+    yfinance,
 )
+from jaxexit.data.formats.format import Format, Rows, known
 from jaxexit.data.formats.source import Source
 from jaxexit.errors import DataError
 
 __all__ = ["Source", "read_source"]
 
-_HEADERLESS = (histdata, metatrader, truefx, lean)
+TEXT: tuple[Format[delimited.Head], ...] = (
+    yfinance.FORMAT,
+    histdata.FORMAT,
+    metatrader.FORMAT,
+    truefx.FORMAT,
+    lean.FORMAT,
+    binance.FORMAT,
+    bybit.FORMAT,
+    bybit.METATRADER,
+    kraken.FORMAT,
+    ccxt.FORMAT,
+)
+SECTIONED: tuple[Format[Rows], ...] = (
+    ctrader.FORMAT,
+    myfxbook.FORMAT,
+    ibkr_statement.FORMAT,
+    ibkr_flex.TABLE,
+)
+REPORTS: tuple[Format[Rows], ...] = (*SECTIONED, reports.FORMAT)  # of pages and of Excel's cells
+MARKUP: tuple[Format[str], ...] = (ibkr_flex.FORMAT,)
+JSON: tuple[Format[Any], ...] = (
+    ccxt.JSON,
+    binance.JSON,
+    bybit.JSON,
+    kraken.JSON,
+    polygon.FORMAT,
+    alpaca.FORMAT,
+    oanda.FORMAT,
+    freqtrade.FORMAT,
+)
 _PARQUET, _NUMPY = b"PAR1", b"\x93NUMPY"
 _FEATHER = (b"ARROW1", b"FEA1")
 
@@ -77,48 +120,60 @@ def _read(path: Path, start: bytes) -> Source:
     if start.startswith(_NUMPY):
         return _describe(_read_records(path), path)
     if archive.recognise(start) and archive.is_workbook(path):
-        return _describe(_read_workbook(path), path)
+        return _read_workbook(path)
     if archive.recognise(start):
         return archive.read(path, read_source)
+    if (opened := archive.packed(start)) is not None:
+        return archive.read_packed(path, opened, read_source)
     if hst.recognise(start):
         return hst.read(path)
-    decoded = delimited.decode(start)
+    whole = len(start) < delimited.HEAD_BYTES
+    decoded = delimited.decode(start, whole=whole)
     if decoded is None:
         raise DataError(
-            f"{path}: not a text file in UTF-8, nor Parquet, nor MT4 history: save it as CSV in UTF-8 or as "
-            "Parquet"
+            f"{path}: not a text file, nor Parquet, nor MT4 history: save it as CSV in UTF-8 or as Parquet"
         )
     text, encoding = decoded
+    source = _read_text(path, text, encoding, whole=whole)
+    if not encoding.startswith("cp"):
+        return source
+    remark = f"not UTF-8: read in Windows' code page {encoding[2:]}"
+    return replace(source, remarks=(remark, *source.remarks))
+
+
+def _read_text(path: Path, text: str, encoding: str, *, whole: bool) -> Source:
+    """`text` is how the file begins, all of it if `whole`."""
     if text.lstrip()[:1] in ("{", "["):
         return _read_json(path, encoding)
-    if reports.recognise(text):
-        return reports.read(path, path.read_text(encoding, errors="replace"))
-    head = delimited.read_head(text, encoding, whole=len(start) < delimited.HEAD_BYTES)
-    for family in _HEADERLESS:
-        if family.recognise(head):
-            return family.read(path, head)
-    return _describe(*_with_header(path, head))
+    if reports.is_page(text) or text.lstrip().startswith(("<?xml", "<Flex")):
+        return _read_markup(path, path.read_text(encoding, errors="replace"))
+    head = delimited.read_head(text, encoding, whole=whole)
+    if (kind := known(TEXT, head)) is not None:
+        return kind.read(path, head)
+    if (kind := known(REPORTS if head.untidy else SECTIONED, head.rows)) is not None:
+        return kind.read(path, delimited.all_rows(path, head))
+    return _describe(delimited.read_delimited(path, head), path)
+
+
+def _read_markup(path: Path, text: str) -> Source:
+    """A page or an XML file: what its own format says, else the rows of its tables."""
+    if (kind := known(MARKUP, text)) is not None:
+        return kind.read(path, text)
+    if not reports.is_page(text):
+        raise DataError(f"{path}: XML, but not IBKR's Flex query: save it as CSV or Parquet")
+    rows = reports.rows_of(text)
+    if (kind := known(REPORTS, rows)) is not None:
+        return kind.read(path, rows)
+    raise DataError(
+        f"{path}: an HTML page without trades as MetaTrader's, cTrader's or Myfxbook's reports list them, "
+        "save the account history or the tester's report again"
+    )
 
 
 def _describe(table: pd.DataFrame, path: Path) -> Source:
     if len(table) == 0:
         raise DataError(f"{path}: the file has a header and no rows")
     return frames.describe(table, path)
-
-
-def _with_header(path: Path, head: delimited.Head) -> tuple[pd.DataFrame, Path]:
-    """A CSV with a header; yfinance's of three rows (fields, tickers, name of the index) as one."""
-    rows = head.rows
-    if len(rows) > 2 and rows[0][0] == "Price" and rows[1][0] == "Ticker":
-        tickers = sorted(set(rows[1][1:]) - {""})
-        if len(tickers) > 1:
-            raise DataError(f"{path}: bars of {', '.join(tickers[:4])}, keep one ticker in a file")
-        names = [rows[2][0], *rows[0][1:]]
-        layout = delimited.Head(
-            head.encoding, head.delimiter, head.decimal, [*rows[:2], names, *rows[3:]]
-        )
-        return delimited.read_delimited(path, layout, skip_rows=2), path
-    return delimited.read_delimited(path, head), path
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
@@ -142,8 +197,8 @@ def _read_feather(path: Path) -> pd.DataFrame:
     return table if isinstance(table.index, pd.RangeIndex) else table.reset_index()
 
 
-def _read_workbook(path: Path) -> pd.DataFrame:
-    """The first sheet of an Excel file, its first full row as the header."""
+def _read_workbook(path: Path) -> Source:
+    """The first sheet of an Excel file: a report, or a table whose header is its first full row."""
     if find_spec("openpyxl") is None:
         raise DataError(
             f"{path}: is an Excel file: save it as CSV, or install what reads it: pip install "
@@ -154,12 +209,17 @@ def _read_workbook(path: Path) -> pd.DataFrame:
     except Exception as error:  # openpyxl raises many kinds for a damaged file
         words = " ".join(str(error).split())[:160]
         raise DataError(f"{path}: not a readable Excel file ({words}); save it as CSV") from None
+    rows = [
+        ["" if pd.isna(cell) else str(cell).strip() for cell in row] for row in cells.to_numpy()
+    ]
+    if (kind := known(REPORTS, rows)) is not None:
+        return kind.read(path, rows)
     filled = cells.notna().sum(axis=1).to_numpy()
     if not len(filled) or filled.max() < 2:
         raise DataError(f"{path}: the first sheet of this Excel file has no table; save it as CSV")
     head = int(np.argmax(filled >= max(2, 0.8 * filled.max())))
     table = cells.iloc[head + 1 :].set_axis([str(name) for name in cells.iloc[head]], axis=1)
-    return table.dropna(how="all").infer_objects().reset_index(drop=True)
+    return _describe(table.dropna(how="all").infer_objects().reset_index(drop=True), path)
 
 
 def _read_records(path: Path) -> pd.DataFrame:
@@ -178,11 +238,9 @@ def _read_json(path: Path, encoding: str) -> Source:
         content = json.loads(path.read_text(encoding))
     except (ValueError, UnicodeDecodeError, RecursionError) as error:
         raise DataError(f"{path}: not a readable JSON file ({error})") from None
-    if freqtrade.are_candles(content):
-        return freqtrade.read_candles(path, content)
-    for family in (oanda, freqtrade):
-        if family.recognise(content):
-            return family.read(path, content)
+    if (kind := known(JSON, content)) is not None:
+        return kind.read(path, content)
     raise DataError(
-        f"{path}: JSON, but neither OANDA's candles nor freqtrade's trades: save it as CSV or Parquet"
+        f"{path}: JSON, but neither candles (OANDA, ccxt, Binance, Bybit, Kraken, Polygon, Alpaca) nor "
+        "freqtrade's trades: save it as CSV or Parquet"
     )

@@ -1,7 +1,9 @@
-"""A ZIP that holds one file, as HistData, Dukascopy's clients and Lean hand them out."""
+"""What holds one packed file: a ZIP, as HistData and Lean hand them out, and .gz, .bz2, .xz."""
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import lzma
 import shutil
 import tempfile
@@ -10,12 +12,19 @@ import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from jaxexit.data.formats import freqtrade
 from jaxexit.data.formats.source import Source
 from jaxexit.errors import DataError
 
 MAGIC = b"PK\x03\x04"
+PACKED = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": lzma.open,
+}  # files of one stream
+_CHUNK = 1 << 20
 LARGEST = 1 << 34  # bytes unpacked; a file of bars that is larger is none
 REPORTS = (".txt", ".md", ".pdf", ".html")  # HistData lays a report of gaps beside the data
 
@@ -58,6 +67,41 @@ def read(path: Path, reader: Callable[[Path], Source]) -> Source:
         ) from None
     remark = f"read from {unpacked.name} inside the ZIP"
     return replace(source, remarks=(remark, *source.remarks))
+
+
+def packed(start: bytes) -> Callable[[Path], IO[bytes]] | None:
+    """What opens a file that begins so, where it is one packed stream."""
+    return next((opened for magic, opened in PACKED.items() if start.startswith(magic)), None)
+
+
+def read_packed(
+    path: Path, opened: Callable[[Path], IO[bytes]], reader: Callable[[Path], Source]
+) -> Source:
+    """What `reader` makes of the file inside, which is named as `path` without its last ending.
+
+    Raises:
+        DataError: it is damaged, or cut short.
+    """
+    name = path.stem if path.suffix.lower() in (".gz", ".bz2", ".xz") else path.name
+    with tempfile.TemporaryDirectory() as folder:
+        unpacked = Path(folder) / name
+        try:
+            with opened(path) as stream, unpacked.open("wb") as file:
+                while chunk := stream.read(_CHUNK):
+                    if file.tell() > LARGEST:
+                        raise DataError(
+                            f"{path}: would unpack to more than {LARGEST / 1e9:,.0f} GB"
+                        )
+                    file.write(chunk)
+        except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
+            words = " ".join(str(error).split())
+            raise DataError(
+                f"{path}: cannot be unpacked ({words}); unpack it, and name the file"
+            ) from None
+        try:
+            return reader(unpacked)
+        except DataError as error:
+            raise DataError(str(error).replace(str(unpacked), str(path))) from None
 
 
 def is_workbook(path: Path) -> bool:

@@ -11,7 +11,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from jaxexit.data.formats import dukascopy, lists, metatrader
+from jaxexit.data.formats import (
+    binance,
+    dukascopy,
+    lists,
+    metatrader,
+    mt5_python,
+    ninjatrader,
+    tradingview,
+)
+from jaxexit.data.formats.format import Format, known
 from jaxexit.data.formats.source import LABELS, Source, named_side
 from jaxexit.data.tables import Columns, plain
 from jaxexit.data.times import labelled
@@ -32,6 +41,16 @@ _NAUTILUS = {
     "avg_px_close": "exit_price",
     "entry": "direction",
 }
+TABLES: tuple[Format[Columns], ...] = (
+    mt5_python.POSITIONS,
+    mt5_python.DEALS,
+    lists.VECTORBT,
+    lists.LEAN,
+    tradingview.FORMAT,
+    ninjatrader.TRADES,
+    ninjatrader.EXECUTIONS,
+    binance.TABLE,
+)
 _TRADINGVIEW = ["time", "open", "high", "low", "close"]
 
 
@@ -41,9 +60,8 @@ def describe(table: pd.DataFrame, path: Path) -> Source:
     columns = Columns(table, str(path))
     if _NAUTILUS.keys() <= set(map(str, table.columns)):
         return _nautilus(table)
-    known = lists.by_columns(columns)
-    if known is not None:
-        return known
+    if (kind := known(TABLES, columns)) is not None:
+        return kind.read(path, columns)
     for family, names in _TRADE_LISTS.items():
         if all(name in columns for name in names):
             return Source(family, table, rule=_rule(table))

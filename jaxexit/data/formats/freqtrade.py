@@ -1,6 +1,6 @@
-"""freqtrade: the trades of an exported backtest (`backtest-result-*.json`, alone or in its ZIP), and candles.
+"""freqtrade: the trades of an exported backtest (`backtest-result-*.json`, alone or in its ZIP).
 
-Candles are rows of [milliseconds, open, high, low, close, volume], as ccxt gives them.
+Its candles are ccxt's.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from jaxexit.data.formats.format import Format
 from jaxexit.data.formats.source import LABELS, Source
 from jaxexit.errors import DataError
 
@@ -20,27 +21,6 @@ def recognise(content: Any) -> bool:
         return isinstance(content.get("strategy"), dict)
     rows = isinstance(content, list) and bool(content) and isinstance(content[0], dict)
     return rows and "open_rate" in content[0]
-
-
-def are_candles(content: Any) -> bool:
-    """Whether a JSON file's content is ccxt's rows of numbers."""
-    if not (isinstance(content, list) and content):
-        return False
-    return all(
-        isinstance(row, list)
-        and len(row) in (5, 6)
-        and all(isinstance(cell, int | float) and not isinstance(cell, bool) for cell in row)
-        for row in content
-    )
-
-
-def read_candles(path: Path, content: Any) -> Source:
-    """Bars of the price that was traded: which side they are the user says."""
-    del path
-    widths = {len(row) for row in content}
-    names = ["time", "open", "high", "low", "close", "volume"][: min(widths)]
-    table = pd.DataFrame([row[: len(names)] for row in content], columns=names)
-    return Source("ccxt candles", table, "UTC", "epochs are UTC")
 
 
 def is_result(name: str) -> bool:
@@ -67,3 +47,6 @@ def read(path: Path, content: Any) -> Source:
     ]
     table = pd.DataFrame(plain)
     return Source("freqtrade trades", table, "UTC", LABELS)
+
+
+FORMAT = Format("freqtrade trades", recognise, read)

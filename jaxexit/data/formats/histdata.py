@@ -10,17 +10,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
 from jaxexit.data.formats.delimited import Head, read_delimited
+from jaxexit.data.formats.format import Format
 from jaxexit.data.formats.source import Source, named_side
-from jaxexit.data.times import to_utc
 from jaxexit.data.zones import HISTDATA
 
 RULE = "as found in its files, which are not in the EST that it claims"
 NINJA = "NinjaTrader exports in UTC"
-MINUTE = np.timedelta64(1, "m")
 _PRICE = r"\d+\.?\d*"
 
 
@@ -50,7 +46,10 @@ def _ninjatrader(path: Path, head: Head) -> Source:
     """NinjaTrader's historical data: minutes stamped at their end, of the side that the file's name tells."""
     names = ["time", "open", "high", "low", "close", "volume"]
     table = read_delimited(path, head, names=names[: len(head.first)])
-    stamps = to_utc(pd.Series(table["time"]), "UTC", f"{path}: column 'time'")
-    table["time"] = pd.DatetimeIndex(stamps - MINUTE, tz="UTC")
-    remark = "NinjaTrader stamps a minute at its end: moved to its open; HistData has no volume"
-    return Source("NinjaTrader minutes", table, "UTC", NINJA, named_side(path), (remark,))
+    remark = "NinjaTrader stamps a minute at its end; HistData has no volume"
+    return Source(
+        "NinjaTrader minutes", table, "UTC", NINJA, named_side(path), (remark,), stamped="close"
+    )
+
+
+FORMAT = Format("HistData ASCII", recognise, read)

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from jaxexit.data.formats.delimited import Head, read_delimited, scaled
+from jaxexit.data.formats.format import Format
 from jaxexit.data.formats.source import Source
 from jaxexit.errors import DataError
 
@@ -65,3 +66,6 @@ def _day(path: Path) -> np.datetime64:
             "like Lean does, 20140502_quote.csv"
         )
     return pd.Timestamp("-".join(found.groups())).to_datetime64().astype("datetime64[ns]")
+
+
+FORMAT = Format("Lean bars", recognise, read)

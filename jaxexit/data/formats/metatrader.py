@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from jaxexit.data.formats.delimited import Head, joined, read_delimited
+from jaxexit.data.formats.format import Format
 from jaxexit.data.formats.histdata import RULE
 from jaxexit.data.formats.source import SERVER, Source
 from jaxexit.data.tables import Columns, as_numbers
@@ -81,3 +82,6 @@ def _ticks(columns: Columns) -> Source:
         remarks,
         server_time=True,
     )
+
+
+FORMAT = Format("MT4 CSV", recognise, read)

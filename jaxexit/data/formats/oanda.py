@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from jaxexit.data.formats.format import Format
 from jaxexit.data.formats.source import LABELS, Source
 from jaxexit.data.tables import as_numbers
 from jaxexit.errors import DataError
@@ -48,3 +49,6 @@ def read(path: Path, content: dict[str, Any]) -> Source:
         remarks += ("mid not used beside bid and ask",)
     name = f"OANDA v20 ({content.get('instrument', '?')} {content.get('granularity', '?')})"
     return Source(name, table, "UTC", LABELS, "mid" if sides == ("mid",) else None, remarks)
+
+
+FORMAT = Format("OANDA v20", recognise, read)

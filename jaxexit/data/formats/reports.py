@@ -20,12 +20,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from jaxexit.data.formats.format import Format, Rows
 from jaxexit.data.formats.source import SERVER, Source
+from jaxexit.data.tables import as_numbers
 from jaxexit.data.zones import AUTO
-from jaxexit.errors import DataError
 
 _STAMP = re.compile(r"\d{4}\.\d{2}\.\d{2} \d{2}:\d{2}(:\d{2})?")
-_PRICE = re.compile(r"[\d ]+\.?\d*")  # blanks between thousands
+_PRICE = re.compile(r"[\d \xa0]+[.,]?\d*")  # blanks between thousands
 _SIDES = ("buy", "sell")
 _COLUMNS = (
     "entry_time", "direction", "entry_price", "S / L", "T / P", "exit_time", "exit_price", "symbol",
@@ -59,27 +60,34 @@ class _Cells(HTMLParser):
             self.rows[-1][-1] += data
 
 
-def recognise(text: str) -> bool:
+def is_page(text: str) -> bool:
     """Whether a text is an HTML page."""
     return re.match(r"\s*(<!doctype html|<html|<head|<table)", text, re.IGNORECASE) is not None
 
 
-def read(path: Path, text: str) -> Source:
-    """The closed trades of a report. Raises DataError where it has none, or trades of several symbols."""
+def rows_of(text: str) -> Rows:
+    """The visible cells of all rows of a page."""
     parser = _Cells()
     parser.feed(text)
-    rows = [tuple(" ".join(cell.split()) for cell in row) for row in parser.rows if row]
-    found = ((family, list(find(rows))) for family, find in _LAYOUTS)
-    family, trades = next((pair for pair in found if pair[1]), ("", []))
-    if not trades:
-        raise DataError(
-            f"{path}: an HTML page without trades as MetaTrader's reports list them, save the account "
-            "history or the tester's report again"
-        )
+    return [[" ".join(cell.split()) for cell in row] for row in parser.rows if row]
+
+
+def recognise(rows: Rows) -> bool:
+    """Whether there are trades as one of MetaTrader's reports lists them."""
+    cells = [tuple(row) for row in rows]
+    return any(next(iter(find(cells)), None) is not None for _, find in _LAYOUTS)
+
+
+def read(path: Path, rows: Rows) -> Source:
+    """The closed trades of a report."""
+    del path
+    cells = [tuple(row) for row in rows]
+    found = ((family, list(find(cells))) for family, find in _LAYOUTS)
+    family, trades = next(pair for pair in found if pair[1])
     table = pd.DataFrame(trades, columns=list(_COLUMNS))
     for name in ("entry_price", "S / L", "T / P", "exit_price"):
-        table[name] = pd.to_numeric(table[name].str.replace(" ", ""), errors="coerce")
-    return Source(f"{family} (HTML)", table, AUTO, SERVER)
+        table[name] = as_numbers(pd.Series(table[name].astype(str)))
+    return Source(family, table, AUTO, SERVER, last_stops=True)
 
 
 def _is(row: Row, place: int, pattern: re.Pattern[str] | tuple[str, ...]) -> bool:
@@ -154,3 +162,4 @@ _LAYOUTS = (
     ("MT5 deals", _deals),
     ("MT4 tester report", _tester),
 )
+FORMAT = Format("MetaTrader reports", recognise, read)

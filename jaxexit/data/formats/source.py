@@ -12,7 +12,9 @@ import pandas as pd
 from jaxexit.data.zones import AUTO
 
 Side = Literal["bid", "ask", "mid"]
+Stamped = Literal["open", "close"]
 LABELS = "the stamps carry their offset"
+EPOCHS = "epochs are UTC"
 _SIDE = re.compile(r"(?:^|[^A-Za-z])(bid|ask|mid)(?:[^A-Za-z]|$)", re.IGNORECASE)
 SERVER = "the broker's server time, whose zone the file does not name: taken as UTC unless you say"
 
@@ -28,6 +30,8 @@ class Source:
     side: Side | None = None  # what the format's plain OHLC are, unless the user says otherwise
     remarks: tuple[str, ...] = ()  # what was done to the file's numbers
     server_time: bool = False  # its epoch numbers are of the broker's clock, not of UTC
+    stamped: Stamped = "open"  # which end of a bar its stamps are
+    last_stops: bool = False  # a list's stops are those of the trades' end, where they were moved
 
 
 def named_side(path: Path) -> Side | None:

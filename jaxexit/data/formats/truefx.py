@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from jaxexit.data.formats.delimited import Head, read_delimited
+from jaxexit.data.formats.format import Format
 from jaxexit.data.formats.source import Source
 from jaxexit.errors import DataError
 
@@ -26,3 +27,6 @@ def read(path: Path, head: Head) -> Source:
     if len(pairs) > 1:
         raise DataError(f"{path}: ticks of {', '.join(pairs[:4])}, keep one pair in a file")
     return Source(f"TrueFX ticks ({pairs[0]})", table.drop(columns="pair"), "UTC", "GMT")
+
+
+FORMAT = Format("TrueFX", recognise, read)

@@ -53,8 +53,9 @@ def with_another_future(subject: Subject, last: int, rng: np.random.Generator) -
             "bars": str(bars),
             "price_side": subject.bars.side,
             "timezone": "UTC",
+            "stamps": "open",
+            "columns": {},
             "timeframe": None,
-            "symbol": subject.bars.market.symbol or data.symbol,
             "pip": subject.bars.pip,
             **asking_for(subject.bars.unit),
         }

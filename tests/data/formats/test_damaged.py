@@ -1,5 +1,6 @@
 """Whatever is wrong with a file: a result, or one line that says so; never a traceback, never for long."""
 
+import gzip
 import io
 import json
 import random
@@ -14,6 +15,18 @@ import pytest
 from jaxexit.data.bars import load_bars
 from jaxexit.data.trades import load_trades
 from jaxexit.errors import DataError
+from tests.data.formats.test_broker_lists import (
+    CTRADER,
+    EXECUTIONS,
+    FILLS,
+    MYFXBOOK,
+    NINJA_EU,
+    PAIRS,
+    SLASHES,
+    flex,
+    statement,
+)
+from tests.data.formats.test_exchanges import FILES
 
 CANDLE = {"time": "2020-01-01T00:00:00Z", "complete": True, "volume": 1}
 HEADER = "time,open,high,low,close\n"
@@ -134,3 +147,25 @@ def test_every_sample_damaged_at_random_gives_a_result_or_one_line(
             path = tmp_path / f"damaged{file.suffix}"
             path.write_bytes(damaged(content, rng))
             read(path)
+
+
+@pytest.mark.parametrize("rounds", [2, pytest.param(80, marks=pytest.mark.slow)])
+def test_files_made_from_documentation_damaged_at_random_give_a_result_or_one_line(
+    tmp_path: Path, rounds: int
+):
+    lists = (
+        NINJA_EU,
+        FILLS,
+        CTRADER,
+        SLASHES,
+        MYFXBOOK,
+        statement(*PAIRS),
+        flex("Trade", *EXECUTIONS),
+    )
+    contents = [content for _, content in FILES.values()] + [text.encode() for text in lists]
+    contents.append(gzip.compress(contents[0]))
+    rng = random.Random(rounds)
+    for content in contents:
+        for _ in range(rounds):
+            (tmp_path / "damaged").write_bytes(damaged(content, rng))
+            read(tmp_path / "damaged")

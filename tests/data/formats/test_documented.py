@@ -155,7 +155,7 @@ def test_a_record_array_of_mt5_rates(tmp_path: Path):
     ("content", "words"),
     [
         (hst_400()[:-5], "cut short"),
-        (b'{"a": 1}', "neither OANDA's candles"),
+        (b'{"a": 1}', "JSON, but neither candles"),
         (b"<html><table><tr><td>hello</td></tr></table></html>", "without trades"),
         (TICKS["TrueFX ticks"].replace(b"EUR", b"GBP", 1), "keep one pair"),
         (b"0,1,1,1,1,0,1,1,1,1,0\n1000,1,1,1,1,0,1,1,1,1,0\n", "no day in the file's name"),

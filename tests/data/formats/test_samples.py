@@ -56,7 +56,9 @@ def test_the_name_of_a_file_does_not_matter(shared_data: Path, tmp_path: Path):
 def test_points_are_a_tenth_of_a_pip_and_zero_is_missing(shared_data: Path):
     quotes = read_quotes(shared_data / "formats" / "mt_quantdatamanager_like_spread.csv")
     assert quotes.spread is not None
-    assert spread_in_price(quotes, 0.0001)[0] == pytest.approx(0.0002)
+    spread = spread_in_price(quotes, 0.0001)
+    assert spread is not None
+    assert spread[0] == pytest.approx(0.0002)
     assert int(np.isnan(quotes.spread).sum()) == 11
 
 
