@@ -7,6 +7,7 @@ market with sessions whose exchange nobody named.
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -95,9 +96,11 @@ def exchange(name: str, times: np.ndarray) -> Any:
         )
     first, last = pd.DatetimeIndex(times[[0, -1]]).normalize()
     try:
-        return exchange_calendars.get_calendar(
-            name, start=first - pd.Timedelta(days=370), end=last + pd.Timedelta(days=7)
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it lags behind pandas
+            return exchange_calendars.get_calendar(
+                name, start=first - pd.Timedelta(days=370), end=last + pd.Timedelta(days=7)
+            )
     except Exception as error:  # its own many kinds, for years that it does not know
         raise DataError(
             f"data.calendar: {name} is not known from {first:%Y-%m-%d} to {last:%Y-%m-%d}: {error}"

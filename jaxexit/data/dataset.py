@@ -145,6 +145,11 @@ def _read(experiment: Experiment) -> _Read:
         bars = recipe.with_columns(bars, made, experiment.recipe.name)
     columns, atr, first_ready = feature_columns(features, bars)
     first = max(data.warmup, first_ready)
+    if first + env.max_bars >= len(bars.times):
+        raise DataError(
+            f"{data.bars}: {len(bars.times):,} bars, the warm-up alone is {first:,} (data.warmup, or what "
+            f"features need) and a trade is held for {env.max_bars:,} (env.max_bars): bring more bars"
+        )
     candidates, counts, remarks = _candidates(experiment, bars, atr, first)
     at_close = env.entry_fill != "next_open" and "given_fill" not in candidates
     sound, unsound = keep_sound(

@@ -19,8 +19,8 @@ from tests.data.made import PIP, bar_table, quarter_hours, walk, write_bars
 
 def refusal(path: Path, **options: Any) -> str:
     """The message with which a file is refused: one line that names the file."""
+    settings: dict[str, Any] = {"price_side": "mid", **options}
     with pytest.raises(DataError) as caught:
-        settings: dict[str, Any] = {"price_side": "mid", **options}
         load_bars(path, **settings)
     message = str(caught.value)
     assert "\n" not in message

@@ -3,18 +3,26 @@
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from jaxexit.env import ACTIONS, REASONS, RULES
 from jaxexit.truth.reference.records import Result
 from jaxexit.truth.reference.simulator import simulate
 from tests.support.device import device_orders, device_world, play
-from tests.support.markets import Case, cases, float32_agrees, make_case, numpy_pick
+from tests.support.markets import (
+    Case,
+    cases,
+    float32_agrees,
+    make_case,
+    numpy_pick,
+    with_more_costs,
+)
 
 MONEY = 3e-6  # fractions of the entry: a few float32 roundings of a price near 1
 
 
-def check_agreement(case: Case, expected: Result) -> None:
-    spec, world = device_world(case)
+def check_agreement(case: Case, expected: Result, *, more: bool = False) -> None:
+    spec, world = device_world(case, more=more)
     now, outcome, after = play(spec, world, device_orders(case))
     length = len(expected.steps)
     assert np.flatnonzero(outcome.done)[0] == length - 1
@@ -61,6 +69,16 @@ def test_step_agrees_with_the_plain_simulator(case: Case) -> None:
     expected = simulate(case.bars, case.trade, case.rules, case.orders)
     assume(float32_agrees(expected))
     check_agreement(case, expected)
+
+
+@settings(max_examples=300, deadline=None)
+@given(cases(), st.integers(0, 10_000))
+def test_step_agrees_on_the_costs_of_every_market(plain: Case, seed: int) -> None:
+    """Maker and taker, fees by the lot with a minimum, slippage and swap as fractions, funding, borrowing."""
+    case = with_more_costs(plain, numpy_pick(seed))
+    expected = simulate(case.bars, case.trade, case.rules, case.orders)
+    assume(float32_agrees(expected))
+    check_agreement(case, expected, more=True)
 
 
 @pytest.mark.slow

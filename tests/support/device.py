@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxexit.data.types import Market, Trades
 from jaxexit.env import EnvParams, EnvSpec, Order, World, compute_hindsight, reset, situation, step
-from jaxexit.env.types import Costs, Guards, Orders, RewardWeights
+from jaxexit.env.types import Costs, Guards, MoreCosts, Orders, RewardWeights
 from jaxexit.truth.reference.records import Rules
 
 from .markets import Case
@@ -18,8 +18,8 @@ LONGEST = 8  # bars: cases are padded to this horizon, so that each structure co
 ROWS = LONGEST + 3
 
 
-def device_params(rules: Rules) -> EnvParams:
-    """The reference's rules as the environment's traced numbers."""
+def device_params(rules: Rules, *, more: bool = False) -> EnvParams:
+    """The reference's rules as the environment's traced numbers; `more`: with `MoreCosts`."""
 
     def real(*names: str) -> dict[str, Any]:
         return {name: np.float32(getattr(rules, name)) for name in names}
@@ -35,6 +35,7 @@ def device_params(rules: Rules) -> EnvParams:
             slippage=number(rules.slippage_pips * rules.pip),
             swap_long=number(rules.swap_long_pips * rules.pip),
             swap_short=number(rules.swap_short_pips * rules.pip),
+            more=_more_costs(rules) if more else None,
         ),
         orders=Orders(
             **whole("max_bars", "max_partials"),
@@ -50,7 +51,16 @@ def device_params(rules: Rules) -> EnvParams:
     )
 
 
-def device_world(case: Case) -> tuple[EnvSpec, World]:
+def _more_costs(rules: Rules) -> MoreCosts:
+    maker = rules.commission if rules.commission_maker is None else rules.commission_maker
+    numbers = {name: getattr(rules, name) for name in MoreCosts._fields}
+    own: dict[str, Any] = {
+        name: np.float32(value) for name, value in (numbers | {"commission_maker": maker}).items()
+    }
+    return MoreCosts(**own)
+
+
+def device_world(case: Case, *, more: bool = False) -> tuple[EnvSpec, World]:
     """The case as a world of one trade, its bars padded with copies of the last."""
     rules, trade = case.rules, case.trade
     spec = EnvSpec(rules.entry_fill, rules.order_fill, "penalise", features=())
@@ -63,6 +73,8 @@ def device_world(case: Case) -> tuple[EnvSpec, World]:
         atr=array(np.ones(ROWS, np.float32)),
         nights=array([bar.nights for bar in bars], np.float32),
         nights_inside=array([bar.nights_inside for bar in bars], np.float32),
+        carry=array([bar.carry for bar in bars], np.float32) if more else None,
+        carry_inside=array([bar.carry_inside for bar in bars], np.float32) if more else None,
     )
     target = np.nan if trade.target is None else trade.target
     given_fill = np.nan if trade.given_fill is None else trade.given_fill
@@ -74,7 +86,7 @@ def device_world(case: Case) -> tuple[EnvSpec, World]:
         target=array([target], np.float32),
         given_fill=array([given_fill], np.float32),
     )
-    params = device_params(rules)
+    params = device_params(rules, more=more)
     hindsight = compute_hindsight(spec, params, market, trades)
     return spec, World(params, market, trades, hindsight, array(rules.pip, np.float32))
 

@@ -248,6 +248,25 @@ def make_orders(pick: Pick, bars: Sequence[Bar], trade: Trade, rules: Rules) -> 
     return orders
 
 
+# --- costs that a currency pair seldom has -------------------------------------------------
+
+
+def with_more_costs(case: Case, pick: Pick) -> Case:
+    """The same trade where limits are cheaper, lots and shares cost, and holding costs of the notional."""
+    rules = replace(
+        case.rules,
+        commission_maker=pick((0.0, 0.00001, 0.0001)),
+        commission_fixed=pick((0.0, 2 * TICK, 0.25 * TICK)),
+        commission_minimum=pick((0.0, 0.0, 3 * TICK, 40 * TICK)),
+        slippage_fraction=pick((0.0, 0.0001)),
+        swap_long_fraction=pick((0.0, 0.0002, -0.0001)),
+        swap_short_fraction=pick((0.0, -0.0001, 0.0003)),
+    )
+    rates = ((0.0, 0.0), (0.0001, -0.0001), (-0.0003, 0.0003), (0.0, 0.0002))
+    bars = [replace(bar, carry=pick(rates), carry_inside=pick(rates)) for bar in case.bars]
+    return replace(case, bars=bars, rules=rules)
+
+
 # --- mirror --------------------------------------------------------------------------------
 
 

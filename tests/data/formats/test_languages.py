@@ -290,7 +290,9 @@ def test_an_experiment_reads_stamps_and_columns(tmp_path: Path):
     bars = write_bars(tmp_path, renamed.assign(End=table["time"] + pd.Timedelta(minutes=15)))
     told = ("data.stamps=close", "data.columns={time: End, open: First, close: Last}")
     dataset = load_dataset(experiment(tmp_path, *told, bars=bars))
-    plainly = load_dataset(experiment(tmp_path, bars=write_bars(tmp_path, table, "plain.csv")))
+    plainly = load_dataset(
+        experiment(tmp_path, bars=write_bars(tmp_path, table, "eurusd_plain.csv"))
+    )
     np.testing.assert_array_equal(dataset.times, plainly.times)
     assert dataset.fingerprint["bars"] == plainly.fingerprint["bars"]
     with pytest.raises(Exception, match="stamps"):
