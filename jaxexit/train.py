@@ -145,7 +145,10 @@ def _command(argv: Sequence[str] | None) -> int:
         if cluster is not None:
             cli.note(registry.recover(folder))
             folder.check_start(experiment, start)
+        if arguments.resume:  # what was fixed at training stays
+            experiment = experiment.model_copy(update={"scales": folder.frozen().scales})
         dataset = load_dataset(experiment)
+        experiment = experiment.model_copy(update={"scales": dataset.scales})
         if arguments.resume:
             folder.check_data(dataset.fingerprint)
         show.lines(out, dataset.summary)
@@ -237,6 +240,8 @@ def _follow(experiment: Experiment, folder: RunFolder, mesh: Mesh | None, *, res
     from jaxexit.lab import hosts
     from jaxexit.lab.training import follow
 
+    if resume:
+        experiment = experiment.model_copy(update={"scales": folder.frozen().scales})
     dataset = load_dataset(experiment)
     if hosts.wait_for_word() == hosts.NOTHING_TO_DO:
         hosts.part()

@@ -16,7 +16,13 @@ from jaxexit.config.learning import PPO, Evaluation, Network, Tracking
 from jaxexit.config.market import Costs, Data, Recipe
 from jaxexit.config.trading import Env, Guards, Reward
 
-SET_BY_PROGRAM = ("version", "parent", "overrides", "recipe")  # fields that no file may write
+SET_BY_PROGRAM = (
+    "version",
+    "parent",
+    "overrides",
+    "recipe",
+    "scales",
+)  # fields that no file may write
 
 
 class Experiment(Section):
@@ -26,6 +32,10 @@ class Experiment(Section):
     parent: str | None = Field(default=None, description="version that the file extends")
     overrides: tuple[str, ...] = Field(default=(), description="what --set changed")
     recipe: Recipe | None = Field(default=None, description="what data.recipe names, read")
+    scales: dict[str, float] | None = Field(
+        default=None,
+        description="what columns of features are divided by, by name, as it was fixed at training",
+    )
     description: str = Field(default="", description="what this version is")
     hypothesis: str = Field(default="", description="what it is expected to show")
     seed: Seed = Field(default=0, description="seed of every random number of the run")

@@ -38,6 +38,7 @@ LATER = {
     "data.tick_size": None,
     "data.trades_timezone": None,
     "data.unit": "auto",
+    "env.feature_scales": "auto",
     "seeds": 1,
     "ppo.polyak_window": 0.0,
     "tracking.artifacts": False,
@@ -50,7 +51,7 @@ HEADER = "# Frozen by jaxexit: what this version was trained with. Do not edit.\
 def resolved(experiment: Experiment) -> dict[str, Any]:
     """Everything that decides a result, complete and plain, in the schema's order; a recipe as its hash."""
     content = experiment.model_dump(mode="json")
-    for name in ("parent", "overrides"):
+    for name in ("parent", "overrides", "scales"):  # scales follow from the data
         content.pop(name)
     content.pop("recipe")
     return content if experiment.recipe is None else content | {"recipe": experiment.recipe.sha256}
@@ -84,6 +85,7 @@ def dump_snapshot(experiment: Experiment) -> str:
     }
     if experiment.recipe is not None:
         content["recipe"] = experiment.recipe.model_dump()
+    content["scales"] = experiment.scales
     return HEADER + dump_mapping(content)
 
 
@@ -97,6 +99,7 @@ def load_snapshot(path: Path) -> Experiment:
         raise ConfigError(f"{path}: no such snapshot; train the version first")
     content = parse_mapping(read_text(path), str(path))
     frozen = content.pop("sha256", None)
+    content.setdefault("scales", {})  # frozen before there were any
     experiment = validate(content, lambda keys: str(path))
     if experiment_sha256(experiment) != frozen:
         raise ConfigError(

@@ -98,6 +98,13 @@ class Env(Section):
         description="what the agent sees of the market, besides its position",
     )
 
+    feature_scales: Literal["auto", "fixed", "training"] = Field(
+        default="auto",
+        description="what the shares of ATR and Bollinger width in the price are divided by: fixed, "
+        "thousandths and percent; training, their own median in the training split; auto, fixed for "
+        "currency pairs",
+    )
+
     @model_validator(mode="after")
     def _partials_leave_something(self) -> Env:
         if self.max_partials * self.partial_fraction >= 1:

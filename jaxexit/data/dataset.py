@@ -22,7 +22,14 @@ from jaxexit.data.entries import (
     file_candidates,
     keep_sound,
 )
-from jaxexit.data.features import Feature, feature_columns, resolve_features
+from jaxexit.data.feature_checks import feature_warnings
+from jaxexit.data.features import (
+    Feature,
+    feature_columns,
+    resolve_features,
+    scales_of,
+    with_scales,
+)
 from jaxexit.data.fingerprint import fingerprint_bars, fingerprint_trades, fingerprint_user_columns
 from jaxexit.data.market import build_market
 from jaxexit.data.sample import experiment_bars
@@ -63,6 +70,7 @@ class Dataset:
     calendar: Calendar  # the days of its year
     charges: Charges  # what `costs` are in the market's price
     market_told: str  # the kind of its market, in words
+    scales: dict[str, float]  # what columns of features are divided by
     summary: tuple[str, ...]  # lines to print
     fingerprint: dict[str, dict[str, int | str]]  # of bars and of trades
     counts: dict[str, int]  # dropped trades by reason
@@ -132,13 +140,14 @@ class _Read:
     remarks: tuple[str, ...]
     origin: Origin
     charges: Charges
+    scales: dict[str, float]
 
 
 def _read(experiment: Experiment) -> _Read:
     data, env = experiment.data, experiment.env
     bars = experiment_bars(experiment)
     charges = charges_of(experiment.costs, bars)
-    features = resolve_features(env.features)
+    features = with_scales(resolve_features(env.features), experiment.scales or {})
     finished, made = set(map(str, bars.table.columns)), None
     if experiment.recipe is not None:
         made = recipe.run(experiment.recipe, bars)
@@ -150,6 +159,12 @@ def _read(experiment: Experiment) -> _Read:
             f"{data.bars}: {len(bars.times):,} bars, the warm-up alone is {first:,} (data.warmup, or what "
             f"features need) and a trade is held for {env.max_bars:,} (env.max_bars): bring more bars"
         )
+    scales = experiment.scales
+    if scales is None:
+        scales = _scales(experiment, bars, features, columns, first_ready)
+        if scales:
+            features = with_scales(features, scales)
+            columns, _, _ = feature_columns(features, bars)
     candidates, counts, remarks = _candidates(experiment, bars, atr, first)
     at_close = env.entry_fill != "next_open" and "given_fill" not in candidates
     sound, unsound = keep_sound(
@@ -163,6 +178,7 @@ def _read(experiment: Experiment) -> _Read:
         features=features,
         market=build_market(bars, columns, atr, charges),
         charges=charges,
+        scales=scales,
         sound=sound,
         counts=counts | unsound,
         remarks=remarks,
@@ -176,6 +192,21 @@ def _read(experiment: Experiment) -> _Read:
             or (None if np.median(bars.spread) > 0 else "a spread of 0 in the bar file"),
         ),
     )
+
+
+def _scales(
+    experiment: Experiment,
+    bars: Bars,
+    features: tuple[Feature, ...],
+    columns: np.ndarray,
+    first: int,
+) -> dict[str, float]:
+    """What columns of features are divided by: medians of the training split, or nothing."""
+    how = experiment.env.feature_scales
+    if how == "fixed" or (how == "auto" and bars.market.kind == "currency pair"):
+        return {}
+    end = _own_bounds(experiment, bars)["train"].end
+    return scales_of(features, columns, slice(first, max(end, first + 1)))
 
 
 def _word_on_entries(
@@ -243,10 +274,17 @@ def _divided(
         calendar=bars.calendar,
         charges=read.charges,
         market_told=bars.market.told,
+        scales=read.scales,
         summary=(
             describe(bars),
             _describe_entries(experiment, len(kept), counts),
             *(f"note: {remark}" for remark in read.remarks),
+            *feature_warnings(
+                read.features,
+                np.asarray(read.market.features),
+                tables["train"],
+                experiment.env.max_bars,
+            ),
             *(_describe_split(name, tables[name], bars, bounds[name]) for name in SPLITS),
         ),
         fingerprint=_fingerprint(read, kept),

@@ -12,7 +12,7 @@ A user adds a column of the bar file by naming it: {column, scale, center, direc
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -45,6 +45,7 @@ class Feature:
     from_bars: bool = False
     center: float = 0.0  # user columns: in the column's own units
     scale: float = 1.0
+    divisor: float = 1.0  # of a built-in column: see `SCALED`
     column_index: int = -1  # in `Market.features`; set by `resolve_features`
 
     @property
@@ -92,6 +93,34 @@ def resolve_features(names: Iterable[str | UserFeature]) -> tuple[Feature, ...]:
     return tuple(features)
 
 
+SCALED = ("atr_share", "bollinger_width_share")
+"""Columns whose size is the market's: thousandths and percent of the price suit a currency's hours."""
+
+
+def scales_of(features: tuple[Feature, ...], columns: np.ndarray, rows: slice) -> dict[str, float]:
+    """What `SCALED` columns are divided by: their median over rows of `columns` [T, F] that are defined.
+
+    Args:
+        features: with divisors of 1.
+        columns: of `feature_columns`.
+        rows: of the training split, from the first that is defined on.
+    """
+    found: dict[str, float] = {}
+    for feature in features:
+        if feature.column in SCALED and not feature.from_bars:
+            median = float(np.median(columns[rows, feature.column_index].astype(float)))
+            found[feature.column] = median if median > 0 else 1.0
+    return found
+
+
+def with_scales(features: tuple[Feature, ...], scales: Mapping[str, float]) -> tuple[Feature, ...]:
+    """The features with the divisors that were fixed at training."""
+    return tuple(
+        feature if feature.from_bars else replace(feature, divisor=scales.get(feature.column, 1.0))
+        for feature in features
+    )
+
+
 def _from_bars(item: UserFeature) -> Feature:
     return Feature(
         name=item.column,
@@ -136,7 +165,7 @@ def feature_columns(
         if feature.from_bars:
             values = _user_column(feature, bars.table)
         else:
-            values = _COLUMNS[feature.column](market, indicators)
+            values = _COLUMNS[feature.column](market, indicators) / feature.divisor
         first_ready = max(first_ready, _first_finite(values))
         columns[:, index] = np.nan_to_num(values, nan=0.0)
     return columns, indicators.atr, first_ready

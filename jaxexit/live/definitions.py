@@ -100,6 +100,8 @@ def _of_feature(feature: Feature) -> Definition:
     else:
         definition = _COLUMNS[feature.column]
     formula, unit = definition
+    if feature.divisor != 1.0:
+        formula, unit = f"({formula}) / {feature.divisor!r}", "of the training split's median"
     at = "bar e" if feature.at == "entry" else "bar e+k"
     if feature.ratio_to_entry:
         formula, unit = f"({formula} at {at}) / (the same at bar e)", "ratio"

@@ -187,6 +187,7 @@ def _manifest(
             for i, (name, definition) in enumerate(observation_definitions(policy.spec).items())
         ],
         "normaliser": None,  # features are scaled by their formulas, none is learned
+        "scales": policy.experiment.scales or {},  # medians of the training split, in the formulas
         **_verified(policy, dataset, folder, split),
         "guards": content["guards"],
         "costs": content["costs"],

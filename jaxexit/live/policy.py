@@ -13,6 +13,7 @@ from jaxexit.config import Experiment
 from jaxexit.data import Dataset, Market, Trades, resolve_features
 from jaxexit.data.calendars import FX_CALENDAR
 from jaxexit.data.charges import FREE, Charges
+from jaxexit.data.features import with_scales
 from jaxexit.data.split import SPLITS
 from jaxexit.env import EnvSpec, env_spec
 from jaxexit.errors import UserError
@@ -86,6 +87,7 @@ def restore_policy(
     template = state_template(experiment, _shapes_only(experiment))
     checkpoint = version.folder.checkpoints(experiment).restore(which, template)
     own = next(iter(seeds)) if seed is None else seed
+    features = with_scales(resolve_features(experiment.env.features), experiment.scales or {})
     facts = (read_json(version.folder.path / "provenance.json") or {}).get("market")
     unit = None if facts is None else Unit(facts["unit"], facts["unit_size"])
     charges = None if facts is None else Charges(**facts["charges"])
@@ -94,7 +96,7 @@ def restore_policy(
         seed=own,
         unit=unit,
         charges=charges,
-        spec=env_spec(experiment, resolve_features(experiment.env.features), unit or PIPS),
+        spec=env_spec(experiment, features, unit or PIPS),
         network=ppo_spec(experiment).network,
         params=agent_params(experiment, checkpoint, which)[seeds.index(own)],
         step=checkpoint.step,
@@ -125,6 +127,7 @@ def _shapes_only(experiment: Experiment) -> Dataset:
         calendar=FX_CALENDAR,
         charges=FREE,
         market_told="",
+        scales={},
         summary=(),
         fingerprint={},
         counts={},

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from jaxexit.config import Experiment
 from jaxexit.config.market import Costs
 from jaxexit.data.bars import Bars, complete_book, describe, load_bars
 from jaxexit.data.calendars import Calendar, calendar_of
@@ -248,3 +249,57 @@ def test_ten_bars_are_said_to_be_fewer_than_the_warm_up(tmp_path) -> None:
     path = write_bars(tmp_path, bar_table(rows=10))
     with pytest.raises(DataError, match=r"10 bars, the warm-up alone is 100"):
         load_dataset(experiment(tmp_path, bars=path))
+
+
+def stock(tmp_path, *overrides: str) -> Experiment:
+    """A daily stock that moves two percent a day."""
+    random = np.random.default_rng(5)
+    close = 40 * np.exp(0.02 * random.standard_normal(1_500).cumsum())
+    reach = np.exp(0.01 * random.exponential(1.0, (2, 1_500)))
+    opened = np.concatenate([[40.0], close[:-1]])
+    table = pd.DataFrame(
+        {
+            "Date": pd.bdate_range("2015-01-01", periods=1_500),
+            "Open": opened,
+            "High": np.maximum(opened, close) * reach[0],
+            "Low": np.minimum(opened, close) / reach[1],
+            "Close": close,
+            "Adj Close": close,
+        }
+    )
+    path = tmp_path / "prices.csv"
+    table.to_csv(path, index=False, float_format="%.4f")
+    return experiment(tmp_path, "costs.spread=2 bps", *overrides, bars=path)
+
+
+def test_shares_of_the_price_are_measured_by_the_training_split_of_a_stock(tmp_path) -> None:
+    dataset = load_dataset(stock(tmp_path))
+    assert dataset.unit == PERCENT
+    assert set(dataset.scales) == {"atr_share", "bollinger_width_share"}
+    seen = np.asarray(dataset.market.features)
+    (atr,) = (f.column_index for f in dataset.features if f.name == "entry_atr")
+    train = dataset.tables["train"]["entry_bar"].to_numpy(int)
+    assert np.median(seen[train, atr]) == pytest.approx(1.0, rel=0.1)
+    assert not any("warning: clipped" in line for line in dataset.summary)
+    # Frozen scales are those of the training, whatever comes later.
+    frozen = stock(tmp_path).model_copy(update={"scales": {"atr_share": 2.0}})
+    twice = load_dataset(frozen)
+    np.testing.assert_allclose(
+        np.asarray(twice.market.features)[train, atr],
+        seen[train, atr] * dataset.scales["atr_share"] / 2.0,
+        rtol=1e-5,
+    )
+
+
+def test_a_feature_that_is_clipped_or_always_the_same_is_said(tmp_path) -> None:
+    said = load_dataset(stock(tmp_path, "env.feature_scales=fixed")).summary
+    (clipped,) = (line for line in said if "warning: clipped" in line)
+    assert "entry_atr on 100%" in clipped
+    (constant,) = (line for line in said if "the same at 99%" in line)
+    assert "hour_sin, hour_cos" in constant
+
+
+def test_a_currency_pair_keeps_its_scales(tmp_path) -> None:
+    dataset = load_dataset(experiment(tmp_path))
+    assert dataset.scales == {}
+    assert all(feature.divisor == 1.0 for feature in dataset.features)

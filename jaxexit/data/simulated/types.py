@@ -175,6 +175,7 @@ def to_dataset(
         calendar=bars.calendar,
         charges=FREE,
         market_told=bars.market.told,
+        scales={},
         summary=(
             describe(bars),
             f"entries simulated: {count:,} trades of at most {simulated.horizon} bars",

@@ -65,7 +65,10 @@ def make_inputs(experiment: Experiment, *, dataset: Dataset | None = None, seed:
     """What an experiment brings, ready to be audited; arguments as of `make_subject`."""
     dataset = load_dataset(experiment) if dataset is None else dataset
     return Inputs(
-        experiment=experiment, bars=experiment_bars(experiment), dataset=dataset, seed=seed
+        experiment=_fixed(experiment, dataset),
+        bars=experiment_bars(experiment),
+        dataset=dataset,
+        seed=seed,
     )
 
 
@@ -90,7 +93,7 @@ def make_subject(
     """
     dataset = load_dataset(experiment) if dataset is None else dataset
     return Subject(
-        experiment=experiment,
+        experiment=_fixed(experiment, dataset),
         split=split,
         policy=policy,
         params=params,
@@ -99,3 +102,8 @@ def make_subject(
         backtest=Backtest(experiment, dataset, split),
         seed=seed,
     )
+
+
+def _fixed(experiment: Experiment, dataset: Dataset) -> Experiment:
+    """The experiment with the scales of its own data: altered ones must not change them."""
+    return experiment.model_copy(update={"scales": dataset.scales})
