@@ -39,6 +39,7 @@ LATER = {
     "data.trades_timezone": None,
     "data.unit": "auto",
     "env.feature_scales": "auto",
+    "env.flat_overnight": False,
     "seeds": 1,
     "ppo.polyak_window": 0.0,
     "tracking.artifacts": False,

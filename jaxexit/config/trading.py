@@ -54,6 +54,8 @@ FEATURE_NAMES = (
     "entry_ema_spread",
 )
 """What `data.features` can make of the bars; all of them, unless a file says otherwise."""
+SESSION_FEATURES = ("session_left", "overnight")
+"""Only where a file names them: of a market with sessions."""
 
 
 class Env(Section):
@@ -98,6 +100,10 @@ class Env(Section):
         description="what the agent sees of the market, besides its position",
     )
 
+    flat_overnight: bool = Field(
+        default=False,
+        description="close what is open at the close of the last bar of its session (fx: of the week)",
+    )
     feature_scales: Literal["auto", "fixed", "training"] = Field(
         default="auto",
         description="what the shares of ATR and Bollinger width in the price are divided by: fixed, "
@@ -119,10 +125,11 @@ class Env(Section):
         seen: set[str] = set()
         for feature in self.features:
             name = feature if isinstance(feature, str) else feature.column
-            if isinstance(feature, str) and name not in FEATURE_NAMES:
+            allowed = (*FEATURE_NAMES, *SESSION_FEATURES)
+            if isinstance(feature, str) and name not in allowed:
                 raise ValueError(
-                    f"features: found {shown(name)}, allowed are {', '.join(FEATURE_NAMES)} and mappings "
-                    f"with `column` for a column of the bar file{nearest(name, FEATURE_NAMES)}"
+                    f"features: found {shown(name)}, allowed are {', '.join(allowed)} and mappings "
+                    f"with `column` for a column of the bar file{nearest(name, allowed)}"
                 )
             if name in seen:
                 raise ValueError(f"features: found {shown(name)} twice, allowed is once")

@@ -8,12 +8,13 @@ market with sessions whose exchange nobody named.
 from __future__ import annotations
 
 import warnings
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from jaxexit.errors import DataError
+from jaxexit.errors import DataError, one_line
 from jaxexit.units import DAYS_A_YEAR, WEEKDAYS_A_YEAR
 
 if TYPE_CHECKING:
@@ -94,20 +95,28 @@ def exchange(name: str, times: np.ndarray) -> Any:
             f"data.calendar: found {name}, allowed are auto, fx, 24x7 and the codes of exchanges such as "
             "XNYS, XNAS, XLON, XETR, CMES"
         )
-    first, last = pd.DatetimeIndex(times[[0, -1]]).normalize()
+    first, last = pd.DatetimeIndex(times[[0, -1]]).year
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it lags behind pandas
-            return exchange_calendars.get_calendar(
-                name, start=first - pd.Timedelta(days=370), end=last + pd.Timedelta(days=7)
-            )
+        return _whole_years(name, int(first), int(last))
     except Exception as error:  # its own many kinds, for years that it does not know
         raise DataError(
-            f"data.calendar: {name} is not known from {first:%Y-%m-%d} to {last:%Y-%m-%d}: {error}"
+            f"data.calendar: {name} is not known from {first} to {last}: {one_line(str(error))}"
         ) from None
+
+
+@lru_cache(maxsize=8)
+def _whole_years(name: str, first: int, last: int) -> Any:
+    import exchange_calendars  # type: ignore[import-not-found]  # an extra
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it lags behind pandas
+        return exchange_calendars.get_calendar(
+            name, start=f"{first - 1}-12-20", end=f"{last}-12-31"
+        )
 
 
 def _of_exchange(name: str, times: np.ndarray) -> Calendar:
     sessions = exchange(name, times).sessions.to_numpy("datetime64[D]")
-    years = float((sessions[-1] - sessions[0]).astype(int) + 1) / DAYS_A_YEAR
-    return Calendar(name, len(sessions) / years, sessions)
+    first, last = sessions[0].astype("datetime64[Y]") + 1, sessions[-1].astype("datetime64[Y]") + 1
+    whole = int((sessions >= first).sum())  # the first days are of the year before
+    return Calendar(name, whole / int((last - first).astype(int)), sessions)

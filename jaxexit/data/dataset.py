@@ -176,7 +176,7 @@ def _read(experiment: Experiment) -> _Read:
     return _Read(
         bars=bars,
         features=features,
-        market=build_market(bars, columns, atr, charges),
+        market=build_market(bars, columns, atr, charges, flat_overnight=env.flat_overnight),
         charges=charges,
         scales=scales,
         sound=sound,

@@ -19,9 +19,11 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from jaxexit.config.trading import UserFeature
-from jaxexit.data.bars import Bars
+from jaxexit.config.trading import SESSION_FEATURES, UserFeature
+from jaxexit.data.bars import Bars, find_gaps
+from jaxexit.data.calendars import Calendar
 from jaxexit.data.indicators import Indicators, talib_indicators
+from jaxexit.data.sessions import session_left
 from jaxexit.data.tables import as_numbers
 from jaxexit.errors import DataError
 
@@ -69,6 +71,8 @@ _BUILT_IN = (
     Feature("hour_cos", "hour_cos"),
     Feature("weekday_sin", "weekday_sin"),
     Feature("weekday_cos", "weekday_cos"),
+    Feature("session_left", "session_left"),
+    Feature("overnight", "overnight"),
     Feature("entry_atr", "atr_share", at="entry"),
     Feature("entry_adx", "adx", at="entry"),
     Feature("entry_rsi", "rsi", at="entry", directional=True),
@@ -139,6 +143,7 @@ class MidBars:
     times: pd.DatetimeIndex  # bar opens, UTC
     close: np.ndarray
     spread: np.ndarray  # at the close, price units
+    calendar: Calendar
 
 
 def feature_columns(
@@ -156,6 +161,7 @@ def feature_columns(
         times=pd.DatetimeIndex(bars.times),
         close=mid[:, 3],
         spread=bars.ask[:, 3] - bars.bid[:, 3],
+        calendar=bars.calendar,
     )
     indicators = talib_indicators(mid[:, 1], mid[:, 2], mid[:, 3])
     sources: dict[int, Feature] = {feature.column_index: feature for feature in features}
@@ -227,6 +233,15 @@ def _weekday(times: pd.DatetimeIndex) -> np.ndarray:
     return np.asarray(times.day_of_week) / 7
 
 
+def _session(market: MidBars, which: int) -> np.ndarray:
+    if len(market.times) < 2:  # a feed's first bar: no length is known yet
+        return np.full(len(market.times), np.nan)
+    step = find_gaps(market.times.to_numpy()).step
+    key = f"env.features: {SESSION_FEATURES[which]}"
+    found = session_left(market.calendar, market.times.to_numpy(), step, key)
+    return np.asarray(found[which], float)
+
+
 # Built-in columns: what each is, from mid prices and TA-Lib indicators.
 _COLUMNS: dict[str, Callable[[MidBars, Indicators], np.ndarray]] = {
     "atr": lambda bars, i: np.maximum(i.atr, SMALLEST_RATIO_BASE),  # price units
@@ -241,6 +256,8 @@ _COLUMNS: dict[str, Callable[[MidBars, Indicators], np.ndarray]] = {
     "return_4": _change(4),
     "return_16": _change(16),
     "spread": lambda bars, i: _ratio(bars.spread, i.atr),
+    "session_left": lambda bars, _: _session(bars, 0),  # 1 at its open, 0 at its close
+    "overnight": lambda bars, _: _session(bars, 1),  # 1 at the last bar before the market shuts
     "hour_sin": _wave(np.sin, _hour),
     "hour_cos": _wave(np.cos, _hour),
     "weekday_sin": _wave(np.sin, _weekday),

@@ -10,6 +10,7 @@ import pandas as pd
 from jaxexit.arrays import on_device
 from jaxexit.data.bars import Bars, find_gaps
 from jaxexit.data.charges import FREE, Charges, carry
+from jaxexit.data.sessions import session_left
 from jaxexit.data.types import Market
 
 ROLLOVER_ZONE, ROLLOVER_HOUR = "America/New_York", 17
@@ -52,9 +53,18 @@ def rollover_nights(times: np.ndarray, length: np.timedelta64) -> tuple[np.ndarr
 
 
 def build_market(
-    bars: Bars, columns: np.ndarray, atr: np.ndarray, charges: Charges = FREE
+    bars: Bars,
+    columns: np.ndarray,
+    atr: np.ndarray,
+    charges: Charges = FREE,
+    *,
+    flat_overnight: bool = False,
 ) -> Market:
-    """`Market` of T bars with feature columns [T, F] and ATR [T] (nan: not defined yet)."""
+    """`Market` of T bars with feature columns [T, F] and ATR [T] (nan: not defined yet).
+
+    `charges` and `flat_overnight` are the experiment's: what holding costs, and whether nothing is held when
+    the market shuts (DataError: nobody said when that is).
+    """
     step = find_gaps(bars.times).step
     nights, nights_inside = rollover_nights(bars.times, step)
     holding = carry(charges, bars, step) if charges.carries else (None, None)
@@ -67,5 +77,8 @@ def build_market(
         "nights_inside": nights_inside,
         "carry": holding[0],
         "carry_inside": holding[1],
+        "flat": session_left(bars.calendar, bars.times, step, "env.flat_overnight")[1]
+        if flat_overnight
+        else None,
     }
     return on_device(Market(**table))

@@ -25,6 +25,8 @@ class Market(NamedTuple):
     # inside the bar: funding and borrowing. None where neither costs anything.
     carry: jax.Array | None = None
     carry_inside: jax.Array | None = None
+    # [T] bool: what is open is closed at this bar's close, before the market shuts. None: nothing ever is.
+    flat: jax.Array | None = None
 
 
 class Trades(NamedTuple):

@@ -195,8 +195,11 @@ def step(spec: EnvSpec, world: World, state: EnvState, order: Order) -> tuple[En
     stopped = still_open & stop_reached
     gapped = bar.open <= stop
     on_target = still_open & target_reached & ~stop_reached
-    # 6. The horizon: real money, at the close.
-    timed_out = still_open & ~stopped & ~on_target & (state.k + 1 >= params.orders.max_bars)
+    # 6. The horizon, or the end of a session: real money, at the close.
+    last = state.k + 1 >= params.orders.max_bars
+    if market.flat is not None:
+        last |= market.flat[now.bar + 1]
+    timed_out = still_open & ~stopped & ~on_target & last
     bar_closed = stopped | on_target | timed_out
     stop_slippage, close_slippage = (slippage(costs, price) for price in (stop_price, bar.close))
     bar_price = jnp.where(

@@ -42,13 +42,19 @@ def _best_of_one(
             paid = swap
         net = market_net(costs, price, entry) - paid
         better = alive & (net > best_net)
+        best_net = jnp.where(better, net, best_net)
+        best_decision = jnp.where(better, k, best_decision)
         stopped, _ = fill_stop(stop, bar.open, bar.low)
-        return (
-            alive & ~stopped,
-            swap_at_open + inside,  # of a trade that is still alive
-            jnp.where(better, net, best_net),
-            jnp.where(better, k, best_decision),
-        )
+        alive &= ~stopped
+        swap = swap_at_open + inside  # of a trade that is still alive
+        if market.flat is not None:  # whoever holds on is closed here
+            flat = market.flat[entry_bar + k + 1]
+            net = market_net(costs, bar.close, entry) - swap
+            better = alive & flat & (net > best_net)
+            best_net = jnp.where(better, net, best_net)
+            best_decision = jnp.where(better, horizon, best_decision)
+            alive &= ~flat
+        return alive, swap, best_net, best_decision
 
     start = (jnp.bool_(True), jnp.float32(0.0), jnp.float32(-jnp.inf), jnp.int32(0))
     alive, swap, best_net, best_decision = jax.lax.fori_loop(0, horizon, decision, start)

@@ -122,6 +122,7 @@ class Advisor:
             pip=pip,
             unit=experiment.unit,
             charges=experiment.charges if pip is None else None,
+            calendar=experiment.calendar,
         )
         self._horizon = experiment.experiment.env.max_bars
         self._world_of: tuple[EnvSpec, EnvParams] | None = None

@@ -82,6 +82,10 @@ _COLUMNS = {
         for n in (1, 4, 16)
     },
     "spread": Definition(f"(ask close - bid close) / {_ATR}", "ATR"),
+    "session_left": Definition(
+        "(close of the session - end of the bar) / length of the session", "1 to 0"
+    ),
+    "overnight": Definition("1 if the bar is the last of its session else 0", "0 or 1"),
     **{
         f"{name}_{wave}": Definition(f"{wave}(2 pi {phase})", "-1 to 1")
         for name, phase in (

@@ -16,7 +16,9 @@ import numpy as np
 import pandas as pd
 
 from jaxexit.config import Experiment
+from jaxexit.config.trading import SESSION_FEATURES
 from jaxexit.data.bars import (
+    NOT_RECOGNISED,
     SUMMED,
     Bars,
     Book,
@@ -25,6 +27,7 @@ from jaxexit.data.bars import (
     duration,
     lengthen,
 )
+from jaxexit.data.calendars import FX, calendar_of
 from jaxexit.data.charges import Charges, carry, charges_of
 from jaxexit.data.features import Feature, feature_columns
 from jaxexit.data.formats.source import Source
@@ -34,6 +37,7 @@ from jaxexit.data.markets import Asked, asking_for
 from jaxexit.data.quotes import Quotes, check_row, quotes_of, read_quotes
 from jaxexit.data.recipe import completed
 from jaxexit.data.sample import SAMPLE, SAMPLE_SIDE, book_of, sample_path
+from jaxexit.data.sessions import session_left
 from jaxexit.data.tables import plain
 from jaxexit.data.ticks import timeframe_length
 from jaxexit.errors import DataError
@@ -54,6 +58,7 @@ class Rows(NamedTuple):
     nights_inside: np.ndarray
     carry: np.ndarray | None = None
     carry_inside: np.ndarray | None = None
+    flat: np.ndarray | None = None
 
 
 class RefusedError(Exception):
@@ -79,6 +84,7 @@ class Feed:
         pip: float | None = None,
         unit: Unit | None = None,
         charges: Charges | None = None,
+        calendar: str | None = None,
     ) -> None:
         """Begin with a history, or with nothing.
 
@@ -89,6 +95,7 @@ class Feed:
             price_side: which side one-sided bars are; None: that of the history, else the experiment's.
             pip: price units: results are in pips of it, whatever `unit` is; None: the experiment's.
             charges: costs, as the version was trained with them; None: the experiment's in these bars.
+            calendar: its name, as the version was trained with it; None: the experiment's.
             unit: of results, as the version was trained in; None: pips, of a size that the first bars tell.
 
         Raises:
@@ -107,6 +114,10 @@ class Feed:
         if pip is not None and (unit is None or unit.name == "pips"):
             unit = Unit("pips", pip)
         self._unit, self._charges = unit, charges
+        by_session = experiment.env.flat_overnight or any(
+            f.name in SESSION_FEATURES for f in features
+        )
+        self._calendar = (calendar or data.calendar) if by_session else FX
         self._rows: tuple[int, Rows, int] | None = None
         self.length = 0
         self.where = "the bars fed"
@@ -196,6 +207,7 @@ class Feed:
             origin="fed",
             widened=0,
             counted=self._unit,
+            calendar=calendar_of(self._calendar, NOT_RECOGNISED, self.times),
         )
 
     def rows(self) -> tuple[Rows, int]:
@@ -207,7 +219,10 @@ class Feed:
             # Before the usual step is known no trade can begin, and no night can count.
             step = self.step or np.timedelta64(1, "m")
             nights, inside = rollover_nights(bars.times, step)
-            held = carry(self.charges, bars, step) if self.charges.carries else ()
+            held = carry(self.charges, bars, step) if self.charges.carries else (None, None)
+            flat = None
+            if self._experiment.env.flat_overnight:
+                flat = session_left(bars.calendar, bars.times, step, "env.flat_overnight")[1]
             rows = Rows(
                 bars.bid.astype(np.float32),
                 bars.ask.astype(np.float32),
@@ -216,6 +231,7 @@ class Feed:
                 nights,
                 inside,
                 *held,
+                flat,
             )
             first = max(self._experiment.data.warmup, ready)
             self._rows, self._atr = (self.length, rows, first), atr

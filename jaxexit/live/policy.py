@@ -42,6 +42,7 @@ class TrainedPolicy:
         sha256: of the checkpoint's content.
         unit: of results; None: the run is older than units, which were pips.
         charges: its costs in its market; None as well.
+        calendar: name of its market's calendar; None as well.
     """
 
     experiment: Experiment
@@ -53,6 +54,7 @@ class TrainedPolicy:
     sha256: str
     unit: Unit | None = None
     charges: Charges | None = None
+    calendar: str | None = None
 
     @property
     def masked(self) -> bool:
@@ -96,6 +98,7 @@ def restore_policy(
         seed=own,
         unit=unit,
         charges=charges,
+        calendar=None if facts is None else facts["calendar"]["name"],
         spec=env_spec(experiment, features, unit or PIPS),
         network=ppo_spec(experiment).network,
         params=agent_params(experiment, checkpoint, which)[seeds.index(own)],

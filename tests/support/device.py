@@ -75,6 +75,7 @@ def device_world(case: Case, *, more: bool = False) -> tuple[EnvSpec, World]:
         nights_inside=array([bar.nights_inside for bar in bars], np.float32),
         carry=array([bar.carry for bar in bars], np.float32) if more else None,
         carry_inside=array([bar.carry_inside for bar in bars], np.float32) if more else None,
+        flat=array([bar.flat for bar in bars]) if more else None,
     )
     target = np.nan if trade.target is None else trade.target
     given_fill = np.nan if trade.given_fill is None else trade.given_fill

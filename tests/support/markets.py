@@ -252,7 +252,7 @@ def make_orders(pick: Pick, bars: Sequence[Bar], trade: Trade, rules: Rules) -> 
 
 
 def with_more_costs(case: Case, pick: Pick) -> Case:
-    """The same trade where limits are cheaper, lots and shares cost, and holding costs of the notional."""
+    """The same trade where limits are cheaper, lots cost, holding costs of the notional, and markets shut."""
     rules = replace(
         case.rules,
         commission_maker=pick((0.0, 0.00001, 0.0001)),
@@ -263,7 +263,15 @@ def with_more_costs(case: Case, pick: Pick) -> Case:
         swap_short_fraction=pick((0.0, -0.0001, 0.0003)),
     )
     rates = ((0.0, 0.0), (0.0001, -0.0001), (-0.0003, 0.0003), (0.0, 0.0002))
-    bars = [replace(bar, carry=pick(rates), carry_inside=pick(rates)) for bar in case.bars]
+    bars = [
+        replace(
+            bar,
+            carry=pick(rates),
+            carry_inside=pick(rates),
+            flat=pick((False, False, False, True)),
+        )
+        for bar in case.bars
+    ]
     return replace(case, bars=bars, rules=rules)
 
 

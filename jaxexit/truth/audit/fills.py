@@ -179,9 +179,10 @@ def _plain_bars(subject: Subject) -> list[Bar]:
         none if leaf is None else [tuple(row) for row in np.asarray(leaf).tolist()]
         for leaf in (market.carry, market.carry_inside)
     )
+    flat = [False] * len(nights) if market.flat is None else np.asarray(market.flat).tolist()
     return [
         Bar(Quote(*b), Quote(*a), *held)
-        for b, a, *held in zip(bid, ask, nights, inside, carry, within, strict=True)
+        for b, a, *held in zip(bid, ask, nights, inside, carry, within, flat, strict=True)
     ]
 
 

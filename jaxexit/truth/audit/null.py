@@ -125,9 +125,16 @@ class _Stage:
         bars = rebuilt(self.bars, alter(self.moves, rng))
         bars = completed(self.subject.experiment.recipe, bars)
         columns, atr, _ = feature_columns(self.subject.dataset.features, bars)
+        market = build_market(
+            bars,
+            columns,
+            atr,
+            self.subject.dataset.charges,
+            flat_overnight=self.subject.experiment.env.flat_overnight,
+        )
         self.backtest.world = self.backtest.world._replace(
             # As long as the whole market: the program that plays it is there already.
-            market=Market(*padded(build_market(bars, columns, atr), len(self.subject.bars.times))),
+            market=Market(*padded(market, len(self.subject.bars.times))),
             trades=self._trades(bars, atr),
         )
         return self.backtest.score(self.subject.policy, self.subject.params)

@@ -39,6 +39,7 @@ class Bar:
     nights_inside: float = 0.0
     carry: tuple[float, float] = (0.0, 0.0)
     carry_inside: tuple[float, float] = (0.0, 0.0)
+    flat: bool = False  # what is open is closed at this bar's close
 
 
 @dataclass(frozen=True)

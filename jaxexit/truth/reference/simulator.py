@@ -120,6 +120,10 @@ def best_single_order(
         if stop_fill(trade.stop, bars[trade.entry_bar + k + 1], trade.direction, calls):
             return best, best_decision
         swap += swap_inside(bars[trade.entry_bar + k + 1], trade, entry, None, rules)
+        if bars[trade.entry_bar + k + 1].flat:
+            close = exit_side(bars[trade.entry_bar + k + 1], trade.direction).close
+            net = net_at_market(close, entry, trade.direction, rules, 1.0) - swap
+            return (net, rules.max_bars) if net > best else (best, best_decision)
     close = exit_side(bars[trade.entry_bar + rules.max_bars], trade.direction).close
     net = net_at_market(close, entry, trade.direction, rules, 1.0) - swap
     if net > best:
@@ -233,7 +237,7 @@ def simulate(
         # 4. to 6. The coming bar: the stop, else the target, else the horizon.
         size_in_bar = remaining
         if remaining > 0.0:
-            is_last = k + 1 == rules.max_bars
+            is_last = k + 1 == rules.max_bars or bar.flat
             fill, ambiguous = coming_bar_fill(
                 bar,
                 row,
