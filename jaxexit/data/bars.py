@@ -179,7 +179,7 @@ def complete_book(
     against the file, and where a market that is no currency pair has no spread and none is said.
     """
     prices = next(iter(quotes.sides.values()))
-    market = recognise(quotes.where, quotes.table, quotes.times, prices, symbol)
+    market = recognise(quotes.where, quotes.table, quotes.times, prices, symbol, quotes.family)
     counted = unit_of(market, prices, unit=unit, pip=pip, tick_size=tick_size)
     if counted.name == "pips":
         pip = counted.size

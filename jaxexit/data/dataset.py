@@ -15,6 +15,7 @@ from jaxexit.data.bars import Bars, describe, minute
 from jaxexit.data.calendars import Calendar
 from jaxexit.data.charges import Charges, charges_of
 from jaxexit.data.entries import (
+    check_not_by_result,
     check_used,
     ema_bb_candidates,
     every_bar_candidates,
@@ -34,7 +35,7 @@ from jaxexit.data.fingerprint import fingerprint_bars, fingerprint_trades, finge
 from jaxexit.data.market import build_market
 from jaxexit.data.sample import experiment_bars
 from jaxexit.data.split import SPLITS, Bounds, assign_splits, fold_bounds, split_bounds
-from jaxexit.data.trades import reading_of
+from jaxexit.data.trades import load_trades, reading_of
 from jaxexit.data.types import Market, Trades, padded_size
 from jaxexit.errors import DataError
 from jaxexit.units import Unit
@@ -170,9 +171,12 @@ def _read(experiment: Experiment) -> _Read:
     sound, unsound = keep_sound(
         candidates, first, exit_side_close(bars, candidates) if at_close else None
     )
-    if data.trades is not None and not data.allow_partial:
-        listed = len(candidates) + sum(counts.values())
-        check_used(counts | unsound, listed, data.trades)
+    if data.trades is not None:
+        if not data.allow_partial:
+            listed = len(candidates) + sum(counts.values())
+            check_used(counts | unsound, listed, data.trades)
+        rows, _ = load_trades(Path(data.trades), reading_of(data))
+        check_not_by_result(rows, sound, counts | unsound, data.trades)
     return _Read(
         bars=bars,
         features=features,

@@ -19,6 +19,10 @@ _AGREEING = 0.8  # the same for another clock to be named
 _LONGEST_STEP = np.timedelta64(1, "h")  # of longer bars the market's hours cannot be told
 _SCALES = (100_000.0, 1_000.0)  # five- and three-digit quotes stored as whole points
 _HALF_POINTS = 0.2
+_SPLITS = (1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 15.0, 20.0, 25.0, 30.0, 50.0, 100.0)
+_NEAR_SPLIT = 0.08  # logarithm: what the market may have moved beside it
+_JUMP, _SMALLEST_JUMP = 15.0, 0.35  # usual moves, logarithm: what may be a split
+_SHOWN = 3
 _NEVER_SHUT = 0.2  # share of bars in weekends from which on a market trades through them
 
 
@@ -36,6 +40,8 @@ def doubts(quotes: Quotes, pip: float | None, market: MarketKind) -> tuple[str, 
         clock = doubtful_clock(quotes.times)
         # A wrong clock moves bars into weekends.
         found.append(clock or doubtful_weekends(quotes.times, prices))
+    if market.kind != "currency pair":
+        found.append(doubtful_splits(quotes.times, prices))
     found.append(doubtful_scale(prices))
     if pip is not None:
         found += [doubtful_spread(quotes, pip), doubtful_side(quotes, pip)]
@@ -55,9 +61,10 @@ def doubtful_clock(times: np.ndarray) -> str:
         return ""
     middle = len(found.last) // 2
     return (
-        "the market's week is from Sunday to Friday 17:00 New York, but the bars beside a weekend open "
-        f"{_words(found.last[middle])} and {_words(found.first[middle])} UTC: the clock is {best} if nothing "
-        "else is known, say so (data.timezone, --tz; --source-offset where the stamps are labelled UTC)"
+        f"the clock: on UTC the week ends with the bar of {_words(found.last[middle])} and begins with "
+        f"{_words(found.first[middle])}, hours at which the currency market does not shut or open; on "
+        f"{best} it does. If that is the clock of these stamps: data.timezone: {best} (--tz {best}, or "
+        "--source-offset where they are labelled UTC)"
     )
 
 
@@ -84,6 +91,28 @@ def doubtful_weekends(times: np.ndarray, prices: np.ndarray) -> str:
     return (
         f"{int(inside.sum()):,} bars lie in the weekend, {int(flat.sum()):,} of them flat fillers: data "
         "convert --repair removes the fillers"
+    )
+
+
+def doubtful_splits(times: np.ndarray, prices: np.ndarray) -> str:
+    """Whether prices jump between two bars by a whole factor, as a split does that nobody adjusted for."""
+    close, opened = prices[:-1, 3], prices[1:, 0]
+    move = np.log(opened / close)
+    usual = np.median(np.abs(np.log(prices[1:, 3] / close))) or 1e-12
+    jumps = np.flatnonzero(np.abs(move) > max(_JUMP * float(usual), _SMALLEST_JUMP))
+    said = []
+    for at in jumps:
+        factor = float(np.exp(np.abs(move[at])))
+        nearest = min(_SPLITS, key=lambda split: abs(np.log(factor / split)))
+        if abs(np.log(factor / nearest)) < _NEAR_SPLIT:
+            ratio = f"{nearest:g}:1" if move[at] < 0 else f"1:{nearest:g}"
+            said.append(f"{ratio} at {pd.Timestamp(times[at + 1]):%Y-%m-%d}")
+    if not said:
+        return ""
+    more = f" and {len(said) - _SHOWN} more" if len(said) > _SHOWN else ""
+    return (
+        f"the price jumps like a split ({', '.join(said[:_SHOWN])}{more}): a trade across it would win or "
+        "lose what nobody did; bring prices that are adjusted for splits"
     )
 
 

@@ -49,6 +49,13 @@ _FUTURES = _words(
     "FDAX FESX FGBL"
 )
 _FUTURE = re.compile(rf"({'|'.join(_FUTURES)})(=F|[12]!|[FGHJKMNQUVXZ]\d{{1,4}})?")
+_CRYPTO: Kind = "crypto"
+_STOCK: Kind = "stock"
+_VENDORS: dict[str, Kind] = {
+    **dict.fromkeys(("Binance", "Bybit", "Kraken", "ccxt", "freqtrade"), _CRYPTO),
+    **dict.fromkeys(("Alpaca", "Polygon", "yfinance"), _STOCK),
+}  # what their files mostly are, where the symbol does not say
+_IN_BRACKETS = re.compile(r"\(([^(),?]+)[^()]*\)$")
 _PARTS = re.compile(r"[^A-Za-z0-9=!^]+")
 _SATURDAYS = 0.08  # share of bars on a Saturday from which a market trades through weekends: a seventh is all
 _HOURS = 20  # hours of the day with bars, fewer: a market with sessions
@@ -71,7 +78,12 @@ class MarketKind(NamedTuple):
 
 
 def recognise(
-    where: str, table: pd.DataFrame, times: np.ndarray, prices: np.ndarray, symbol: str | None
+    where: str,
+    table: pd.DataFrame,
+    times: np.ndarray,
+    prices: np.ndarray,
+    symbol: str | None,
+    family: str = "",
 ) -> MarketKind:
     """The kind of a file's market.
 
@@ -81,9 +93,12 @@ def recognise(
         times: [T] datetime64[ns], UTC.
         prices: [T, 4].
         symbol: the user's, None where there is none.
+        family: the file's format; of some it names the symbol in brackets.
     """
     said = [(symbol, "data.symbol")] if symbol else []
+    bracketed = _IN_BRACKETS.search(family)
     said += [(one, "the file's symbol") for one in _of_column(table)]
+    said += [(bracketed[1], "the file's symbol")] if bracketed else []
     for text, source in said:
         found = _by_symbol(text) or ("crypto" if text.upper() in _COINS else None)
         if found:
@@ -94,6 +109,9 @@ def recognise(
         if found:
             return MarketKind(found, text.upper(), f"{text.upper()}, the file's name")
     own = said[0][0] if said else ""
+    vendor = next((kind for word, kind in _VENDORS.items() if family.startswith(word)), None)
+    if vendor is not None:
+        return MarketKind(vendor, own, f"{family or own}")
     kind, how = _by_bars(times, prices, table)
     return MarketKind(kind, own or "", how)
 

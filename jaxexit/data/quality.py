@@ -55,7 +55,9 @@ def assess(quotes: Quotes, book: Book | None = None, bars: Bars | None = None) -
         raise DataError(f"{quotes.where}: one bar only, at least two are needed")
     asked: Book = book or {}
     prices = next(iter(quotes.sides.values()))
-    market = recognise(quotes.where, quotes.table, quotes.times, prices, asked.get("symbol"))
+    market = recognise(
+        quotes.where, quotes.table, quotes.times, prices, asked.get("symbol"), quotes.family
+    )
     unit = unit_of(
         market,
         prices,

@@ -1,5 +1,7 @@
 """What kind of market bars are of, what its results, costs and year are counted in."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -303,3 +305,20 @@ def test_a_currency_pair_keeps_its_scales(tmp_path) -> None:
     dataset = load_dataset(experiment(tmp_path))
     assert dataset.scales == {}
     assert all(feature.divisor == 1.0 for feature in dataset.features)
+
+
+@pytest.mark.parametrize(("factor", "words"), [(2, "2:1"), (3, "3:1"), (10, "10:1"), (0.1, "1:10")])
+def test_a_split_that_nobody_adjusted_for_is_found(tmp_path, factor: float, words: str) -> None:
+    experiment_of = stock(tmp_path)
+    path = Path(experiment_of.data.bars)
+    table = pd.read_csv(path)
+    prices = ["Open", "High", "Low", "Close"]
+    assert not any(
+        "like a split" in remark for remark in load_bars(path, price_side="mid", spread=0).remarks
+    )
+    table.loc[700:, prices] /= factor
+    table.to_csv(path, index=False)
+    (doubt,) = (
+        r for r in load_bars(path, price_side="mid", spread=0).remarks if "like a split" in r
+    )
+    assert f"{words} at {table['Date'][700]}" in doubt

@@ -6,6 +6,7 @@ nothing but the name of the index (`Date,,,`).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from jaxexit.data.formats.delimited import Head, is_number, numbered, read_delimited
@@ -53,7 +54,8 @@ def read(path: Path, head: Head) -> Source:
         [names, *head.rows[rows:]],
         head.start + rows - 1,
     )
-    return describe(read_delimited(path, layout), path)
+    found = describe(read_delimited(path, layout), path)
+    return replace(found, family=f"{found.family} ({tickers[0]})")
 
 
 FORMAT = Format("yfinance bars", recognise, read)

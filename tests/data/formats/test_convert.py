@@ -33,7 +33,7 @@ def test_a_wrong_utc_label_is_found_by_the_weekends_and_mended(
     server_time: Path, shared_data: Path, tmp_path: Path, capsys
 ):
     (doubt,) = inspected(capsys, str(server_time))["doubts"]
-    assert "the clock is America/New_York+7" in doubt
+    assert "data.timezone: America/New_York+7" in doubt
     out = tmp_path / "out.parquet"
     told = ["--source-offset", "America/New_York+7", "--price-side", "bid"]
     assert main(["convert", str(server_time), "--out", str(out), *told]) == 0

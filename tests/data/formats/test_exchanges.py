@@ -194,7 +194,7 @@ def test_yfinance_with_several_rows_above_the_bars(tmp_path: Path, name: str, or
     path = tmp_path / "file.csv"
     path.write_bytes(lines(*rows, header=header))
     quotes = read_quotes(path)
-    assert quotes.family == "yfinance bars"
+    assert quotes.family == "yfinance bars (EURUSD=X)"
     np.testing.assert_array_equal(quotes.times, days.astype("datetime64[ns]"))
     np.testing.assert_array_equal(quotes.sides["unknown"], PRICES)
     path.write_bytes(lines(*rows, header=header.replace("EURUSD=X", "GBPUSD=X", 1)))
