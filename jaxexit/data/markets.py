@@ -109,7 +109,9 @@ def recognise(
         if found:
             return MarketKind(found, text.upper(), f"{text.upper()}, the file's name")
     own = said[0][0] if said else ""
-    vendor = next((kind for word, kind in _VENDORS.items() if family.startswith(word)), None)
+    vendor = next(
+        (own_kind for word, own_kind in _VENDORS.items() if family.startswith(word)), None
+    )
     if vendor is not None:
         return MarketKind(vendor, own, f"{family or own}")
     kind, how = _by_bars(times, prices, table)
