@@ -240,7 +240,7 @@ def _follow(experiment: Experiment, folder: RunFolder, mesh: Mesh | None, *, res
     from jaxexit.lab import hosts
     from jaxexit.lab.training import follow
 
-    if resume:
+    if resume and folder.snapshot.is_file():  # without one the first process says so
         experiment = experiment.model_copy(update={"scales": folder.frozen().scales})
     dataset = load_dataset(experiment)
     if hosts.wait_for_word() == hosts.NOTHING_TO_DO:

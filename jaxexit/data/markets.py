@@ -100,7 +100,7 @@ def recognise(
     said += [(one, "the file's symbol") for one in _of_column(table)]
     said += [(bracketed[1], "the file's symbol")] if bracketed else []
     for text, source in said:
-        found = _by_symbol(text) or ("crypto" if text.upper() in _COINS else None)
+        found = _by_symbol(text) or (_CRYPTO if text.upper() in _COINS else None)
         if found:
             return MarketKind(found, text, f"{text}, {source}")
     name = Path(where).name.split(".")[0]
@@ -109,7 +109,7 @@ def recognise(
         if found:
             return MarketKind(found, text.upper(), f"{text.upper()}, the file's name")
     own = said[0][0] if said else ""
-    vendor = next(
+    vendor: Kind | None = next(
         (own_kind for word, own_kind in _VENDORS.items() if family.startswith(word)), None
     )
     if vendor is not None:

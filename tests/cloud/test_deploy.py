@@ -8,7 +8,7 @@ import pytest
 
 from jaxexit import deploy
 from jaxexit.cloud import Directory, SkyPilot, adopt, make_job, task_text
-from jaxexit.config import load_experiment
+from jaxexit.config import experiment_sha256, load_experiment
 from jaxexit.errors import RunError
 from jaxexit.lab.registry import Registry
 from jaxexit.lab.run import RunFolder
@@ -70,7 +70,7 @@ def test_a_connection_cut_in_the_middle_changes_nothing_here_and_can_be_repeated
     metrics.write_bytes(good)
     adopt(incoming, experiment, path, folder, registry, {"cloud": "here"})
     assert registry.version("v1_tiny")["status"] == "completed"
-    assert folder.trained_experiment(path) == experiment
+    assert experiment_sha256(folder.trained_experiment(path)) == experiment_sha256(experiment)
 
 
 def test_another_run_here_is_never_replaced(

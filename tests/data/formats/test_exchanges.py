@@ -261,4 +261,4 @@ def test_the_side_of_traded_prices_is_asked(tmp_path: Path):
     (tmp_path / "a.csv").write_bytes(FILES["Kraken OHLCVT"][1])
     with pytest.raises(DataError, match=r"do not say which, set data\.price_side"):
         load_bars(tmp_path / "a.csv")
-    assert len(load_bars(tmp_path / "a.csv", price_side="mid").times) == COUNT
+    assert len(load_bars(tmp_path / "a.csv", price_side="mid", spread="1 bps").times) == COUNT
