@@ -7,12 +7,15 @@ import pandas as pd
 import pytest
 
 from jaxexit.__main__ import main
+from jaxexit.data import Dataset, load_dataset
 from jaxexit.data.bars import load_bars
 from jaxexit.data.spreads import point_of
 from jaxexit.data.times import to_utc
 from jaxexit.data.trades import load_trades
 from jaxexit.errors import DataError
-from jaxexit.units import Unit
+from jaxexit.evaluate.statistics import compare
+from jaxexit.units import PERCENT, Unit
+from tests.data.made import experiment
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +132,50 @@ def test_a_workbook_is_told_from_a_zip_and_read(cases: Path, tmp_path: Path):
     expected, _ = load_trades(cases / "size_ignored" / "tr_dup.csv", "UTC")
     for name in ("entry_time", "direction", "entry_price", "stop"):
         np.testing.assert_array_equal(rows[name].to_numpy(), expected[name].to_numpy())
+
+
+def test_bitcoin_is_counted_in_percent_and_its_year_has_365_days(cases: Path, tmp_path: Path):
+    dataset = of_trades(
+        tmp_path, cases, "btc_h1_utc_epoch_ms.csv", "crypto_unit_and_year/tr_ft_one.json"
+    )
+    assert dataset.unit == PERCENT
+    assert dataset.calendar.days_a_year == 365.25
+    assert "crypto" in dataset.market_told
+    with pytest.raises(DataError, match=r"none is usual for this market, crypto"):
+        load_bars(cases / "_bars" / "btc_h1_utc_epoch_ms.csv", price_side="mid")
+
+
+def test_eleven_trades_get_no_verdict(cases: Path, tmp_path: Path):
+    table = pd.read_csv(cases / "eleven_trades" / "tr_plant.csv")
+    entered = pd.to_datetime(table.iloc[:11, 0])
+    better = pd.DataFrame(
+        {
+            "trade_id": range(11),
+            "entry_time": entered,
+            "exit_time": entered + pd.Timedelta(hours=40),
+            "direction": 1,
+            "net_percent": np.linspace(3.0, 5.0, 11),
+            "net_r": 1.0,
+        }
+    )
+    found = compare(better, better.assign(net_percent=0.0))
+    assert found.net.low > 0  # the interval alone would say better
+    assert found.verdict.startswith("not distinguishable")
+    assert "a verdict needs 8" in found.verdict
+
+
+def test_ten_bars_are_told_to_be_fewer_than_the_warm_up(cases: Path, tmp_path: Path):
+    with pytest.raises(DataError, match=r"10 bars, the warm-up alone is"):
+        of_bars(tmp_path, cases / "eleven_trades" / "ten_bars.csv")
+
+
+def of_trades(folder: Path, cases: Path, bars: str, trades: str) -> Dataset:
+    said = (
+        "data.entries=trades", f"data.trades={cases / trades}", "data.filled_at=bar_open",
+        "costs.spread=1 bps", "costs.commission=0.001",
+    )  # fmt: skip
+    return load_dataset(experiment(folder, *said, bars=cases / "_bars" / bars))
+
+
+def of_bars(folder: Path, bars: Path) -> Dataset:
+    return load_dataset(experiment(folder, "costs.spread=1 bps", bars=bars))
