@@ -115,8 +115,11 @@ def from_file(advisor: Advisor, name: str, side: Any) -> Iterator[list[dict[str,
 
     bars = load_bars_of(advisor.policy.experiment, name, side, advisor.unit)
     table = bar_table(bars, ("bid", "ask"))
+    experiment = advisor.policy.experiment
     own = [f.column for f in advisor.policy.spec.features if f.from_bars]
-    if advisor.policy.experiment.recipe:  # it makes what the file does not have
+    if isinstance(experiment.costs.funding, str):
+        own.append(experiment.costs.funding)
+    if experiment.recipe:  # it makes what the file does not have
         own = [name for name in bars.table.columns if name in own or plain(str(name)) in SUMMED]
     missing = [column for column in own if column not in bars.table]
     if missing:

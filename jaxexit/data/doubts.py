@@ -96,6 +96,8 @@ def doubtful_weekends(times: np.ndarray, prices: np.ndarray) -> str:
 
 def doubtful_splits(times: np.ndarray, prices: np.ndarray) -> str:
     """Whether prices jump between two bars by a whole factor, as a split does that nobody adjusted for."""
+    if len(times) < 2:
+        return ""
     close, opened = prices[:-1, 3], prices[1:, 0]
     move = np.log(opened / close)
     usual = np.median(np.abs(np.log(prices[1:, 3] / close))) or 1e-12

@@ -59,7 +59,12 @@ def trades_payload(runs: Sequence[ReportedRun]) -> tuple[Columns, dict[str, Any]
         "learned": [run.learned for run in runs],
         "baselines": [name for name in first.tables if name != first.learned],
         "oracle": ORACLE.name,
-        "unit": {"name": unit.name, "words": unit.words, "digits": unit.digits},
+        "unit": {
+            "name": unit.name,
+            "words": unit.words,
+            "digits": unit.digits,
+            "grain": unit.grain,
+        },
         "grain": _grain(first),
         "order_fill": first.experiment.env.order_fill,
         "split": first.split,

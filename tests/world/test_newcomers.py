@@ -380,6 +380,19 @@ def test_one_look_and_one_training(name: str, tmp_path: Path) -> None:
     )
     assert "like a split" in done.stderr or "split" not in name
     seconds = time.perf_counter() - began
+    told = command(
+        "jaxexit.advise", "v1_mine.yaml", "--trades", str(trades), "--bars", str(bars),
+        *(("--price-side", "mid") if "data.price_side" in options else ()), folder=tmp_path,
+    )  # fmt: skip
+    assert told.returncode == 0, told.stderr
+    lines = [json.loads(line) for line in told.stdout.splitlines()]
+    net = f"net_{newcomer.unit}"
+    advised = {line["trade"]: line[net] for line in lines if line["type"] == "closed"}
+    played = pd.read_parquet(tmp_path / "v1_mine" / "results" / "test" / "trades.parquet")
+    own = played[played["policy"] == "learned"]
+    assert len(own) > 30
+    for trade, result in zip(own["trade_id"].astype(str), own[net], strict=True):
+        assert advised[trade] == pytest.approx(result, rel=1e-4, abs=1e-3)
     print(
         f"{name}: {newcomer.kind}, {newcomer.unit}, {len(newcomer.said)} settings, {seconds:.0f} s"
     )

@@ -161,7 +161,7 @@ function layCards(anew = false) {
 function chipsOf(i) {
   const chips = [];
   if (facets.gap[i] > 0) chips.push([`jumped the stop by ${plain(facets.gap[i], unitDigits())} ${T.facts.unit.words}`, true]);
-  if (own(0, "bars_held")[i] === 0 && Math.abs(own(0, inUnit("gross"))[i]) > 0.05) chips.push(["earned without being held", true]);
+  if (own(0, "bars_held")[i] === 0 && Math.abs(own(0, inUnit("gross"))[i]) > 0.05 * T.facts.unit.grain) chips.push(["earned without being held", true]);
   if (own(0, "ambiguous")[i]) chips.push(["stop and target in one bar", true]);
   if (facets.partial[i]) chips.push(["partial", false]);
   if (own(0, "blocked")[i]) chips.push([`${own(0, "blocked")[i]} blocked`, false]);

@@ -138,7 +138,7 @@ function showTradeTables() {
     ]);
   }
   const net = own(v, inUnit("net"))[i];
-  const foot = over ? ["TOTAL", "", "", "", "", "", "", "", "", [signed(net, unitDigits()), signClass(net)], plain(COSTS.reduce((sum, cost) => sum + own(v, inUnit(cost))[i], 0), 1), "", ""] : null;
+  const foot = over ? ["TOTAL", "", "", "", "", "", "", "", "", [signed(net, unitDigits()), signClass(net)], plain(COSTS.reduce((sum, cost) => sum + own(v, inUnit(cost))[i], 0), unitDigits()), "", ""] : null;
   const parts = [];
   if (over) {
     parts.push(tableSection("Fills", "trade-fills", [["what"], ["bar, UTC"], ["size", "Share of the original position."], ["price", "After slippage."], [`beyond the stop, ${T.facts.unit.words}`, "What the market jumped over the stop's level."]],
