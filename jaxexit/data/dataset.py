@@ -313,6 +313,7 @@ def device_trades(table: pd.DataFrame) -> Trades:
         "stop": column("stop"),
         "target": column("target"),
         "given_fill": given_fill.astype(np.float32),
+        "inside_bar": table["inside_bar"].to_numpy(bool) if "inside_bar" in table else None,
     }
     return on_device(Trades(**columns))
 

@@ -26,7 +26,7 @@ TABLE_COLUMNS = (
     "trade_id", "entry_bar", "entry_time", "direction", "entry_price", "stop", "target",
     "exit_time", "exit_price", "exit_reason",
 )  # fmt: skip
-OWN_COLUMNS = ("given_fill", "listed_decision")  # never taken from a file
+OWN_COLUMNS = ("given_fill", "inside_bar", "listed_decision")  # never taken from a file
 
 NO_TRADE = "neither long nor short"
 NO_BAR = "match no bar"
@@ -231,6 +231,10 @@ def priced(
     columns: dict[str, np.ndarray] = {}
     if given and filled_at == "bar_open":
         columns["given_fill"] = price
+        opened = bars.times[np.minimum(entry_bar + 1, len(bars.times) - 1)]
+        inside = rows["entry_time"].to_numpy().astype("datetime64[ns]") > opened
+        if inside.any():
+            columns["inside_bar"] = inside
         price = np.where(np.isnan(price), np.nan, known)
     elif not given:
         price = known

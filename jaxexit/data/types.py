@@ -42,6 +42,9 @@ class Trades(NamedTuple):
     # [N] float32: the file's price of a fill at the open of the next bar, else nan. Unknown at decision 0:
     # only the fill itself and hindsight read it.
     given_fill: jax.Array
+    # [N] bool: the fill lay inside the next bar, so that a target which that bar reached may have been
+    # touched before it. None: no fill does.
+    inside_bar: jax.Array | None = None
 
 
 def padded_size(trades: int) -> int:

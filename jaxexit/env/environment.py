@@ -192,6 +192,8 @@ def step(spec: EnvSpec, world: World, state: EnvState, order: Order) -> tuple[En
     still_open = left > 0
     stop_reached, stop_price = fill_stop(stop, bar.open, bar.low)
     target_reached, target_price = fill_target(order.target, bar.open, bar.high)
+    if trades.inside_bar is not None:  # the bar may have reached the target before the fill
+        target_reached &= ~(fills_now & trades.inside_bar[state.trade])
     stopped = still_open & stop_reached
     gapped = bar.open <= stop
     on_target = still_open & target_reached & ~stop_reached

@@ -26,7 +26,15 @@ IN_R = ("net_r", "mfe_r", "mae_r")
 OWN_COLUMNS = {
     *("trade_id", "entry_bar", "entry_time", "direction", "entry_price", "stop", "target"),
     *("entry_fill", "exit_time", "exit_price", "exit_reason", "bars_held", "ambiguous"),
-    *("net_fraction", "fills", "stop_path", "policy", "given_fill", "listed_decision"),
+    *(
+        "net_fraction",
+        "fills",
+        "stop_path",
+        "policy",
+        "given_fill",
+        "inside_bar",
+        "listed_decision",
+    ),
     *("net_money", *IN_R, *(key(unit, name) for unit in NAMES for name in IN_UNITS)),
     *(f"{word}_{action}" for word in ("chosen", "blocked") for action in ACTIONS),
 }

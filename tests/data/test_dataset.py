@@ -34,7 +34,8 @@ def test_shapes_and_types_of_the_device_arrays(dense: Dataset):
     assert all(bool(jnp.isfinite(array).all()) for array in arrays)
     trades = dense.splits["train"]
     assert trades.entry_bar.dtype == jnp.int32
-    assert {array.dtype for array in trades[1:]} == {jnp.dtype("float32")}
+    assert trades.inside_bar is None  # entries are opens of bars
+    assert {array.dtype for array in trades[1:6]} == {jnp.dtype("float32")}
 
 
 def test_features_are_hashable_so_that_they_can_be_static(dense: Dataset):

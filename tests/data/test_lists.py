@@ -271,3 +271,15 @@ def test_a_list_whose_winners_fall_out_is_refused(
     words = ["data", "inspect", "--trades", str(path), *bars, "--filled-at", "bar_open"]
     assert main(words) == 2
     assert "cannot be used mostly won, where the others did not" in capsys.readouterr().err
+
+
+def test_a_fill_inside_its_bar_is_known_to_be_one(cases: Path):
+    """A target that its bar reaches may have been touched before it: `env` does not count it."""
+    said = ("data.align=enclosing", "env.entry_fill=given")
+    trades = taken(cases, "times_not_on_bars/tr_offbar.csv", *said).splits["train"]
+    assert trades.inside_bar is not None
+    assert np.asarray(trades.inside_bar).mean() > 0.9
+    assert (
+        taken(cases, "dir_vectorbt_lean_codes/lean_closed_trades.csv").splits["train"].inside_bar
+        is None
+    )

@@ -86,6 +86,7 @@ def device_world(case: Case, *, more: bool = False) -> tuple[EnvSpec, World]:
         stop=array([trade.stop], np.float32),
         target=array([target], np.float32),
         given_fill=array([given_fill], np.float32),
+        inside_bar=array([trade.inside_bar]) if more else None,
     )
     params = device_params(rules, more=more)
     hindsight = compute_hindsight(spec, params, market, trades)

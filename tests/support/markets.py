@@ -272,7 +272,8 @@ def with_more_costs(case: Case, pick: Pick) -> Case:
         )
         for bar in case.bars
     ]
-    return replace(case, bars=bars, rules=rules)
+    trade = replace(case.trade, inside_bar=pick((False, True)))
+    return replace(case, bars=bars, trade=trade, rules=rules)
 
 
 # --- mirror --------------------------------------------------------------------------------

@@ -209,6 +209,7 @@ def _difference(
         known,
         _single(trade["stop"]),
         given_fill=_single(trade["given_fill"]) if "given_fill" in trade else None,
+        inside_bar=bool(trade.get("inside_bar", False)),
     )
     try:
         result = simulate(bars, plain, rules, records.chosen[row][:taken].tolist())

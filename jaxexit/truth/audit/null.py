@@ -19,6 +19,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import jax
 import numpy as np
@@ -141,19 +142,21 @@ class _Stage:
 
     def _trades(self, bars: Bars, atr: np.ndarray) -> Trades:
         """The same entries at the altered bars' prices."""
-        own = {name: leaf.astype(float) for name, leaf in self.trades._asdict().items()}
+        names = ("entry_price", "stop", "target", "given_fill")
+        own = {name: np.asarray(getattr(self.trades, name), float) for name in names}
         known = self._book(self.bars, 0, CLOSE), self._book(bars, 0, CLOSE)
         late = self._book(self.bars, 1, OPEN), self._book(bars, 1, OPEN)
         price = known[1] + (own["entry_price"] - known[0])
         stretched = atr[self.entries] / self.atr
-        altered = self.trades._replace(
-            entry_price=price,
-            stop=price + (own["stop"] - own["entry_price"]) * stretched,
-            target=price + (own["target"] - own["entry_price"]) * stretched,
-            given_fill=late[1] + (own["given_fill"] - late[0]),
+        altered = (
+            price,
+            price + (own["stop"] - own["entry_price"]) * stretched,
+            price + (own["target"] - own["entry_price"]) * stretched,
+            late[1] + (own["given_fill"] - late[0]),
         )
-        altered = jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), altered)
-        return altered._replace(entry_bar=np.asarray(self.entries, np.int32))
+        prices = {n: np.asarray(p, np.float32) for n, p in zip(names, altered, strict=True)}
+        entry_bar: Any = np.asarray(self.entries, np.int32)
+        return self.trades._replace(entry_bar=entry_bar, **prices)
 
     def _book(self, bars: Bars, later: int, column: int) -> np.ndarray:
         """What the entries pay at a bar's open or close, [N]."""

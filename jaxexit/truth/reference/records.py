@@ -57,6 +57,7 @@ class Trade:
     stop: float
     target: float | None = None
     given_fill: float | None = None
+    inside_bar: bool = False  # that fill lay inside its bar: a target there may have come before it
 
 
 @dataclass(frozen=True)

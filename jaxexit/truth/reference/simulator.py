@@ -243,7 +243,7 @@ def simulate(
                 row,
                 stop,
                 stop != trade.stop,
-                order.target,
+                None if k == 0 and opens_late and trade.inside_bar else order.target,
                 remaining,
                 is_last,
                 entry,
