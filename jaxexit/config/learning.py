@@ -108,7 +108,9 @@ class Evaluation(Section):
     validate_every: Count = Field(default=5, description="updates between two validations (greedy)")
     checkpoint_every: Count = Field(default=10, description="updates between two checkpoints")
     score: Literal["net_pips_mean"] = Field(
-        default="net_pips_mean", description="what the best checkpoint is chosen by, on validation"
+        default="net_pips_mean",
+        description="what the best checkpoint is chosen by, on validation: the mean net result a trade in "
+        "data.unit, whatever that is",
     )
 
 

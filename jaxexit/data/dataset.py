@@ -42,6 +42,7 @@ from jaxexit.units import Unit
 
 if TYPE_CHECKING:
     from jaxexit.config import Experiment
+    from jaxexit.config.market import Costs
 
 
 class Origin(NamedTuple):
@@ -70,6 +71,7 @@ class Dataset:
     unit: Unit  # what results are counted in
     calendar: Calendar  # the days of its year
     charges: Charges  # what `costs` are in the market's price
+    costs: Costs | None  # those of the experiment that it was loaded for; None: made, and free
     market_told: str  # the kind of its market, in words
     scales: dict[str, float]  # what columns of features are divided by
     summary: tuple[str, ...]  # lines to print
@@ -277,6 +279,7 @@ def _divided(
         unit=bars.unit,
         calendar=bars.calendar,
         charges=read.charges,
+        costs=experiment.costs,
         market_told=bars.market.told,
         scales=read.scales,
         summary=(

@@ -88,7 +88,7 @@ def as_lines(quality: Quality) -> list[str]:
         f"rows: {len(times):,} bars of {duration(gaps.step)}, {sides}",
         f"range: {minute(times[0])} to {minute(times[-1])} UTC",
         f"clock: {quotes.clock}",
-        f"weekends: {_weekend_words(times)}",
+        f"weekends: {_weekend_words(times, quality.market)}",
         f"gaps: {gaps.others:,} beside weekends{_gap_words(times)}",
         f"spread: {_spread_words(quality)}",
         f"market: {quality.market.told}; {counted_words(quality.unit)}",
@@ -100,9 +100,11 @@ def as_lines(quality: Quality) -> list[str]:
     return lines
 
 
-def _weekend_words(times: np.ndarray) -> str:
+def _weekend_words(times: np.ndarray, market: MarketKind) -> str:
     found = weekends(times)
     last = found.last
+    if market.kind not in ("currency pair", "metal", "unknown"):
+        return f"{len(last):,}"  # other markets have other hours
     if not len(last):
         return "none in the file, the clock cannot be checked"
     if found.step > np.timedelta64(1, "h"):

@@ -14,6 +14,7 @@ from jaxexit.data.types import Trades, padded
 from jaxexit.env.hindsight import compute_hindsight
 from jaxexit.env.params import env_params, env_spec
 from jaxexit.env.types import EnvSpec, World
+from jaxexit.errors import DataError
 
 
 def make_world(experiment: Experiment, dataset: Dataset, split: str) -> tuple[EnvSpec, World]:
@@ -23,7 +24,12 @@ def make_world(experiment: Experiment, dataset: Dataset, split: str) -> tuple[En
         experiment: a validated experiment.
         dataset: its data.
         split: "train", "validation" or "test".
+
+    Raises:
+        DataError: the data were loaded for other costs.
     """
+    if dataset.costs is not None and dataset.costs != experiment.costs:
+        raise DataError("costs: are not those for which the data were loaded; load them again")
     spec = env_spec(experiment, dataset.features, dataset.unit)
     params = env_params(experiment, dataset.charges)
     trades = dataset.splits[split]

@@ -129,6 +129,7 @@ def _shapes_only(experiment: Experiment) -> Dataset:
         unit=PIPS,
         calendar=FX_CALENDAR,
         charges=FREE,
+        costs=None,
         market_told="",
         scales={},
         summary=(),

@@ -146,9 +146,9 @@ def test_every_trade_is_played_once_and_no_result_depends_on_its_neighbours(
     few = Backtest.__new__(Backtest)
     few.__dict__.update(backtest.__dict__)
     keep = np.arange(0, len(table), 5)
-    subset = {name: leaf[keep] for name, leaf in backtest.world.trades._asdict().items()}
-    trades = type(backtest.world.trades)(**subset)
-    hindsight = type(backtest.world.hindsight)(*(leaf[keep] for leaf in backtest.world.hindsight))
+    trades, hindsight = jax.tree.map(
+        lambda leaf: leaf[keep], (backtest.world.trades, backtest.world.hindsight)
+    )
     few.world = backtest.world._replace(trades=trades, hindsight=hindsight)
     few.dataset = type(backtest.dataset)(
         **{

@@ -174,6 +174,7 @@ def to_dataset(
         unit=bars.unit,
         calendar=bars.calendar,
         charges=FREE,
+        costs=None,
         market_told=bars.market.told,
         scales={},
         summary=(
