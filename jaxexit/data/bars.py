@@ -14,11 +14,12 @@ from typing import Literal, TypedDict, Unpack
 import numpy as np
 import pandas as pd
 
+from jaxexit.data.amounts import Measures, spread_in_price
 from jaxexit.data.calendars import FX_CALENDAR, Calendar, calendar_of
 from jaxexit.data.doubts import doubts
 from jaxexit.data.markets import MarketKind, UnitName, recognise, unit_of
 from jaxexit.data.quotes import Quotes, Stamps, read_quotes
-from jaxexit.data.spreads import POINTS, point_of, spread_in_price, tick_of
+from jaxexit.data.spreads import POINTS, point_of
 from jaxexit.data.tables import plain
 from jaxexit.data.ticks import as_table, bins, merge, timeframe_length
 from jaxexit.data.zones import AUTO
@@ -229,41 +230,6 @@ def complete_book(
         market,
         calendar_of(calendar, market, quotes.times),
     )
-
-
-@dataclass(frozen=True)
-class Measures:
-    """What amounts of a market are in its price."""
-
-    unit: Unit  # of results
-    pip: float | None  # price units; None: the market has no pips
-    prices: np.ndarray  # [T, 4], for the step between its prices
-
-    def of(self, said: Amount, key: str) -> tuple[float, float]:
-        """An amount as (price units, fraction of the price); one of them is 0.
-
-        Raises:
-            DataError: it is in pips, and the market has none.
-        """
-        value, counts = said
-        if counts == "own":
-            own = self.unit.of_costs
-            return (value * own.size, 0.0) if own.base == "price" else (0.0, value * own.size)
-        if counts in ("bps", "percent"):
-            return 0.0, value * (1e-4 if counts == "bps" else 0.01)
-        if counts == "pips":
-            if self.pip is None and value:
-                raise DataError(
-                    f"{key}: found {value:g} pips, but the market has none: say it in bps or in price units "
-                    "('2 bps', '0.1 price'), or set data.pip"
-                )
-            return value * (self.pip or 0.0), 0.0
-        if counts == "price":
-            return value, 0.0
-        size = self.unit.size if self.unit.name == counts else None
-        if size is None:
-            size = tick_of(self.prices) if counts == "ticks" else point_of(self.prices)
-        return value * size, 0.0
 
 
 def _one_side(

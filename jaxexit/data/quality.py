@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from jaxexit.data.amounts import spread_in_price
 from jaxexit.data.bars import Book, counted_words, duration, find_gaps, minute
 from jaxexit.data.doubts import doubts
 from jaxexit.data.export import replacing
 from jaxexit.data.hours import market_agreement, weekends
 from jaxexit.data.markets import MarketKind, recognise, unit_of
 from jaxexit.data.quotes import Fault, Quotes, find_faults
-from jaxexit.data.spreads import spread_in_price
 from jaxexit.errors import DataError
 from jaxexit.units import Unit, key
 

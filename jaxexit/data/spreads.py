@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from jaxexit.data.tables import Columns
 from jaxexit.errors import DataError
-
-if TYPE_CHECKING:
-    from jaxexit.data.quotes import Quotes
 
 POINTS = "points"  # of the last digit that the file's prices have
 PIPS, USUAL = "pips", "pips, where the market has them, else price units"
@@ -74,31 +69,3 @@ def tick_of(prices: np.ndarray) -> float:
 
 def _some(prices: np.ndarray) -> np.ndarray:
     return prices[:: max(1, len(prices) // 5_000)].ravel()
-
-
-def spread_in_price(quotes: Quotes, pip: float | None) -> np.ndarray | None:
-    """The file's own spreads in price units [T], nan where missing; None: it has no spread.
-
-    Args:
-        quotes: of the file.
-        pip: price units; None: the market has no pips, and a column that names no unit is in price units.
-
-    Raises:
-        DataError: the column is in pips, and the market has none.
-    """
-    spread = quotes.spread
-    if spread is None:
-        return None
-    prices = next(iter(quotes.sides.values()))
-    if quotes.spread_unit == POINTS and pip is None:
-        return spread * point_of(prices)
-    if quotes.spread_unit == POINTS and pip is not None:
-        ratio = pip / point_of(prices)  # 10 of the usual quotes
-        whole = float(np.round(ratio))
-        return spread / (whole if whole and np.isclose(ratio, whole) else ratio) * pip
-    if pip is None and quotes.spread_unit == PIPS:
-        raise DataError(
-            f"{quotes.where}: the spread is in pips, and the market has none: set data.pip, or name the "
-            "column 'spread' if it is in price units"
-        )
-    return spread * (1.0 if pip is None else pip)

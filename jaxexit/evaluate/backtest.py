@@ -6,7 +6,7 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -15,11 +15,10 @@ import pandas as pd
 from jaxexit.arrays import key_of
 from jaxexit.config import Experiment
 from jaxexit.data import Dataset
-from jaxexit.data.calendars import FX_CALENDAR, Calendar
 from jaxexit.data.types import padded
 from jaxexit.env import ACTIONS, EnvSpec, Hindsight, make_world, observation_size
-from jaxexit.evaluate.metrics import daily_net, summarise
-from jaxexit.evaluate.played import Played, StepRecords
+from jaxexit.evaluate.metrics import PolicyResult, summarise
+from jaxexit.evaluate.played import Played
 from jaxexit.evaluate.run import compile_player, run_policy
 from jaxexit.evaluate.table import trade_table
 from jaxexit.evaluate.tuning import policy_numbers, tune
@@ -42,33 +41,9 @@ from jaxexit.policies import (
     one_of,
 )
 from jaxexit.policies.fixed import FixedTime
-from jaxexit.units import PIPS
 
 OF_EACH_TRADE = (LISTED, ORACLE)
 """Policies whose numbers are [N], one a trade."""
-
-
-class PolicyResult(NamedTuple):
-    """What one policy made of every trade of a split.
-
-    Attributes:
-        table: one row a trade (see `evaluate.table.trade_table`).
-        marks: net by bar (its open, UTC) over the split, all trades marked to market at its close, in `unit`.
-        records: what happened at each decision, where asked for.
-        unit: name of the unit of results.
-        calendar: the days of the market's year.
-    """
-
-    table: pd.DataFrame
-    marks: pd.Series
-    records: StepRecords | None
-    unit: str = PIPS.name
-    calendar: Calendar = FX_CALENDAR
-
-    @property
-    def daily(self) -> pd.Series:
-        """Net by day, trades marked to market (`metrics.daily_net`)."""
-        return daily_net(self.marks, self.calendar)
 
 
 class Backtest:

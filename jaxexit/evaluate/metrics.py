@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from jaxexit.data.calendars import FX_CALENDAR, Calendar
 from jaxexit.env.types import ACTIONS
-from jaxexit.units import WEEKDAYS_A_YEAR, key
+from jaxexit.evaluate.played import StepRecords
+from jaxexit.units import PIPS, WEEKDAYS_A_YEAR, key
 
-if TYPE_CHECKING:
-    from jaxexit.evaluate.backtest import PolicyResult
+
+class PolicyResult(NamedTuple):
+    """What one policy made of every trade of a split.
+
+    Attributes:
+        table: one row a trade (see `evaluate.table.trade_table`).
+        marks: net by bar (its open, UTC) over the split, all trades marked to market at its close, in `unit`.
+        records: what happened at each decision, where asked for.
+        unit: name of the unit of results.
+        calendar: the days of the market's year.
+    """
+
+    table: pd.DataFrame
+    marks: pd.Series
+    records: StepRecords | None
+    unit: str = PIPS.name
+    calendar: Calendar = FX_CALENDAR
+
+    @property
+    def daily(self) -> pd.Series:
+        """Net by day, trades marked to market (`metrics.daily_net`)."""
+        return daily_net(self.marks, self.calendar)
 
 
 def daily_net(marks: pd.Series, calendar: Calendar = FX_CALENDAR) -> pd.Series:

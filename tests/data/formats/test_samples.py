@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from jaxexit.data.amounts import spread_in_price
 from jaxexit.data.bars import load_bars
 from jaxexit.data.quotes import read_quotes
-from jaxexit.data.spreads import spread_in_price
 
 # file: family, rows, first bar (UTC), side, first open, words of the clock
 SAMPLES = [
