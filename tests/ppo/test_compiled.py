@@ -74,9 +74,12 @@ def test_numbers_do_not_recompile_neither_from_v1_to_v2_nor_between_seeds(datase
     learner, task, hyper, world, state = prepare("v1_baseline", dataset)
     state, _ = advance(hyper, world, state)
     advance(hyper, world, state)
+    costs = "costs.commission=0.00002"
+    costly = load_dataset(load_experiment("v1_baseline", (*SMALL, costs)))
     other_learner, other_task, hyper, world, state = prepare(
-        "v2_exit_guards", dataset, "seed=5", "env.max_bars=200", "costs.commission=0.00002"
+        "v2_exit_guards", costly, "seed=5", "env.max_bars=200", costs
     )
+    assert world.params.costs.commission > 0
     assert (other_learner, other_task) == (learner, task)
     advance(hyper, world, state)
 
