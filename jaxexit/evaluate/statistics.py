@@ -31,6 +31,7 @@ from jaxexit.evaluate.bootstrap import (
 )
 from jaxexit.evaluate.metrics import annual_sharpe
 
+TOO_LITTLE = "too little data"
 FEWEST_BLOCKS = 8
 """Below this many independent stretches of time there is no verdict, however narrow the interval."""
 
@@ -128,7 +129,7 @@ def verdict(difference: Estimate, unit: str) -> str:
         unit: name of its unit.
     """
     few = difference.blocks < FEWEST_BLOCKS
-    word = "not distinguishable"
+    word = TOO_LITTLE if few else "not distinguishable"
     if not few and (difference.low > 0 or difference.high < 0):
         word = "better" if difference.low > 0 else "worse"
     form = units.mean_form(unit)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from jaxexit import units
 from jaxexit.evaluate import compare
+from jaxexit.evaluate.statistics import TOO_LITTLE
 from jaxexit.policies import CLASSICAL, LISTED, ORACLE
 from jaxexit.report.run import ReportedRun, numbers
 from jaxexit.report.words import NOTHING, percent, plain, signed, typographic
@@ -132,6 +133,8 @@ def verdict(found: Sequence[Column], *, cap: str = "") -> Verdict:
         "worse": f"Worse than {title}",
         "undecided": f"Not distinguishable from {title}",
     }[kind]
+    if str(rival.difference["verdict"]).startswith(TOO_LITTLE):
+        headline = f"Too little data to compare with {title}"
     if cap and kind == "better":
         return Verdict("undecided", f"{cap}: {headline[0].lower()}{headline[1:]}", sentences)
     return Verdict(kind, headline, sentences)
@@ -303,7 +306,7 @@ def _difference(column: Column) -> Cell:
         return Cell(NOTHING)
     gained, digits = column.difference[column.unit], units.digits(column.unit)
     kind, _ = _verdict_of(column.difference)
-    words = {"better": "better", "worse": "worse", "undecided": "not distinguishable"}[kind]
+    words = str(column.difference["verdict"]).split(":", 1)[0] if kind == "undecided" else kind
     return Cell(
         signed(gained["value"], digits),
         f"{_interval(gained, digits)}: {words}",

@@ -209,7 +209,7 @@ def test_too_little_independent_time_gives_no_verdict_however_narrow_the_interva
     lucky = Estimate(2.0, 0.5, 3.5, 0.7, 4.0, 9.0)
     said = verdict(lucky, "pips")
     assert said.startswith(
-        "not distinguishable: +2.00 pips a trade (95% interval +0.50 to +3.50); only 4.0"
+        "too little data: +2.00 pips a trade (95% interval +0.50 to +3.50); only 4.0"
     )
     assert verdict(replace(lucky, blocks=float(FEWEST_BLOCKS)), "pips").startswith("better: +2.00")
 

@@ -160,7 +160,7 @@ def test_eleven_trades_get_no_verdict(cases: Path, tmp_path: Path):
     )
     found = compare(better, better.assign(net_percent=0.0))
     assert found.net.low > 0  # the interval alone would say better
-    assert found.verdict.startswith("not distinguishable")
+    assert found.verdict.startswith("too little data")
     assert "a verdict needs 8" in found.verdict
 
 
