@@ -209,7 +209,7 @@ def complete_book(
         origin = f"{side} bars with {source}"
         if not (bid > 0).all():
             raise DataError(
-                f"{quotes.where}: the spread is larger than the price, check costs.spread_pips and "
+                f"{quotes.where}: the spread is larger than the price, check costs.spread and "
                 "data.pip"
             )
     return Bars(
@@ -267,7 +267,7 @@ def _spread(
         price, fraction = own.of(said, key)
         constant = price + fraction * close
     counts = own.unit.of_costs.words if said is None or said.counts == "own" else said.counts
-    if quotes.spread is None:
+    if quotes.spread is None or (constant is None and np.isnan(quotes.spread).all()):
         if constant is None or said is None:
             raise DataError(
                 f"{quotes.where}: the bars have no spread, and none is usual for this market, {market.told}: "
@@ -285,7 +285,7 @@ def _spread(
     source = f"the file's spread in {words}"
     if missing.any():
         if constant is None or said is None:
-            constant = float(np.median(spread[~missing])) if not missing.all() else 0.0
+            constant = float(np.median(spread[~missing]))
             said, counts = Amount(constant, "price"), "in price, the median"
         source += f" ({int(missing.sum()):,} bars without one: {said.value:g} {counts})"
         spread = np.where(missing, constant, spread)

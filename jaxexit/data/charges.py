@@ -14,6 +14,7 @@ from jaxexit.errors import DataError
 from jaxexit.units import amount
 
 FUNDING_HOURS = 8  # between two fundings of a perpetual: 0, 8 and 16 h UTC
+MOST_FUNDING = 0.005  # median fraction, above which rates are taken to be in percent
 _DAYS = np.timedelta64(1, "D") * 365
 
 
@@ -109,6 +110,9 @@ def carry(charges: Charges, bars: Bars, length: np.timedelta64) -> tuple[np.ndar
         bars: T of them.
         length: of a bar.
 
+    Raises:
+        DataError: the column has no rate where funding falls due, or rates that only percent can be.
+
     Returns:
         (crossed, inside), [T, 2] float32 each, longs and shorts: between the end of bar t-1 and the open of
         bar t, both included, and inside bar t.
@@ -119,11 +123,13 @@ def carry(charges: Charges, bars: Bars, length: np.timedelta64) -> tuple[np.ndar
     rate = charges.funding
     rates = np.full(len(times), rate if not isinstance(rate, str) else 0.0)
     if isinstance(rate, str):
-        rates = np.nan_to_num(as_numbers(pd.Series(bars.table[rate])), nan=0.0)
+        rates = as_numbers(pd.Series(bars.table[rate]))
     hour = np.timedelta64(FUNDING_HOURS, "h")
     first = times[0].astype("datetime64[D]")
     due = np.arange(first, ends[-1] + hour, hour).astype("datetime64[ns]")
-    at = np.clip(np.searchsorted(times, due, side="right") - 1, 0, len(times) - 1)
+    due = due[(due >= times[0]) & (due < ends[-1])]
+    at = np.searchsorted(times, due, side="right") - 1
+    _check_rates(rates[at], times[at], rate)
     before = np.concatenate([[0.0], np.cumsum(rates[at])])
     by_open = before[np.searchsorted(due, times, side="right")]
     by_end = before[np.searchsorted(due, ends, side="left")]
@@ -135,3 +141,20 @@ def carry(charges: Charges, bars: Bars, length: np.timedelta64) -> tuple[np.ndar
         np.stack([crossed, gap - crossed], axis=1).astype(np.float32),
         np.stack([inside, lent - inside], axis=1).astype(np.float32),
     )
+
+
+def _check_rates(rates: np.ndarray, times: np.ndarray, name: float | str) -> None:
+    """Refuse a column of funding whose rates [n] are missing at `times` [n], or cannot be fractions."""
+    unknown = ~np.isfinite(rates)
+    if unknown.any():
+        first = pd.Timestamp(times[int(np.argmax(unknown))])
+        raise DataError(
+            f"costs.funding: column '{name}' has no rate in {int(unknown.sum()):,} bars in which funding "
+            f"falls due, the first at {first:%Y-%m-%d %H:%M}; fill it (0 where none was paid)"
+        )
+    usual = float(np.median(np.abs(rates))) if len(rates) else 0.0
+    if usual > MOST_FUNDING:
+        raise DataError(
+            f"costs.funding: {usual:g} of the notional every {FUNDING_HOURS} hours is no usual rate: it is a "
+            "fraction (0.0001), not percent; divide it by 100"
+        )

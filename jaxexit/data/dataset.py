@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -89,7 +90,7 @@ def load_dataset(experiment: Experiment) -> Dataset:
     Raises DataError (one line) for whatever is wrong with the files, and for a split without
     trades.
     """
-    read = _read(experiment)
+    read = _read(experiment, lambda bars: _own_bounds(experiment, bars)["train"].end)
     dataset, _ = _divided(experiment, read, _own_bounds(experiment, read.bars))
     return dataset
 
@@ -116,9 +117,14 @@ def load_folds(experiment: Experiment, folds: int, *, rolling: bool) -> Folds:
 
     Raises: as `load_dataset`, also for a fold with a split without trades.
     """
-    read = _read(experiment)
-    own = _own_bounds(experiment, read.bars)
-    bounds = fold_bounds(len(read.bars.times), own, folds, rolling=rolling)
+
+    def bounds_of(bars: Bars) -> list[dict[str, Bounds]]:
+        own = _own_bounds(experiment, bars)
+        return fold_bounds(len(bars.times), own, folds, rolling=rolling)
+
+    # What is fixed at training must not know more than the fold that knows least.
+    read = _read(experiment, lambda bars: min(each["train"].end for each in bounds_of(bars)))
+    bounds = bounds_of(read.bars)
     divided = [_divided(experiment, read, each) for each in bounds]
     longest = max(dataset.padded_to for dataset, _ in divided)
     used = np.flatnonzero(np.any([split >= 0 for _, split in divided], axis=0))
@@ -146,7 +152,8 @@ class _Read:
     scales: dict[str, float]
 
 
-def _read(experiment: Experiment) -> _Read:
+def _read(experiment: Experiment, train_end: Callable[[Bars], int]) -> _Read:
+    """The files of an experiment; `train_end` is the bar before which it may fix what it observes by."""
     data, env = experiment.data, experiment.env
     bars = experiment_bars(experiment)
     charges = charges_of(experiment.costs, bars)
@@ -164,7 +171,7 @@ def _read(experiment: Experiment) -> _Read:
         )
     scales = experiment.scales
     if scales is None:
-        scales = _scales(experiment, bars, features, columns, first_ready)
+        scales = _scales(experiment, bars, features, columns, first_ready, train_end)
         if scales:
             features = with_scales(features, scales)
             columns, _, _ = feature_columns(features, bars)
@@ -206,13 +213,13 @@ def _scales(
     features: tuple[Feature, ...],
     columns: np.ndarray,
     first: int,
+    train_end: Callable[[Bars], int],
 ) -> dict[str, float]:
     """What columns of features are divided by: medians of the training split, or nothing."""
     how = experiment.env.feature_scales
     if how == "fixed" or (how == "auto" and bars.market.kind == "currency pair"):
         return {}
-    end = _own_bounds(experiment, bars)["train"].end
-    return scales_of(features, columns, slice(first, max(end, first + 1)))
+    return scales_of(features, columns, slice(first, max(train_end(bars), first + 1)))
 
 
 def _word_on_entries(

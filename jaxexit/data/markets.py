@@ -181,7 +181,10 @@ _USUAL: dict[Kind, UnitName] = {
 
 def pip_of(market: MarketKind, prices: np.ndarray) -> float:
     """Price units of a pip: 0.01 of a yen pair and of prices like one's (20 to 500), else 0.0001."""
-    if market.kind == "currency pair" and market.symbol[-3:].upper() in _IN_HUNDREDTHS:
+    letters = re.sub(
+        r"[^A-Z]", "", market.symbol.upper()
+    )  # brokers add their own: USDJPY.pro, EURJPYm
+    if market.kind == "currency pair" and letters[3:6] in _IN_HUNDREDTHS:
         return 0.01
     return 0.01 if 20 <= float(np.median(prices[:, 3])) < 500 else PIPS.size
 

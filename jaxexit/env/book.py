@@ -104,7 +104,7 @@ def net_fraction(
     """Net result of one unit opened at `entry` and closed at `price` (after slippage).
 
     A fraction of the entry price, spread (in the prices) and commission of both sides paid; swap is
-    charged where it is crossed, by `swap_fraction`. Arguments as of `commission_fraction`.
+    charged where it is crossed, by `holding_fractions`. Arguments as of `commission_fraction`.
     """
     commission = commission_fraction(costs, price, entry, size, limit)
     return (price - entry) / jnp.abs(entry) - commission

@@ -11,7 +11,7 @@ from jaxexit.config.market import Costs
 from jaxexit.data.bars import Bars, complete_book, describe, load_bars
 from jaxexit.data.calendars import Calendar, calendar_of
 from jaxexit.data.charges import carry, charges_of
-from jaxexit.data.dataset import load_dataset
+from jaxexit.data.dataset import Dataset, load_dataset, load_folds
 from jaxexit.data.markets import MarketKind, recognise, unit_of
 from jaxexit.data.quotes import read_quotes
 from jaxexit.errors import ConfigError, DataError
@@ -322,3 +322,48 @@ def test_a_split_that_nobody_adjusted_for_is_found(tmp_path, factor: float, word
         r for r in load_bars(path, price_side="mid", spread=0).remarks if "like a split" in r
     )
     assert f"{words} at {table['Date'][700]}" in doubt
+
+
+def test_funding_that_is_missing_or_in_percent_is_refused(tmp_path) -> None:
+    bars, hour = btc(tmp_path, spread="1 bps"), np.timedelta64(1, "h")
+    charges = charges_of(Costs(funding="rate"), bars)
+    bars.table["rate"] = 0.01
+    with pytest.raises(DataError, match="not percent; divide it by 100"):
+        carry(charges, bars, hour)
+    bars.table["rate"] = 0.0001
+    bars.table.loc[16, "rate"] = np.nan  # 16 h: funding falls due
+    with pytest.raises(DataError, match="no rate in 1 bars in which funding falls due"):
+        carry(charges, bars, hour)
+    bars.table.loc[16, "rate"], bars.table.loc[17, "rate"] = 0.0001, np.nan  # 17 h: it does not
+    carry(charges, bars, hour)
+
+
+def test_a_spread_column_that_says_nothing_is_no_market_that_trades_for_nothing(tmp_path) -> None:
+    times, prices = bars_of(1_912.3, 2, "1h")
+    table = pd.DataFrame(prices, columns=["open", "high", "low", "close"])
+    path = tmp_path / "XAUUSD.csv"
+    table.assign(time=times, tick_volume=5, spread=0).to_csv(path, index=False)
+    with pytest.raises(DataError, match="none is usual for this market, metal"):
+        load_bars(path, price_side="bid")
+    np.testing.assert_allclose(load_bars(path, price_side="bid", spread=30).spread, 30.0)
+
+
+def test_a_brokers_own_letters_do_not_change_the_pip() -> None:
+    cross = np.full((3, 4), 4.512)
+    for symbol in ("TRYJPY", "TRYJPY.pro", "TRYJPYm", "TRY/JPY"):
+        assert unit_of(MarketKind("currency pair", symbol, ""), cross) == Unit("pips", 0.01)
+
+
+def test_no_fold_is_measured_by_bars_after_its_training(tmp_path) -> None:
+    own = stock(tmp_path)
+    folds = load_folds(own, 3, rolling=False)
+    first = len(folds.datasets[0].times[folds.datasets[0].times < first_test(folds.datasets[0])])
+    path = Path(own.data.bars)
+    table = pd.read_csv(path)
+    table.loc[first:, ["Open", "High", "Low", "Close"]] **= 1.3  # another future
+    table.to_csv(path, index=False)
+    assert load_folds(own, 3, rolling=False).datasets[0].scales == folds.datasets[0].scales
+
+
+def first_test(dataset: Dataset) -> np.datetime64:
+    return dataset.times[dataset.tables["validation"]["entry_bar"].to_numpy(int).min()]
