@@ -22,7 +22,6 @@ COMMANDS = {
     "data": "inspect bar files, write entries",
     "benchmark": "measure speed on this machine, in ratios",
 }
-PACKAGES = ("benchmark", "data", "report")
 
 
 def usage() -> str:
@@ -58,8 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"error: no command '{name}', allowed are {', '.join(COMMANDS)}{hint}", file=sys.stderr
         )
         return 2
-    module = f"jaxexit.{name}.__main__" if name in PACKAGES else f"jaxexit.{name}"
-    return importlib.import_module(module).main(rest)
+    return importlib.import_module(f"jaxexit.commands.{name}").main(rest)
 
 
 if __name__ == "__main__":

@@ -32,9 +32,9 @@ def require(name: str) -> None:
     if _allowed:
         return
     if sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty():
-        from jaxexit import busy
+        from jaxexit import terminal
 
-        busy.done()
+        terminal.done()
         print(
             f"{name} (data.recipe) is a program of yours. Run it? [y/N] ", end="", file=sys.stderr
         )

@@ -26,14 +26,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from jaxexit import cli
+from jaxexit import machine
 from jaxexit.env import ACTIONS
 from jaxexit.env.guards import BAR_BINS, PROFIT_BANDS
 from jaxexit.lab.guards import attempts_in_backtest, attempts_in_training, without_each_guard
 from jaxexit.lab.trained import open_trained
 
 # %matplotlib inline
-cli.prepare_jax()  # with its compilation cache: run again, this notebook is quicker
+machine.prepare_jax()  # with its compilation cache: run again, this notebook is quicker
 ROOT = Path(os.environ.get("JAXEXIT_NOTEBOOK_ROOT", "../experiments"))
 VERSION = os.environ.get("JAXEXIT_NOTEBOOK_VERSION", "v2_exit_guards")
 SPLIT = "test"

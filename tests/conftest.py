@@ -15,7 +15,7 @@ import jax
 import pytest
 from filelock import FileLock
 
-from jaxexit.cli import prepare_jax, set_compiler_flags
+from jaxexit.machine import prepare_jax, set_compiler_flags
 
 # Before modules of tests make arrays: a test computes what a command does, to the bit.
 set_compiler_flags()

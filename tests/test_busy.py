@@ -14,7 +14,7 @@ from tests.support import tiny
 
 SLEEPS = """
 import time
-from jaxexit import cli, show
+from jaxexit.commands import cli, show
 def body(argv):
     time.sleep(2.6)
     show.lines(show.console(), ["the result"])

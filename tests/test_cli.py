@@ -246,7 +246,7 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
 def test_an_internal_error_is_one_line_and_says_how_to_see_more(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
-    from jaxexit import cli
+    from jaxexit.commands import cli
 
     def breaks(argv: object) -> int:
         raise ZeroDivisionError("two\nlines")

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from jaxexit import show
+from jaxexit.commands import show
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxexit import cli
+from jaxexit import machine
 from jaxexit.benchmark.processes import in_a_process
 
 
@@ -19,7 +19,7 @@ def measure(yaml: Path, overrides: Sequence[str], device: str | None) -> dict[st
 
     Returns: `cold`, with an empty cache folder, and `cached`, with the one that the first left behind.
     """
-    words = [str(yaml), device or cli.DEFAULT_DEVICE, *overrides]
+    words = [str(yaml), device or machine.DEFAULT_DEVICE, *overrides]
     with tempfile.TemporaryDirectory() as folder:
         return {name: in_a_process(__name__, words, Path(folder)) for name in ("cold", "cached")}
 
@@ -27,7 +27,7 @@ def measure(yaml: Path, overrides: Sequence[str], device: str | None) -> dict[st
 def main(words: Sequence[str]) -> None:
     """Compile, run one update, and print what it took as one JSON object."""
     yaml, device, *overrides = words
-    cli.prepare_jax(None if device == cli.DEFAULT_DEVICE else device)
+    machine.prepare_jax(None if device == machine.DEFAULT_DEVICE else device)
 
     from jaxexit.benchmark.job import open_job
     from jaxexit.benchmark.machine import device_peak_memory, peak_memory

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jaxexit import cli
+from jaxexit import machine
 from jaxexit.benchmark.processes import in_a_process
 
 SIZES = ((250_000, 3_500), (500_000, 7_000), (500_000, 14_000))  # bars, trades
@@ -48,7 +48,7 @@ def measure(yaml: Path, *, device: str | None, say: Say) -> dict[str, Any]:
             say(f"writing {bars:,} bars, {trades:,} trades")
             words = write_files(Path(folder), bars, trades)
             say(f"loading {bars:,} bars, {trades:,} trades")
-            found = in_a_process(__name__, [yaml, device or cli.DEFAULT_DEVICE, *words])
+            found = in_a_process(__name__, [yaml, device or machine.DEFAULT_DEVICE, *words])
         sizes.append({"bars": bars, "trades": trades, **found})
     return {"sizes": sizes}
 
@@ -56,7 +56,7 @@ def measure(yaml: Path, *, device: str | None, say: Say) -> dict[str, Any]:
 def main(words: list[str]) -> None:
     """Load a dataset again and again, and print what it took as one JSON object."""
     yaml, device, *overrides = words
-    cli.prepare_jax(None if device == cli.DEFAULT_DEVICE else device)
+    machine.prepare_jax(None if device == machine.DEFAULT_DEVICE else device)
 
     import jax
 

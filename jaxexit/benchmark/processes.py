@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxexit import cli
+from jaxexit import machine
 from jaxexit.errors import RunError
 
 
 def with_cache(folder: Path | None) -> dict[str, str]:
     """The environment of a process with its compilation cache in a folder; None: the user's own."""
-    return dict(os.environ) | ({} if folder is None else {cli.CACHE_VARIABLE: str(folder)})
+    return dict(os.environ) | ({} if folder is None else {machine.CACHE_VARIABLE: str(folder)})
 
 
 def in_a_process(

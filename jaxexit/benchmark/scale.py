@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxexit import cli
+from jaxexit import machine
 from jaxexit.benchmark.processes import in_a_process
 from jaxexit.errors import RunError
 
@@ -85,7 +85,7 @@ def measure(
         say(f"{name} {cell[name]:,}")
         words = json.dumps(cell)
         if words not in measured:
-            measured[words] = _measured(cell, [yaml, device or cli.DEFAULT_DEVICE, words])
+            measured[words] = _measured(cell, [yaml, device or machine.DEFAULT_DEVICE, words])
         rows.append({"varied": name, **cell, **measured[words]})
     return {"base": BASE, "samples": SAMPLES, "epochs": EPOCHS, "cells": rows}
 
@@ -105,7 +105,7 @@ def main(words: Sequence[str]) -> None:
     """One cell: make the market, compile, run; print what it took as one JSON object."""
     yaml, device, text = words
     cell: Cell = json.loads(text)
-    cli.prepare_jax(None if device == cli.DEFAULT_DEVICE else device)
+    machine.prepare_jax(None if device == machine.DEFAULT_DEVICE else device)
 
     import jax
     import numpy as np

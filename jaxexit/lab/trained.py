@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jaxexit import cli
+from jaxexit import terminal
 from jaxexit.config import Experiment, find_experiment
 from jaxexit.lab.registry import Registry
 from jaxexit.lab.run import RunFolder
@@ -53,5 +53,5 @@ def open_trained(name: str | Path, root: Path | None) -> TrainedVersion:
     yaml = find_experiment(name, root or Path("experiments"))
     root = root or yaml.parent
     folder, registry = RunFolder(root, yaml.stem), Registry(root)
-    cli.note(registry.recover(folder))
+    terminal.note(registry.recover(folder))
     return TrainedVersion(yaml, folder, registry, folder.trained_experiment(yaml))

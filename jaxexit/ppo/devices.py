@@ -31,7 +31,7 @@ def default_devices(agents: int) -> int:
 
     All of them, but of a CPU only as many as leave each agent one of its own, bit for bit what it is alone:
     two seeds on two of them cost 0.85 to 0.9 of one after the other, while a lone agent on two gains next to
-    nothing (benchmarks/RESULTS.md). The CPU is as many devices as `cli.prepare_jax` has asked for.
+    nothing (benchmarks/RESULTS.md). The CPU is as many devices as `machine.prepare_jax` has asked for.
     """
     there = jax.local_device_count()
     if jax.default_backend() != "cpu":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jaxexit import cli
+from jaxexit import terminal
 from jaxexit.config import Experiment
 from jaxexit.data import Dataset
 from jaxexit.errors import DataError
@@ -48,6 +48,6 @@ def audited_before(
 def warn(audit: dict[str, Any]) -> None:
     """Say what the audit before a training saw, where it was overruled or only doubted."""
     for words in audit["failed"]:
-        cli.note(f"AUDIT FAILED AND IS OVERRULED: {words}; every result of this run says so")
+        terminal.note(f"AUDIT FAILED AND IS OVERRULED: {words}; every result of this run says so")
     for words in audit["warnings"]:
-        cli.note(f"audit: {words}")
+        terminal.note(f"audit: {words}")

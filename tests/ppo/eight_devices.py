@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jax.sharding import PartitionSpec as P
 
-from jaxexit.cli import prepare_jax
+from jaxexit.machine import prepare_jax
 from jaxexit.ppo import init_state, make_mesh, stack, update, update_agents
 from jaxexit.ppo.devices import AGENTS, gathered, place, state_specs
 

@@ -17,8 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from jaxexit.cli import cores
 from jaxexit.env import ACTIONS
+from jaxexit.machine import cores
 from jaxexit.truth.audit.dependence import (
     LONGEST,
     Market,

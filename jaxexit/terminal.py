@@ -1,6 +1,6 @@
-"""A line on a terminal that counts seconds while nothing else is shown: imports, files, compilation.
+"""Standard error: notes, and a line that counts seconds while nothing else is shown (imports, compilation).
 
-Where standard error is not a terminal nothing is written.
+The line is written on a terminal only.
 """
 
 from __future__ import annotations
@@ -56,3 +56,10 @@ def done() -> None:
     if _line is not None:
         _line.end()
         _line = None
+
+
+def note(words: str | None) -> None:
+    """Tell on stderr what the user should know, if there is anything."""
+    if words:
+        done()
+        print(f"note: {words}", file=sys.stderr)

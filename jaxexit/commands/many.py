@@ -10,7 +10,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jaxexit import cli, units
+from jaxexit import machine, units
+from jaxexit.commands import cli
 from jaxexit.errors import UserError
 
 if TYPE_CHECKING:
@@ -40,9 +41,9 @@ def sweep(arguments: argparse.Namespace, overrides: Sequence[str], start: Start)
             f"{arguments.sweep}: experiment: found {plan.yaml}, which lies in another folder; say with "
             "--root DIR where the sweep is to be written"
         )
-    cli.prepare_jax(arguments.device, arguments.devices)
+    machine.prepare_jax(arguments.device, arguments.devices)
 
-    from jaxexit import show
+    from jaxexit.commands import show
     from jaxexit.data import load_dataset
     from jaxexit.lab.search import check_search, run_search
     from jaxexit.lab.sweep import run_sweep, side_run
@@ -104,9 +105,9 @@ def walk_forward(
         Registry(root),
         arguments.rolling,
     )
-    cli.prepare_jax(arguments.device, arguments.devices)
+    machine.prepare_jax(arguments.device, arguments.devices)
 
-    from jaxexit import show
+    from jaxexit.commands import show
     from jaxexit.data import load_folds
     from jaxexit.lab.walk_forward import backtest_folds, side_run, stored_result, train_folds
     from jaxexit.ppo import num_updates, ppo_spec
@@ -161,7 +162,7 @@ def folds_table(summary: dict[str, Any]) -> Table:
     """Each fold: when, how many trades, and what it earned out of sample."""
     from rich.table import Table
 
-    from jaxexit.show import titled
+    from jaxexit.commands.show import titled
 
     unit = units.of(summary)
     form = units.mean_form(unit)

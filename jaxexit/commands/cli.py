@@ -1,10 +1,8 @@
-"""What the commands share: arguments, errors as one line, and JAX made ready before it is imported."""
+"""What the commands share: arguments, and errors as one line."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import importlib.util
 import os
 import sys
 import traceback
@@ -12,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from jaxexit import busy, consent
+from jaxexit import consent, terminal
 from jaxexit.errors import UserError, one_line
 
 if TYPE_CHECKING:
@@ -20,12 +18,6 @@ if TYPE_CHECKING:
 
 USER_MISTAKE, OUR_MISTAKE, INTERRUPTED = 2, 1, 130
 DEBUG_VARIABLE = "JAXEXIT_DEBUG"
-CACHE_VARIABLE = "JAXEXIT_CACHE_DIR"
-LOG_VARIABLE, ONLY_FATAL = "TF_CPP_MIN_LOG_LEVEL", "3"  # of XLA's lines: what matters it raises
-# On a CPU the products and sorts are library code. What LLVM adds above level 1 takes a quarter of the time
-# to compile, and changes neither a bit nor the speed (benchmarks/RESULTS.md).
-LLVM_FLAG, LLVM_LEVEL = "xla_backend_optimization_level", 1
-DEFAULT_DEVICE = "default"  # how a process that measures is told to take the best device
 
 
 class Parser(argparse.ArgumentParser):
@@ -50,16 +42,16 @@ def run(
     Args:
         command: the body.
         argv: its words, None for the process's own.
-        takes_long: seconds are counted on a terminal until the body shows something (`jaxexit.show`).
+        takes_long: seconds are counted on a terminal until the body shows something (`commands.show`).
     """
     consent.withdraw()
     if takes_long and "--quiet" not in (sys.argv if argv is None else argv):
-        busy.busy("starting")
+        terminal.busy("starting")
     try:
         try:
             return command(argv)
         finally:
-            busy.done()
+            terminal.done()
     except UserError as error:
         print(f"error: {one_line(str(error))}", file=sys.stderr)
         return USER_MISTAKE
@@ -80,13 +72,6 @@ def run(
                 file=sys.stderr,
             )
         return OUR_MISTAKE
-
-
-def note(words: str | None) -> None:
-    """Tell on stderr what the user should know, if there is anything."""
-    if words:
-        busy.done()
-        print(f"note: {words}", file=sys.stderr)
 
 
 def stopped(trained_steps: int) -> int:
@@ -209,22 +194,6 @@ def add_devices(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--process-id", metavar="I", type=int, help="which one this is, from 0")
 
 
-def cache_folder() -> Path | None:
-    """The persistent compilation cache's folder, None when it is switched off."""
-    chosen = os.environ.get(CACHE_VARIABLE)
-    if chosen is not None:
-        return Path(chosen) if chosen else None
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "jaxexit" / "xla"
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def cluster_of(arguments: argparse.Namespace) -> Cluster | None:
     """What `add_devices`' arguments say of other processes; None where this one is alone.
 
@@ -239,65 +208,3 @@ def cluster_of(arguments: argparse.Namespace) -> Cluster | None:
     flags = dict(zip(Cluster._fields, given, strict=True))
     said = {name: flag for name, flag in flags.items() if flag is not None}
     return Cluster.from_variables()._replace(**said)
-
-
-def _cuda_is_installed() -> bool:
-    """Whether JAX may find a GPU, without importing it."""
-    return any(
-        importlib.util.find_spec(name) is not None
-        for name in ("jax_cuda12_plugin", "jax_cuda13_plugin")
-    )
-
-
-def set_compiler_flags(device: str | None = None) -> None:
-    """Tell XLA how to compile on a CPU, and to keep its lines to itself; before anything is computed."""
-    os.environ.setdefault(LOG_VARIABLE, ONLY_FATAL)
-    if device == "cpu" or not _cuda_is_installed():
-        flags = os.environ.get("XLA_FLAGS", "")
-        if LLVM_FLAG not in flags:
-            os.environ["XLA_FLAGS"] = f"{flags} --{LLVM_FLAG}={LLVM_LEVEL}".strip()
-
-
-def prepare_jax(
-    device: str | None = None, devices: int | None = None, cluster: Cluster | None = None
-) -> None:
-    """Choose the platform and switch on the persistent compilation cache.
-
-    Call it before anything is computed. A device that is not there is the user's mistake.
-
-    Args:
-        device: platform, None for the best there is.
-        devices: as how many devices a CPU is seen; None for two where it has two cores.
-        cluster: where the other processes are, None for a lone one.
-    """
-    if devices is not None and devices < 1:
-        raise UserError(f"--devices: found {devices}, allowed are numbers from 1 up")
-    set_compiler_flags(device)
-    import jax
-
-    if device is not None:
-        jax.config.update("jax_platforms", device)
-    if device != "cuda":
-        # Where JAX has computed before, its devices are what they are; `make_mesh` looks at them.
-        with contextlib.suppress(RuntimeError):
-            jax.config.update("jax_num_cpu_devices", devices or min(2, cores()))
-    folder = cache_folder()
-    if folder is not None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            print(f"note: no compilation cache in {folder}: {error.strerror}", file=sys.stderr)
-        else:
-            jax.config.update("jax_compilation_cache_dir", str(folder))
-            jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-            jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-    if cluster is not None:
-        from jaxexit.lab import hosts
-
-        hosts.join(cluster)
-    try:
-        jax.devices()
-    except RuntimeError as error:
-        hint = '; pip install "jaxexit[cuda]"' if device == "cuda" else ""
-        words = " ".join(str(error).split())[:200]
-        raise UserError(f"--device {device}: JAX finds no such device{hint} ({words})") from None

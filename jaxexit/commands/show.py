@@ -22,7 +22,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from jaxexit import busy, units
+from jaxexit import terminal, units
 
 NOT_ATTAINABLE = "oracle"
 
@@ -39,7 +39,7 @@ def _width() -> int | None:
 
 def lines(out: Console, texts: Sequence[str]) -> None:
     """Print lines as they are, without markup."""
-    busy.done()
+    terminal.done()
     for text in texts:
         out.print(text, markup=False, soft_wrap=True)
 
@@ -71,7 +71,7 @@ class TrainingProgress:
         )
 
     def __enter__(self) -> TrainingProgress:
-        busy.done()
+        terminal.done()
         self._progress.start()
         return self
 
@@ -100,7 +100,7 @@ def working(out: Console, name: str) -> Iterator[Callable[[str], None]]:
     Yields:
         What to call with each part of it.
     """
-    busy.done()
+    terminal.done()
     if out.is_terminal:
         with out.status(name) as status:
             yield lambda part: status.update(f"{name}: {part}")

@@ -1,0 +1,1 @@
+"""The commands: each parses its words, calls the library, and prints."""

@@ -1,0 +1,164 @@
+"""`python -m jaxexit.benchmark train|backtest|data|start|compile|scale|all`: how fast, in ratios of one run.
+
+train: the learner on the fixed job (64 x 2,048 samples, 10 epochs of 2,048, no KL stop), against the rate at
+which this machine multiplies matrices. backtest: 1,681 trades under every policy, against backtesting.py.
+data: files of 500,000 bars and 7,000 trades to device arrays. start: from a process's start to its first
+update. compile [COMMAND]: the XLA programs that train, backtest, report, audit, compare build from a cold
+cache. scale: throughput and memory as environments, seeds, width, bars, trades grow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxexit import machine
+from jaxexit.benchmark.programs import COMMANDS
+from jaxexit.commands import cli
+from jaxexit.errors import UserError
+
+Say = Callable[[str], None]
+UPDATES = 5
+
+
+def _train(arguments: argparse.Namespace, yaml: Path, say: Say) -> dict[str, Any]:
+    from jaxexit.benchmark import train
+
+    return train.measure(
+        yaml,
+        arguments.overrides,
+        updates=arguments.updates,
+        peers=arguments.peers,
+        device=arguments.device,
+        say=say,
+    )
+
+
+def _backtest(arguments: argparse.Namespace, yaml: Path, say: Say) -> dict[str, Any]:
+    from jaxexit.benchmark import backtest
+
+    return backtest.measure(yaml, say=say)
+
+
+def _data(arguments: argparse.Namespace, yaml: Path, say: Say) -> dict[str, Any]:
+    from jaxexit.benchmark import data
+
+    return data.measure(yaml, device=arguments.device, say=say)
+
+
+def _start(arguments: argparse.Namespace, yaml: Path, say: Say) -> dict[str, Any]:
+    from jaxexit.benchmark import start
+
+    return start.measure(yaml, arguments.overrides, device=arguments.device, say=say)
+
+
+def _scale(arguments: argparse.Namespace, yaml: Path, say: Say) -> dict[str, Any]:
+    from jaxexit.benchmark import scale
+
+    record = scale.measure(yaml, device=arguments.device, say=say)
+    if arguments.command is not None and arguments.part != "compile":
+        raise UserError(f"{arguments.command}: COMMAND is for compile, not for {arguments.part}")
+    if arguments.png is not None:
+        scale.draw(record, arguments.png)
+    return record
+
+
+def _compile(arguments: argparse.Namespace, yaml: Path, say: Say) -> Any:
+    from jaxexit.benchmark import programs
+
+    return programs.measure(
+        yaml, arguments.overrides, command=arguments.command, device=arguments.device, say=say
+    )
+
+
+PARTS: dict[str, Callable[[argparse.Namespace, Path, Say], Any]] = {
+    "train": _train,
+    "backtest": _backtest,
+    "data": _data,
+    "start": _start,
+    "compile": _compile,
+    "scale": _scale,
+}
+
+
+def build_parser() -> cli.Parser:
+    """The command line."""
+    parser = cli.Parser(prog="python -m jaxexit.benchmark", description=__doc__)
+    parser.add_argument(
+        "part", nargs="?", choices=(*PARTS, "all"), default="all", help="default: all"
+    )
+    parser.add_argument(
+        "command",
+        nargs="?",
+        choices=COMMANDS,
+        help="compile: of which command (default: each of them)",
+    )
+    parser.add_argument(
+        "--updates",
+        metavar="N",
+        type=int,
+        default=UPDATES,
+        help=f"train: timed updates of each learner (default: {UPDATES})",
+    )
+    parser.add_argument(
+        "--peers",
+        action="store_true",
+        help="train: also PureJaxRL-style, rejax, Stable-Baselines3, PyTorch; extra bench",
+    )
+    parser.add_argument("--png", metavar="FILE", type=Path, help="scale: also as a picture")
+    parser.add_argument(
+        "--root",
+        metavar="DIR",
+        type=Path,
+        default=Path("experiments"),
+        help="where v2_exit_guards.yaml is (default: experiments)",
+    )
+    cli.add_overrides(parser, "of the fixed job, e.g. ppo.num_steps=256; it is no longer that job")
+    cli.add_output(parser)
+    return parser
+
+
+def _command(argv: Sequence[str] | None) -> int:
+    arguments = build_parser().parse_args(argv)
+    if arguments.updates < 1:
+        raise UserError(f"--updates: found {arguments.updates}, allowed are numbers from 1 up")
+    if arguments.peers and arguments.part not in ("train", "all"):
+        raise UserError(f"--peers: is for train and all, not for {arguments.part}")
+    if arguments.command is not None and arguments.part != "compile":
+        raise UserError(f"{arguments.command}: COMMAND is for compile, not for {arguments.part}")
+    if arguments.png is not None and arguments.part not in ("scale", "all"):
+        raise UserError(f"--png: is for scale and all, not for {arguments.part}")
+    from jaxexit.benchmark.job import open_job, yaml_file
+
+    yaml = yaml_file(arguments.root)
+    machine.prepare_jax(arguments.device)
+    # First: what is wrong with the job stops here, not minutes later.
+    job = open_job(yaml, arguments.overrides)
+
+    from jaxexit.benchmark import against, words
+    from jaxexit.benchmark.machine import describe
+    from jaxexit.commands import show
+
+    if arguments.peers:
+        against.check(job)
+
+    out = show.console(quiet=arguments.quiet, json=arguments.json)
+    record: dict[str, Any] = {"machine": describe(against.PACKAGES if arguments.peers else ())}
+    show.lines(out, words.machine(record["machine"]))
+    for name in PARTS if arguments.part == "all" else (arguments.part,):
+        with show.working(out, name) as say:
+            record[name] = PARTS[name](arguments, yaml, say)
+        show.lines(out, ["", name, *words.PARTS[name](record[name])])
+    if arguments.json:
+        if arguments.command is not None:  # one command's record is the object itself
+            record |= record.pop("compile")
+        print(json.dumps(record))
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    return cli.run(_command, argv, takes_long=True)

@@ -1,0 +1,122 @@
+"""`python -m jaxexit.deploy EXPERIMENT --cloud C --gpu G`: train on a rented machine, bring the run home.
+
+The machine is given back also when the training fails; if this computer goes away, the machine does so by
+itself after a while without work. The same command again finds the machine and goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from jaxexit.commands import cli
+
+LOCAL = "local:"
+
+
+def build_parser() -> cli.Parser:
+    """The command line."""
+    parser = cli.Parser(prog="python -m jaxexit.deploy", description=__doc__)
+    cli.add_experiment(parser)
+    parser.add_argument(
+        "--cloud",
+        required=True,
+        help="SkyPilot's name of it, e.g. vast; or local:DIR, a directory that stands for the machine",
+    )
+    parser.add_argument("--gpu", metavar="NAME:COUNT", help="e.g. RTX4090:1")
+    parser.add_argument(
+        "--max-hourly-cost", metavar="USD", type=float, help="rent nothing dearer than this"
+    )
+    parser.add_argument(
+        "--idle-minutes",
+        metavar="N",
+        type=int,
+        default=30,
+        help="without work for so long, the machine goes away by itself (default: 30)",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the task and the steps, and do nothing"
+    )
+    parser.add_argument("--json", action="store_true", help="the result as one JSON object")
+    return parser
+
+
+def _command(argv: Sequence[str] | None) -> int:
+    arguments = build_parser().parse_args(argv)
+    from jaxexit.cloud import Directory, SkyPilot, adopt, make_job, task_text
+    from jaxexit.config import find_experiment, load_experiment
+    from jaxexit.errors import UserError
+    from jaxexit.lab.registry import Registry
+    from jaxexit.lab.run import RunFolder
+
+    if arguments.idle_minutes < 1:
+        raise UserError(f"--idle-minutes: found {arguments.idle_minutes}, allowed is 1 or more")
+    if arguments.max_hourly_cost is not None and not arguments.max_hourly_cost > 0:
+        raise UserError(f"--max-hourly-cost: found {arguments.max_hourly_cost}, allowed is above 0")
+    yaml = find_experiment(arguments.experiment, arguments.root or Path("experiments"))
+    root = arguments.root or yaml.parent
+    experiment = load_experiment(yaml, arguments.overrides)
+    local = arguments.cloud.startswith(LOCAL)
+    if not local and not arguments.gpu:
+        raise UserError("--gpu: say which, e.g. --gpu RTX4090:1")
+    job = make_job(yaml, arguments.overrides, device="cpu" if local else "cuda")
+    machine = (
+        Directory(Path(arguments.cloud.removeprefix(LOCAL)).absolute())
+        if local
+        else SkyPilot(
+            experiment.version,
+            arguments.cloud,
+            arguments.gpu,
+            arguments.max_hourly_cost,
+            arguments.idle_minutes,
+        )
+    )
+    if arguments.dry_run:
+        task = (
+            machine.task(job, Path("HOME")) if isinstance(machine, SkyPilot) else {"run": job.run}
+        )
+        steps = [*machine.steps(job), f"check every hash, move the run into {root}, register it"]
+        if arguments.json:
+            print(json.dumps({"version": job.version, "task": task, "steps": steps}))
+            return 0
+        print(task_text(task))
+        print("\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1)))
+        return 0
+    folder, registry = RunFolder(root, experiment.version), Registry(root)
+    began = time.monotonic()  # a clock that nobody sets back
+    with tempfile.TemporaryDirectory(prefix=".incoming-", dir=_made(root)) as name:
+        try:
+            machine.work(job)
+            machine.pull(job, Path(name))
+        finally:
+            machine.release()
+        hours = (time.monotonic() - began) / 3600.0
+        deployed = {"cloud": arguments.cloud, "gpu": arguments.gpu, "hours": round(hours, 3)}
+        if arguments.max_hourly_cost is not None:
+            deployed["cost_usd_at_most"] = round(hours * arguments.max_hourly_cost, 2)
+        adopt(Path(name), experiment, yaml, folder, registry, deployed)
+    row = registry.version(experiment.version)
+    if arguments.json:
+        print(json.dumps({"version": experiment.version, **row}))
+    else:
+        print(
+            f"{experiment.version}: trained on {arguments.cloud}, {hours:.2f} hours, is in {folder.path}; "
+            f"python -m jaxexit.report {yaml} shows it"
+        )
+    return 0
+
+
+def _made(root: Path) -> Path:
+    from jaxexit.lab.files import writing
+
+    with writing(root):
+        root.mkdir(parents=True, exist_ok=True)
+    return root
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    return cli.run(_command, argv)

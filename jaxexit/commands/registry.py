@@ -1,0 +1,281 @@
+"""`python -m jaxexit.registry list|show|new|diff|set-active`: versions, what they are, what they earned."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jaxexit import terminal, units
+from jaxexit.commands import cli
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from jaxexit.lab.registry import Registry
+
+Row = dict[str, Any]
+
+
+def build_parser() -> cli.Parser:
+    """The command line."""
+    parser = cli.Parser(prog="python -m jaxexit.registry", description=__doc__)
+    commands = parser.add_subparsers(dest="action", required=True)
+    listing = commands.add_parser("list", help="every version, its status and its test results")
+    showing = commands.add_parser("show", help="one version: what changed, what it earned")
+    setting = commands.add_parser("set-active", help="make a version the active one")
+    making = commands.add_parser("new", help="write a version that extends another, to be trained")
+    differing = commands.add_parser("diff", help="what two versions or files differ in, resolved")
+    for command in (showing, setting):
+        command.add_argument("name", metavar="NAME", help="a version's name")
+    making.add_argument("name", metavar="NAME", help="v<N>_<what_changed>")
+    making.add_argument(
+        "--parent", metavar="VERSION", required=True, help="name or file of the one it extends"
+    )
+    making.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        dest="overrides",
+        help="what differs from the parent, e.g. guards.exit_allows_loss=true",
+    )
+    making.add_argument("-d", "--description", metavar="WORDS", help="what the version is")
+    for name, words in (("before", "one version"), ("after", "the other")):
+        differing.add_argument(
+            name, metavar=name.upper(), help=f"{words}: its name (as trained), or a YAML file"
+        )
+    for command in (listing, showing, making, differing, setting):
+        command.add_argument(
+            "--root",
+            metavar="DIR",
+            type=Path,
+            default=Path("experiments"),
+            help="the folder that holds registry.json (default: experiments)",
+        )
+        command.add_argument("--json", action="store_true", help="the same as one JSON object")
+    return parser
+
+
+def _command(argv: Sequence[str] | None) -> int:
+    arguments = build_parser().parse_args(argv)
+    from jaxexit.commands import show
+    from jaxexit.errors import RunError
+    from jaxexit.lab.registry import Registry
+    from jaxexit.lab.run import RunFolder
+    from jaxexit.lab.versions import drift_note
+
+    if not arguments.root.is_dir():
+        raise RunError(f"{arguments.root}: no such folder; give the one of the runs with --root")
+    registry = Registry(arguments.root)
+    for name in registry.load()["versions"]:
+        terminal.note(registry.recover(RunFolder(arguments.root, name)))
+    out = show.console(json=arguments.json)
+    if arguments.action == "list":
+        for name in registry.load()["versions"]:
+            terminal.note(drift_note(registry, name))
+        return _list(registry, out, as_json=arguments.json)
+    if arguments.action == "show":
+        terminal.note(drift_note(registry, arguments.name))
+        return _show(registry, arguments.name, out, as_json=arguments.json)
+    if arguments.action == "new":
+        return _new(registry, arguments, out)
+    if arguments.action == "diff":
+        return _diff(registry, arguments.before, arguments.after, out, as_json=arguments.json)
+    registry.set_active(arguments.name)
+    if arguments.json:
+        print(json.dumps({"active_version": arguments.name}))
+    else:
+        show.lines(out, [f"{arguments.name} is the active version of {registry.path}"])
+    return 0
+
+
+def _list(registry: Registry, out: Console, *, as_json: bool) -> int:
+    from jaxexit.commands import show
+
+    versions, active = registry.versions(), registry.active()
+    if as_json:
+        content = {"active_version": active, "trials": registry.trials(), "versions": versions}
+        print(json.dumps(content))
+    elif versions:
+        out.print(_versions_table(versions, active))
+        show.lines(
+            out,
+            [
+                f"* is active; trials so far (looks at a test split, settings of sweeps): {registry.trials()}"
+            ],
+        )
+    else:
+        show.lines(out, [f"{registry.path}: no versions yet; train one"])
+    return 0
+
+
+def _show(registry: Registry, name: str, out: Console, *, as_json: bool) -> int:
+    from jaxexit.commands import show
+
+    row, active = registry.version(name), registry.active() == name
+    if as_json:
+        print(json.dumps({"version": name, "active": active, **row}))
+        return 0
+    facts = {
+        "status": row["status"] + (", active" if active else ""),
+        "description": row.get("description"),
+        "file": row.get("path"),
+        "created": row.get("created"),
+        "git commit": row.get("git_commit"),
+        "trained": _training(row),
+    }
+    width = max(map(len, facts))
+    show.lines(out, [name, *(f"  {key:<{width}}  {text}" for key, text in facts.items() if text)])
+    if row.get("changes"):
+        out.print(_changes_table(row["changes"], f"changes against {row['parent']}"))
+    for split, result in row.get("results", {}).items():
+        if result.get("unverified"):
+            show.lines(out, [f"  {split}: unverified: {', '.join(result['unverified'])}"])
+    if row.get("results"):
+        out.print(_results_table(row["results"]))
+    return 0
+
+
+def _new(registry: Registry, arguments: argparse.Namespace, out: Console) -> int:
+    from jaxexit.commands import show
+    from jaxexit.lab.versions import new_version
+
+    yaml = new_version(
+        registry,
+        arguments.name,
+        arguments.parent,
+        arguments.overrides,
+        arguments.description,
+    )
+    row = registry.version(arguments.name)
+    train = shlex.join(["python", "-m", "jaxexit.train", str(yaml)])
+    if arguments.json:
+        print(json.dumps({"version": arguments.name, "file": str(yaml), "train": train, **row}))
+        return 0
+    show.lines(out, [f"{yaml}: written, and entered in {registry.path} as pending"])
+    if row["changes"]:
+        out.print(_changes_table(row["changes"], f"changes against {row['parent']}"))
+    else:
+        show.lines(out, [f"it is {row['parent']} still: write into it what differs"])
+    show.lines(out, [f"next: {train}"])
+    return 0
+
+
+def _diff(registry: Registry, before: str, after: str, out: Console, *, as_json: bool) -> int:
+    from jaxexit.commands import show
+    from jaxexit.config import changes, resolved
+    from jaxexit.lab.versions import drift_note, load_version
+
+    found = [load_version(registry, name) for name in (before, after)]
+    for name in (before, after):
+        terminal.note(drift_note(registry, name))
+    (one, one_file), (other, other_file) = found
+    differ = changes(resolved(one), resolved(other))
+    if as_json:
+        sides = [{"version": each.version, "file": str(file)} for each, file in found]
+        print(json.dumps({"before": sides[0], "after": sides[1], "changes": differ}))
+    elif differ:
+        out.print(_changes_table(differ, f"{one_file} -> {other_file}"))
+    else:
+        show.lines(out, [f"{one_file} and {other_file} are the same experiment"])
+    return 0
+
+
+def _training(row: Row) -> str | None:
+    steps = row.get("trained_steps")
+    return None if not steps else f"{steps:,} steps in {row['wall_seconds']:,.1f} s"
+
+
+def _versions_table(versions: dict[str, Row], active: str | None) -> Table:
+    from rich.table import Table
+
+    table = Table(title="versions; results on the test split, net of costs", title_justify="left")
+    for heading in ("", "version", "status", "parent"):
+        table.add_column(heading)
+    for heading in ("steps", "trades", "net/trade", "R/trade", "win", "PF", "Sharpe", "max DD"):
+        table.add_column(heading, justify="right")
+    table.add_column("unverified")
+    for name, row in versions.items():
+        result = row.get("results", {}).get("test", {})
+        table.add_row(
+            "*" if name == active else "",
+            name,
+            row["status"],
+            row.get("parent") or "-",
+            _number(row.get("trained_steps"), ",.0f"),
+            *_figures(result),
+            _unverified(result),
+        )
+    return table
+
+
+def _changes_table(changes: dict[str, list[Any]], title: str) -> Table:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=escape(title), title_justify="left")
+    table.add_column("key")
+    table.add_column("before", justify="right")
+    table.add_column("now", justify="right")
+    for key, (before, now) in changes.items():
+        table.add_row(key, escape(_value(before)), escape(_value(now)))
+    return table
+
+
+def _results_table(results: dict[str, Row]) -> Table:
+    from rich.table import Table
+
+    table = Table(title="results, net of costs", title_justify="left")
+    for heading in ("split", "checkpoint"):
+        table.add_column(heading)
+    for heading in ("trades", "net/trade", "R/trade", "win", "PF", "Sharpe", "max DD"):
+        table.add_column(heading, justify="right")
+    table.add_column("unverified")
+    for split, result in results.items():
+        proof = f"{result['step']:,} ({result['checkpoint_sha256'][:12]})"
+        table.add_row(split, proof, *_figures(result), _unverified(result))
+    return table
+
+
+def _unverified(result: Row) -> str:
+    """What of a result is not verified, in short; `show` has it in full."""
+    if not result:
+        return ""
+    if "verified" not in result:
+        return "all (old)"
+    failed = any(words.startswith("AUDIT FAILED") for words in result["unverified"])
+    parts = [part for part, holds in result["verified"].items() if not holds]
+    return "\n".join(["AUDIT FAILED"] * failed + parts)
+
+
+def _figures(result: Row) -> list[str]:
+    unit = units.of(result)
+    net = result.get(units.key(unit, "net", "mean"))
+    fall = result.get(units.key(unit, "max_drawdown"))
+    return [
+        _number(result.get("trades"), ",.0f"),
+        "-" if net is None else f"{net:{units.mean_form(unit)}} {units.words(unit)}",
+        _number(result.get("net_r_mean"), units.mean_form("r")),
+        _number(result.get("win_rate"), ".1%"),
+        _number(result.get("profit_factor"), ".2f"),
+        _number(result.get("sharpe_annual"), ".2f"),
+        _number(fall, units.total_form(unit, signed=False)),
+    ]
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _number(value: float | None, how: str) -> str:
+    return "-" if value is None else format(value, how)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    return cli.run(_command, argv)
