@@ -118,8 +118,8 @@ def commands() -> None:
         "`jaxexit COMMAND` is the same as `python -m jaxexit.COMMAND`. Exit code 0 is success, 1 an internal "
         "error (or, of `exam` and `audit`, a failure found), 2 a mistake in what was given, 130 Ctrl-C. "
         "`--json` prints the result as one object; `--quiet` prints nothing else. Ctrl-C saves; `--resume` "
-        "continues bit for bit. Compiled programs are cached in `~/.cache/jaxexit` (`JAXEXIT_CACHE_DIR` moves "
-        "the cache, empty switches it off); `JAXEXIT_DEBUG=1` shows the traceback of an internal error.",
+        "continues bit for bit. Compiled programs are cached in `~/.cache/jaxexit` (`JAXEXIT_CACHE_DIR` "
+        "moves the cache, empty switches it off); `JAXEXIT_DEBUG=1` shows an internal error's traceback.",
         "This page is generated from the commands' own argument parsers.",
     ]
     for name in COMMANDS:
