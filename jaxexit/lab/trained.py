@@ -12,7 +12,7 @@ from jaxexit.lab.registry import Registry
 from jaxexit.lab.run import RunFolder
 
 if TYPE_CHECKING:  # the data need no JAX to be named
-    from jaxexit.data import Dataset
+    from jaxexit.data import Dataset, Sources
 
 
 @dataclass(frozen=True)
@@ -24,34 +24,51 @@ class TrainedVersion:
         folder: its run folder.
         registry: of the same root.
         experiment: the frozen experiment of the run.
+        sources: data that are given in memory; None: all are read from files.
     """
 
     yaml: Path
     folder: RunFolder
     registry: Registry
     experiment: Experiment
+    sources: Sources | None = None
 
     def dataset(self) -> Dataset:
         """The data of the run; RunError where they are no longer what it was trained on."""
-        from jaxexit.data import load_dataset
+        from jaxexit.data import NAMED, load_dataset
 
-        dataset = load_dataset(self.experiment)
+        dataset = load_dataset(self.experiment, self.sources or NAMED)
         self.folder.check_data(dataset.fingerprint)
         return dataset
 
 
-def open_trained(name: str | Path, root: Path | None) -> TrainedVersion:
+def open_trained(
+    name: str | Path, root: Path | None, sources: Sources | None = None
+) -> TrainedVersion:
     """Open a version; what an interrupted command left half done is settled first, and said.
 
     Args:
         name: YAML file, run folder, or the version's name.
         root: where run folders and registry live; None: the experiment file's folder.
+        sources: data that are given in memory.
 
     Raises:
         UserError: there is no such experiment, it was not trained, or its file has changed since.
     """
-    yaml = find_experiment(name, root or Path("experiments"))
-    root = root or yaml.parent
-    folder, registry = RunFolder(root, yaml.stem), Registry(root)
+    yaml, root, version = _found(Path(name), root)
+    folder, registry = RunFolder(root, version), Registry(root)
     terminal.note(registry.recover(folder))
-    return TrainedVersion(yaml, folder, registry, folder.trained_experiment(yaml))
+    return TrainedVersion(yaml, folder, registry, folder.trained_experiment(yaml), sources)
+
+
+def _found(name: Path, root: Path | None) -> tuple[Path, Path, str]:
+    """The file of a version, its root, and its name.
+
+    A run whose version was named by `jaxexit.load` has its file elsewhere: its registry knows where.
+    """
+    run = name if root is None else root / name
+    if (run / "experiment.yaml").is_file() and not run.with_name(f"{run.name}.yaml").is_file():
+        file = Registry(run.parent).file(run.name)
+        return file or run.with_name(f"{run.name}.yaml"), run.parent, run.name
+    yaml = find_experiment(name, root or Path("experiments"))
+    return yaml, root or yaml.parent, yaml.stem
