@@ -11,12 +11,14 @@ The commands do the same with files; from the same data both come to the same nu
 from __future__ import annotations
 
 import html
+import shutil
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
@@ -174,13 +176,12 @@ class Study:
         study = self.changed({key: value for key, value in given.items() if value is not None})
         if root is None and start != "new":
             raise UserError(f"start: got {start!r}, expected 'new' where no root is given")
-        scratch = None if root is not None else TemporaryDirectory(prefix="jaxexit_")
-        where = Path(scratch.name if scratch is not None else str(root))
+        where = Path(mkdtemp(prefix="jaxexit_") if root is None else root)
         job = Job(
             study.experiment,
             self.file,
             RunFolder(where, study.experiment.version),
-            Registry(where) if scratch is None else ScratchRegistry(where, self.file.parent),
+            ScratchRegistry(where, self.file.parent) if root is None else Registry(where),
             self.sources,
         )
         options = Options(
@@ -191,11 +192,19 @@ class Study:
             wandb=wandb,
             allow_failed_audit=allow_failed_audit,
         )
-        outcome = run_session(job, options, _reporter(progress))
+        try:
+            outcome = run_session(job, options, _reporter(progress))
+        except BaseException:
+            if root is None:
+                shutil.rmtree(where, ignore_errors=True)
+            raise
         trained = TrainedVersion(
             self.file, job.folder, job.registry, job.folder.frozen(), self.sources
         )
-        return Run(trained, training=outcome.training, _scratch=scratch)
+        run = Run(trained, training=outcome.training)
+        if root is None:
+            weakref.finalize(run, shutil.rmtree, where, ignore_errors=True)
+        return run
 
     def changed(self, overrides: Overrides) -> Study:
         """The same study with more overrides."""
@@ -219,7 +228,6 @@ class Run:
 
     trained: TrainedVersion
     training: TrainingResult | None = None
-    _scratch: TemporaryDirectory[str] | None = field(default=None, repr=False)
 
     @property
     def version(self) -> str:
@@ -666,3 +674,4 @@ def _flat(metrics: Mapping[str, Any]) -> dict[str, Any]:
         row |= {f"learned_minus_{end}": interval[end] for end in ("value", "low", "high")}
         row["learned_is"] = difference["verdict"]
     return row
+

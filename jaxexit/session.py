@@ -149,7 +149,8 @@ def _check_start(job: Job, start: Start) -> None:
 
 def _load(job: Job, start: Start) -> tuple[Job, Dataset]:
     """The data; and the experiment with the scales that are fixed at training."""
-    from jaxexit.data import NAMED, load_dataset
+    from jaxexit.data import load_dataset
+    from jaxexit.data.sources import NAMED
 
     experiment = job.experiment
     if start == "resume":
@@ -206,7 +207,8 @@ def _train(
         resumed = folder.checkpoints(experiment).restore("last", template)
     registry.register(experiment, job.yaml)  # first: a registry that cannot be used stops here
     facts = provenance(experiment, dataset.fingerprint, mesh, audit, market_facts(dataset))
-    folder.begin(experiment, options.start, facts)
+    in_memory = [name for name in ("bars", "trades") if getattr(job.sources, name, None) is not None]
+    folder.begin(experiment, options.start, {**facts, "in_memory": in_memory})
     registry.started(experiment, resumed=resume)
     announce(hosts.BEGUN)
     mirrors.begin(experiment, folder, resumed.step if resumed else 0)
@@ -259,7 +261,8 @@ def _backtest(
 
 def _follow(job: Job, mesh: Mesh | None, *, resume: bool) -> Outcome:
     """What a process does that is not the first of several."""
-    from jaxexit.data import NAMED, load_dataset
+    from jaxexit.data import load_dataset
+    from jaxexit.data.sources import NAMED
     from jaxexit.lab import hosts
     from jaxexit.lab.training import follow
 

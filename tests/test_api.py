@@ -101,7 +101,8 @@ def test_training_does_not_look_at_the_test_split(
     bars: pd.DataFrame, tmp_path: Path, result: Result
 ) -> None:
     yaml = tiny.write_tiny(tmp_path, updates=UPDATES)
-    run = jaxexit.load(yaml, bars=bars).train(root=tmp_path / "runs", progress=False)
+    named = {"data.bars": "eurusd.csv"}
+    run = jaxexit.load(yaml, bars=bars, overrides=named).train(root=tmp_path / "runs", progress=False)
     row = run.trained.registry.version("v1_tiny")
     assert row["status"] == "completed"
     assert "test_evaluations" not in row

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from jaxexit import terminal
 from jaxexit.config import Experiment, find_experiment
+from jaxexit.errors import RunError
 from jaxexit.lab.registry import Registry
-from jaxexit.lab.run import RunFolder
+from jaxexit.lab.run import RunFolder, read_json
 
 if TYPE_CHECKING:  # the data need no JAX to be named
     from jaxexit.data import Dataset, Sources
@@ -34,10 +35,23 @@ class TrainedVersion:
     sources: Sources | None = None
 
     def dataset(self) -> Dataset:
-        """The data of the run; RunError where they are no longer what it was trained on."""
-        from jaxexit.data import NAMED, load_dataset
+        """The data of the run.
 
-        dataset = load_dataset(self.experiment, self.sources or NAMED)
+        Raises:
+            RunError: they are no longer what it was trained on, or were given in memory and are not now.
+        """
+        from jaxexit.data import load_dataset
+        from jaxexit.data.sources import NAMED
+
+        sources = self.sources or NAMED
+        provenance = read_json(self.folder.path / "provenance.json") or {}
+        for name in provenance.get("in_memory", ()):
+            if getattr(sources, name) is None:
+                raise RunError(
+                    f"{self.folder.path}: was trained on {name} from a DataFrame; give them again with "
+                    f"jaxexit.open_run(..., {name}=...)"
+                )
+        dataset = load_dataset(self.experiment, sources)
         self.folder.check_data(dataset.fingerprint)
         return dataset
 
