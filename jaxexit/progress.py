@@ -140,10 +140,16 @@ class Reporter:
         if not self.out.quiet:
             terminal.busy(text)
 
-    def training(self, name: str, updates: int, steps_per_update: int) -> TrainingProgress:
-        """A bar of a training's updates; a context manager."""
-        return TrainingProgress(self.out, name, updates, steps_per_update)
+    def training(self, name: str, updates: int, batch_size: int, agents: int) -> TrainingProgress:
+        """A bar of a training's updates, of so many environment steps of each agent; a context manager."""
+        several = f" ({agents} seeds)" if agents > 1 else ""
+        return TrainingProgress(self.out, f"{name}{several}", updates, batch_size * agents)
 
     def working(self, name: str) -> AbstractContextManager[Callable[[str], None]]:
         """Say what is being done; gives what to call with each part of it."""
         return working(self.out, name)
+
+
+def reporter_of(progress: bool | Reporter) -> Reporter:
+    """A reporter as it is, or one for Python: on standard output if progress is wanted, else silent."""
+    return progress if isinstance(progress, Reporter) else Reporter(console(quiet=not progress))

@@ -207,7 +207,9 @@ def _train(
         resumed = folder.checkpoints(experiment).restore("last", template)
     registry.register(experiment, job.yaml)  # first: a registry that cannot be used stops here
     facts = provenance(experiment, dataset.fingerprint, mesh, audit, market_facts(dataset))
-    in_memory = [name for name in ("bars", "trades") if getattr(job.sources, name, None) is not None]
+    in_memory = [
+        name for name in ("bars", "trades") if getattr(job.sources, name, None) is not None
+    ]
     folder.begin(experiment, options.start, {**facts, "in_memory": in_memory})
     registry.started(experiment, resumed=resume)
     announce(hosts.BEGUN)
@@ -215,7 +217,7 @@ def _train(
     began = time.perf_counter()
     try:
         with reporter.training(
-            _label(experiment), updates, batch_size * experiment.seeds
+            experiment.version, updates, batch_size, experiment.seeds
         ) as progress:
             result = train(
                 experiment,
@@ -282,12 +284,6 @@ def _wandb_mode(experiment: Experiment, *, asked: bool) -> str:
     """The experiment's; where W&B is asked for, WANDB_MODE or online."""
     mode = experiment.tracking.wandb
     return os.environ.get("WANDB_MODE", "online") if asked and mode == "disabled" else mode
-
-
-def _label(experiment: Experiment) -> str:
-    """What the progress bar calls a run."""
-    several = f" ({experiment.seeds} seeds)" if experiment.seeds > 1 else ""
-    return experiment.version + several
 
 
 def _ended(result: TrainingResult, agents: int) -> str:

@@ -102,7 +102,9 @@ def test_training_does_not_look_at_the_test_split(
 ) -> None:
     yaml = tiny.write_tiny(tmp_path, updates=UPDATES)
     named = {"data.bars": "eurusd.csv"}
-    run = jaxexit.load(yaml, bars=bars, overrides=named).train(root=tmp_path / "runs", progress=False)
+    run = jaxexit.load(yaml, bars=bars, overrides=named).train(
+        root=tmp_path / "runs", progress=False
+    )
     row = run.trained.registry.version("v1_tiny")
     assert row["status"] == "completed"
     assert "test_evaluations" not in row

@@ -133,10 +133,10 @@ def _command(argv: Sequence[str] | None) -> int:
 
 def _write_report(reporter: Reporter, yaml: Path, root: Path) -> None:
     from jaxexit.lab.trained import open_trained
-    from jaxexit.report import report_version
+    from jaxexit.report import report_versions
 
     with reporter.working("report"):
-        path = report_version(open_trained(yaml, root), "test")
+        path = report_versions([open_trained(yaml, root)], "test")
     reporter.lines(f"report: {path}")
 
 
