@@ -19,7 +19,7 @@ def build_parser() -> cli.Parser:
         "--split", choices=("train", "validation", "test"), default="test", help="default: test"
     )
     parser.add_argument(
-        "--sample", action="store_true", help="draw actions instead of taking the likeliest"
+        "--sample", action="store_true", help="sample actions instead of taking the most likely one"
     )
     parser.add_argument(
         "--report", action="store_true", help="write report.html beside the results"
@@ -32,7 +32,7 @@ def _command(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
     if arguments.report and (arguments.checkpoint != "best" or arguments.sample):
         raise UserError(
-            "--report: shows a version's result, the greedy best checkpoint; leave out the other"
+            "--report: shows the result of the greedy best checkpoint; leave out --checkpoint and --sample"
         )
     from jaxexit.api import open_run
     from jaxexit.commands import show

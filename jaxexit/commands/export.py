@@ -1,4 +1,4 @@
-"""`python -m jaxexit.export EXPERIMENT`: a trained policy as ONNX and StableHLO, and the proof of it."""
+"""`python -m jaxexit.export EXPERIMENT`: a trained policy as ONNX and StableHLO, verified against JAX."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def build_parser() -> cli.Parser:
         "--split",
         choices=("train", "validation", "test"),
         default="test",
-        help="whose decisions prove that the graphs decide as the policy does (default: test)",
+        help="split on whose decisions the graphs are verified (default: test)",
     )
     cli.add_agent(parser)
     cli.add_output(parser)

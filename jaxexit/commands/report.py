@@ -17,7 +17,10 @@ def build_parser() -> cli.Parser:
     parser = cli.Parser(prog="python -m jaxexit.report", description=__doc__)
     cli.add_experiment(parser, overrides=False)
     parser.add_argument(
-        "versions", metavar="VERSION", nargs="*", help="compared with it on the same trades"
+        "versions",
+        metavar="VERSION",
+        nargs="*",
+        help="versions to compare with it on the same trades",
     )
     parser.add_argument(
         "--split", choices=("train", "validation", "test"), default="test", help="default: test"
@@ -29,7 +32,7 @@ def build_parser() -> cli.Parser:
         help="default: report.html beside the results in the run folder",
     )
     parser.add_argument(
-        "--audit", action="store_true", help="audit the results and show what it finds"
+        "--audit", action="store_true", help="audit the results too, and show the findings"
     )
     parser.add_argument("--open", action="store_true", help="open it in a browser")
     cli.add_output(parser)

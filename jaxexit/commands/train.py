@@ -27,39 +27,41 @@ def build_parser() -> cli.Parser:
         "--seeds",
         metavar="N",
         type=int,
-        help="train N agents in one program, seeds S to S + N - 1; the result is that of all",
+        help="train N agents in one program, with seeds S to S + N - 1; the result pools all of them",
     )
     many = parser.add_mutually_exclusive_group()
     many.add_argument(
         "--sweep",
         metavar="FILE",
         type=Path,
-        help="train variants of traced numbers in one program, judged on validation (docs/many_runs.md)",
+        help="train variants of the hyperparameters in one program, scored on validation (docs/many_runs.md)",
     )
     many.add_argument(
         "--walk-forward",
         metavar="K",
         type=int,
-        help="train K folds in one program and join what they earn out of sample",
+        help="train K folds in one program and concatenate their out-of-sample results",
     )
     parser.add_argument(
         "--rolling",
         action="store_true",
-        help="with --walk-forward: a fold is trained on the stretch before its own, not on all before it",
+        help="with --walk-forward: train each fold on a rolling window, not on all data before it",
     )
     again = parser.add_mutually_exclusive_group()
-    again.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    again.add_argument("--resume", action="store_true", help="continue from the last checkpoint")
     again.add_argument(
-        "--overwrite", action="store_true", help="start over; the version's run is replaced"
+        "--overwrite",
+        action="store_true",
+        help="start over; the earlier run is kept as <version>.1, <version>.2, ...",
     )
-    parser.add_argument("--wandb", action="store_true", help="send metrics to Weights & Biases too")
+    parser.add_argument("--wandb", action="store_true", help="also log metrics to Weights & Biases")
     parser.add_argument(
         "--report", action="store_true", help="write report.html beside the results"
     )
     parser.add_argument(
         "--allow-failed-audit",
         action="store_true",
-        help="train although a column or the entries know the future; every result says so for ever",
+        help="train even if a column or the entries look ahead; every result of the run says so",
     )
     cli.add_output(parser)
     cli.add_devices(parser)
