@@ -14,8 +14,8 @@
 # # Your own bars and trades, from a DataFrame to a report
 #
 # Everything below works on DataFrames in memory: no files are needed but the experiment's YAML. The market is made
-# here, so that we know what there is to find: a price that wanders, with a deviation that reverts to it within a
-# few hours. The trades fade that deviation, and a good exit leaves once it has reverted.
+# here, so that we know what there is to find: a random walk plus a deviation that decays within half a day. The
+# trades fade stretched prices, and a good exit leaves once the price has come back.
 
 # %%
 import os
@@ -27,7 +27,8 @@ import pandas as pd
 import jaxexit
 
 # %matplotlib inline
-EXPERIMENT = Path("../experiments/v2_exit_guards.yaml")
+ROOT = Path(os.environ.get("JAXEXIT_NOTEBOOK_ROOT", "../experiments"))
+EXPERIMENT = ROOT / "v2_exit_guards.yaml"
 STEPS = int(os.environ.get("JAXEXIT_NOTEBOOK_STEPS", 2_097_152))
 
 # %% [markdown]
@@ -40,20 +41,19 @@ rng = np.random.default_rng(7)
 TICKS, BARS = 12, 12_000
 count = TICKS * BARS
 deviation = np.zeros(count)
-shocks = rng.normal(0, 0.00035, count)
+shocks = rng.normal(0, 0.0002, count)
 for i in range(1, count):
-    deviation[i] = 0.985 * deviation[i - 1] + shocks[i]
-wander = np.cumsum(rng.normal(0, 0.00015, count))
-price = (1.10 * np.exp(wander + deviation)).reshape(BARS, TICKS)
+    deviation[i] = 0.99 * deviation[i - 1] + shocks[i]
+walk = np.cumsum(rng.normal(0, 0.0003, count))
+price = (1.10 * np.exp(walk + deviation)).reshape(BARS, TICKS).round(5)
 opens = np.concatenate([price[:1, 0], price[:-1, -1]])  # a bar opens where the last one closed
 bars = pd.DataFrame(
     {
         "time": pd.date_range("2022-01-03", periods=BARS, freq="h", tz="UTC"),
         "open": opens,
-        "high": np.maximum(price.max(1), opens),
-        "low": np.minimum(price.min(1), opens),
+        "high": np.maximum(price.max(axis=1), opens),
+        "low": np.minimum(price.min(axis=1), opens),
         "close": price[:, -1],
-        "stretch": deviation.reshape(BARS, TICKS)[:, -1],  # known at the close: an honest feature
     }
 )
 bars.tail(3)
@@ -61,16 +61,19 @@ bars.tail(3)
 # %% [markdown]
 # ## Trades
 #
-# Long where the price is stretched down, short where it is stretched up, with a stop 40 pips away.
+# Short where the close is two standard deviations above the mean of the last day, long where it is below, with
+# a stop 60 pips away. Only closed bars are used: an entry knows nothing of its own future.
 
 # %%
-stretched = bars[bars["stretch"].abs() > 0.0025]
-side = -np.sign(stretched["stretch"])
+close = bars["close"]
+score = (close - close.rolling(24).mean()) / close.rolling(24).std()
+crossed = (score.abs() > 2) & (score.abs().shift() <= 2)
+side = -np.sign(score[crossed])
 trades = pd.DataFrame(
     {
-        "entry_time": stretched["time"],
+        "entry_time": bars.loc[crossed, "time"],
         "direction": np.where(side > 0, "long", "short"),
-        "sl": stretched["close"] - side * 0.0040,
+        "sl": close[crossed] - side * 0.0060,
     }
 )
 print(f"{len(trades):,} trades")
@@ -79,8 +82,8 @@ trades.head(3)
 # %% [markdown]
 # ## Load
 #
-# `data.bars` names the market, as a file's name would; the column `stretch` becomes a feature of the
-# observation. Whatever is wrong with the data is said here, in one line, before anything is trained.
+# `data.bars` names the market, as a file's name would. Whatever is wrong with the data is said here, in one line,
+# before anything is trained.
 
 # %%
 study = jaxexit.load(
@@ -92,13 +95,6 @@ study = jaxexit.load(
         "data.price_side": "mid",
         "costs.spread_pips": 1.0,
         "env.max_bars": 48,
-        "env.features": [
-            "atr_ratio",
-            "rsi",
-            "return_1",
-            "return_4",
-            {"column": "stretch", "scale": 0.002},
-        ],
     },
 )
 for line in study.dataset.summary:
@@ -119,8 +115,8 @@ run.metrics[["net_pips_mean", "bars_held_mean", "blocked_share", "entropy"]].plo
 # %% [markdown]
 # ## Backtest
 #
-# Every unseen trade once, under the learned policy and every baseline. The first words say what nobody verified:
-# the column and the trades are your word.
+# Every unseen trade once, under the learned policy and every baseline. The first words say what nobody could
+# verify: where the trades come from, and what the spread is.
 
 # %%
 result = run.backtest("test")
