@@ -23,9 +23,7 @@ from jaxexit import terminal, units
 
 def console(*, quiet: bool = False, json: bool = False) -> Console:
     """Where people read: stdout, or stderr while stdout carries JSON; silent if quiet."""
-    return Console(
-        stderr=json, quiet=quiet, highlight=False, width=_width(), force_jupyter=False
-    )
+    return Console(stderr=json, quiet=quiet, highlight=False, width=_width(), force_jupyter=False)
 
 
 def _width() -> int | None:

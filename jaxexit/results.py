@@ -71,7 +71,7 @@ class Result:
     def learned(self) -> pd.DataFrame:
         """The learned policy's trades."""
         name = next(iter(self.summary["policies"]))
-        return self.trades[self.trades["policy"] == name]
+        return self.trades.query("policy == @name")
 
     @cached_property
     def daily(self) -> pd.DataFrame:
@@ -217,4 +217,4 @@ def _shown(table: pd.DataFrame, summary: Mapping[str, Any]) -> pd.DataFrame:
     unit = units.of(summary)
     net = units.key(unit, "net", "mean")
     form = units.mean_form(unit)
-    return table[["trades", net, f"{net}_low", f"{net}_high"]].map(lambda value: f"{value:{form}}")
+    return table.loc[:, ["trades", net, f"{net}_low", f"{net}_high"]].map(lambda value: f"{value:{form}}")

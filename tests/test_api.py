@@ -73,7 +73,7 @@ def test_a_dataframe_and_the_command_give_the_same_numbers(
 def test_tables_say_what_the_summary_says(run: Run, result: Result) -> None:
     learned = result.summary["policies"]["learned"]
     assert result.table.index[0] == "learned"
-    row = result.table.loc["learned"]
+    row = result.table.to_dict("index")["learned"]
     assert row["net_pips_mean"] == learned["net_pips_mean"]
     assert row["net_pips_mean_low"] == learned["intervals"]["net_pips_mean"]["low"]
     assert len(result.learned) == learned["trades"]
