@@ -154,7 +154,7 @@ def total_form(unit: str, *, signed: bool = True) -> str:
 
 # --- what costs are said in ------------------------------------------------------------------
 
-AMOUNTS = "a number, or a number with its unit: '2 bps', '0.02 percent', '1.5 pips', '2 ticks', '0.1 price'"
+AMOUNTS = "a number, or one with its unit like '2 bps', '0.02 percent', '1.5 pips', '2 ticks', '0.1 price'"
 _AMOUNT = re.compile(
     r"\s*(-?[0-9.]+(?:e-?[0-9]+)?)\s*(bps?|percent|%|pips?|ticks?|points?|price)\s*", re.I
 )

@@ -115,7 +115,7 @@ class Env(Section):
     def _partials_leave_something(self) -> Env:
         if self.max_partials * self.partial_fraction >= 1:
             raise ValueError(
-                f"max_partials: found {self.max_partials}, allowed is less than "
+                f"max_partials: got {self.max_partials}, expected less than "
                 f"{math.ceil(1 / self.partial_fraction)}: partial closes must leave something open"
             )
         return self
@@ -128,11 +128,11 @@ class Env(Section):
             allowed = (*FEATURE_NAMES, *SESSION_FEATURES)
             if isinstance(feature, str) and name not in allowed:
                 raise ValueError(
-                    f"features: found {shown(name)}, allowed are {', '.join(allowed)} and mappings "
-                    f"with `column` for a column of the bar file{nearest(name, allowed)}"
+                    f"features: got {shown(name)}, expected one of {', '.join(allowed)}, or a "
+                    f"mapping with `column` for a column of the bar file{nearest(name, allowed)}"
                 )
             if name in seen:
-                raise ValueError(f"features: found {shown(name)} twice, allowed is once")
+                raise ValueError(f"features: got {shown(name)} twice, expected each name once")
             seen.add(name)
         return self
 
