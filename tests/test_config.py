@@ -22,6 +22,7 @@ from jaxexit.config import (
     load_snapshot,
     resolved,
 )
+from jaxexit.config.snapshot import FIRST
 from jaxexit.config.text import dump_mapping, parse_mapping
 from jaxexit.errors import ConfigError
 
@@ -286,6 +287,25 @@ def test_the_hash_knows_every_value_and_nothing_of_where_it_was_written(experime
     same = load_experiment(experiments / "v1_baseline.yaml", ["seed=0"])
     other = load_experiment(experiments / "v1_baseline.yaml", ["ppo.gamma=0.98"])
     assert experiment_sha256(same) == experiment_sha256(v1) != experiment_sha256(other)
+
+
+def test_what_was_frozen_before_a_key_was_there_keeps_its_hash(experiments: Path, tmp_path: Path):
+    """A key that came later defaults to what was before it, and counts only where it says something else."""
+    v1 = load_experiment(experiments / "v1_baseline.yaml")
+    hashed = "00c18e8faf56aebed910e8e6c6b255431710d5094905c1fbb244183909fdc53f"
+    assert experiment_sha256(v1) == hashed
+
+    def first(values: dict, path: str = "") -> dict:
+        kept = {k: first(v, f"{path}{k}.") if isinstance(v, dict) else v for k, v in values.items()}
+        return {
+            k: v for k, v in kept.items() if (v and isinstance(v, dict)) or f"{path}{k}" in FIRST
+        }
+
+    path = tmp_path / "experiment.yaml"
+    path.write_text(yaml.safe_dump({"sha256": hashed, **first(resolved(v1))}), encoding="utf-8")
+    assert load_snapshot(path).model_copy(update={"scales": None}) == v1.model_copy(
+        update={"parent": None}
+    )
 
 
 def test_an_edited_or_damaged_snapshot_is_refused(tmp_path: Path, experiments: Path):
