@@ -39,7 +39,7 @@ def _command(argv: Sequence[str] | None) -> int:
     version = open_trained(arguments.experiment, arguments.root)
     machine.prepare_jax(arguments.device)
 
-    from jaxexit.commands import show
+    from jaxexit.commands import show, tables
     from jaxexit.lab.results import backtest_version
 
     out = show.console(quiet=arguments.quiet, json=arguments.json)
@@ -57,7 +57,7 @@ def _command(argv: Sequence[str] | None) -> int:
             sample=arguments.sample,
             on_policy=say,
         )
-    show.backtest(out, summary, learned)
+    tables.backtest(out, summary, learned)
     if arguments.report:
         from jaxexit.report import report_version
 

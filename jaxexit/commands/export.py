@@ -37,7 +37,7 @@ def _command(argv: Sequence[str] | None) -> int:
     version = open_trained(arguments.experiment, arguments.root)
     machine.prepare_jax(arguments.device)
 
-    from jaxexit.commands import show
+    from jaxexit.commands import show, tables
     from jaxexit.live.exported import ParityError, write_export
     from jaxexit.live.policy import restore_policy
 
@@ -52,7 +52,7 @@ def _command(argv: Sequence[str] | None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return cli.OUR_MISTAKE
     folder = version.folder.path / "export"
-    show.exported(out, manifest, folder)
+    tables.exported(out, manifest, folder)
     if arguments.json:
         print(json.dumps({"folder": str(folder), "manifest": manifest}))
     return 0

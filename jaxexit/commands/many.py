@@ -107,7 +107,7 @@ def walk_forward(
     )
     machine.prepare_jax(arguments.device, arguments.devices)
 
-    from jaxexit.commands import show
+    from jaxexit.commands import show, tables
     from jaxexit.data import load_folds
     from jaxexit.lab.walk_forward import backtest_folds, side_run, stored_result, train_folds
     from jaxexit.ppo import num_updates, ppo_spec
@@ -149,7 +149,7 @@ def walk_forward(
                 summary, learned = backtest_folds(
                     experiment, folds, folder, registry, rolling=rolling, on_policy=say
                 )
-            show.backtest(out, summary, learned)
+            tables.backtest(out, summary, learned)
         else:
             show.lines(out, [summary["verdict"]])
     out.print(folds_table(summary))
@@ -160,19 +160,14 @@ def walk_forward(
 
 def folds_table(summary: dict[str, Any]) -> Table:
     """Each fold: when, how many trades, and what it earned out of sample."""
-    from rich.table import Table
-
-    from jaxexit.commands.show import titled
+    from jaxexit.commands.tables import titled_table
 
     unit = units.of(summary)
     form = units.mean_form(unit)
-    table = Table(
-        title=titled(
-            summary,
-            f"{summary['version']}: {len(summary['folds'])} folds, {summary['layout']}, embargo "
-            f"{summary['embargo_bars']} bars; net {units.words(unit)} a trade out of sample",
-        ),
-        title_justify="left",
+    table = titled_table(
+        summary,
+        f"{summary['version']}: {len(summary['folds'])} folds, {summary['layout']}, embargo "
+        f"{summary['embargo_bars']} bars; net {units.words(unit)} a trade out of sample",
     )
     for heading in ("fold", "train from", "validation from", "tested from", "to"):
         table.add_column(heading)

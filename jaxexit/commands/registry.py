@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from jaxexit import terminal, units
 from jaxexit.commands import cli
+from jaxexit.metrics import METRICS, REGISTRY_TABLE
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -197,7 +198,7 @@ def _versions_table(versions: dict[str, Row], active: str | None) -> Table:
     table = Table(title="versions; results on the test split, net of costs", title_justify="left")
     for heading in ("", "version", "status", "parent"):
         table.add_column(heading)
-    for heading in ("steps", "trades", "net/trade", "R/trade", "win", "PF", "Sharpe", "max DD"):
+    for heading in ("steps", *_headings()):
         table.add_column(heading, justify="right")
     table.add_column("unverified")
     for name, row in versions.items():
@@ -233,7 +234,7 @@ def _results_table(results: dict[str, Row]) -> Table:
     table = Table(title="results, net of costs", title_justify="left")
     for heading in ("split", "checkpoint"):
         table.add_column(heading)
-    for heading in ("trades", "net/trade", "R/trade", "win", "PF", "Sharpe", "max DD"):
+    for heading in _headings():
         table.add_column(heading, justify="right")
     table.add_column("unverified")
     for split, result in results.items():
@@ -253,19 +254,16 @@ def _unverified(result: Row) -> str:
     return "\n".join(["AUDIT FAILED"] * failed + parts)
 
 
+def _headings() -> list[str]:
+    return [METRICS[name].heading for name in REGISTRY_TABLE]
+
+
 def _figures(result: Row) -> list[str]:
-    unit = units.of(result)
-    net = result.get(units.key(unit, "net", "mean"))
-    fall = result.get(units.key(unit, "max_drawdown"))
-    return [
-        _number(result.get("trades"), ",.0f"),
-        "-" if net is None else f"{net:{units.mean_form(unit)}} {units.words(unit)}",
-        _number(result.get("net_r_mean"), units.mean_form("r")),
-        _number(result.get("win_rate"), ".1%"),
-        _number(result.get("profit_factor"), ".2f"),
-        _number(result.get("sharpe_annual"), ".2f"),
-        _number(fall, units.total_form(unit, signed=False)),
-    ]
+    """The metrics of a result; the net result names its unit."""
+    cells = {name: METRICS[name].text(result) for name in REGISTRY_TABLE}
+    if cells["net_mean"] != "-":
+        cells["net_mean"] += f" {units.words(units.of(result))}"
+    return list(cells.values())
 
 
 def _value(value: Any) -> str:

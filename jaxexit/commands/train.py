@@ -290,9 +290,9 @@ def _show_result(
     as_json: bool,
     training: dict[str, Any] | None,
 ) -> int:
-    from jaxexit.commands import show
+    from jaxexit.commands import tables
 
-    show.backtest(out, summary, learned)
+    tables.backtest(out, summary, learned)
     if as_json:
         print(json.dumps({"training": training, "backtest": summary}))
     return 0
