@@ -19,6 +19,7 @@ from rich.progress import (
 )
 
 from jaxexit import terminal, units
+from jaxexit.metrics import METRICS
 
 
 def console(*, quiet: bool = False, json: bool = False) -> Console:
@@ -112,12 +113,11 @@ def working(out: Console, name: str) -> Iterator[Callable[[str], None]]:
 
 def _progress_numbers(line: dict[str, Any], steps_per_second: float) -> str:
     """The few numbers of a metrics line that matter while training."""
-    unit = units.found(line, "net", "mean")
-    net = (
-        f"{line[units.key(unit, 'net', 'mean')]:{units.mean_form(unit)}} {units.words(unit)}/trade"
-    )
+    unit = units.unit_of_key(line, "net", "mean")
+    net = METRICS["net_mean"]
+    result = f"{line[net.key(unit)]:{net.form(unit)}} {units.words(unit)}/trade"
     return (
-        f"{steps_per_second:,.0f} steps/s | net {net} | "
+        f"{steps_per_second:,.0f} steps/s | net {result} | "
         f"held {line['bars_held_mean']:.1f} bars | blocked {line['blocked_share']:.0%} | "
         f"entropy {line['entropy']:.2f} | KL {line['kl']:.4f} | "
         f"{line['minibatches_applied']} minibatches"

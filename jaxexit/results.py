@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from jaxexit import units
 from jaxexit.errors import UserError
+from jaxexit.metrics import METRICS, RESULT_TABLE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,7 +72,7 @@ class Result:
     def learned(self) -> pd.DataFrame:
         """The learned policy's trades."""
         name = next(iter(self.summary["policies"]))
-        return self.trades.query("policy == @name")
+        return self.trades.query(f"policy == {name!r}")
 
     @cached_property
     def daily(self) -> pd.DataFrame:
@@ -128,7 +129,15 @@ class Result:
         return f"Result({self.version} on {self.split}: {self.verdict})"
 
     def _repr_html_(self) -> str:
-        return f"<p>{html.escape(self.verdict)}</p>{_shown(self.table, self.summary).to_html()}"
+        import pandas as pd
+
+        policies = self.summary["policies"]
+        shown = {
+            METRICS[name].heading: [METRICS[name].text(metrics) for metrics in policies.values()]
+            for name in RESULT_TABLE
+        }
+        table = pd.DataFrame(shown, index=pd.Index(policies, name="policy"))
+        return f"<p>{html.escape(self.verdict)}</p>{table.to_html()}"
 
 
 @dataclass(frozen=True)
@@ -211,10 +220,3 @@ def _flat(metrics: Mapping[str, Any]) -> dict[str, Any]:
         row |= {f"learned_minus_{end}": interval[end] for end in ("value", "low", "high")}
         row["learned_is"] = difference["verdict"]
     return row
-
-
-def _shown(table: pd.DataFrame, summary: Mapping[str, Any]) -> pd.DataFrame:
-    unit = units.of(summary)
-    net = units.key(unit, "net", "mean")
-    form = units.mean_form(unit)
-    return table.loc[:, ["trades", net, f"{net}_low", f"{net}_high"]].map(lambda value: f"{value:{form}}")

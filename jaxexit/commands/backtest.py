@@ -35,7 +35,7 @@ def _command(argv: Sequence[str] | None) -> int:
             "--report: shows the result of the greedy best checkpoint; leave out --checkpoint and --sample"
         )
     from jaxexit.api import open_run
-    from jaxexit.commands import show
+    from jaxexit.commands import tables
     from jaxexit.progress import Reporter, console
 
     run = open_run(arguments.experiment, arguments.root)
@@ -49,7 +49,7 @@ def _command(argv: Sequence[str] | None) -> int:
         again=True,
         progress=reporter,
     )
-    show.backtest(reporter.out, result.summary, result.learned)
+    tables.backtest(reporter.out, result.summary, result.learned)
     if arguments.report:
         with reporter.working("report"):
             path = result.report()

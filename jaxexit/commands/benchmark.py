@@ -138,20 +138,20 @@ def _command(argv: Sequence[str] | None) -> int:
     # First: what is wrong with the job stops here, not minutes later.
     job = open_job(yaml, arguments.overrides)
 
+    from jaxexit import progress
     from jaxexit.benchmark import against, words
     from jaxexit.benchmark.machine import describe
-    from jaxexit.commands import show
 
     if arguments.peers:
         against.check(job)
 
-    out = show.console(quiet=arguments.quiet, json=arguments.json)
+    out = progress.console(quiet=arguments.quiet, json=arguments.json)
     record: dict[str, Any] = {"machine": describe(against.PACKAGES if arguments.peers else ())}
-    show.lines(out, words.machine(record["machine"]))
+    progress.lines(out, words.machine(record["machine"]))
     for name in PARTS if arguments.part == "all" else (arguments.part,):
-        with show.working(out, name) as say:
+        with progress.working(out, name) as say:
             record[name] = PARTS[name](arguments, yaml, say)
-        show.lines(out, ["", name, *words.PARTS[name](record[name])])
+        progress.lines(out, ["", name, *words.PARTS[name](record[name])])
     if arguments.json:
         if arguments.command is not None:  # one command's record is the object itself
             record |= record.pop("compile")

@@ -281,17 +281,17 @@ def _command(argv: Sequence[str] | None) -> int:
 
 def _sit(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """One exam: sat, printed, and as a JSON object."""
-    from jaxexit.commands import show
+    from jaxexit import progress
 
     exam = _exams()[name]
-    out = show.console(quiet=arguments.quiet, json=arguments.json)
+    out = progress.console(quiet=arguments.quiet, json=arguments.json)
     own = argparse.Namespace(**vars(arguments) | {"exam": name})
-    with show.working(out, name) as say:
+    with progress.working(out, name) as say:
         results = exam.sit(own, say)
     failed = [result for result in results if not result.passed]
     out.print(exam.table(f"{name} exam, seed {arguments.seed}", results))
     words = f"{len(failed)} of {len(results)} FAILED" if failed else f"all {len(results)} passed"
-    show.lines(out, [f"{name}: {words} ({exam.rule})"])
+    progress.lines(out, [f"{name}: {words} ({exam.rule})"])
     return {
         "exam": name,
         "quick": arguments.quick,

@@ -28,7 +28,7 @@ def build_parser() -> cli.Parser:
 def _command(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
     from jaxexit.api import open_run
-    from jaxexit.commands import show
+    from jaxexit.commands import tables
     from jaxexit.live.parity import ParityError
     from jaxexit.progress import Reporter, console
 
@@ -47,7 +47,7 @@ def _command(argv: Sequence[str] | None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return cli.OUR_MISTAKE
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    show.exported(reporter.out, manifest, folder)
+    tables.exported(reporter.out, manifest, folder)
     if arguments.json:
         print(json.dumps({"folder": str(folder), "manifest": manifest}))
     return 0

@@ -124,9 +124,9 @@ def _command(argv: Sequence[str] | None) -> int:
         return cli.stopped(outcome.training.trained_steps) if outcome.training else cli.INTERRUPTED
     if outcome.summary is None or outcome.learned is None:  # a process that only took part
         return 0
-    from jaxexit.commands import show
+    from jaxexit.commands import tables
 
-    show.backtest(reporter.out, outcome.summary, outcome.learned)
+    tables.backtest(reporter.out, outcome.summary, outcome.learned)
     if arguments.json:
         training = None if outcome.training is None else asdict(outcome.training)
         print(json.dumps({"training": training, "backtest": outcome.summary}))

@@ -13,8 +13,9 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from jaxexit.config.features import DEFAULT_FEATURES
 from jaxexit.config.market import Costs
-from jaxexit.config.trading import FEATURE_NAMES, Env
+from jaxexit.config.trading import Env
 from jaxexit.data.features import Feature, resolve_features
 from jaxexit.env import Order, order_from_action, without_guards
 from jaxexit.env.types import HOLD
@@ -33,7 +34,7 @@ PATIENCE = 25  # bars that the patient one must hold
 
 def observed() -> tuple[Feature, ...]:
     """What the adversaries see: all that an experiment's agent sees by default."""
-    return resolve_features(FEATURE_NAMES)
+    return resolve_features(DEFAULT_FEATURES)
 
 
 @lru_cache(maxsize=8)

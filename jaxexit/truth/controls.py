@@ -23,7 +23,7 @@ from jaxexit.config import Experiment, load_experiment
 from jaxexit.data import Dataset, Feature, load_dataset, resolve_features
 from jaxexit.data.simulated import brownian
 from jaxexit.env import env_spec, make_world, observation_names
-from jaxexit.env.environment import order_from_action
+from jaxexit.env.orders import order_from_action
 from jaxexit.env.types import EXIT, HOLD
 from jaxexit.evaluate import Backtest
 from jaxexit.lab import results

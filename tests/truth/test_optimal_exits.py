@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxexit.env.environment import order_from_action
+from jaxexit.env.orders import order_from_action
 from jaxexit.env.types import EXIT, HOLD
 from jaxexit.policies import (
     DEFAULT_PARAMS,
