@@ -11,7 +11,7 @@ import jax
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
-from jaxexit.benchmark import against, compiling, kernels, machine
+from jaxexit.benchmark import compiling, kernels, machine
 from jaxexit.benchmark.flops import products
 from jaxexit.benchmark.job import Job, open_job
 from jaxexit.benchmark.timing import Stopwatch, timed
@@ -35,6 +35,7 @@ ROLLOUT = "rollout alone"
 ALL_DEVICES = "all devices"
 MATRIX = "matrix product"
 Say = Callable[[str], None]
+Peers = Callable[[Job, Callable[[], Any], int, Say], list[dict[str, Any]]]
 
 
 class Learning:
@@ -107,7 +108,7 @@ def measure(
     overrides: Sequence[str],
     *,
     updates: int,
-    peers: bool,
+    peers: Peers | None,
     device: str | None,
     say: Say,
 ) -> dict[str, Any]:
@@ -117,7 +118,7 @@ def measure(
         yaml: the version's file.
         overrides: changes of the fixed job.
         updates: timed updates of each learner.
-        peers: also time what is installed of other learners, in turn with this one.
+        peers: times the other learners that are installed, in turn with this one; None: none of them.
         device: platform, None for the best there is.
         say: called with what is being measured.
     """
@@ -166,7 +167,7 @@ def measure(
         "as_configured": _as_configured(job, own, stopping, watch),
         "marginal_seed": [marginal_seed(job, n, updates, say) for n in SEEDS],
         "lowered_for_cuda": kernels.count(job),
-        "peers": against.measure(job, own.advance, updates, say) if peers else None,
+        "peers": peers(job, own.advance, updates, say) if peers else None,
     }
 
 

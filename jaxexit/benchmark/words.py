@@ -99,7 +99,7 @@ def backtest(record: Record) -> list[str]:
         f"classical exit alone {seconds(record['classical_seconds'])}",
     ]
     if peer is None:
-        return [*lines, "backtesting.py: not installed"]
+        return [*lines, "backtesting.py: not compared, it needs a checkout and the extra bench"]
     return [
         *lines,
         f"backtesting.py {peer['version']}: {seconds(peer['seconds'])}, {peer['over_ours']:,.0f} times as "

@@ -28,7 +28,7 @@ def build_parser() -> cli.Parser:
         "--split",
         choices=("train", "validation", "test"),
         default="test",
-        help="whose result (default: test)",
+        help="the split whose result is audited (default: test)",
     )
     parser.add_argument(
         "--seed", type=int, default=0, help="of cuts, histories and null markets (default: 0)"
@@ -67,7 +67,9 @@ def _command(argv: Sequence[str] | None) -> int:
     from jaxexit.lab.trained import open_trained
 
     if not 0 <= arguments.seed < 2**32:
-        raise UserError(f"--seed: found {arguments.seed}, allowed is 0 to {2**32 - 1}")
+        raise UserError(
+            f"--seed: got {arguments.seed}, expected a whole number from 0 to {2**32 - 1}"
+        )
     version = open_trained(arguments.experiment, arguments.root)
     experiment = version.experiment
     machine.prepare_jax(arguments.device)
@@ -96,18 +98,20 @@ def _command(argv: Sequence[str] | None) -> int:
     counts = Counter(finding.severity for finding in findings)
     failed = counts["fail"]
     verdict = f"{failed} FAILED: the result is not real" if failed else "nothing failed"
-    told = f"{counts['warning']} warnings, {counts['note']} notes, {counts['pass']} passed"
+    tally = f"{counts['warning']} warnings, {counts['note']} notes, {counts['pass']} passed"
     record = {"version": experiment.version, "split": arguments.split, "seed": arguments.seed}
     record |= {"checkpoint": checkpoint, "passed": not failed}
     record["findings"] = [asdict(finding) for finding in findings]
-    known = summary
+    recorded = summary
     try:
-        known = recorded_audit(version, summary, arguments.split, record)
+        recorded = recorded_audit(version, summary, arguments.split, record)
     except RunError as error:  # a read-only archive can be audited too
-        terminal.note(f"what was found is not kept: {error}")
-    show.lines(out, [line for line in (verified_line(known), f"audit: {verdict}; {told}") if line])
+        terminal.note(f"the findings are not recorded: {error}")
+    show.lines(
+        out, [line for line in (verified_line(recorded), f"audit: {verdict}; {tally}") if line]
+    )
     if arguments.json:
-        parts = {name: known[name] for name in ("verified", "unverified") if name in known}
+        parts = {name: recorded[name] for name in ("verified", "unverified") if name in recorded}
         print(json.dumps(record | parts))
     return FAILED if failed else 0
 

@@ -7,7 +7,6 @@ own `step`. Trained on simulated trades, examined on others.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -29,11 +28,11 @@ from jaxexit.truth.known_answers import Disorder, Reversion
 from jaxexit.truth.known_markets import HORIZON, MARKETS, SPREAD_PIPS, KnownMarket, luck
 from jaxexit.truth.money import money_experiment, train
 from jaxexit.truth.simple_rules import best_simple_rules, fixed_hold_values
+from jaxexit.truth.verdict import Share
 
 BATCH = 25_000  # trades examined at once
 FOR_COMPARISON = 200_000  # trades at most of a learned policy of which nothing is asked
 LEARNER = ("ppo", "network", "reward")  # sections of the experiment that may be overridden
-CEILING_ERRORS = 3.0  # standard errors that a raw mean may lie above the ceiling
 
 
 def exam_experiment(name: str, steps: int, seed: int, overrides: Sequence[str] = ()) -> Experiment:
@@ -74,48 +73,6 @@ def make_world(
         unit=jnp.float32(PIP),
     )
     return env_spec(experiment, known.features), world
-
-
-@dataclass(frozen=True)
-class Share:
-    """How much of the optimum a policy earned. Money in pips a trade, net."""
-
-    examinee: str
-    market: str
-    steps: int
-    seed: int
-    trades: int
-    mean: float
-    standard_error: float
-    share: float  # of the optimum, the market's luck taken off
-    share_error: float
-    bars_held: float
-    ceiling: float
-    asked: float | None  # share that must be reached; None: shown for comparison
-
-    @property
-    def leaks(self) -> bool:
-        """Whether it earned more than anybody can."""
-        return self.mean > self.ceiling + CEILING_ERRORS * self.standard_error
-
-    @property
-    def passed(self) -> bool:
-        """Whether it earned enough, and not too much."""
-        return not self.leaks and (self.asked is None or self.share >= self.asked)
-
-    @property
-    def words(self) -> str:
-        """The verdict in words."""
-        if self.leaks:
-            return "FAIL: more than anybody can earn"
-        if self.asked is None:
-            return ""
-        return f"reaches {self.asked:.1%}" if self.passed else f"FAIL: {self.asked:.1%} is asked"
-
-    def as_json(self) -> dict[str, Any]:
-        """The attributes, None for what is not a number, and `passed`."""
-        numbers = {k: None if v != v else v for k, v in asdict(self).items()}
-        return numbers | {"passed": self.passed}
 
 
 class Entrant(NamedTuple):
@@ -223,7 +180,7 @@ SEEDS = (0, 1, 2)
 QUICK_TRADES = 10_000
 
 
-def sit(
+def run_exam(
     name: str,
     *,
     quick: bool,

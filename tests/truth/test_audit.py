@@ -1,6 +1,6 @@
 """The audit passes an honest experiment, and names each trap by the check that is meant to catch it.
 
-Traps are planted by `truth.traps`, which knows where each once sat: there is no flag for them.
+Traps are planted by `planted.traps`, which knows where each once sat: there is no flag for them.
 """
 
 import subprocess
@@ -17,7 +17,6 @@ import pytest
 from jaxexit.config import Experiment
 from jaxexit.data import features
 from jaxexit.policies import HOLD_TO_HORIZON, LEAVE_AT_ONCE, RANDOM, RandomActions
-from jaxexit.truth import traps
 from jaxexit.truth.audit import (
     Finding,
     Subject,
@@ -30,8 +29,9 @@ from jaxexit.truth.audit import (
     replay,
     warm_up,
 )
-from jaxexit.truth.traps import Trap, planted
 from tests.data.made import bar_table, bars_of, experiment, walk, write_bars
+from tests.truth.planted import traps
+from tests.truth.planted.traps import Trap, planted
 
 Check = Callable[[Subject], list[Finding]]
 
@@ -342,13 +342,16 @@ def test_altered_bars_are_sound_keep_their_spread_and_their_sizes(kind: str):
     np.testing.assert_allclose(market.ask - market.bid, bars.ask - bars.bid, atol=1e-9)
 
 
-def test_chance_does_as_well_as_random_actions(honest: Subject):
+def test_chance_does_as_well_as_random_actions(monkeypatch: pytest.MonkeyPatch, honest: Subject):
+    monkeypatch.setattr(null, "MOST", null.FEWEST)
     found = null.check(honest)
     assert {finding.severity for finding in found} == {"warning"}
     assert all("p = " in finding.size for finding in found)
 
 
-def test_chance_seldom_does_as_well_where_prices_trend(tmp_path: Path):
+def test_chance_seldom_does_as_well_where_prices_trend(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
     """Momentum that lasts: holding winners pays, and coin flips take it away."""
     rng = np.random.default_rng(0)
     drift = np.repeat(rng.choice([-1, 1], 30), 50) * 0.0003
@@ -362,5 +365,6 @@ def test_chance_seldom_does_as_well_where_prices_trend(tmp_path: Path):
         close=close,
     )
     subject = make_subject(made(tmp_path, table=table), "test", HOLD_TO_HORIZON, ())
+    monkeypatch.setattr(null, "MOST", 2 * null.FEWEST)
     flipped = null.check(subject)[0]
     assert flipped.severity == "pass", flipped

@@ -8,7 +8,8 @@ import pytest
 
 from jaxexit.data import load_dataset
 from jaxexit.truth.audit import Finding, audit_inputs, brought, foresight, make_inputs, make_subject
-from jaxexit.truth.audit.dependence import Market, market_of, strongest
+from jaxexit.truth.audit.dependence import strongest
+from jaxexit.truth.audit.market import Market, market_of
 from tests.data.made import PIP, bar_table, bars_of, experiment, walk, write_bars
 from tests.truth.watcher import WATCHER
 

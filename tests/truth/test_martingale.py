@@ -9,13 +9,13 @@ from jaxexit import exam
 from jaxexit.truth import martingale
 from jaxexit.truth.exploiters import TIGHTEN_EVERY_BAR, Examinee, everyone
 from jaxexit.truth.martingale import Setting, examine
-from jaxexit.truth.traps import STOP_THROUGH_GAP, planted
 from jaxexit.truth.verdict import ROUNDING_PIPS, Tally, Verdict
+from tests.truth.planted.traps import STOP_THROUGH_GAP, planted
 
 SMOOTH, JUMPY = Setting(False, False, "long"), Setting(True, True, "short")
 
 
-def sit(examinee: Examinee, setting: Setting) -> Verdict:
+def run_exam(examinee: Examinee, setting: Setting) -> Verdict:
     return examine([examinee], [setting], trades=4_000, seed=1)[0]
 
 
@@ -32,11 +32,11 @@ def test_nobody_earns_anything_on_a_martingale() -> None:
 
 def test_a_stop_filled_at_its_level_is_money_from_nowhere_where_bars_gap_and_only_there() -> None:
     with planted(STOP_THROUGH_GAP):
-        verdict = sit(Examinee(TIGHTEN_EVERY_BAR), JUMPY)
+        verdict = run_exam(Examinee(TIGHTEN_EVERY_BAR), JUMPY)
         assert verdict.t > 4
         assert not verdict.passed
         assert verdict.words == "FAIL: money from nowhere"
-        assert sit(Examinee(TIGHTEN_EVERY_BAR), SMOOTH).passed
+        assert run_exam(Examinee(TIGHTEN_EVERY_BAR), SMOOTH).passed
 
 
 def test_a_tally_in_batches_is_the_mean_and_its_standard_error() -> None:

@@ -19,7 +19,8 @@ from jaxexit.policies import (
 )
 from jaxexit.policies.types import stateless
 from jaxexit.truth.known_markets import MARKETS, KnownMarket, luck
-from jaxexit.truth.optimal_exits import Entrant, Share, examine, simple_rules
+from jaxexit.truth.optimal_exits import Entrant, examine, simple_rules
+from jaxexit.truth.verdict import Share
 
 TRADES = 4_000
 

@@ -19,15 +19,9 @@ import numpy as np
 
 from jaxexit.env import ACTIONS
 from jaxexit.machine import cores
-from jaxexit.truth.audit.dependence import (
-    LONGEST,
-    Market,
-    Seen,
-    Series,
-    market_of,
-    strongest,
-)
+from jaxexit.truth.audit.dependence import Seen, Series, strongest
 from jaxexit.truth.audit.finding import Finding, Severity
+from jaxexit.truth.audit.market import LONGEST, Market, market_of
 from jaxexit.truth.audit.subject import Inputs, Subject
 
 CHECK = "foresight"

@@ -16,7 +16,7 @@ import torch  # pyright: ignore[reportMissingImports]
 from torch import nn  # pyright: ignore[reportMissingImports]
 from torch.distributions import Categorical  # pyright: ignore[reportMissingImports]
 
-from jaxexit.benchmark.peers.work import HostEnvironments, Work, observation_size
+from benchmarks.peers.work import HostEnvironments, Work, observation_size
 from jaxexit.env import ACTIONS
 
 

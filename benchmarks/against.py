@@ -7,9 +7,10 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
+from benchmarks.peers.work import Learner, Work
 from jaxexit.benchmark.job import Job
-from jaxexit.benchmark.peers.work import Learner, Work
 from jaxexit.benchmark.timing import Stopwatch, timed
+from jaxexit.config import Experiment
 from jaxexit.errors import UserError
 from jaxexit.lab.provenance import package_version
 
@@ -47,7 +48,7 @@ class Peer(NamedTuple):
         return getattr(import_module(self.module), self.made_by)(work)
 
 
-PLACE = "jaxexit.benchmark.peers"
+PLACE = "benchmarks.peers"
 PEERS = (
     Peer(
         "PureJaxRL-style",
@@ -83,14 +84,16 @@ PEERS = (
 PACKAGES = tuple(dict.fromkeys(name for peer in PEERS for name in peer.needs))
 
 
-def check(job: Job) -> None:
-    """That peers can do the job.
+def check(experiment: Experiment) -> None:
+    """That peers can do the job of an experiment.
 
     Raises:
         UserError: it masks actions, which no peer can.
     """
-    if job.task.valid is not None:
-        raise UserError("--peers: guards.mode is mask, which the peers cannot; use penalise")
+    if experiment.guards.mode == "mask":
+        raise UserError(
+            "guards.mode: got mask, which the peers of --peers cannot do; expected penalise"
+        )
 
 
 def measure(job: Job, own: Callable[[], Any], updates: int, say: Say) -> list[dict[str, Any]]:
@@ -102,7 +105,7 @@ def measure(job: Job, own: Callable[[], Any], updates: int, say: Say) -> list[di
         updates: timed updates of each.
         say: called with what is being measured.
     """
-    check(job)
+    check(job.experiment)
     work = Work(job.learner, job.task, job.hyper, job.world)
     learners, works = {}, {}
     for peer in PEERS:

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import optax
 from flax.training.train_state import TrainState
 
-from jaxexit.benchmark.peers.work import Numbers, Work, flat, observation_size
+from benchmarks.peers.work import Numbers, Work, flat, observation_size
 from jaxexit.env import ACTIONS
 
 Array = jax.Array
