@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from jaxexit import exam
+from jaxexit import checkout, exam
+from jaxexit.__main__ import main
 from jaxexit.data import dataset, features
 from jaxexit.env import environment
 from jaxexit.evaluate import backtest, run
@@ -140,3 +141,16 @@ def test_a_false_alarm_is_a_failure():
     alarm = Control("", "nothing", "an exam", "t = +9.0", True)
     assert not alarm.passed
     assert alarm.words == "FAIL: false alarm"
+
+
+def test_an_installed_package_says_that_the_controls_need_a_checkout(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
+    monkeypatch.setattr(checkout, "ROOT", tmp_path)
+    assert exam.main(["controls", "--quick"]) == 2
+    assert main(["benchmark", "train", "--peers"]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith(
+        "error: exam controls: needs tests/truth/planted/controls of a checkout"
+    )
+    assert second.startswith("error: --peers: needs benchmarks/against of a checkout")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxexit import exam
-from jaxexit.truth import martingale
+from jaxexit.truth import adversaries, martingale
 from jaxexit.truth.exploiters import TIGHTEN_EVERY_BAR, Examinee, everyone
 from jaxexit.truth.martingale import Setting, examine
 from jaxexit.truth.verdict import ROUNDING_PIPS, Tally, Verdict
@@ -63,17 +63,16 @@ def test_rounding_is_no_failure() -> None:
     assert Verdict("x", "y", 10, 2 * ROUNDING_PIPS, 0.0, 0.0, False).passed
 
 
-@pytest.mark.parametrize(("mean", "code"), [(0.0, 0), pytest.param(1.0, 1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("mean", "code"), [(0.0, 0), (1.0, 1)])
 def test_the_command_says_and_returns_the_verdict(
     mean: float,
     code: int,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def found(*_, **__):
-        return [Verdict("holder", "long, smooth, free", 100, mean, 0.0, 0.1, False)]
-
-    monkeypatch.setattr(martingale, "examine", found)
+    verdict = Verdict("holder", "long, smooth, free", 100, mean, 0.0, 0.1, False)
+    monkeypatch.setattr(martingale, "examine", lambda *_, **__: [verdict])
+    monkeypatch.setattr(adversaries, "adversaries", lambda **_: [])
     assert exam.main(["martingale", "--quick", "--json"]) == code
     captured = capsys.readouterr()
     record = json.loads(captured.out)
@@ -88,3 +87,12 @@ def test_a_wrong_exam_or_seed_is_one_line(capsys: pytest.CaptureFixture[str]) ->
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
     assert all(line.startswith("error: ") for line in lines)
+
+
+@pytest.mark.slow
+def test_the_quick_exam_is_passed_by_every_policy_and_trained_adversary(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert exam.main(["martingale", "--quick", "--json"]) == 0
+    examinees = {row["examinee"] for row in json.loads(capsys.readouterr().out)["verdicts"]}
+    assert {"adversary_0", "adversary_patient"} <= examinees
