@@ -96,7 +96,7 @@ def check(experiment: Experiment) -> None:
         )
 
 
-def measure(job: Job, own: Callable[[], Any], updates: int, say: Say) -> list[dict[str, Any]]:
+def measure(job: Job, advance: Callable[[], Any], updates: int, say: Say) -> list[dict[str, Any]]:
     """What each peer does in turn with the learner itself; ratios from the same run.
 
     Args:
@@ -112,11 +112,13 @@ def measure(job: Job, own: Callable[[], Any], updates: int, say: Say) -> list[di
         if not peer.missing():
             say(f"{peer.name}, first update")
             learners[peer.name], works[peer.name] = _made(peer, work)
-    watch = Stopwatch({OURS: own} | {name: learner.advance for name, learner in learners.items()})
+    watch = Stopwatch(
+        {OURS: advance} | {name: learner.advance for name, learner in learners.items()}
+    )
     for number in range(updates):
         watch.round(lambda name, n=number: say(f"{name}, {n + 1} of {updates}"))
     ours = watch[OURS].rate(work.learner.batch_size)
-    found = []
+    records = []
     for peer in PEERS:
         record: dict[str, Any] = {"name": peer.name, "network": peer.network}
         record["versions"] = {name: package_version(name) for name in peer.needs}
@@ -131,8 +133,8 @@ def measure(job: Job, own: Callable[[], Any], updates: int, say: Say) -> list[di
                 "steps_per_second": theirs,
                 "ours_over_theirs": ours["median"] / theirs["median"],
             }
-        found.append(record)
-    return found
+        records.append(record)
+    return records
 
 
 def _made(peer: Peer, work: Work) -> tuple[Learner, Work]:

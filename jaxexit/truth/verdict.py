@@ -39,8 +39,10 @@ class Verdict:
     def words(self) -> str:
         """The verdict in words."""
         if self.passed:
-            return "earns nothing" if not self.one_sided else "earns no more than nothing"
-        return "FAIL: money from nowhere" if self.t > 0 else "FAIL: loses more than its costs"
+            return "earns nothing" if not self.one_sided else "earns nothing or less"
+        return (
+            "FAIL: earns more than is possible" if self.t > 0 else "FAIL: loses more than its costs"
+        )
 
     def as_json(self) -> dict[str, Any]:
         """The attributes, `t` and `passed`."""
@@ -93,7 +95,7 @@ class Share:
 
     @property
     def leaks(self) -> bool:
-        """Whether it earned more than anybody can."""
+        """Whether it earned more than any policy can."""
         return self.mean > self.ceiling + CEILING_ERRORS * self.standard_error
 
     @property
@@ -105,10 +107,10 @@ class Share:
     def words(self) -> str:
         """The verdict in words."""
         if self.leaks:
-            return "FAIL: more than anybody can earn"
+            return "FAIL: above the upper bound"
         if self.asked is None:
             return ""
-        return f"reaches {self.asked:.1%}" if self.passed else f"FAIL: {self.asked:.1%} is asked"
+        return f"reaches {self.asked:.1%}" if self.passed else f"FAIL: {self.asked:.1%} is required"
 
     def as_json(self) -> dict[str, Any]:
         """The attributes, None for what is not a number, and `passed`."""

@@ -197,20 +197,20 @@ def test_a_stop_filled_at_its_level_through_a_gap_is_caught(tmp_path: Path):
         inside, derived, *_ = failures(fills.check, random_subject(tmp_path))
     assert "STOP at" in inside.size
     assert "outside" in inside.size or "better than the open" in inside.size
-    assert derived.what == "the plain simulator disagrees with the backtest"
+    assert derived.what == "the reference simulator disagrees with the backtest"
 
 
 def test_a_new_stop_applied_to_the_bar_that_has_passed_is_caught(tmp_path: Path):
     with planted(traps.RETROACTIVE_STOP):
         found = failures(fills.check, random_subject(tmp_path))
-    assert "the plain simulator disagrees with the backtest" in {f.what for f in found}
+    assert "the reference simulator disagrees with the backtest" in {f.what for f in found}
 
 
 def test_an_entry_bar_that_is_off_by_one_is_caught(tmp_path: Path):
     with planted(traps.ENTRY_OFF_BY_ONE):
         subject = random_subject(tmp_path)
         failure = failures(fills.check, subject)[0]
-        assert failure.what == "trades begin at another bar"
+        assert failure.what == "trades begin at the wrong bar"
         assert "-1 bars off" in failure.size
         # Their prices are of the bar after the one at whose close they are known, too.
         failure = failures(look_ahead.check, subject)[0]
@@ -292,7 +292,7 @@ def test_leaving_at_once_and_holding_for_ever_are_degenerate(honest: Subject):
 
     assert "most trades are closed at bars 0 and 1" in warned(subject_of(LEAVE_AT_ONCE))
     holding = warned(subject_of(HOLD_TO_HORIZON))
-    assert "one action is nearly all" in holding
+    assert "nearly all choices are one action" in holding
     assert "most trades are closed at bars 0 and 1" not in holding
 
 

@@ -35,7 +35,7 @@ def test_a_stop_filled_at_its_level_is_money_from_nowhere_where_bars_gap_and_onl
         verdict = run_exam(Examinee(TIGHTEN_EVERY_BAR), JUMPY)
         assert verdict.t > 4
         assert not verdict.passed
-        assert verdict.words == "FAIL: money from nowhere"
+        assert verdict.words == "FAIL: earns more than is possible"
         assert run_exam(Examinee(TIGHTEN_EVERY_BAR), SMOOTH).passed
 
 

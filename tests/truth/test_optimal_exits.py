@@ -93,7 +93,7 @@ def test_who_knows_the_future_is_found_to_earn_more_than_anybody_can() -> None:
     policy = Policy("peek", stateless, _peek)
     found = examine(known, [Entrant("peek", policy, future)], trades=TRADES, seed=seed)[1]
     assert found.leaks
-    assert found.words == "FAIL: more than anybody can earn"
+    assert found.words == "FAIL: above the upper bound"
     assert found.share < 1.0  # which the share would have hidden: foresight is luck, and taken off
 
 

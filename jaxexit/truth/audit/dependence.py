@@ -73,8 +73,8 @@ class Window(NamedTuple):
 
 def windows(longest: int) -> list[Window]:
     """Horizons 2, 4, ... and `longest`; the same without the next bar; and the later half of each."""
-    found = [Window(first, end) for end in horizons(longest) for first in (1, 2, end // 2 + 1)]
-    return [window for window in dict.fromkeys(found) if window.first < window.last]
+    spans = [Window(first, end) for end in horizons(longest) for first in (1, 2, end // 2 + 1)]
+    return [window for window in dict.fromkeys(spans) if window.first < window.last]
 
 
 def strongest(market: Market, column: Array) -> Iterator[tuple[str, Seen]]:
@@ -83,9 +83,9 @@ def strongest(market: Market, column: Array) -> Iterator[tuple[str, Seen]]:
     level = market.without_past(x)
     if level.std() < NOTHING_LEFT:
         return
-    own = np.stack([lagged(level, k) for k in OWN_LAGS], axis=1)
-    weights, *_ = np.linalg.lstsq(own, level, rcond=None)
-    innovation = level - own @ weights
+    past = np.stack([lagged(level, k) for k in OWN_LAGS], axis=1)
+    weights, *_ = np.linalg.lstsq(past, level, rcond=None)
+    innovation = level - past @ weights
     series = [Series(level)] if _forgets(level) else []
     if innovation.std() > NOTHING_LEFT:
         series.append(Series(scores(innovation), weights))
@@ -96,20 +96,23 @@ def strongest(market: Market, column: Array) -> Iterator[tuple[str, Seen]]:
         ("size", (("the range of ", market.ranges), ("the size of ", market.sizes))),
     ):
         seen = [
-            one
+            statistic
             for each in series
             for words, news in targets
-            for one in each.against(news, market.longest, words)
+            for statistic in each.against(news, market.longest, words)
         ]
         seen += [
             each.at(target, market.longest, words)
             for each in series
-            for words, (own_kind, target) in market.exits.items()
-            if own_kind == kind
+            for words, (target_kind, target) in market.exits.items()
+            if target_kind == kind
         ]
-        best = max(seen, key=lambda one: abs(one.z))
+        best = max(seen, key=lambda statistic: abs(statistic.z))
         if abs(best.z) > CLEAR:  # of what is beyond doubt, what says most
-            best = max((one for one in seen if abs(one.z) > CLEAR), key=lambda one: abs(one.r))
+            best = max(
+                (statistic for statistic in seen if abs(statistic.z) > CLEAR),
+                key=lambda statistic: abs(statistic.r),
+            )
         yield kind, best._replace(tests=len(seen))
 
 

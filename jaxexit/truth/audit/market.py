@@ -55,7 +55,7 @@ class Market:
         return x - self.past @ (self.past.T @ x)
 
     def _news(self, x: Array) -> Spectrum:
-        """What could not be foretold of a bar's own x one bar before, as normal scores."""
+        """The part of each bar's x that could not be predicted one bar before, as normal scores."""
         before = np.vstack([self.past[:1], self.past[:-1]])
         basis, _ = np.linalg.qr(before)
         return spectrum(scores(x - basis @ (basis.T @ x)))
@@ -79,7 +79,7 @@ class Market:
     @cached_property
     def exits(self) -> dict[str, tuple[str, Spectrum]]:
         """Best and worst exits and ranges at each horizon: words: (kind, what the past leaves of it)."""
-        found: dict[str, tuple[str, Spectrum]] = {}
+        exits: dict[str, tuple[str, Spectrum]] = {}
         for h in horizons(self.longest):
             ahead = _ahead(self.close, h)
             scale = _scale(self.high - self.low)
@@ -97,8 +97,8 @@ class Market:
                     np.abs(ahead[:, -1] - self.close) / scale,
                 ),
             ):
-                found[words] = (kind, spectrum(self.without_past(scores(values))))
-        return found
+                exits[words] = (kind, spectrum(self.without_past(scores(values))))
+        return exits
 
 
 def market_of(bars: Bars, first: int, longest: int) -> Market:
@@ -172,9 +172,9 @@ def _past(times: pd.DatetimeIndex, high: Array, low: Array, close: Array) -> Arr
     known += [(close - _mean(close, k)) / scale for k in (12, 48, 200)]
     known += [np.abs(spans[i]) for i in (0, 2, 4)]
     known += [close, _mean(returns, 6), _mean(returns, 24)]
-    columns = [np.ones(len(close)), *(scores(one) for one in known)]
+    columns = [np.ones(len(close)), *(scores(column) for column in known)]
     minutes = np.asarray(times.hour * 60 + times.minute)
     half_hours = minutes // max(30, int(np.median(np.diff(times.asi8)) // 60_000_000_000) or 1)
     for slot in (half_hours, np.asarray(times.day_of_week)):
-        columns += [(slot == one).astype(float) for one in np.unique(slot)[1:]]
+        columns += [(slot == value).astype(float) for value in np.unique(slot)[1:]]
     return np.column_stack(columns)

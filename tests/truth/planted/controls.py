@@ -85,12 +85,12 @@ EXAMINEES = (
 
 
 def _scripted(scene: Scene) -> list[Verdict]:
-    found = martingale.examine(
+    verdicts = martingale.examine(
         EXAMINEES, SETTINGS, trades=scene.trades, seed=scene.seed, features=_observed()
     )
     # Among jumps it lives on one trade in two hundred: of so few trades its t is not a normal one.
     odd = (BREAK_EVEN_AT_ONCE.name, SETTINGS[1].name)
-    return [verdict for verdict in found if (verdict.examinee, verdict.market) != odd]
+    return [verdict for verdict in verdicts if (verdict.examinee, verdict.market) != odd]
 
 
 def _adversaries(scene: Scene) -> list[Verdict]:
@@ -176,7 +176,7 @@ CAUGHT_BY: tuple[tuple[Trap, Check], ...] = (
     (traps.NEXT_RETURN, _look_ahead("feature return_1")),
     (traps.CENTRED_WINDOW, _look_ahead("feature return_1")),
     (traps.TESTS_MEAN, _look_ahead("feature rsi")),
-    (traps.ENTRY_OFF_BY_ONE, _fills("trades begin at another bar")),
+    (traps.ENTRY_OFF_BY_ONE, _fills("trades begin at the wrong bar")),
     (traps.FIRST_FINISHERS, REPLAY),
     (traps.FALLBACK, REPLAY),
     (traps.STOP_THROUGH_GAP, EXAM),
@@ -186,7 +186,7 @@ CAUGHT_BY: tuple[tuple[Trap, Check], ...] = (
     (traps.SHAPED_REWARD, EXAM),
 )
 # Further checks that must catch a trap too; not of the quick exam.
-DISAGREES = _every_fill("the plain simulator disagrees with the backtest")
+DISAGREES = _every_fill("the reference simulator disagrees with the backtest")
 ALSO_CAUGHT_BY: tuple[tuple[Trap, Check], ...] = (
     (traps.NEXT_RETURN, TRAINED),
     (traps.LATE_ENTRY, DISAGREES),
