@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxexit.config import Experiment, load_experiment
-from jaxexit.data import Dataset, load_dataset
+from jaxexit.data import Dataset, Sources, load_dataset
 from jaxexit.data.simulated import brownian
 from jaxexit.env import make_world
 from jaxexit.lab.run import RunFolder
 from jaxexit.lab.training import learned_policy, state_template
-from jaxexit.policies import RANDOM, RandomActions
+from jaxexit.policies import RANDOM, Policy, RandomActions
 from jaxexit.ppo import exit_task, init_state, ppo_params, ppo_spec
 from jaxexit.truth import martingale
 from jaxexit.truth.audit import Subject, make_subject
@@ -25,12 +26,12 @@ EPISODES = 19  # of 80 bars each: the market that is audited
 ANY_ACTION = (0.6, 0.05, 0.15, 0.15, 0.05)  # so that every kind of fill occurs
 AUDITED = """\
 description: A market of jumping bars, to be audited.
-data: {{bars: '{bars}', price_side: mid, warmup: 300}}
-costs: {{spread_pips: 1.3, slippage_pips: 0.2, commission: 0.00002, swap_long_pips: 0.5}}
-env: {{max_bars: 20}}
-guards: {{min_profit_for_exit: -1.0, min_profit_for_partial: -1.0, min_profit_for_trail: -1.0}}
-ppo: {{num_envs: 4, num_steps: 64, minibatch_size: 64, total_timesteps: 256}}
-network: {{hidden_sizes: [16]}}
+data: {bars: simulated.parquet, price_side: mid, warmup: 300}
+costs: {spread_pips: 1.3, slippage_pips: 0.2, commission: 0.00002, swap_long_pips: 0.5}
+env: {max_bars: 20}
+guards: {min_profit_for_exit: -1.0, min_profit_for_partial: -1.0, min_profit_for_trail: -1.0}
+ppo: {num_envs: 4, num_steps: 64, minibatch_size: 64, total_timesteps: 256}
+network: {hidden_sizes: [16]}
 """
 
 
@@ -43,16 +44,18 @@ class Scene:
 
     @cached_property
     def yaml(self) -> Path:
-        """The audited experiment's file, its bars beside it: a fifth of them open with a gap."""
+        """The audited experiment's file; its bars come from memory (`sources`)."""
+        yaml = self.folder / "v1_controls.yaml"
+        yaml.write_text(AUDITED)
+        return yaml
+
+    @cached_property
+    def sources(self) -> Sources:
+        """The audited bars: a fifth of them open with a gap."""
         rng = np.random.default_rng([self.seed, 1])
         bars = brownian(rng, EPISODES, jump_probability=martingale.JUMP_PROBABILITY).bars
-        path = self.folder / "bars.parquet"
         prices = dict(zip(("open", "high", "low", "close"), bars.mid.T, strict=True))
-        table = bars.table.assign(time=bars.times, **prices)
-        table[["time", *prices]].to_parquet(path, index=False)
-        yaml = self.folder / "v1_controls.yaml"
-        yaml.write_text(AUDITED.format(bars=path))
-        return yaml
+        return Sources(bars=bars.table.assign(time=bars.times, **prices)[["time", *prices]])
 
     @cached_property
     def experiment(self) -> Experiment:
@@ -72,17 +75,21 @@ class Scene:
 
     @cached_property
     def dataset(self) -> Dataset:
-        """The audited experiment's data, of a sound world."""
-        return load_dataset(self.experiment)
+        """The audited experiment's data, with nothing planted."""
+        return load_dataset(self.experiment, self.sources)
 
     def greedy(self) -> Subject:
         """That network on the audited market, the data read anew."""
         template = state_template(self.experiment, self.dataset)
         checkpoint = self.version.checkpoints(self.experiment).restore("best", template)
         params, policy = checkpoint.state.averaged, learned_policy(self.experiment)
-        return make_subject(self.experiment, SPLIT, policy, params, seed=self.seed)
+        return self._subject(policy, params)
 
     def at_random(self) -> Subject:
         """Random actions on the audited market, the data read anew: every kind of fill occurs."""
         actions = RandomActions(jnp.asarray(ANY_ACTION, jnp.float32))
-        return make_subject(self.experiment, SPLIT, RANDOM, actions, seed=self.seed)
+        return self._subject(RANDOM, actions)
+
+    def _subject(self, policy: Policy, params: Any) -> Subject:
+        anew = load_dataset(self.experiment, self.sources)
+        return make_subject(self.experiment, SPLIT, policy, params, dataset=anew, seed=self.seed)
