@@ -26,7 +26,7 @@ def build_parser() -> cli.Parser:
         "--split",
         choices=("train", "validation", "test"),
         default="test",
-        help="whose result (default: test)",
+        help="the split whose result is audited (default: test)",
     )
     parser.add_argument(
         "--seed", type=int, default=0, help="of cuts, histories and null markets (default: 0)"
@@ -67,7 +67,9 @@ def _command(argv: Sequence[str] | None) -> int:
     from jaxexit.progress import Reporter, console
 
     if not 0 <= arguments.seed < 2**32:
-        raise UserError(f"--seed: got {arguments.seed}, expected 0 to {2**32 - 1}")
+        raise UserError(
+            f"--seed: got {arguments.seed}, expected a whole number from 0 to {2**32 - 1}"
+        )
     run = open_run(arguments.experiment, arguments.root)
     machine.prepare_jax(arguments.device)
     reporter = Reporter(console(quiet=arguments.quiet, json=arguments.json))

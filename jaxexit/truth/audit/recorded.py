@@ -60,5 +60,5 @@ def audit_and_record(
     try:
         summary = recorded_audit(version, summary, split, record)
     except RunError as error:
-        terminal.note(f"the findings are not kept: {error}")
+        terminal.note(f"the findings are not recorded: {error}")
     return record, summary
