@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -73,12 +74,14 @@ def test_a_dataframe_and_the_command_give_the_same_numbers(
 def test_tables_say_what_the_summary_says(run: Run, result: Result) -> None:
     learned = result.summary["policies"]["learned"]
     assert result.table.index[0] == "learned"
-    row = result.table.to_dict("index")["learned"]
+    row: Any = result.table.to_dict("index")["learned"]
     assert row["net_pips_mean"] == learned["net_pips_mean"]
     assert row["net_pips_mean_low"] == learned["intervals"]["net_pips_mean"]["low"]
     assert len(result.learned) == learned["trades"]
-    assert result.learned["net_pips"].sum() == pytest.approx(learned["net_pips_total"])
-    assert result.daily["learned"].sum() == pytest.approx(learned["net_pips_total"], abs=1e-6)
+    assert float(result.learned["net_pips"].sum()) == pytest.approx(learned["net_pips_total"])
+    assert float(result.daily["learned"].sum()) == pytest.approx(
+        learned["net_pips_total"], abs=1e-6
+    )
     assert run.metrics.index.tolist() == list(range(1, UPDATES + 1))
     shown = result._repr_html_()
     assert "unverified" in shown

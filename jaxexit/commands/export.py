@@ -29,7 +29,7 @@ def _command(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
     from jaxexit.api import open_run
     from jaxexit.commands import tables
-    from jaxexit.live.parity import ParityError
+    from jaxexit.errors import ParityError
     from jaxexit.progress import Reporter, console
 
     run = open_run(arguments.experiment, arguments.root)

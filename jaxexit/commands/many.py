@@ -63,7 +63,7 @@ def sweep(arguments: argparse.Namespace, overrides: Sequence[str], start: Start)
 
     with ExitStack() as shown:
 
-        def progress(sweep: SweepPlan) -> Callable[[Line], None]:
+        def bar_of(sweep: SweepPlan) -> Callable[[Line], None]:
             shown.close()  # a search shows one round after the other
             agents = len(sweep.settings) * sweep.base.seeds
             samples = ppo_spec(sweep.base).batch_size * agents
@@ -74,11 +74,11 @@ def sweep(arguments: argparse.Namespace, overrides: Sequence[str], start: Start)
 
         if searches:
             steps, table = run_search(
-                plan, dataset, root, start, devices=arguments.devices, on_round=progress
+                plan, dataset, root, start, devices=arguments.devices, on_round=bar_of
             )
         else:
             result, table = run_sweep(
-                plan, dataset, root, start, devices=arguments.devices, on_update=progress(plan)
+                plan, dataset, root, start, devices=arguments.devices, on_update=bar_of(plan)
             )
             steps = result.trained_steps
     if table is None:
@@ -133,7 +133,7 @@ def walk_forward(
     with folder.locked():
         registry.register(experiment, yaml)
         name = f"{experiment.version} ({count} folds, {agents} agents)"
-        with progress.TrainingProgress(out, name, updates, samples) as progress:
+        with progress.TrainingProgress(out, name, updates, samples) as bar:
             result = train_folds(
                 experiment,
                 folds,
@@ -142,7 +142,7 @@ def walk_forward(
                 rolling=rolling,
                 devices=arguments.devices,
                 audit=audit,
-                on_update=progress.update,
+                on_update=bar.update,
             )
         if result.interrupted:
             return cli.stopped(result.trained_steps)

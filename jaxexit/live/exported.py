@@ -22,6 +22,7 @@ from jaxexit.config import experiment_sha256, resolved
 from jaxexit.data import Dataset
 from jaxexit.env import ACTIONS, observation_size
 from jaxexit.env.observation import CLIP
+from jaxexit.errors import ParityError
 from jaxexit.lab.files import replacing_folder, write_json
 from jaxexit.lab.provenance import counted
 from jaxexit.lab.run import RunFolder, read_json
@@ -42,10 +43,6 @@ from jaxexit.policies import forward
 
 PLATFORMS = ("cpu", "cuda")
 FORMAT = 1
-
-
-class ParityError(Exception):
-    """An exported graph does not decide as the policy does: ours to mend."""
 
 
 def stablehlo(policy: TrainedPolicy) -> bytearray:
