@@ -78,8 +78,10 @@ def test_tables_say_what_the_summary_says(run: Run, result: Result) -> None:
     assert row["net_pips_mean"] == learned["net_pips_mean"]
     assert row["net_pips_mean_low"] == learned["intervals"]["net_pips_mean"]["low"]
     assert len(result.learned) == learned["trades"]
-    assert float(result.learned["net_pips"].sum()) == pytest.approx(learned["net_pips_total"])
-    assert float(result.daily["learned"].sum()) == pytest.approx(
+    assert result.learned["net_pips"].to_numpy(float).sum() == pytest.approx(
+        learned["net_pips_total"]
+    )
+    assert result.daily["learned"].to_numpy(float).sum() == pytest.approx(
         learned["net_pips_total"], abs=1e-6
     )
     assert run.metrics.index.tolist() == list(range(1, UPDATES + 1))
