@@ -12,7 +12,6 @@ import json
 import posixpath
 import re
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,10 @@ import mkdocs_gen_files
 from nbconvert import MarkdownExporter
 
 from jaxexit.__main__ import COMMANDS
+from jaxexit.config.actions import ACTIONS
+from jaxexit.config.features import COLUMNS, FEATURE_RECORDS
 from jaxexit.config.schema import SET_BY_PROGRAM, Experiment
+from jaxexit.metrics import METRICS
 
 REPOSITORY = Path(__file__).parent.parent
 DOCS = REPOSITORY / "docs"
@@ -58,9 +60,7 @@ def documents() -> None:
         path = REPOSITORY / source
         if path.suffix == ".md":
             text = path.read_text(encoding="utf-8")
-            linked = _with_links(text, source, page)
-            if find_spec("jaxexit.api") is None:
-                linked = re.sub(r"^::: jaxexit\.api\n( {4}.*\n)+", "", linked, flags=re.MULTILINE)
+            linked = _with_links(TABLE.sub(lambda made: TABLES[made[1]](), text), source, page)
             if linked != text or source in DOCUMENTS:
                 write(page, linked)
         elif path.suffix == ".ipynb":
@@ -93,7 +93,10 @@ def _page_of(target: str) -> str | None:
         return None
     page = f"source/{target}.md"
     language = {".py": "python", ".yaml": "yaml", ".toml": "toml"}.get(path.suffix, "text")
-    write(page, f"# {target}\n\n````{language}\n{path.read_text(encoding='utf-8')}\n````\n")
+    write(
+        page,
+        f"# {target}\n\n````{language}\n{path.read_text(encoding='utf-8')}\n````\n",
+    )
     return page
 
 
@@ -107,6 +110,61 @@ def _notebook(path: Path, page: str) -> None:
         with mkdocs_gen_files.open(posixpath.join(posixpath.dirname(page), name), "wb") as file:
             file.write(picture)
 
+
+# Tables of records
+
+
+def _metrics() -> str:
+    rows = []
+    for metric in METRICS.values():
+        key = "" if metric.read else f"`{metric.key('pips').replace('pips', '<unit>')}`"
+        label = metric.label.format(unit="&lt;unit>")
+        definition = metric.definition.replace("{year:.1f} trading days", "trading days a year")
+        rows.append((label, key, definition))
+    return _table(("metric", "key in `summary.json`", "definition"), rows)
+
+
+def _actions() -> str:
+    rows = [
+        (
+            f"`{action.name}`",
+            action.does,
+            ", ".join(f"`{key}`" for key in (action.min_profit, action.min_bars) if key),
+        )
+        for action in ACTIONS
+    ]
+    return _table(("action", "what it does", "guards"), rows)
+
+
+def _features() -> str:
+    rows = []
+    for feature in FEATURE_RECORDS:
+        column = COLUMNS[feature.column]
+        read = [
+            words
+            for words, true in (
+                ("at the entry bar", feature.at == "entry"),
+                ("over its value at the entry bar", feature.ratio_to_entry),
+                ("times the direction", feature.directional),
+            )
+            if true
+        ]
+        rows.append(
+            (
+                f"`{feature.name}`",
+                column.formula,
+                "" if feature.ratio_to_entry else column.unit,
+                ", ".join(read),
+                feature.group,
+                "default" if feature.default else "opt-in",
+            )
+        )
+    return _table(("feature", "column", "unit", "read", "group", "shown"), rows)
+
+
+TABLE = re.compile(r"^<!-- table: (\w+) -->$", re.MULTILINE)
+TABLES = {"metrics": _metrics, "actions": _actions, "features": _features}
+"""What stands in a page where it says `<!-- table: NAME -->`."""
 
 # Commands
 
@@ -184,7 +242,11 @@ def yaml_keys() -> None:
 
 
 def _section(
-    section: dict[str, Any], definitions: dict[str, Any], prefix: str, title: str, level: int
+    section: dict[str, Any],
+    definitions: dict[str, Any],
+    prefix: str,
+    title: str,
+    level: int,
 ) -> Iterator[str]:
     yield f"{'#' * level} {title}"
     if prefix:
@@ -199,7 +261,14 @@ def _section(
             continue
         default = f"`{_default(field['default'])}`" if "default" in field else ""
         meaning = _plain(field.get("description", ""))
-        rows.append((f'<code id="{key}">{key}</code>', _kind(field, definitions), default, meaning))
+        rows.append(
+            (
+                f'<code id="{key}">{key}</code>',
+                _kind(field, definitions),
+                default,
+                meaning,
+            )
+        )
     if rows:
         yield _table(("key", "value", "default", "meaning"), rows)
     for key, inner in nested:
