@@ -127,7 +127,7 @@ class Data(Section):
         description="whether entry times are opens of bars, or lie anywhere inside the bar that is taken",
     )
     allow_partial: bool = Field(
-        default=False, description="go on although more than 5% of a list cannot be used"
+        default=False, description="continue although more than 5% of a list cannot be used"
     )
     every: Bars = Field(
         default=1, description="bars from one entry to the next, for entries: every_bar"

@@ -15,7 +15,7 @@ import pytest
 from jaxexit import exam
 from jaxexit.data import dataset, features
 from jaxexit.env import environment
-from jaxexit.evaluate import backtest, run
+from jaxexit.evaluate import backtest, lanes
 from jaxexit.lab import results
 from jaxexit.truth import controls, traps
 from jaxexit.truth.controls import CAUGHT_BY, EXAM, Control, Scene, try_trap
@@ -41,7 +41,7 @@ ALL_TRAPS = {trap.name: trap for trap, _ in CAUGHT_BY}
 def attributes() -> tuple[object, ...]:
     """Everything that a trap takes the place of, as it is now."""
     return (
-        environment.fill_stop, environment.quote, environment._moved_stop, run.step,
+        environment.fill_stop, environment.quote, environment._moved_stop, lanes.step,
         backtest.trade_table, results.learned_policy, results.tuned_baselines,
         backtest.Backtest.baselines, dataset.every_bar_candidates,
         *(features._COLUMNS[name] for name in ("return_1", "rsi")),
