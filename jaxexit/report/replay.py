@@ -58,9 +58,9 @@ class Row(NamedTuple):
 class Insight(NamedTuple):
     """What the network says at each decision. Leaves [decisions, ...] float32."""
 
-    probabilities: Any  # [., 5]
+    probabilities: Any  # [., actions]
     value: Any  # expected discounted reward from here on, in units of the reward
-    entropy: Any  # nats; ln 5 = 1.61 at most
+    entropy: Any  # nats; at most the logarithm of the number of actions
     gradient: Any  # [., groups]: length of d log p(chosen) / d observations, by group
 
 
