@@ -63,7 +63,7 @@ def env_params(experiment: Experiment, charges: Charges) -> EnvParams:
         guards=Guards(**scalars(experiment.guards, config.Guards, Guards._fields)),
         reward=RewardWeights(
             **scalars(experiment.reward, config.Reward, config.Reward.model_fields),
-            gamma=np.float32(experiment.ppo.gamma),  # type: ignore[arg-type]
+            **scalars(experiment.ppo, type(experiment.ppo), ["gamma"]),
         ),
     )
 
