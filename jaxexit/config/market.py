@@ -124,7 +124,7 @@ class Data(Section):
     )
     align: Literal["exact", "enclosing"] = Field(
         default="exact",
-        description="whether entry times are opens of bars, or fall anywhere inside a bar, which is then used",
+        description="whether entry times are opens of bars, or any time inside the bar that is used",
     )
     allow_partial: bool = Field(
         default=False, description="continue although more than 5% of a list cannot be used"
