@@ -44,3 +44,7 @@ class DataError(UserError):
 
 class RunError(UserError):
     """A run folder, checkpoint or registry that does not allow what was asked."""
+
+
+class ParityError(Exception):
+    """An exported policy does not decide as the trained one: a mistake of ours, not of the user's."""

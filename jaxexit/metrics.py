@@ -221,6 +221,11 @@ METRICS = {
     )
 }
 
+RESULT_TABLE = (
+    *("trades", "gross_mean", "cost_mean", "net_mean", "net_total", "net_r_mean", "win_rate"),
+    *("profit_factor", "sharpe_annual", "max_drawdown", "bars_held_mean"),
+)
+"""Those of a backtest's first table."""
 SPREAD = ("net_mean", "sharpe_annual", "win_rate", "max_drawdown", "bars_held_mean")
 """Those whose spread over several agents is shown."""
 OF_A_SEED = (

@@ -64,7 +64,7 @@ def build_parser() -> cli.Parser:
 
 def _command(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
-    from jaxexit.commands import show
+    from jaxexit import progress
     from jaxexit.errors import RunError
     from jaxexit.lab.registry import Registry
     from jaxexit.lab.run import RunFolder
@@ -75,7 +75,7 @@ def _command(argv: Sequence[str] | None) -> int:
     registry = Registry(arguments.root)
     for name in registry.load()["versions"]:
         terminal.note(registry.recover(RunFolder(arguments.root, name)))
-    out = show.console(json=arguments.json)
+    out = progress.console(json=arguments.json)
     if arguments.action == "list":
         for name in registry.load()["versions"]:
             terminal.note(drift_note(registry, name))
@@ -91,12 +91,12 @@ def _command(argv: Sequence[str] | None) -> int:
     if arguments.json:
         print(json.dumps({"active_version": arguments.name}))
     else:
-        show.lines(out, [f"{arguments.name} is the active version of {registry.path}"])
+        progress.lines(out, [f"{arguments.name} is the active version of {registry.path}"])
     return 0
 
 
 def _list(registry: Registry, out: Console, *, as_json: bool) -> int:
-    from jaxexit.commands import show
+    from jaxexit import progress
 
     versions, active = registry.versions(), registry.active()
     if as_json:
@@ -104,7 +104,7 @@ def _list(registry: Registry, out: Console, *, as_json: bool) -> int:
         print(json.dumps(content))
     elif versions:
         out.print(_versions_table(versions, active))
-        show.lines(
+        progress.lines(
             out,
             [
                 "* is active; trials so far (evaluations of a test split, settings of sweeps): "
@@ -112,12 +112,12 @@ def _list(registry: Registry, out: Console, *, as_json: bool) -> int:
             ],
         )
     else:
-        show.lines(out, [f"{registry.path}: no versions yet; train one"])
+        progress.lines(out, [f"{registry.path}: no versions yet; train one"])
     return 0
 
 
 def _show(registry: Registry, name: str, out: Console, *, as_json: bool) -> int:
-    from jaxexit.commands import show
+    from jaxexit import progress
 
     row, active = registry.version(name), registry.active() == name
     if as_json:
@@ -132,19 +132,21 @@ def _show(registry: Registry, name: str, out: Console, *, as_json: bool) -> int:
         "trained": _training(row),
     }
     width = max(map(len, facts))
-    show.lines(out, [name, *(f"  {key:<{width}}  {text}" for key, text in facts.items() if text)])
+    progress.lines(
+        out, [name, *(f"  {key:<{width}}  {text}" for key, text in facts.items() if text)]
+    )
     if row.get("changes"):
         out.print(_changes_table(row["changes"], f"changes against {row['parent']}"))
     for split, result in row.get("results", {}).items():
         if result.get("unverified"):
-            show.lines(out, [f"  {split}: unverified: {', '.join(result['unverified'])}"])
+            progress.lines(out, [f"  {split}: unverified: {', '.join(result['unverified'])}"])
     if row.get("results"):
         out.print(_results_table(row["results"]))
     return 0
 
 
 def _new(registry: Registry, arguments: argparse.Namespace, out: Console) -> int:
-    from jaxexit.commands import show
+    from jaxexit import progress
     from jaxexit.lab.versions import new_version
 
     yaml = new_version(
@@ -159,17 +161,17 @@ def _new(registry: Registry, arguments: argparse.Namespace, out: Console) -> int
     if arguments.json:
         print(json.dumps({"version": arguments.name, "file": str(yaml), "train": train, **row}))
         return 0
-    show.lines(out, [f"{yaml}: written, and entered in {registry.path} as pending"])
+    progress.lines(out, [f"{yaml}: written, and entered in {registry.path} as pending"])
     if row["changes"]:
         out.print(_changes_table(row["changes"], f"changes against {row['parent']}"))
     else:
-        show.lines(out, [f"it is {row['parent']} still: write into it what differs"])
-    show.lines(out, [f"next: {train}"])
+        progress.lines(out, [f"it is {row['parent']} still: write into it what differs"])
+    progress.lines(out, [f"next: {train}"])
     return 0
 
 
 def _diff(registry: Registry, before: str, after: str, out: Console, *, as_json: bool) -> int:
-    from jaxexit.commands import show
+    from jaxexit import progress
     from jaxexit.config import changes, resolved
     from jaxexit.lab.versions import drift_note, load_version
 
@@ -184,7 +186,7 @@ def _diff(registry: Registry, before: str, after: str, out: Console, *, as_json:
     elif differ:
         out.print(_changes_table(differ, f"{one_file} -> {other_file}"))
     else:
-        show.lines(out, [f"{one_file} and {other_file} are the same experiment"])
+        progress.lines(out, [f"{one_file} and {other_file} are the same experiment"])
     return 0
 
 

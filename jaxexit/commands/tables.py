@@ -11,15 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from jaxexit import units
-from jaxexit.commands.show import lines
-from jaxexit.metrics import METRICS, SPREAD, explanations
+from jaxexit.metrics import METRICS, RESULT_TABLE, SPREAD, explanations
+from jaxexit.progress import lines
 
 NOT_ATTAINABLE = "oracle"
-COLUMNS = (
-    *("trades", "gross_mean", "cost_mean", "net_mean", "net_total", "net_r_mean", "win_rate"),
-    *("profit_factor", "sharpe_annual", "max_drawdown", "bars_held_mean"),
-)
-BY_REASON = frozenset(COLUMNS) - {"profit_factor", "sharpe_annual", "max_drawdown"}
+BY_REASON = frozenset(RESULT_TABLE) - {"profit_factor", "sharpe_annual", "max_drawdown"}
 NET = METRICS["net_mean"]
 
 
@@ -49,12 +45,13 @@ def backtest_table(summary: dict[str, Any], learned: pd.DataFrame) -> Table:
         f"({checkpoint['sha256'][:12]}), {units.words(unit)}",
     )
     table.add_column(f"{name}, by exit; baselines")
-    for column in COLUMNS:
+    for column in RESULT_TABLE:
         table.add_column(METRICS[column].heading, justify="right")
     for reason, rows in learned.groupby("exit_reason", sort=True):
         metrics = {"unit": unit, **_of_rows(rows, unit)}
         table.add_row(
-            f"  {reason}", *(METRICS[c].text(metrics) if c in BY_REASON else "" for c in COLUMNS)
+            f"  {reason}",
+            *(METRICS[c].text(metrics) if c in BY_REASON else "" for c in RESULT_TABLE),
         )
     table.add_section()
     table.add_row(f"TOTAL {name}", *_totals(policies.pop(name)), style="bold")
@@ -82,7 +79,7 @@ def _of_rows(rows: pd.DataFrame, unit: str) -> dict[str, float]:
 
 
 def _totals(metrics: dict[str, Any]) -> list[str]:
-    return [METRICS[column].text(metrics) for column in COLUMNS]
+    return [METRICS[column].text(metrics) for column in RESULT_TABLE]
 
 
 def titled_table(summary: dict[str, Any], title: str) -> Table:
@@ -130,7 +127,7 @@ def seeds_table(summary: dict[str, Any]) -> Table:
         "equal shares",
     )
     # The net result first, with its interval; the others in the order of the backtest's table.
-    shown = [METRICS[name] for name in COLUMNS if name in SPREAD]
+    shown = [METRICS[name] for name in RESULT_TABLE if name in SPREAD]
     assert shown[0] is NET
     table.add_column("seed")
     for heading in (f"{NET.heading}, 95% interval", *(metric.heading for metric in shown[1:])):

@@ -1,11 +1,11 @@
-"""How the commands print: where to, lines, progress of training and of other long work."""
+"""Progress of long work on a terminal, in a notebook or in a log file: tables' console, lines, bars."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from rich.console import Console
@@ -24,7 +24,7 @@ from jaxexit.metrics import METRICS
 
 def console(*, quiet: bool = False, json: bool = False) -> Console:
     """Where people read: stdout, or stderr while stdout carries JSON; silent if quiet."""
-    return Console(stderr=json, quiet=quiet, highlight=False, width=_width())
+    return Console(stderr=json, quiet=quiet, highlight=False, width=_width(), force_jupyter=False)
 
 
 def _width() -> int | None:
@@ -86,7 +86,7 @@ class TrainingProgress:
 
 @contextmanager
 def working(out: Console, name: str) -> Iterator[Callable[[str], None]]:
-    """Show what is being done: a spinner on a terminal; on a pipe or in a log file a line now and then.
+    """Say what is being done: a spinner on a terminal; on a pipe or in a log file a line now and then.
 
     Args:
         out: where to print.
@@ -100,12 +100,12 @@ def working(out: Console, name: str) -> Iterator[Callable[[str], None]]:
         with out.status(name) as status:
             yield lambda part: status.update(f"{name}: {part}")
         return
-    printed = time.monotonic()
+    said = time.monotonic()
 
     def say(part: str) -> None:
-        nonlocal printed
-        if time.monotonic() - printed >= SECONDS_BETWEEN_LINES:
-            printed = time.monotonic()
+        nonlocal said
+        if time.monotonic() - said >= SECONDS_BETWEEN_LINES:
+            said = time.monotonic()
             lines(out, [f"{name}: {part}"])
 
     yield say
@@ -122,3 +122,34 @@ def _progress_numbers(line: dict[str, Any], steps_per_second: float) -> str:
         f"entropy {line['entropy']:.2f} | KL {line['kl']:.4f} | "
         f"{line['minibatches_applied']} minibatches"
     )
+
+
+class Reporter:
+    """Where a long piece of work says what it is doing; silent on a quiet console."""
+
+    def __init__(self, out: Console) -> None:
+        """Args: the console, from `console`."""
+        self.out = out
+
+    def lines(self, *texts: str) -> None:
+        """Print lines."""
+        lines(self.out, texts)
+
+    def busy(self, text: str) -> None:
+        """Count the seconds on a terminal until something else is shown."""
+        if not self.out.quiet:
+            terminal.busy(text)
+
+    def training(self, name: str, updates: int, batch_size: int, agents: int) -> TrainingProgress:
+        """A bar of a training's updates, of so many environment steps of each agent; a context manager."""
+        several = f" ({agents} seeds)" if agents > 1 else ""
+        return TrainingProgress(self.out, f"{name}{several}", updates, batch_size * agents)
+
+    def working(self, name: str) -> AbstractContextManager[Callable[[str], None]]:
+        """Say what is being done; gives what to call with each part of it."""
+        return working(self.out, name)
+
+
+def reporter_of(progress: bool | Reporter) -> Reporter:
+    """A reporter as it is, or one for Python: on standard output if progress is wanted, else silent."""
+    return progress if isinstance(progress, Reporter) else Reporter(console(quiet=not progress))
