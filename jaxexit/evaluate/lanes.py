@@ -71,7 +71,7 @@ class _Game(NamedTuple):
     world: World
     policy_params: Any
     key: Array
-    count: Array  # int32: trades to play
+    total: Array  # int32: trades to play
 
 
 @partial(jax.jit, static_argnames=("spec", "policy", "lanes"))
@@ -200,13 +200,13 @@ def _refilled(game: _Game, progress: Progress) -> Progress:
     free = progress.lanes.state.remaining <= 0
     trade = progress.waiting + jnp.cumsum(free) - 1
     taken = take(
-        game.spec, game.policy, game.lanes, game.world, game.policy_params, game.count, trade
+        game.spec, game.policy, game.lanes, game.world, game.policy_params, game.total, trade
     )
-    begun = jnp.where(free & (trade < game.count), trade, size)  # writes to `size` are dropped
+    begun = jnp.where(free & (trade < game.total), trade, size)  # writes to `size` are dropped
     first, lane, decisions = progress.place
     return progress._replace(
         lanes=where(free, taken, progress.lanes),
-        waiting=jnp.minimum(progress.waiting + free.sum(), game.count),
+        waiting=jnp.minimum(progress.waiting + free.sum(), game.total),
         place=(
             first.at[begun].set(progress.bars, mode="drop"),
             lane.at[begun].set(jnp.arange(game.lanes), mode="drop"),
@@ -228,7 +228,7 @@ def _some_bars(
         (_refilled(game, progress), rows),
     )
     now, (first, lane, decisions) = progress.lanes, progress.place
-    closed = (now.state.remaining <= 0) & (now.trade < game.count)
+    closed = (now.state.remaining <= 0) & (now.trade < game.total)
     closed = jnp.where(closed, now.trade, size)
     results = jax.tree.map(
         lambda leaf, new: leaf.at[closed].set(new, mode="drop"), progress.results, now.results
