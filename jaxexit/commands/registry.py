@@ -107,7 +107,8 @@ def _list(registry: Registry, out: Console, *, as_json: bool) -> int:
         progress.lines(
             out,
             [
-                f"* is active; trials so far (looks at a test split, settings of sweeps): {registry.trials()}"
+                "* is active; trials so far (evaluations of a test split, settings of sweeps): "
+                f"{registry.trials()}"
             ],
         )
     else:

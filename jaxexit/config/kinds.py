@@ -83,18 +83,18 @@ def _a_timeframe(name: str) -> str:
     return name
 
 
-def _an_amount(said: float | str) -> float | str:
+def _an_amount(given: float | str) -> float | str:
     try:
-        _held(amount(said).value)
+        _held(amount(given).value)
     except ValueError as error:
         raise PydanticCustomError("amount", str(error)) from None  # type: ignore[arg-type]
-    return said
+    return given
 
 
-def _no_credit(said: float | str) -> float | str:
-    if amount(said).value < 0:
+def _no_credit(given: float | str) -> float | str:
+    if amount(given).value < 0:
         raise PydanticCustomError("amount", "an amount from 0 up")
-    return said
+    return given
 
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), AfterValidator(_held)]

@@ -1,4 +1,4 @@
-"""Sections `ppo`, `network`, `evaluation` and `tracking`: who learns, when it is judged, what is told."""
+"""Sections `ppo`, `network`, `evaluation` and `tracking`: the learner, its validation, its metrics."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ class PPO(Section):
         default=0.001, description="weight of the entropy at the end"
     )
     entropy_anneal_steps: Count = Field(
-        default=5_000_000, description="environment steps from the one to the other; linear"
+        default=5_000_000, description="environment steps from start to end; linear"
     )
 
     polyak_window: UnitInterval = Field(
         default=0.0,
-        description="judged is the average of the parameters over this share of the run's updates, the older "
-        "counting less; 0: the last",
+        description="share of the run's updates over which parameters are averaged (exponentially) for "
+        "validation and backtest; 0: the last parameters",
     )
 
     @model_validator(mode="after")
@@ -98,18 +98,18 @@ class Network(Section):
     layer_norm: bool = Field(default=True, description="LayerNorm after each dense layer")
     initial_hold_probability: Share | None = Field(
         default=None,
-        description="chance of HOLD before any learning, the other actions share the rest; null: all alike",
+        description="probability of HOLD before any learning, the others share the rest; null: uniform",
     )
 
 
 class Evaluation(Section):
-    """When a run looks at its validation split and saves itself."""
+    """When a run is validated and saved."""
 
     validate_every: Count = Field(default=5, description="updates between two validations (greedy)")
     checkpoint_every: Count = Field(default=10, description="updates between two checkpoints")
     score: Literal["net_pips_mean"] = Field(
         default="net_pips_mean",
-        description="what the best checkpoint is chosen by, on validation: the mean net result a trade in "
+        description="what selects the best checkpoint, on validation: the mean net result a trade in "
         "data.unit, whatever that is",
     )
 
@@ -126,7 +126,7 @@ class Tracking(Section):
     tags: tuple[str, ...] = Field(default=(), description="W&B tags")
     artifacts: bool = Field(
         default=False,
-        description="hand results, report and checkpoint to W&B too when the run has ended",
+        description="upload results, report and checkpoint to W&B when the run has ended",
     )
     tensorboard: bool = Field(
         default=False,

@@ -24,7 +24,7 @@ VERSION_NAME = re.compile(r"v[0-9]+_[a-z0-9_]+")
 
 
 class _Layer(NamedTuple):
-    """What one file, or one override, says."""
+    """What one file, or one override, sets."""
 
     where: str
     content: dict[str, Any]
@@ -41,7 +41,7 @@ def load_experiment(
         root: where versions live.
 
     Raises:
-        ConfigError: one line: the file, the key, what was found, what is allowed.
+        ConfigError: one line: the file, the key, the value, what was expected.
     """
     path = find_experiment(path_or_name, root)
     layers, parent = _layers(path, ())
@@ -55,7 +55,7 @@ def load_experiment(
 
 
 def _recipe(path: Path, content: Mapping[str, Any]) -> dict[str, str] | None:
-    """The program that `data.recipe` names, read; None where nothing sound is named (validation tells)."""
+    """The program that `data.recipe` names, read; None for a bad name, which validation reports."""
     data = content.get("data")
     name = data.get("recipe") if isinstance(data, Mapping) else None
     if not isinstance(name, str) or not name.endswith(".py") or Path(name).name != name:
@@ -120,7 +120,7 @@ def validate(content: Mapping[str, Any], where: Callable[[tuple[str, ...]], str]
 
     Args:
         content: plain values by key.
-        where: says which file is to be blamed for a path of keys.
+        where: names the file that set a path of keys.
 
     Raises:
         ConfigError: one line.
@@ -173,24 +173,24 @@ def _layers(path: Path, seen: tuple[Path, ...]) -> tuple[list[_Layer], str | Non
 
 def _base(path: Path, content: Mapping[str, Any]) -> Path | None:
     """The file that a file's content extends; relative to the file that says it."""
-    said = content.get("extends")
-    if said is None:
+    name = content.get("extends")
+    if name is None:
         return None
-    if not isinstance(said, str) or Path(said).suffix not in (".yaml", ".yml"):
-        raise ConfigError(f"{path}: extends: got {shown(said)}, expected the name of a YAML file")
-    base = path.parent / said
+    if not isinstance(name, str) or Path(name).suffix not in (".yaml", ".yml"):
+        raise ConfigError(f"{path}: extends: got {shown(name)}, expected the name of a YAML file")
+    base = path.parent / name
     try:
         there = base.is_file()
     except OSError as error:  # a name too long, a folder that must not be entered
         raise ConfigError(
-            f"{path}: extends: got {shown(said)}, expected the name of a readable file "
+            f"{path}: extends: got {shown(name)}, expected the name of a readable file "
             f"({error.strerror})"
         ) from None
     if not there:
         known = [p.name for p in path.parent.glob("v*_*.yaml") if p != path]
         raise ConfigError(
-            f"{path}: extends: got {shown(said)}, expected a file beside {path.name}"
-            f"{nearest(said, known) or backslash_hint(said)}"
+            f"{path}: extends: got {shown(name)}, expected a file beside {path.name}"
+            f"{nearest(name, known) or backslash_hint(name)}"
         )
     check_name(base.stem, f"{path}: extends")
     return base
@@ -226,7 +226,7 @@ def _override(path: Path, text: str) -> _Layer:
 
 
 def _says(layers: Sequence[_Layer], keys: tuple[str, ...], otherwise: str) -> str:
-    """Which layer has the last word on a path of keys."""
+    """Which layer sets a path of keys, the last one if several do."""
     for layer in reversed(layers):
         value: Any = layer.content
         for key in keys:
@@ -234,10 +234,10 @@ def _says(layers: Sequence[_Layer], keys: tuple[str, ...], otherwise: str) -> st
                 value = value[key]
             else:
                 # The items of a list are the list's, and so is a section that is no mapping.
-                found = value is not layer.content and not isinstance(value, Mapping)
+                has_it = value is not layer.content and not isinstance(value, Mapping)
                 break
         else:
-            found = True
-        if found:
+            has_it = True
+        if has_it:
             return layer.where
     return otherwise

@@ -124,10 +124,10 @@ class Data(Section):
     )
     align: Literal["exact", "enclosing"] = Field(
         default="exact",
-        description="whether entry times are opens of bars, or lie anywhere inside the bar that is taken",
+        description="whether entry times are opens of bars, or any time inside the bar that is used",
     )
     allow_partial: bool = Field(
-        default=False, description="go on although more than 5% of a list cannot be used"
+        default=False, description="continue although more than 5% of a list cannot be used"
     )
     every: Bars = Field(
         default=1, description="bars from one entry to the next, for entries: every_bar"

@@ -118,21 +118,28 @@ class Guards(Section):
     """Rules that block an action. Profits are unrealised net fractions of the entry price."""
 
     mode: Literal["penalise", "mask"] = Field(
-        default="penalise", description="blocked becomes HOLD and is penalised, or is never chosen"
+        default="penalise",
+        description="a blocked action becomes HOLD and is penalised, or is masked and never chosen",
     )
     exit_allows_loss: bool = Field(
         default=False, description="EXIT is blocked only between 0 and the minimum, not at a loss"
     )
-    min_profit_for_exit: Real = Field(default=0.0, description="fraction: less blocks EXIT")
-    min_bars_for_exit: NonNegativeBars = Field(default=0, description="bars: fewer block EXIT")
-    min_profit_for_partial: Real = Field(default=0.001, description="fraction: less blocks PARTIAL")
-    min_bars_for_partial: NonNegativeBars = Field(
-        default=1, description="bars: fewer block PARTIAL"
+    min_profit_for_exit: Real = Field(default=0.0, description="EXIT is blocked below this profit")
+    min_bars_for_exit: NonNegativeBars = Field(
+        default=0, description="EXIT is blocked before this bar"
     )
-    min_profit_for_trail: Real = Field(default=0.0, description="fraction: less blocks TRAIL_BE")
+    min_profit_for_partial: Real = Field(
+        default=0.001, description="PARTIAL is blocked below this profit"
+    )
+    min_bars_for_partial: NonNegativeBars = Field(
+        default=1, description="PARTIAL is blocked before this bar"
+    )
+    min_profit_for_trail: Real = Field(
+        default=0.0, description="TRAIL_BE is blocked below this profit"
+    )
     min_bars_for_trail: NonNegativeBars = Field(
         default=1,
-        description="bars: fewer block TRAIL_BE; at bar 0 there is no fill to break even with",
+        description="TRAIL_BE is blocked before this bar; at bar 0 there is no fill to break even with",
     )
     tighten_cooldown: NonNegativeBars = Field(
         default=0, description="least number of bars from one TIGHTEN_SL to the next"
@@ -144,7 +151,7 @@ class Reward(Section):
 
     w_realized: NonNegative = Field(default=1.0, description="weight of realised net money")
     w_mtm: NonNegative = Field(
-        default=0.1, description="weight of the potential made of unrealised net money"
+        default=0.1, description="weight of the potential of unrealised net money"
     )
     reward_scale: Positive = Field(
         default=100.0, description="reward per unit of money (1.0: the entry price)"

@@ -1,4 +1,4 @@
-"""Features that say little in this market: clipped, or the same at every decision."""
+"""Features with little information in this market: clipped, or constant over decisions."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CLIP = 10.0  # of `env.observation`
-MOST = 0.01  # share of the decisions above which it is said
-DECISIONS = 20_000  # that are looked at, of more
+MOST = 0.01  # share of the decisions above which a warning is given
+DECISIONS = 20_000  # sampled
 
 
 def feature_warnings(
     features: tuple[Feature, ...], columns: np.ndarray, trades: pd.DataFrame, horizon: int
 ) -> tuple[str, ...]:
-    """What the network cannot see well, a line each; over decisions of the training trades, evenly drawn.
+    """A line for each kind of problem, over uniformly sampled decisions of the training trades.
 
     Args:
         features: of the observation.
@@ -34,10 +34,10 @@ def feature_warnings(
     direction = trades["direction"].to_numpy(float)[row]
     clipped, constant = [], []
     for feature in features:
-        own = columns[:, feature.column_index]
-        values = own[entry if feature.at == "entry" else now]
+        column = columns[:, feature.column_index]
+        values = column[entry if feature.at == "entry" else now]
         if feature.ratio_to_entry:
-            values = values / own[entry]
+            values = values / column[entry]
         size = np.abs(values)
         share = float((size >= CLIP).mean())
         if share > MOST:
@@ -46,15 +46,15 @@ def feature_warnings(
         most = np.unique(np.round(shown, 6), return_counts=True)[1].max()
         if most >= (1.0 - MOST) * DECISIONS:
             constant.append(feature.name)
-    said = []
+    warnings = []
     if clipped:
-        said.append(
-            f"warning: clipped at {CLIP:g}, {', '.join(clipped)} of the training decisions: scale what "
-            "is yours (scale in env.features), or set env.feature_scales: training"
+        warnings.append(
+            f"warning: clipped at {CLIP:g}, {', '.join(clipped)} of the training decisions: scale your own "
+            "columns (scale in env.features), or set env.feature_scales: training"
         )
     if constant:
-        said.append(
-            f"warning: the same at 99% or more of the training decisions: {', '.join(constant)}: leave it "
-            "out of env.features"
+        warnings.append(
+            f"warning: constant over 99% or more of the training decisions: {', '.join(constant)}: remove "
+            "from env.features"
         )
-    return tuple(said)
+    return tuple(warnings)

@@ -135,7 +135,7 @@ def feature_columns(
     """The raw columns of `Market.features`.
 
     Returns columns [T, F] float32, finite; ATR [T] float64, nan before it is defined; and the first
-    bar from which every column is defined. What lies before that bar is filled with 0, and no trade
+    bar from which every column is defined. Before that bar columns are 0, and no trade
     may begin there. Raises DataError for a user column that is missing, not a number, or undefined
     after it has begun.
     """

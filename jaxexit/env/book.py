@@ -159,10 +159,10 @@ def holding_fractions(
         crossed += market.nights[bar] * nightly
         inside += market.nights_inside[bar] * nightly
     if market.carry is not None and market.carry_inside is not None:
-        own = jnp.where(direction > 0, 0, 1)
+        side = jnp.where(direction > 0, 0, 1)
         notional = 0.5 * (market.bid[bar, 0] + market.ask[bar, 0]) / jnp.abs(entry)
-        crossed += market.carry[bar, own] * notional
-        inside += market.carry_inside[bar, own] * notional
+        crossed += market.carry[bar, side] * notional
+        inside += market.carry_inside[bar, side] * notional
     return crossed, inside
 
 

@@ -171,7 +171,7 @@ def step(spec: EnvSpec, world: World, state: EnvState, order: Order) -> tuple[En
     )
 
     # Excursions: a bar held to its end counts whole; one in which the trade closed only by its fills,
-    # since its extremes may lie after them.
+    # since its extremes may come after them.
     profit = market_net(costs, bar.close, entry, remaining)
     best = jnp.where(sold > 0, order_net, -jnp.inf)
     worst = jnp.where(sold > 0, order_net, jnp.inf)

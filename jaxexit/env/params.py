@@ -59,19 +59,19 @@ def env_params(experiment: Experiment, charges: Charges) -> EnvParams:
             **each(PLAIN_COSTS),
             more=None if charges.plain else MoreCosts(**each(MoreCosts._fields)),
         ),
-        orders=Orders(**_scalars(experiment.env, Orders._fields)),
-        guards=Guards(**_scalars(experiment.guards, Guards._fields)),
+        orders=Orders(**scalars(experiment.env, config.Env, Orders._fields)),
+        guards=Guards(**scalars(experiment.guards, config.Guards, Guards._fields)),
         reward=RewardWeights(
-            **_scalars(experiment.reward, type(experiment.reward).model_fields),
-            gamma=_scalars(experiment.ppo, ["gamma"])["gamma"],
+            **scalars(experiment.reward, config.Reward, config.Reward.model_fields),
+            **scalars(experiment.ppo, type(experiment.ppo), ["gamma"]),
         ),
     )
 
 
-def _scalars(section: Section, names: Iterable[str]) -> dict[str, Any]:
-    """Fields of a section by name, as host scalars of the types that the schema says."""
-    fields = type(section).model_fields
-    return {name: _SCALARS[fields[name].annotation](getattr(section, name)) for name in names}
+def scalars(values: Any, section: type[Section], names: Iterable[str]) -> dict[str, Any]:
+    """Attributes by name, as host scalars of the types that a section's fields of the same names have."""
+    fields = section.model_fields
+    return {name: _SCALARS[fields[name].annotation](getattr(values, name)) for name in names}
 
 
 def without_guards(params: EnvParams) -> EnvParams:

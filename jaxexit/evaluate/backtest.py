@@ -96,35 +96,37 @@ class Backtest:
         return float((net * unit.per_fraction(entry, risk)).mean())
 
     def _run(self, policy: Policy, policy_params: Any, seed: int, *, record: bool) -> Played:
-        """In the program that all usual policies share; a policy that is none of them has one of its own."""
-        own, params = policy, policy_params
+        """Usual policies share one compiled program; any other policy gets its own."""
+        played, params = policy, policy_params
         if policy in self._usual:
             if self._preparing is not None:
                 self._preparing.join()
-            own, params = self._chosen(policy, policy_params)
+            played, params = self._chosen(policy, policy_params)
         return run_policy(
             self.spec,
-            own._replace(guarded=policy.guarded),
+            played._replace(guarded=policy.guarded),
             self.world,
             params,
             key_of(seed),
             horizon=self.horizon,
             record=record,
             size=self._size,
-            salt=zlib.crc32(policy.name.encode()),  # two policies that draw must not draw the same
+            salt=zlib.crc32(
+                policy.name.encode()
+            ),  # two policies that sample must not sample the same
         )
 
     def _chosen(self, policy: Policy, policy_params: Any) -> tuple[Policy, OneOf]:
         """The shared policy, and the numbers with which it is one of the usual ones."""
         params = []
-        for one, shapes in self._usual.items():
-            if one != policy:
+        for usual, shapes in self._usual.items():
+            if usual != policy:
                 params.append(jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes))
                 continue
             given = policy_params
             if policy in OF_EACH_TRADE:
                 given = padded(given, self._size)
-            # A Python number would be of a type of its own, and compile the program again.
+            # A Python number has another type, and would compile the program again.
             params.append(
                 jax.tree.map(
                     lambda leaf, like: (
@@ -137,7 +139,7 @@ class Backtest:
         return one_of(tuple(self._usual)), choose(params, list(self._usual).index(policy))
 
     def prepare(self) -> None:
-        """Begin to compile what plays the usual policies, beside what the caller does; nothing is played."""
+        """Start compiling the program of the usual policies in the background; nothing is played."""
         if self._preparing is None:
             policy, params = self._chosen(HOLD_TO_HORIZON, ())
             self._preparing = threading.Thread(
@@ -168,7 +170,7 @@ class Backtest:
         """Name and result of each baseline (see `baseline_params`).
 
         Args:
-            imitated: trade table of the learned policy: the random policy draws its actions with the
+            imitated: trade table of the learned policy: the random policy samples its actions with the
                 same frequencies.
             tuned: settings by policy (`evaluate.tuning.tune` on the training split).
             seed: of the random policy.

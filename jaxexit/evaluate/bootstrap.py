@@ -1,8 +1,8 @@
 """Intervals for figures of trades that overlap in time: a block bootstrap of calendar time.
 
 Trades that are open together share the same market, so a thousand of them may hold the information of ten.
-Results are therefore summed in cells of calendar time by moment of entry, and whole stretches of cells are
-drawn (stationary bootstrap, Politis and Romano 1994), on average as long as trades last or longer
+Results are therefore summed in cells of calendar time by time of entry, and whole blocks of cells are
+resampled (stationary bootstrap, Politis and Romano 1994), on average as long as trades last or longer
 (Politis and White 2004, library `arch`).
 
 An interval is estimate -+ critical value x standard error. The standard error is the bootstrap's own, in
@@ -30,7 +30,7 @@ CELLS_A_HOLDING = 8
 MOST_CELLS = 1000
 STEPS_A_CELL = 4
 AT_ONCE = 100  # resamples
-STEPS_AT_ONCE = 5000  # of Brownian paths, which every policy's trades of a backtest are laid over
+STEPS_AT_ONCE = 5000  # of Brownian paths, shared by all policies of a backtest
 
 Rows = TypeVar("Rows", range, np.ndarray)
 DAY = np.timedelta64(1, "D")
@@ -47,7 +47,7 @@ class Estimate:
         low: lower end of the interval.
         high: upper end.
         standard_error: of the value.
-        blocks: span of the data over the mean length of a block: roughly, independent stretches of time.
+        blocks: span of the data over the mean length of a block: roughly, independent periods.
         block_days: mean length of a block (calendar days; weekdays for the Sharpe ratio).
     """
 
@@ -138,11 +138,11 @@ def _few(resamples: Rows) -> Iterator[Rows]:
 
 
 def _critical(
-    found: Iterable[tuple[np.ndarray, np.ndarray]], truth: float, spectrum: np.ndarray
+    resamples: Iterable[tuple[np.ndarray, np.ndarray]], truth: float, spectrum: np.ndarray
 ) -> float:
     """95% quantile of |t|; a resample without trades or variation counts as arbitrarily far off."""
     parts = []
-    for values, influence in found:
+    for values, influence in resamples:
         off = np.abs(values - truth)
         with np.errstate(divide="ignore", invalid="ignore"):
             t = off / _standard_error(influence, spectrum)
@@ -213,7 +213,7 @@ def brownian_sums(
 
 @lru_cache(maxsize=1)
 def _brownian_paths(steps: int, resamples: int, seed: int) -> np.ndarray:
-    """Driftless markets: [steps, resamples]. More steps only go on with the same paths."""
+    """Driftless markets: [steps, resamples]. More steps only extend the same paths."""
     noise = np.random.default_rng([seed, 1]).standard_normal((steps, resamples))
     return np.cumsum(noise, axis=0, out=noise)
 

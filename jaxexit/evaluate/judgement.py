@@ -32,11 +32,11 @@ def judge(
     trial_sharpes: Sequence[float],
     proviso: str = "",
 ) -> tuple[dict[str, dict[str, Any]], str]:
-    """Intervals of every policy, and the first one against each of the others on the same trades.
+    """Intervals of every policy, and the first one against each other one on the same trades.
 
     Args:
-        results: by name; the first is the one in question.
-        trials: looks at a test split so far, this one included: what the deflated Sharpe ratio pays for.
+        results: by name; the first is the one to judge.
+        trials: evaluations of a test split so far, this one included: what the Sharpe ratio is deflated for.
         trial_sharpes: annualised Sharpe ratios of the other trials whose results are known.
         proviso: what a claim of gain depends on, in words that follow it; empty: nothing.
 
@@ -48,7 +48,9 @@ def judge(
     daily = {who: result.daily for who, result in results.items()}
     days, unit = results[name].calendar.days_a_year, results[name].unit
     table = results[name].table
-    with ThreadPoolExecutor(min(len(results), os.cpu_count() or 1)) as pool:  # numpy lets them run
+    with ThreadPoolExecutor(
+        min(len(results), os.cpu_count() or 1)
+    ) as pool:  # numpy releases the GIL
         means = pool.map(lambda who: mean_per_trade(results[who].table), results)
         in_r = pool.map(lambda who: mean_per_trade(results[who].table, "net_r"), results)
         sharpes = pool.map(lambda who: sharpe_interval(daily[who], days), results)
@@ -57,12 +59,12 @@ def judge(
     mean_r = dict(zip(results, in_r, strict=True))
     sharpe = dict(zip(results, sharpes, strict=True))
     compared = dict(zip(others, differences, strict=True))
-    found: dict[str, dict[str, Any]] = {
+    judged: dict[str, dict[str, Any]] = {
         who: {
             "intervals": {
                 "net_r_mean": mean_r[who].as_json(),
                 units.key(unit, "net", "mean"): mean[who].as_json(),
-                "sharpe_annual": None if (own := sharpe[who]) is None else own.as_json(),
+                "sharpe_annual": None if (ratio := sharpe[who]) is None else ratio.as_json(),
             }
         }
         for who in results
@@ -70,10 +72,10 @@ def judge(
     corrected = deflated(
         daily[name], sharpe[name], trials=trials, trial_sharpes=trial_sharpes, days_a_year=days
     )
-    found[name]["deflated_sharpe"] = None if corrected is None else asdict(corrected)
+    judged[name]["deflated_sharpe"] = None if corrected is None else asdict(corrected)
     for other, comparison in compared.items():
-        found[other]["learned_minus"] = comparison.as_json()
-    return found, verdict_line(name, mean[name], compared, unit, proviso)
+        judged[other]["learned_minus"] = comparison.as_json()
+    return judged, verdict_line(name, mean[name], compared, unit, proviso)
 
 
 def verdict_line(
@@ -81,7 +83,7 @@ def verdict_line(
 ) -> str:
     """One line: is it above zero, and which baselines does it beat? A gain is claimed with its proviso.
 
-    With fewer than `FEWEST_BLOCKS` independent stretches of time nothing is claimed.
+    With fewer than `FEWEST_BLOCKS` independent periods nothing is claimed.
 
     Args:
         name: of the policy.
@@ -95,8 +97,8 @@ def verdict_line(
     said += f"(95% interval {mean.low:{form}} to {mean.high:{form}}), "
     if mean.blocks < FEWEST_BLOCKS:
         return (
-            f"{said}too little data for a verdict: {mean.blocks:.1f} independent stretches of time, "
-            f"{FEWEST_BLOCKS} are needed"
+            f"{said}too little data for a verdict: {mean.blocks:.1f} independent periods, at least "
+            f"{FEWEST_BLOCKS} needed"
         )
     sign = "above zero" if mean.low > 0 else "below zero" if mean.high < 0 else None
     said += sign or "not distinguishable from zero"
@@ -122,7 +124,7 @@ def deflated(
     Args:
         daily: net results by day, marked to market.
         interval: of their Sharpe ratio (`sharpe_interval`).
-        trials: looks at a test split so far, this one included.
+        trials: evaluations of a test split so far, this one included.
         trial_sharpes: annualised Sharpe ratios of the other trials whose results are known.
         days_a_year: trading days.
 

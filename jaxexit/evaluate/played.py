@@ -30,8 +30,8 @@ class TradeResults(NamedTuple):
     ambiguous: Array  # bool
     mfe: Array
     mae: Array
-    actions: Array  # [N, 5] int32: attempts
-    blocked: Array  # [N, 5] int32: attempts that a guard turned into HOLD
+    actions: Array  # [N, actions] int32: attempts
+    blocked: Array  # [N, actions] int32: attempts that a guard turned into HOLD
 
 
 class Played(NamedTuple):

@@ -33,7 +33,7 @@ from jaxexit.evaluate.metrics import annual_sharpe
 
 TOO_LITTLE = "too little data"
 FEWEST_BLOCKS = 8
-"""Below this many independent stretches of time there is no verdict, however narrow the interval."""
+"""Below this many independent periods there is no verdict, however narrow the interval."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def compare(
     unit = units.of_table(table)
     if units.of_table(other) != unit:
         raise DataError(
-            f"the two tables count in {units.words(unit)} and in {units.words(units.of_table(other))}: "
+            f"the two tables are in {units.words(unit)} and in {units.words(units.of_table(other))}: "
             "backtest both again"
         )
     names = (units.key(unit, "net"), "net_r")
@@ -138,8 +138,7 @@ def verdict(difference: Estimate, unit: str) -> str:
         f"(95% interval {difference.low:{form}} to {difference.high:{form}})"
     )
     if few:
-        said += f"; only {difference.blocks:.1f} independent stretches of time, "
-        said += f"a verdict needs {FEWEST_BLOCKS}"
+        said += f" on {difference.blocks:.1f} independent periods, at least {FEWEST_BLOCKS} needed"
     return said
 
 
@@ -213,8 +212,8 @@ def superior(
     means = net[:, 1:].sum(0) / len(benchmark)
     best = list(versions)[int(means.argmax())]
     gain = float(means.max() - net[:, 0].sum() / len(benchmark))
-    found = consistent <= 1 - CONFIDENCE
-    word = "better than the benchmark" if found else "not distinguishable from the benchmark"
+    superior = consistent <= 1 - CONFIDENCE
+    word = "better than the benchmark" if superior else "not distinguishable from the benchmark"
     said = f"the best of {len(versions)}, {best}, is {word}: "
     said += f"{gain:{units.mean_form(unit)}} {units.words(unit)} a trade"
     said += f" (p = {consistent:.3f} after counting all {len(versions)})"
@@ -258,10 +257,10 @@ def _matched(table: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     """`other` in the order of `table`; both must hold the same trades, each once."""
     ids, theirs = pd.Index(table["trade_id"]), pd.Index(other["trade_id"])
     if not (ids.is_unique and theirs.is_unique):
-        raise DataError("a trade_id occurs twice: trades can only be paired by unique ids")
+        raise DataError("a trade_id occurs twice: pairing trades needs unique ids")
     missing = len(ids.difference(theirs)) + len(theirs.difference(ids))
     if missing:
-        raise DataError(f"the two tables are not about the same trades: {missing} are in one only")
+        raise DataError(f"the two tables hold different trades: {missing} are in one only")
     aligned = other.set_index(theirs).loc[ids]
     same = _moments(aligned, "entry_time") == _moments(table, "entry_time")
     if not (same & (_directions(aligned) == _directions(table))).all():

@@ -21,7 +21,7 @@ def trade_table(
 ) -> pd.DataFrame:
     """One row a trade, in the order of the split.
 
-    Columns: those of the data set's own table (trade_id, entry_time, direction, the entry's stop and
+    Columns: those of the data set's table (trade_id, entry_time, direction, the entry's stop and
     target); entry_fill; exit_time (open of the bar of the last fill, UTC), exit_price (last fill),
     exit_reason, bars_held, ambiguous; net and gross results in fractions, the data set's unit and R, and in
     money where the value of a point is known; costs by kind in the unit (gross = net + costs; the spread is
@@ -35,7 +35,7 @@ def trade_table(
     unit, in_r = dataset.unit, entry / risk
     in_units = unit.per_fraction(entry, risk)
     gross = net + sum(costs.values())
-    own = dataset.tables[split].rename(
+    source = dataset.tables[split].rename(
         columns={name: f"source_{name}" for name in ("exit_time", "exit_price", "exit_reason")}
     )
     columns: dict[str, Any] = {
@@ -62,19 +62,19 @@ def trade_table(
     if records is not None:
         columns["fills"] = _fills(dataset, records)
         columns["stop_path"] = _stop_paths(records, np.asarray(trades.entry_bar))
-    own = own.drop(columns=list(columns), errors="ignore").reset_index(drop=True)
+    source = source.drop(columns=list(columns), errors="ignore").reset_index(drop=True)
     # All at once: inserting forty columns one by one takes five times as long.
-    return pd.concat([own, pd.DataFrame(columns)], axis=1)
+    return pd.concat([source, pd.DataFrame(columns)], axis=1)
 
 
 def _fills(dataset: Dataset, records: StepRecords) -> list[list[dict]]:
     """Every fill of every trade, in order: at most an order and a stop, target or time in one bar."""
     taken = np.asarray(records.taken)
-    found: list[list[dict]] = [[] for _ in taken]
+    by_trade: list[list[dict]] = [[] for _ in taken]
     for fill in (records.order_fill, records.bar_fill):
         size, bar, price, reason = (np.asarray(leaf) for leaf in fill)
         for trade, k in zip(*np.nonzero((size > 0) & taken), strict=True):
-            found[trade].append(
+            by_trade[trade].append(
                 {
                     "bar": int(bar[trade, k]),
                     "time": np.datetime_as_string(
@@ -85,7 +85,7 @@ def _fills(dataset: Dataset, records: StepRecords) -> list[list[dict]]:
                     "reason": REASONS[int(reason[trade, k])],
                 }
             )
-    return [sorted(fills, key=lambda fill: fill["bar"]) for fills in found]
+    return [sorted(fills, key=lambda fill: fill["bar"]) for fills in by_trade]
 
 
 def _stop_paths(records: StepRecords, entry_bar: np.ndarray) -> list[list[dict]]:
@@ -93,10 +93,13 @@ def _stop_paths(records: StepRecords, entry_bar: np.ndarray) -> list[list[dict]]
     taken, stops = np.asarray(records.taken), np.asarray(records.stop)
     paths = []
     for trade, first in enumerate(entry_bar):
-        own = stops[trade, : taken[trade].sum()]
-        moved = np.concatenate([[True], own[1:] != own[:-1]])
+        path = stops[trade, : taken[trade].sum()]
+        moved = np.concatenate([[True], path[1:] != path[:-1]])
         paths.append(
-            [{"bar": int(first) + 1 + int(k), "price": float(own[k])} for k in np.nonzero(moved)[0]]
+            [
+                {"bar": int(first) + 1 + int(k), "price": float(path[k])}
+                for k in np.nonzero(moved)[0]
+            ]
         )
     return paths
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from jaxexit.config import Experiment, experiment_sha256
+from jaxexit.config.trading import Guards
 from jaxexit.evaluate import Backtest
 from jaxexit.evaluate.joint import joint_result
 from jaxexit.evaluate.statistics import compare
@@ -16,13 +17,11 @@ from jaxexit.lab.tracking import read_metrics
 from jaxexit.lab.trained import TrainedVersion
 from jaxexit.lab.training import agent_params, agent_seeds, learned_policy, state_template
 
+_OPEN: dict[Any, Any] = {float: -1.0, int: 0}  # a long cannot lose more than its price
 OFF: dict[str, Any] = {
-    "min_profit_for_exit": -1.0,  # a long cannot lose more than its price
-    "min_bars_for_exit": 0,
-    "min_profit_for_partial": -1.0,
-    "min_bars_for_partial": 0,
-    "min_profit_for_trail": -1.0,
-    "tighten_cooldown": 0,
+    name: _OPEN[field.annotation]
+    for name, field in Guards.model_fields.items()
+    if field.annotation in _OPEN and name != "min_bars_for_trail"
 }
 """The value of each guard with which it blocks nothing. TRAIL_BE at bar 0 has nothing to break even with:
 that is no guard, and stays."""

@@ -1,6 +1,6 @@
 """Columns of numbers in a page: gzip, base64; the page's script reads them as typed arrays.
 
-A header (JSON) names each column and says where it lies. The bytes of a column are stored plane by plane
+A header (JSON) names each column and gives its offset. The bytes of a column are stored plane by plane
 (all first bytes, all second bytes, ...): neighbouring numbers share their high bytes, and gzip finds that.
 """
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxexit.config.features import FEATURE_RECORDS
 from jaxexit.env.observation import POSITION
 
-USER_COLUMNS = "own columns"
+USER_COLUMNS = "your columns"
 
 GROUP_OF = {record.name: record.group for record in (*POSITION, *FEATURE_RECORDS)}
 GROUPS = (*dict.fromkeys(GROUP_OF.values()), USER_COLUMNS)
@@ -27,4 +27,4 @@ def membership(names: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
     """
     groups = [GROUP_OF.get(name, USER_COLUMNS) for name in names]
     present = tuple(sorted(set(groups), key=GROUPS.index))
-    return present, np.array([[group == own for own in groups] for group in present], np.float32)
+    return present, np.array([[group == each for each in groups] for group in present], np.float32)

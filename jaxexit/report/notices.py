@@ -1,4 +1,4 @@
-"""What a careful reader would ask about a result, found by looking: no notice is written by hand."""
+"""What a careful reader would ask about a result: every notice is derived from it."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ MANY_AMBIGUOUS = 0.02  # share of trades
 
 
 class Notice(NamedTuple):
-    """One thing to look at twice, or to know."""
+    """One thing to check, or to know."""
 
     level: str  # "warning" or "note"
     text: str
 
 
 def notices(runs: Sequence[ReportedRun]) -> list[Notice]:
-    """Warnings first; what holds for every run is said once."""
-    said: dict[tuple[str, str], list[str]] = {}
+    """Warnings first; what holds for every run is given once."""
+    versions: dict[tuple[str, str], list[str]] = {}
     for run in runs:
         for notice in (*_results(run), *_audit(run), *_run(run)):
-            said.setdefault(notice, []).append(run.version)
-    found = [
+            versions.setdefault(notice, []).append(run.version)
+    every = [
         Notice(level, typographic(text if len(of) == len(runs) else f"{', '.join(of)}: {text}"))
-        for (level, text), of in said.items()
+        for (level, text), of in versions.items()
     ]
-    return sorted(found, key=lambda notice: notice.level != "warning")
+    return sorted(every, key=lambda notice: notice.level != "warning")
 
 
 def _results(run: ReportedRun) -> Iterator[tuple[str, str]]:
@@ -48,49 +48,49 @@ def _results(run: ReportedRun) -> Iterator[tuple[str, str]]:
         yield (
             "warning",
             f"{len(gained):,} trades that were held for no bar show a gross result ({signed(gained.mean())} "
-            f"{unit.words} on average): a position that was not held cannot earn, look at how its entry "
+            f"{unit.words} on average): a position that was not held cannot earn, check how its entry "
             "was filled",
         )
     if at_once.mean() > MANY_LEFT_AT_ONCE:
         yield (
             "warning",
-            f"{percent(at_once.mean())} of the trades were left at bar 0: the agent avoids trading",
+            f"{percent(at_once.mean())} of the trades were closed at bar 0: the agent avoids trading",
         )
     if LEAVE_AT_ONCE.name in run.tables:
         instant = numbers(run.tables[LEAVE_AT_ONCE.name], unit.key("gross"))
         if np.abs(instant).mean() > little:
             yield (
                 "warning" if instant.mean() > little else "note",
-                f"leaving at once earns {signed(instant.mean())} {unit.words} gross instead of 0: the "
+                f"closing at once earns {signed(instant.mean())} {unit.words} gross instead of 0: the "
                 "entries' prices are not those of the bars",
             )
     ambiguous = float(numbers(table, "ambiguous").mean())
     if ambiguous > MANY_AMBIGUOUS:
         yield (
             "warning",
-            f"{percent(ambiguous)} of the trades have stop and target in one bar; the stop was taken, finer "
-            "bars would tell",
+            f"{percent(ambiguous)} of the trades have stop and target in one bar; the stop was assumed, "
+            "finer bars would resolve it",
         )
     estimate = (metrics.get("intervals") or {}).get(unit.key("net", "mean"))
     if estimate is None:
-        yield "warning", "these results carry no intervals: run the backtest again"
+        yield "warning", "these results have no intervals: run the backtest again"
     elif estimate["blocks"] is not None and estimate["blocks"] < FEWEST_BLOCKS:
         yield (
             "warning",
-            f"{count:,} trades, but only {estimate['blocks']:.1f} independent stretches of time: intervals "
-            "are hardly evidence",
+            f"{count:,} trades, but only {estimate['blocks']:.1f} independent periods: too little data for a "
+            "verdict",
         )
     deflated = metrics.get("deflated_sharpe")
     if deflated and deflated["trials"] > 1:
         yield (
             "note",
-            f"trials so far (looks at a test split, settings of sweeps): {deflated['trials']}",
+            f"trials so far (evaluations of a test split, settings of sweeps): {deflated['trials']}",
         )
 
 
 def _audit(run: ReportedRun) -> Iterator[tuple[str, str]]:
     if run.findings is None:
-        yield "note", "not audited for this page: write it with --audit"
+        yield "note", "not audited for this page: add --audit"
         return
     passed = 0
     for finding in run.findings:
@@ -111,17 +111,19 @@ def _run(run: ReportedRun) -> Iterator[tuple[str, str]]:
         learned, across = run.together["policies"][run.learned], run.together["across_seeds"]
         unit = run.dataset.unit
         net_mean = unit.key("net", "mean")
-        own, net = learned["intervals"][net_mean], across[net_mean]
+        mean, net = learned["intervals"][net_mean], across[net_mean]
         yield (
             "warning",
-            f"the page follows one of {experiment.seeds} agents, the first (seed {experiment.seed}), "
-            f"whatever it earned; the version is all of them: {signed(own['value'])} net {unit.words} a "
-            f"trade "
-            f"(95% interval {signed(own['low'])} to {signed(own['high'])}), single "
-            f"agents from {signed(net['min'])} to {signed(net['max'])}",
+            f"this page shows one of {experiment.seeds} agents, the first (seed {experiment.seed}), "
+            f"whatever it earned; the version is all of them: {signed(mean['value'])} net {unit.words} a "
+            f"trade (95% interval {signed(mean['low'])} to {signed(mean['high'])}), single agents from "
+            f"{signed(net['min'])} to {signed(net['max'])}",
         )
     if run.split != "test":
-        yield "warning", f"results on {run.split}: the agent was trained or chosen on these trades"
+        yield (
+            "warning",
+            f"results on {run.split}: the agent was trained or selected on these trades",
+        )
     trained = max((line["env_steps"] for line in run.metrics), default=0)
     if trained < experiment.ppo.total_timesteps:
         yield (
@@ -137,15 +139,14 @@ def _run(run: ReportedRun) -> Iterator[tuple[str, str]]:
         if line.startswith("note: "):
             yield "note", line.removeprefix("note: ")
     if run.learned.endswith("_sampled"):
-        yield "note", "actions were drawn from the policy, not the likeliest ones taken"
+        yield "note", "actions were sampled from the policy, not the most likely ones taken"
     if experiment.data.entries == "every_bar":
         yield (
             "note",
-            "entries at every bar overlap: dense practice for the agent, not a strategy that could be traded "
-            "as it stands",
+            "entries at every bar overlap: dense training data for the agent, not a tradable strategy",
         )
     yield (
         "note",
         f"replayed for this page: {len(run.table):,} trades and {len(run.decisions.chosen):,} decisions from "
-        f"checkpoint {run.summary['checkpoint']['sha256'][:12]}, and every result came out as stored",
+        f"checkpoint {run.summary['checkpoint']['sha256'][:12]}; every result matches the stored one",
     )

@@ -1,4 +1,4 @@
-"""Every decision of a backtest again, with what the agent saw and thought: through the env's own `step`.
+"""Every decision of a backtest replayed through `env.step`, with what the agent saw and preferred.
 
 The backtest keeps what happened; this adds why. Chosen actions are given (the backtest's own records), so
 that a policy that draws is replayed as it was drawn.
@@ -58,9 +58,9 @@ class Row(NamedTuple):
 class Insight(NamedTuple):
     """What the network says at each decision. Leaves [decisions, ...] float32."""
 
-    probabilities: Any  # [., 5]
+    probabilities: Any  # [., actions]
     value: Any  # expected discounted reward from here on, in units of the reward
-    entropy: Any  # nats; ln 5 = 1.61 at most
+    entropy: Any  # nats; at most the logarithm of the number of actions
     gradient: Any  # [., groups]: length of d log p(chosen) / d observations, by group
 
 
@@ -106,10 +106,10 @@ def replay(
     for begin in range(0, len(taken), TRADES_AT_ONCE):
         indices = np.arange(begin, min(begin + TRADES_AT_ONCE, len(taken)))
         padded = np.resize(indices, TRADES_AT_ONCE)
-        found = jax.device_get(_follow(spec, world, padded, chosen[padded].T))
+        followed = jax.device_get(_follow(spec, world, padded, chosen[padded].T))
         mask = taken[indices]
         keep = partial(_taken_only, mask=mask)
-        row, observation, allowed = jax.tree.map(keep, found)
+        row, observation, allowed = jax.tree.map(keep, followed)
         rows.append(row)
         seen.append(observation)
         valid.append(allowed)
@@ -179,7 +179,7 @@ def _insight(
         logits, value = forward(network, params, seen)
         return jax.nn.log_softmax(mask_logits(logits, allowed) if masked else logits), value
 
-    def one(seen: Array, allowed: Array, action: Array) -> Insight:
+    def of_decision(seen: Array, allowed: Array, action: Array) -> Insight:
         logs, value = log_probabilities(seen, allowed)
         gradient = jax.grad(lambda x: log_probabilities(x, allowed)[0][action])(seen)
         return Insight(
@@ -189,7 +189,7 @@ def _insight(
             gradient=jnp.sqrt(matrix @ gradient**2),
         )
 
-    return jax.vmap(one)(observation, valid, action)
+    return jax.vmap(of_decision)(observation, valid, action)
 
 
 def _in_batches(function: Any, *columns: np.ndarray) -> Any:
@@ -200,7 +200,7 @@ def _in_batches(function: Any, *columns: np.ndarray) -> Any:
         index = np.resize(
             np.arange(begin, min(begin + DECISIONS_AT_ONCE, count)), DECISIONS_AT_ONCE
         )
-        found = jax.device_get(function(*(column[index] for column in columns)))
+        values = jax.device_get(function(*(column[index] for column in columns)))
         size = min(DECISIONS_AT_ONCE, count - begin)
-        parts.append(jax.tree.map(lambda leaf, size=size: leaf[:size], found))
+        parts.append(jax.tree.map(lambda leaf, size=size: leaf[:size], values))
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)

@@ -203,7 +203,7 @@ def _check_same(stored: pd.DataFrame, played: pd.DataFrame, unit: Unit, where: s
     )
     if odd.any():
         raise RunError(
-            f"{where} (the code has changed since: {odd.sum():,} of {len(odd):,} trades end otherwise)"
+            f"{where} (the code has changed since: {odd.sum():,} of {len(odd):,} trades end differently)"
         )
 
 
@@ -215,7 +215,7 @@ def _read_table(path: Path, again: str) -> pd.DataFrame:
 
 
 def check_comparable(runs: Sequence[ReportedRun]) -> None:
-    """Refuse to lay runs side by side that are not about the same trades.
+    """Refuse to compare runs of different trades.
 
     Raises:
         RunError: other bars, other trades, or the same version twice.
@@ -223,7 +223,7 @@ def check_comparable(runs: Sequence[ReportedRun]) -> None:
     first = runs[0]
     for number, run in enumerate(runs[1:], 1):
         if any(run.version == other.version for other in runs[:number]):
-            raise RunError(f"{run.version}: is named twice; name another version to compare with")
+            raise RunError(f"{run.version}: is given twice; give another version to compare with")
         same = run.dataset.fingerprint["bars"] == first.dataset.fingerprint["bars"] and all(
             np.array_equal(run.table[name], first.table[name])
             for name in ("trade_id", "entry_time", "direction")

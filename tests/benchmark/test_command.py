@@ -49,7 +49,7 @@ def test_a_training_and_its_backtest_build_four_programs_each_once() -> None:
     record = json.loads(out)
     assert record["command"] == "train"
     programs = {one["name"]: one for one in record["programs"]}
-    assert programs.keys() == {"update", "_play", "_first_state", "compute_hindsight"}
+    assert programs.keys() == {"update", "play_bars", "_first_state", "compute_hindsight"}
     for one in programs.values():
         assert one["count"] == len(one["shapes"]) == 1
         assert one["operations"]["before"] > 0 < one["operations"]["after"]
@@ -73,7 +73,7 @@ def test_what_plays_trades_is_compiled_once_in_every_command(
     code, out, err = tiny.run("benchmark", "compile", command, "--json", *SETTINGS)
     assert code == 0, err
     programs = json.loads(out)["programs"]
-    assert {one["name"] for one in programs} == {"_play", "compute_hindsight"} | others
+    assert {one["name"] for one in programs} == {"play_bars", "compute_hindsight"} | others
     assert [one["count"] for one in programs] == [1] * len(programs)
 
 

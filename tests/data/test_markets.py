@@ -295,7 +295,7 @@ def test_a_feature_that_is_clipped_or_always_the_same_is_said(tmp_path) -> None:
     said = load_dataset(stock(tmp_path, "env.feature_scales=fixed")).summary
     (clipped,) = (line for line in said if "warning: clipped" in line)
     assert "entry_atr on 100%" in clipped
-    (constant,) = (line for line in said if "the same at 99%" in line)
+    (constant,) = (line for line in said if "constant over 99%" in line)
     assert "hour_sin, hour_cos" in constant
 
 

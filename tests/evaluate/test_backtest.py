@@ -180,7 +180,7 @@ def test_every_usual_policy_plays_every_split_in_one_program(backtest: Backtest)
         own.play(RANDOM, even, record=True)
         own.play(ORACLE, own.world.hindsight)
         own.score(learned_policy(few), initial_params(ppo_spec(few).network, 32, [0]))
-    assert [name for name in compiled if "_play" in name] == []
+    assert [name for name in compiled if "play_bars" in name] == []
 
 
 def test_trades_that_wait_for_a_lane_are_played_like_those_that_do_not(backtest: Backtest) -> None:

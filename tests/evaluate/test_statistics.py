@@ -153,7 +153,7 @@ def three(count: int, bars: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def test_only_the_same_trades_are_compared() -> None:
     table = held(prices(np.random.default_rng(5), 600, "brownian"), *three(500, 20))
-    with pytest.raises(DataError, match="not about the same trades: 2 are in one only"):
+    with pytest.raises(DataError, match="hold different trades: 2 are in one only"):
         compare(table, table.iloc[2:])
     with pytest.raises(DataError, match="twice"):
         compare(table, table.assign(trade_id=1))

@@ -7,8 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxexit.config import trading as config
 from jaxexit.data.types import Market, Trades
 from jaxexit.env import EnvParams, EnvSpec, Order, World, compute_hindsight, reset, situation, step
+from jaxexit.env.params import scalars
 from jaxexit.env.types import Costs, Guards, MoreCosts, Orders, RewardWeights
 from jaxexit.truth.reference.records import Rules
 
@@ -24,11 +26,7 @@ def device_params(rules: Rules, *, more: bool = False) -> EnvParams:
     def real(*names: str) -> dict[str, Any]:
         return {name: np.float32(getattr(rules, name)) for name in names}
 
-    def whole(*names: str) -> dict[str, Any]:
-        return {name: np.int32(getattr(rules, name)) for name in names}
-
     number: Any = np.float32
-    yes_or_no: Any = np.bool_
     return EnvParams(
         costs=Costs(
             commission=number(rules.commission),
@@ -37,16 +35,8 @@ def device_params(rules: Rules, *, more: bool = False) -> EnvParams:
             swap_short=number(rules.swap_short_pips * rules.pip),
             more=_more_costs(rules) if more else None,
         ),
-        orders=Orders(
-            **whole("max_bars", "max_partials"),
-            **real("tighten_fraction", "partial_fraction", "breakeven_buffer", "min_stop_distance"),
-        ),
-        guards=Guards(
-            exit_allows_loss=yes_or_no(rules.exit_allows_loss),
-            **real("min_profit_for_exit", "min_profit_for_partial", "min_profit_for_trail"),
-            **whole("min_bars_for_exit", "min_bars_for_partial", "min_bars_for_trail"),
-            **whole("tighten_cooldown"),
-        ),
+        orders=Orders(**scalars(rules, config.Env, Orders._fields)),
+        guards=Guards(**scalars(rules, config.Guards, Guards._fields)),
         reward=RewardWeights(**real(*RewardWeights._fields)),
     )
 

@@ -16,7 +16,7 @@ from jaxexit import checkout, exam
 from jaxexit.__main__ import main
 from jaxexit.data import dataset, features
 from jaxexit.env import environment
-from jaxexit.evaluate import backtest, run
+from jaxexit.evaluate import backtest, lanes
 from jaxexit.lab import results
 from jaxexit.truth.verdict import Control
 from tests.truth.planted import controls, traps
@@ -44,7 +44,7 @@ ALL_TRAPS = {trap.name: trap for trap, _ in CAUGHT_BY}
 def attributes() -> tuple[object, ...]:
     """Everything that a trap takes the place of, as it is now."""
     return (
-        environment.fill_stop, environment.quote, environment._moved_stop, run.step,
+        environment.fill_stop, environment.quote, environment._moved_stop, lanes.step,
         backtest.trade_table, results.learned_policy, results.tuned_baselines,
         backtest.Backtest.baselines, dataset.every_bar_candidates,
         *(features._COLUMNS[name] for name in ("return_1", "rsi")),

@@ -13,7 +13,7 @@ const KINDS = {
   gain: ["gains", (i) => own(0, inUnit("net"))[i] > 0],
   blocked: ["a guard blocked an attempt", (i) => own(0, "blocked")[i] > 0],
   partial: ["partly closed", (i) => facets.partial[i] === 1],
-  gap: ["stop jumped over", (i) => facets.gap[i] > 0],
+  gap: ["stop gapped through", (i) => facets.gap[i] > 0],
   ambiguous: ["stop and target in one bar", (i) => own(0, "ambiguous")[i] === 1],
   at_once: ["closed at bar 0", (i) => own(0, "bars_held")[i] === 0],
   differ: ["versions differ", (i) => facets.difference !== null && Math.abs(facets.difference[i]) > 0.005],
@@ -24,8 +24,8 @@ const SORTS = {
   worst: ["worst first", (i) => own(0, inUnit("net"))[i]],
   best: ["best first", (i) => -own(0, inUnit("net"))[i]],
   regret: ["largest regret", (i) => -(facets.regret?.[i] ?? 0)],
-  longest: ["held longest", (i) => -own(0, "bars_held")[i]],
-  gap: ["largest jump over the stop", (i) => -facets.gap[i]],
+  longest: ["longest held", (i) => -own(0, "bars_held")[i]],
+  gap: ["largest gap through the stop", (i) => -facets.gap[i]],
   differ: ["largest difference of versions", (i) => -Math.abs(facets.difference?.[i] ?? 0)],
 };
 
@@ -147,7 +147,7 @@ function layCards(anew = false) {
     card = tradeCard(shown[place], place);
     card.style.cssText = `left:${(place % columns) * (width + GAP)}px;top:${Math.floor(place / columns) * rowHeight}px;width:${width}px;height:${height}px`;
     laid.set(place, card);
-    // In the order of the list, so that the keyboard goes from one to the next.
+    // In the order of the list, so that Tab moves from one to the next.
     const after = [...box.children].find((other) => Number(other.dataset.place) > place);
     box.insertBefore(card, after ?? null);
   }
@@ -156,8 +156,8 @@ function layCards(anew = false) {
 /** What a reader should notice about a trade. @param {number} i @returns {Array<[string, boolean]>} */
 function chipsOf(i) {
   const chips = [];
-  if (facets.gap[i] > 0) chips.push([`jumped the stop by ${plain(facets.gap[i], unitDigits())} ${T.facts.unit.words}`, true]);
-  if (own(0, "bars_held")[i] === 0 && Math.abs(own(0, inUnit("gross"))[i]) > 0.05 * T.facts.unit.grain) chips.push(["earned without being held", true]);
+  if (facets.gap[i] > 0) chips.push([`gapped through the stop by ${plain(facets.gap[i], unitDigits())} ${T.facts.unit.words}`, true]);
+  if (own(0, "bars_held")[i] === 0 && Math.abs(own(0, inUnit("gross"))[i]) > 0.05 * T.facts.unit.grain) chips.push(["result without holding", true]);
   if (own(0, "ambiguous")[i]) chips.push(["stop and target in one bar", true]);
   if (facets.partial[i]) chips.push(["partial", false]);
   if (own(0, "blocked")[i]) chips.push([`${own(0, "blocked")[i]} blocked`, false]);
@@ -237,7 +237,7 @@ function tradesAsCsv() {
 
 const MOST_PRINTED = 1000;
 
-/** On paper cards would be a book: a table of the trades shown instead. */
+/** In print the cards become a table of the trades shown. */
 function printList() {
   const rows = [...shown.slice(0, MOST_PRINTED)].map((i) => element("tr", {},
     ...[titleOf(i), moment(T.columns.entry_time[i]), moment(own(0, "exit_time")[i]), own(0, "bars_held")[i], reasonOf(own(0, "reason")[i]).name,

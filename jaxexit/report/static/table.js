@@ -64,7 +64,7 @@ function startTables() {
   });
   const tip = byId("tip");
   const show = (target) => {
-    // A modal dialog lies above everything but its own content.
+    // A modal dialog covers everything but its content.
     (target.closest("dialog") ?? document.body).append(tip);
     tip.textContent = target.dataset.tip;
     tip.hidden = false;

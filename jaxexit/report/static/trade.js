@@ -141,7 +141,7 @@ function showTradeTables() {
   const foot = over ? ["TOTAL", "", "", "", "", "", "", "", "", [signed(net, unitDigits()), signClass(net)], plain(T.facts.costs.reduce((sum, cost) => sum + own(v, inUnit(cost))[i], 0), unitDigits()), "", ""] : null;
   const parts = [];
   if (over) {
-    parts.push(tableSection("Fills", "trade-fills", [["what"], ["bar, UTC"], ["size", "Share of the original position."], ["price", "After slippage."], [`beyond the stop, ${T.facts.unit.words}`, "What the market jumped over the stop's level."]],
+    parts.push(tableSection("Fills", "trade-fills", [["what"], ["bar, UTC"], ["size", "Share of the original position."], ["price", "After slippage."], [`beyond the stop, ${T.facts.unit.words}`, "How far the market gapped through the stop."]],
       fillsOf(v, i).map((fill) => [fill.reason, moment(D.columns["bar.time"][fill.bar]), percent(fill.size, 0), priced(fill.price), fill.gap > 0 ? plain(fill.gap, unitDigits()) : ""])));
     const others = [...T.facts.versions.map((name, n) => [name, (column) => own(n, column)[i]]), ...T.facts.baselines.map((name) => [name, (column) => baseline(name, column)[i]])];
     parts.push(tableSection("This trade under every exit", "trade-policies", [["exit rule"], ["reason"], ["bars"], ["exit price"], [`gross ${T.facts.unit.words}`], [`net ${T.facts.unit.words}`], ["R"]],

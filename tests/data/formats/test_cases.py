@@ -161,7 +161,7 @@ def test_eleven_trades_get_no_verdict(cases: Path, tmp_path: Path):
     found = compare(better, better.assign(net_percent=0.0))
     assert found.net.low > 0  # the interval alone would say better
     assert found.verdict.startswith("too little data")
-    assert "a verdict needs 8" in found.verdict
+    assert "at least 8 needed" in found.verdict
 
 
 def test_ten_bars_are_told_to_be_fewer_than_the_warm_up(cases: Path, tmp_path: Path):

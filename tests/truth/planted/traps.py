@@ -19,7 +19,7 @@ import pandas as pd
 from jaxexit.data import dataset, features
 from jaxexit.env import environment
 from jaxexit.env.types import TRAIL_BE
-from jaxexit.evaluate import backtest, run
+from jaxexit.evaluate import backtest, lanes
 from jaxexit.lab import results
 from jaxexit.policies import ATR_TRAILING, DEFAULT_PARAMS, Policy
 
@@ -262,5 +262,5 @@ RETROACTIVE_STOP = Trap(
 SHAPED_REWARD = Trap(
     "shaped reward reported as return",
     "the backtest's net result is the sum of rewards",
-    (Seam(run, "step", _reward_for_money),),
+    (Seam(lanes, "step", _reward_for_money),),
 )
