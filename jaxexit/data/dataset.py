@@ -38,7 +38,7 @@ from jaxexit.data.sample import experiment_bars, list_of
 from jaxexit.data.sources import NAMED, InMemory, Sources
 from jaxexit.data.split import SPLITS, Bounds, assign_splits, fold_bounds, split_bounds
 from jaxexit.data.trades import load_trades, reading_of
-from jaxexit.data.types import Market, Trades, padded_size
+from jaxexit.data.types import Market, Trades, assert_trades, padded_size
 from jaxexit.errors import DataError
 from jaxexit.units import Unit
 
@@ -340,7 +340,9 @@ def device_trades(table: pd.DataFrame) -> Trades:
         "given_fill": given_fill.astype(np.float32),
         "inside_bar": table["inside_bar"].to_numpy(bool) if "inside_bar" in table else None,
     }
-    return on_device(Trades(**columns))
+    trades = Trades(**columns)
+    assert_trades(trades)
+    return on_device(trades)
 
 
 def _candidates(

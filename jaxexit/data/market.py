@@ -11,7 +11,7 @@ from jaxexit.arrays import on_device
 from jaxexit.data.bars import Bars, find_gaps
 from jaxexit.data.charges import FREE, Charges, carry
 from jaxexit.data.sessions import session_left
-from jaxexit.data.types import Market
+from jaxexit.data.types import Market, assert_market
 
 ROLLOVER_ZONE, ROLLOVER_HOUR = "America/New_York", 17
 # Nights charged at the rollover that ends a New York day, Monday first: positions settle two
@@ -81,4 +81,6 @@ def build_market(
         if flat_overnight
         else None,
     }
-    return on_device(Market(**table))
+    market = Market(**table)
+    assert_market(market)
+    return on_device(market)

@@ -47,6 +47,33 @@ class Trades(NamedTuple):
     inside_bar: jax.Array | None = None
 
 
+def assert_market(market: Market) -> None:
+    """Assert the shapes and types of `Market`, when it is made or traced: nothing is computed."""
+    import chex
+
+    bars = market.bid.shape[0]
+    chex.assert_shape([market.bid, market.ask], (bars, 4))
+    chex.assert_shape(market.features, (bars, None))
+    chex.assert_shape([market.atr, market.nights, market.nights_inside], (bars,))
+    chex.assert_type([market.bid, market.ask, market.features, market.atr, market.nights], float)
+    if market.carry is not None:
+        chex.assert_shape([market.carry, market.carry_inside], (bars, 2))
+    if market.flat is not None:
+        chex.assert_shape(market.flat, (bars,))
+        chex.assert_type(market.flat, bool)
+
+
+def assert_trades(trades: Trades) -> None:
+    """Assert the shapes and types of `Trades`, when they are made or traced: nothing is computed."""
+    import chex
+
+    given = [leaf for leaf in trades if leaf is not None]
+    chex.assert_rank(given, 1)
+    chex.assert_equal_shape(given)
+    chex.assert_type(trades.entry_bar, int)
+    chex.assert_type([trades.direction, trades.entry_price, trades.stop, trades.target], float)
+
+
 def padded_size(trades: int) -> int:
     """Trades to pad a list to: a power of two, so that lists of nearly equal length share a program."""
     return 1 << max(6, (trades - 1).bit_length())
