@@ -158,7 +158,7 @@ def test_a_checkpoint_that_is_not_there(refused, tmp_path: Path, trained: tiny.T
     says = refused("backtest", yaml, "--checkpoint", "77")
     assert "no checkpoint '77'; there are: " in says
     assert str(tiny.UPDATES * tiny.STEPS_PER_UPDATE) in says
-    assert "allowed are best, final, last" in refused("backtest", yaml, "--checkpoint", "bset")
+    assert "expected best, final, last" in refused("backtest", yaml, "--checkpoint", "bset")
 
 
 def test_a_checkpoint_of_another_experiment(refused, tmp_path: Path, trained: tiny.Trained):

@@ -14,12 +14,13 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxexit.arrays import key_of
-from jaxexit.data.types import Trades, padded, padded_size
+from jaxexit.data.types import Trades, assert_market, assert_trades, padded, padded_size
 from jaxexit.env import (
     EnvSpec,
     EnvState,
@@ -151,6 +152,9 @@ def _given(
     count: np.int32,
 ) -> tuple[Any, ...]:
     """The arguments of `_play` but for the progress, in the types and shapes in which it is compiled."""
+    assert_market(world.market)
+    assert_trades(world.trades)
+    chex.assert_equal_shape([world.trades.entry_bar, *world.hindsight])
     size = padded_size(world.trades.entry_bar.shape[0]) if size is None else size
     if not policy.guarded:
         world = world._replace(params=without_guards(world.params))
@@ -258,6 +262,7 @@ def _play(
 
     def play_bar(state: EnvState, memory: Any):
         orders, memory = jax.vmap(decide)(state, memory)
+        chex.assert_shape(jax.tree.leaves(orders), (lanes,))
         after, outcome = jax.vmap(partial(step, spec, world))(state, orders)
         return orders, memory, after, outcome
 
