@@ -217,6 +217,4 @@ def _shown(table: pd.DataFrame, summary: Mapping[str, Any]) -> pd.DataFrame:
     unit = units.of(summary)
     net = units.key(unit, "net", "mean")
     form = units.mean_form(unit)
-    return table.loc[:, ["trades", net, f"{net}_low", f"{net}_high"]].map(
-        lambda value: f"{value:{form}}"
-    )
+    return table.loc[:, ["trades", net, f"{net}_low", f"{net}_high"]].map(lambda value: f"{value:{form}}")
