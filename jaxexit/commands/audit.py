@@ -26,7 +26,7 @@ def build_parser() -> cli.Parser:
         "--split",
         choices=("train", "validation", "test"),
         default="test",
-        help="the split whose result is audited (default: test)",
+        help="whose result (default: test)",
     )
     parser.add_argument(
         "--seed", type=int, default=0, help="of cuts, histories and null markets (default: 0)"

@@ -7,6 +7,7 @@ at the open of bar b = e+k+1 (or at that close); stops and targets then meet bar
 
 from __future__ import annotations
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -69,6 +70,7 @@ def step(spec: EnvSpec, world: World, state: EnvState, order: Order) -> tuple[En
     Returns:
         The state at decision k+1 (`remaining` is 0 if the trade has closed) and what happened.
     """
+    chex.assert_rank(jax.tree.leaves((state, order)), 0)  # one trade: `vmap` batches
     params, market, trades = world.params, world.market, world.trades
     costs = params.costs
     now = situation(spec, params, trades, state)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -157,6 +158,7 @@ def _play_bar(game: _Game, state: EnvState, memory: Any) -> tuple[Order, Any, En
         return game.policy.act(game.policy_params, memory, view)
 
     orders, memory = jax.vmap(decide)(state, memory)
+    chex.assert_shape(jax.tree.leaves(orders), (lanes,))
     after, outcome = jax.vmap(partial(step, game.spec, game.world))(state, orders)
     return orders, memory, after, outcome
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxexit.arrays import key_of
-from jaxexit.data.types import Trades, padded, padded_size
+from jaxexit.data.types import Trades, assert_market, assert_trades, padded, padded_size
 from jaxexit.env import EnvSpec, Hindsight, World, without_guards
 from jaxexit.evaluate.lanes import Progress, play_bars, take
 from jaxexit.evaluate.played import Played, StepRecords, no_results
@@ -105,6 +106,9 @@ def _given(
     count: np.int32,
 ) -> tuple[Any, ...]:
     """The arguments of `play_bars` but for the progress, in the types and shapes in which it is compiled."""
+    assert_market(world.market)
+    assert_trades(world.trades)
+    chex.assert_equal_shape([world.trades.entry_bar, *world.hindsight])
     size = padded_size(world.trades.entry_bar.shape[0]) if size is None else size
     if not policy.guarded:
         world = world._replace(params=without_guards(world.params))

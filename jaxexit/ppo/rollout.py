@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -94,4 +95,5 @@ def collect(
         advantage=advantage,
         target=advantage + value,
     )
+    chex.assert_tree_shape_prefix((batch, infos), (spec.num_steps, observation.shape[0]))
     return env_state, observation, batch, infos

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 import optax
@@ -212,6 +213,7 @@ def _update(
     entropy_coef = entropy_coefficient(hyper, steps)
     rate = learning_rate(hyper, steps)
     flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), batch)
+    chex.assert_tree_shape_prefix(flat, (spec.batch_size,))
     progress = _epochs(spec, hyper, state, flat, entropy_coef, rate, key_epochs, axis)
 
     applied = jnp.maximum(progress.applied, 1)
@@ -239,6 +241,7 @@ def _update(
         key=key,
         update=state.update + 1,
     )
+    chex.assert_trees_all_equal_shapes_and_dtypes(after, state)
     return after, metrics
 
 

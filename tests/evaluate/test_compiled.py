@@ -1,5 +1,6 @@
 """One program plays whatever differs in numbers only: costs, guards, trades, and a policy's own numbers."""
 
+import inspect
 from pathlib import Path
 
 import chex
@@ -22,7 +23,7 @@ def test_numbers_do_not_recompile_what_plays(
         run,
         "_play",
         jax.jit(
-            chex.assert_max_traces(run._play.__wrapped__, n=1),
+            chex.assert_max_traces(inspect.unwrap(run._play), n=1),
             static_argnames=("spec", "policy", "lanes"),
             donate_argnames="progress",
             keep_unused=True,
