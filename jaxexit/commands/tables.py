@@ -139,7 +139,11 @@ def seeds_table(summary: dict[str, Any]) -> Table:
     across = summary["across_seeds"]
     for statistic in ("mean", "standard_deviation", "min", "median", "max"):
         values = ((metric.form(unit), across[metric.key(unit)]) for metric in shown)
-        cells = ("-" if of is None else format(of[statistic], form) for form, of in values)
+        unsigned = statistic == "standard_deviation"
+        cells = (
+            "-" if of is None else format(of[statistic], form.lstrip("+") if unsigned else form)
+            for form, of in values
+        )
         table.add_row(statistic.replace("_", " "), *cells)
     return table
 

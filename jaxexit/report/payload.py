@@ -68,6 +68,7 @@ def trades_payload(runs: Sequence[ReportedRun]) -> tuple[Columns, dict[str, Any]
         "reasons": [reason._asdict() for reason in actions.REASONS],
         "costs": list(CostFractions._fields),
         "headings": {name: metric.heading for name, metric in METRICS.items()},
+        "titles": {name: metric.title(unit.name) for name, metric in METRICS.items()},
         "indicators": {
             "ema_fast": f"EMA {EMA_FAST}",
             "ema_slow": f"EMA {EMA_SLOW}",

@@ -209,7 +209,7 @@ def test_too_little_independent_time_gives_no_verdict_however_narrow_the_interva
     lucky = Estimate(2.0, 0.5, 3.5, 0.7, 4.0, 9.0)
     said = verdict(lucky, "pips")
     assert said.startswith(
-        "too little data: +2.00 pips a trade (95% interval +0.50 to +3.50); only 4.0"
+        "too little data: +2.00 pips a trade (95% interval +0.50 to +3.50) on 4.0 independent periods"
     )
     assert verdict(replace(lucky, blocks=float(FEWEST_BLOCKS)), "pips").startswith("better: +2.00")
 
@@ -229,7 +229,7 @@ def test_the_best_of_many_is_judged_as_the_best_of_many() -> None:
     assert found.best == "v5"
     assert found.p_value < 0.01
     assert "is better than the benchmark: +0.3" in found.verdict
-    with pytest.raises(DataError, match="same trades"):
+    with pytest.raises(DataError, match="different trades"):
         superior(table, {"v1": table.iloc[1:]})
 
 

@@ -67,7 +67,7 @@ def test_a_result_that_the_replay_does_not_lead_to_is_refused(
     first = (table["policy"] == "learned").idxmax()
     table.loc[first, "net_pips"] += 1.0
     table.to_parquet(trades)
-    with pytest.raises(RunError, match=r"1 of .* trades end otherwise") as refused:
+    with pytest.raises(RunError, match=r"1 of .* trades end differently") as refused:
         read_run(open_trained(yaml, None), "test")
     assert f"jaxexit.backtest {yaml} --split test" in str(refused.value)
 
@@ -96,7 +96,7 @@ def test_versions_of_other_trades_are_not_compared(runs: list[ReportedRun]) -> N
     fewer = {name: table.iloc[1:].reset_index(drop=True) for name, table in other.tables.items()}
     with pytest.raises(RunError, match="same trades"):
         check_comparable([run, replace(other, tables=fewer)])
-    with pytest.raises(RunError, match="named twice"):
+    with pytest.raises(RunError, match="given twice"):
         check_comparable([run, run])
 
 

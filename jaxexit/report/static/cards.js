@@ -100,8 +100,8 @@ function applyFilters() {
 function showTotals() {
   const sum = (values) => { let total = 0; for (const i of shown) total += values[i]; return total; };
   const several = T.facts.versions.length > 1;
-  const { trades, net_total, net_r_total, win_rate, net_mean } = T.facts.headings;
-  const head = ["", trades, "gross", ...T.facts.costs, net_total, net_r_total, win_rate, net_mean];
+  const { trades, net_r_total, win_rate, net_mean } = T.facts.headings;
+  const head = ["", trades, "gross", ...T.facts.costs, T.facts.titles.net_total, net_r_total, win_rate, net_mean];
   const rows = T.facts.versions.map((version, v) => {
     const net = sum(own(v, inUnit("net")));
     let won = 0;
