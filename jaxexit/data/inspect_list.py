@@ -16,7 +16,7 @@ from jaxexit.data.entries import (
     keep_sound,
 )
 from jaxexit.data.features import feature_columns
-from jaxexit.data.formats import read_source
+from jaxexit.data.files.reader import read_source
 from jaxexit.data.list_checks import SYMBOLS
 from jaxexit.data.matching import Align, FilledAt, bar_of
 from jaxexit.data.tables import plain
@@ -58,7 +58,7 @@ def inspect_list(
     found: dict[str, Any] = {
         "file": str(path),
         "format": source.family,
-        "clock": f"{source.clock if reading.timezone == 'auto' else reading.timezone}",
+        "clock": f"{source.clock.zone if reading.timezone == 'auto' else reading.timezone}",
         "symbols": []
         if symbols is None
         else sorted({str(one) for one in source.table[symbols].dropna()}),

@@ -17,9 +17,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from jaxexit.data.formats import read_source
-from jaxexit.data.formats.delimited import joined
-from jaxexit.data.formats.source import LABELS, Side, Source
+from jaxexit.data.files.delimited import joined
+from jaxexit.data.files.reader import read_source
+from jaxexit.data.files.source import LABELS, Side, Source
 from jaxexit.data.hours import in_weekend
 from jaxexit.data.list_checks import SYMBOLS
 from jaxexit.data.sources import BARS, InMemory
@@ -130,7 +130,7 @@ def quotes_of(
     source = replace(source, table=mapped(source.table, own, where))
     check_one_symbol(source.table, where)
     columns = Columns(source.table, where)
-    clock = source.clock if timezone == AUTO else timezone
+    clock = source.clock.zone if timezone == AUTO else timezone
     times, has_labels = _times(
         columns, "UTC" if source_offset else clock, server_epochs=source.server_time
     )
@@ -139,9 +139,9 @@ def quotes_of(
         told = f"{explain(source_offset)}, as you say, whatever the stamps are labelled"
     elif has_labels:
         told = "as the stamps are labelled"
-        told += "" if source.rule == LABELS else f" ({source.rule})"
+        told += "" if source.clock.rule == LABELS else f" ({source.clock.rule})"
     elif timezone == AUTO:
-        told = f"{explain('UTC' if clock == AUTO else clock)}, {source.rule}"
+        told = f"{explain('UTC' if clock == AUTO else clock)}, {source.clock.rule}"
     else:
         told = f"{explain(timezone)}, as you say"
     ticks = has_ticks(columns)

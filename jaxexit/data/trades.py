@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from jaxexit.data.directions import directions
-from jaxexit.data.formats import read_source
+from jaxexit.data.files.reader import read_source
 from jaxexit.data.list_checks import check_prices, joined_pieces, of_one_symbol, profits
 from jaxexit.data.sources import InMemory
 from jaxexit.data.tables import Columns, mapped, plain
@@ -82,7 +82,7 @@ def load_trades(
     where = str(path)
     how = Reading(reading) if isinstance(reading, str) else reading
     source = read_source(path)
-    clock = source.clock if how.timezone == AUTO else how.timezone
+    clock = source.clock.zone if how.timezone == AUTO else how.timezone
     own = {name: said for name, said in how.columns.items() if name in _ALIASES}
     table = of_one_symbol(mapped(source.table, own, where), where, how.symbol)
     columns = Columns(table, where)

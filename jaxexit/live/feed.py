@@ -30,7 +30,7 @@ from jaxexit.data.bars import (
 from jaxexit.data.calendars import FX, calendar_of
 from jaxexit.data.charges import Charges, carry, charges_of
 from jaxexit.data.features import Feature, feature_columns
-from jaxexit.data.formats.source import Source
+from jaxexit.data.files.source import Source
 from jaxexit.data.hours import missing_bars
 from jaxexit.data.market import rollover_nights
 from jaxexit.data.markets import Asked, asking_for
