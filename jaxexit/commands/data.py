@@ -14,6 +14,7 @@ from jaxexit.errors import DataError
 from jaxexit.units import amount
 
 if TYPE_CHECKING:
+    from jaxexit.data.bar_files import BarReading
     from jaxexit.data.bars import Book
 
 UNITS = ("auto", "pip", "tick", "point", "percent", "bps", "R")
@@ -248,6 +249,17 @@ def _book(options: argparse.Namespace) -> Book:
     )
 
 
+def _reading(options: argparse.Namespace) -> BarReading:
+    from jaxexit.data.bar_files import BarReading
+
+    return BarReading(
+        options.timezone,
+        getattr(options, "source_offset", None),  # not of `entries`
+        options.stamps,
+        dict(options.columns),
+    )
+
+
 def run_inspect_list(options: argparse.Namespace) -> None:
     """Print what a list of trades says, on its bars where they are given."""
     from jaxexit.data.inspect_list import as_text, inspect_list
@@ -259,10 +271,8 @@ def run_inspect_list(options: argparse.Namespace) -> None:
     if name is not None:
         bars = load_named_bars(
             name,
-            timezone=options.timezone,
+            _reading(options),
             timeframe=options.timeframe,
-            stamps=options.stamps,
-            names=dict(options.columns),
             **_book(options),
         )
     clock = options.timezone if options.trades_tz is None else options.trades_tz
@@ -285,11 +295,8 @@ def run_inspect(options: argparse.Namespace) -> None:
 
     found = inspect_bars(
         options.bars,
-        timezone=options.timezone,
-        source_offset=options.source_offset,
+        _reading(options),
         timeframe=options.timeframe,
-        stamps=options.stamps,
-        names=dict(options.columns),
         **_book(options),
     )
     if options.png is not None:
@@ -305,10 +312,7 @@ def run_convert(options: argparse.Namespace) -> None:
     bars, sides = convert_bars(
         Path(options.bars),
         options.out,
-        timezone=options.timezone,
-        source_offset=options.source_offset,
-        stamps=options.stamps,
-        names=dict(options.columns),
+        _reading(options),
         timeframe=options.timeframe,
         price_scale=options.price_scale,
         repair=options.repair,
@@ -327,9 +331,7 @@ def run_entries(options: argparse.Namespace) -> None:
 
     bars = load_named_bars(
         options.bars,
-        timezone=options.timezone,
-        stamps=options.stamps,
-        names=dict(options.columns),
+        _reading(options),
         **_book(options),
     )
     candidates = built_in_candidates(

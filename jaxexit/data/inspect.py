@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
@@ -10,11 +9,13 @@ from typing import Any, Unpack
 import numpy as np
 
 from jaxexit.data import quality
-from jaxexit.data.bars import Book, complete_book, describe, find_gaps, lengthen
+from jaxexit.data.bar_files import AS_SAID, BarReading, read_unchecked
+from jaxexit.data.bars import Book, describe, find_gaps, lengthen
+from jaxexit.data.book import complete_book
 from jaxexit.data.fingerprint import fingerprint_bars
 from jaxexit.data.quality import Quality, assess
-from jaxexit.data.quotes import Stamps, check_quotes, read_unchecked
-from jaxexit.data.sample import SAMPLE, SAMPLE_SIDE, sample_path
+from jaxexit.data.quotes import check_quotes
+from jaxexit.data.sample import SAMPLE, SAMPLE_READING, SAMPLE_SIDE, sample_path
 from jaxexit.units import key
 
 UNKNOWN_SPREAD = "no spread, and a run asks for one (set costs.spread, e.g. '2 bps'), shown without"
@@ -23,12 +24,9 @@ UNKNOWN_SIDE = "one side, not said which (set data.price_side), shown without a 
 
 def inspect_bars(
     name: str,
+    reading: BarReading = AS_SAID,
     *,
-    timezone: str,
-    source_offset: str | None = None,
     timeframe: str | None = None,
-    stamps: Stamps = "auto",
-    names: Mapping[str, str] | None = None,
     **book: Unpack[Book],
 ) -> Quality:
     """The quality of what `data.bars: name` names, and the bars that a run would get of it.
@@ -39,11 +37,10 @@ def inspect_bars(
     side = book.get("price_side", "auto")
     path = Path(name)
     if name == SAMPLE:
-        path, timezone = sample_path(), "UTC"
-        stamps, names = "auto", None
+        path, reading = sample_path(), SAMPLE_READING
         side = SAMPLE_SIDE if side == "auto" else side
     book = {**book, "price_side": side}
-    quotes = read_unchecked(path, timezone, source_offset, stamps=stamps, names=names)
+    quotes = read_unchecked(path, reading)
     found = assess(quotes, book)
     if found.faults:
         return found

@@ -8,12 +8,13 @@ import pytest
 
 from jaxexit.config import Experiment
 from jaxexit.config.market import Costs
-from jaxexit.data.bars import Bars, complete_book, describe, load_bars
+from jaxexit.data.bar_files import read_quotes
+from jaxexit.data.bars import Bars, describe
+from jaxexit.data.book import complete_book, load_bars
 from jaxexit.data.calendars import Calendar, calendar_of
 from jaxexit.data.charges import carry, charges_of
 from jaxexit.data.dataset import Dataset, load_dataset, load_folds
 from jaxexit.data.markets import MarketKind, recognise, unit_of
-from jaxexit.data.quotes import read_quotes
 from jaxexit.errors import ConfigError, DataError
 from jaxexit.evaluate.metrics import annual_sharpe, daily_net
 from jaxexit.units import BPS, PERCENT, Amount, R, Unit, amount

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jaxexit.data.bars import load_bars
+from jaxexit.data.book import load_bars
 from jaxexit.data.entries import WRONG_STOP, WRONG_TARGET, file_candidates, keep_sound
 from jaxexit.data.matching import match_bars
 from jaxexit.data.trades import load_trades

@@ -7,6 +7,8 @@ https://github.com/binance/binance-public-data
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from jaxexit.data.files.delimited import Head, read_delimited
 from jaxexit.data.files.format import File, Format, Json, Layout
 from jaxexit.data.files.source import EPOCHS, Source
@@ -25,7 +27,7 @@ def _is_rows(head: Head) -> bool:
     return len(head.first) == len(NAMES) and head.all_rows(*pattern)
 
 
-def _read_rows(file: File, head: Head) -> Source:
+def _read_rows(file: Path, head: Head) -> Source:
     return Source(FAMILY, read_delimited(file, head, names=NAMES))
 
 

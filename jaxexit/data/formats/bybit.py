@@ -9,6 +9,7 @@ https://bybit-exchange.github.io/docs/v5/market/kline
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from jaxexit.data.files.delimited import Head, read_delimited
 from jaxexit.data.files.format import File, Format, Json, Layout
@@ -26,7 +27,7 @@ def _is_rows(head: Head) -> bool:
     return len(head.first) == len(NAMES) and head.all_rows(_MILLISECONDS, *[_NUMBER] * 6)
 
 
-def _read_rows(file: File, head: Head) -> Source:
+def _read_rows(file: Path, head: Head) -> Source:
     return Source(FAMILY, read_delimited(file, head, names=NAMES))
 
 
@@ -34,7 +35,7 @@ def _is_for_metatrader(head: Head) -> bool:
     return len(head.first) == 6 and head.all_rows(_STAMP, *[_NUMBER] * 5)
 
 
-def _read_for_metatrader(file: File, head: Head) -> Source:
+def _read_for_metatrader(file: Path, head: Head) -> Source:
     table = read_delimited(file, head, names=NAMES[:-1])
     if _OWN_NAME.fullmatch(file.name):
         clock = Clock("UTC+3", "Bybit's files for MetaTrader are in UTC+3")

@@ -7,6 +7,8 @@ https://docs.ccxt.com/#/?id=ohlcv-structure
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 
 from jaxexit.data.files.delimited import Head, read_delimited
@@ -25,7 +27,7 @@ def _is_rows(head: Head) -> bool:
     return all(low <= min(o, c) and high >= max(o, c) for o, high, low, c in prices)
 
 
-def _read_rows(file: File, head: Head) -> Source:
+def _read_rows(file: Path, head: Head) -> Source:
     table = read_delimited(file, head, names=NAMES[: len(head.first)])
     return Source(FAMILY, table)
 

@@ -8,8 +8,10 @@ histdata.com/f-a-q/data-files-detailed-specification.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from jaxexit.data.files.delimited import Head, read_delimited
-from jaxexit.data.files.format import File, Format, Layout
+from jaxexit.data.files.format import Format, Layout
 from jaxexit.data.files.source import Clock, Source, named_side
 from jaxexit.data.zones import HISTDATA
 
@@ -26,7 +28,7 @@ def _is_bars(head: Head) -> bool:
     return head.all_rows(r"\d{8} \d{6}", _PRICE, _PRICE, _PRICE, _PRICE)
 
 
-def _read(file: File, head: Head) -> Source:
+def _read(file: Path, head: Head) -> Source:
     """M1 bars of the bid, or ticks of both sides."""
     if _is_bars(head) and any(row[5:] and row[5] not in ("", "0") for row in head.rows):
         return _ninjatrader(file, head)
@@ -39,7 +41,7 @@ def _read(file: File, head: Head) -> Source:
     return Source(family, table)
 
 
-def _ninjatrader(file: File, head: Head) -> Source:
+def _ninjatrader(file: Path, head: Head) -> Source:
     """NinjaTrader's historical data: minutes stamped at their end, of the side that the file's name tells."""
     names = ["time", "open", "high", "low", "close", "volume"]
     table = read_delimited(file, head, names=names[: len(head.first)])

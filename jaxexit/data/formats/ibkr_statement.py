@@ -39,8 +39,8 @@ def _read(file: File, cells: Cells) -> Source:
         if len(row) > 2 and row[1] == "Header":
             header = row if row[2] == _LEVEL else []
         elif header and len(row) > 2 and row[:2] == [header[0], "Data"]:
-            cells = dict(zip(header[2:], row[2:], strict=False))
-            found.append({_OURS.get(plain(name), name): cell for name, cell in cells.items()})
+            named = zip(header[2:], row[2:], strict=False)
+            found.append({_OURS.get(plain(name), name): cell for name, cell in named})
     levels = {row[_LEVEL] for row in found}
     level = next((name for name in ("Order", "Trade") if name in levels), None)
     if level is None:

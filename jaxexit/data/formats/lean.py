@@ -8,6 +8,7 @@ equities are in New York's time and their prices are stored times 10,000.
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -44,7 +45,7 @@ def _is_bars(head: Head) -> bool:
     return columns == len(_TRADES) and head.all_rows(_STAMP, *[_SIZE] * 5)
 
 
-def _read_bars(file: File, head: Head) -> Source:
+def _read_bars(file: Path, head: Head) -> Source:
     """The file's bars. Raises DataError where the day is needed and not in the file's name."""
     quotes = len(head.first) == len(_QUOTES)
     names = _QUOTES if quotes else _TRADES

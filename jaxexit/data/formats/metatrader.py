@@ -7,6 +7,8 @@ are of the bid. Spreads are in points, which `quotes` knows by the tick volume.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
@@ -29,7 +31,7 @@ def _is_rows(head: Head) -> bool:
     return head.all_rows(_DATE, _CLOCK, _PRICE, _PRICE, _PRICE, _PRICE)
 
 
-def _read_rows(file: File, head: Head) -> Source:
+def _read_rows(file: Path, head: Head) -> Source:
     """MT4's bars; HistData writes the same layout with a volume of 0 in all rows."""
     names = ["date", "clock", "bid_open", "bid_high", "bid_low", "bid_close", "tick_volume"]
     table = read_delimited(file, head, names=names[: len(head.first)])

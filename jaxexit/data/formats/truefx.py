@@ -5,8 +5,10 @@ The same ticks with the header `timestamp,bid,ask`, as NautilusTrader ships them
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from jaxexit.data.files.delimited import Head, read_delimited
-from jaxexit.data.files.format import File, Format, Layout
+from jaxexit.data.files.format import Format, Layout
 from jaxexit.data.files.source import Clock, Source
 from jaxexit.errors import DataError
 
@@ -17,7 +19,7 @@ def _sniff(head: Head) -> bool:
     return head.all_rows(r"[A-Z]{3}/[A-Z]{3}", r"\d{8} \d{2}:\d{2}:\d{2}(\.\d+)?", _PRICE, _PRICE)
 
 
-def _read(file: File, head: Head) -> Source:
+def _read(file: Path, head: Head) -> Source:
     """Ticks of both sides. Raises DataError where the file holds several pairs."""
     table = read_delimited(file, head, names=["pair", "time", "bid", "ask"])
     pairs = sorted(set(table["pair"]))

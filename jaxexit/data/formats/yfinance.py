@@ -7,9 +7,10 @@ nothing but the name of the index (`Date,,,`).
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from jaxexit.data.files.delimited import Head, is_number, numbered, read_delimited
-from jaxexit.data.files.format import File, Format, Layout
+from jaxexit.data.files.format import Format, Layout
 from jaxexit.data.files.source import UNSTATED, Source
 from jaxexit.data.formats import plain_tables
 from jaxexit.data.tables import Columns
@@ -36,7 +37,7 @@ def _sniff(head: Head) -> bool:
     return _fields_row(head) is not None
 
 
-def _read(file: File, head: Head) -> Source:
+def _read(file: Path, head: Head) -> Source:
     """The bars of one ticker. Raises DataError where there are several."""
     at = int(_fields_row(head) or 0)
     tickers = sorted(set(head.rows[1 - at][1:]))

@@ -8,7 +8,7 @@ import pytest
 
 from jaxexit.__main__ import main
 from jaxexit.data import Dataset, load_dataset
-from jaxexit.data.bars import load_bars
+from jaxexit.data.book import load_bars
 from jaxexit.data.spreads import point_of
 from jaxexit.data.times import to_utc
 from jaxexit.data.trades import load_trades

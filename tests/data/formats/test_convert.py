@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from jaxexit.data.__main__ import main
-from jaxexit.data.bars import load_bars
+from jaxexit.data.book import load_bars
 from jaxexit.data.zones import as_clock
 from tests.data.made import bar_table, write_bars
 
