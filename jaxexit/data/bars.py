@@ -108,8 +108,8 @@ def lengthen(bars: Bars, timeframe: str | None) -> Bars:
         return bars
     if length % step != np.timedelta64(0):
         raise DataError(
-            f"{bars.where}: data.timeframe: found {timeframe}, but the file's bars are of {duration(step)}, "
-            "which does not divide it"
+            f"{bars.where}: data.timeframe: got {timeframe}, expected a multiple of {duration(step)}, the "
+            "length of the bars"
         )
     times, starts = bins(bars.times, length)
     bid, ask = merge(bars.bid, starts), merge(bars.ask, starts)

@@ -71,7 +71,7 @@ def complete_book(
     counted = unit_of(market, prices, unit=unit, pip=pip, tick_size=tick_size)
     if counted.name == "pips":
         pip = counted.size
-    own = Measures(counted, pip, prices)
+    measures = Measures(counted, pip, prices)
     said = amount(spread) if spread is not None else None
     if spread_pips is not None:
         said = Amount(spread_pips, "pips")
@@ -81,15 +81,15 @@ def complete_book(
     if "bid" in quotes.sides and "ask" in quotes.sides:
         if price_side != "auto":
             raise DataError(
-                f"{quotes.where}: data.price_side: found {price_side}, but the file has both sides, "
-                "set it to auto"
+                f"{quotes.where}: data.price_side: got {price_side}, expected auto, since the bars "
+                "have both sides"
             )
         unused = "" if said is None else f" ({key} {said.value:g} not used)"
         bid, ask = quotes.sides["bid"], quotes.sides["ask"]
         origin = "bid and ask from the file" + unused
     else:
         side = _one_side(quotes, price_side, said)
-        distance, source = _spread(quotes, said, key, own, market)
+        distance, source = _spread(quotes, said, key, measures, market)
         assumed = source if quotes.spread is None else None
         distance = distance[:, None]
         bid, ask = prices - _BELOW[side] * distance, prices + (1 - _BELOW[side]) * distance
@@ -127,7 +127,7 @@ def _one_side(
     if named in _BELOW:
         if price_side not in ("auto", named):
             raise DataError(
-                f"{quotes.where}: data.price_side: found {price_side}, but the columns are {named}"
+                f"{quotes.where}: data.price_side: got {price_side}, expected auto or {named}, the side of the columns"
             )
         return "bid" if named == "bid" else "ask"
     if price_side != "auto":
@@ -135,7 +135,7 @@ def _one_side(
     if quotes.usual_side is not None:
         return quotes.usual_side
     if quotes.spread is None and said is not None and said.value == 0:
-        return "mid"  # without a spread all sides are one
+        return "mid"  # without a spread all sides are the same
     raise DataError(
         f"{quotes.where}: the bars have one side and do not say which, set data.price_side "
         "(--price-side) to bid, ask or mid"
@@ -143,17 +143,17 @@ def _one_side(
 
 
 def _spread(
-    quotes: Quotes, said: Amount | None, key: str, own: Measures, market: MarketKind
+    quotes: Quotes, said: Amount | None, key: str, measures: Measures, market: MarketKind
 ) -> tuple[np.ndarray, str]:
     """Spread of each bar in price units [T], and where it comes from; `key` is what says it."""
-    close = own.prices[:, 3]
-    if said is None and own.unit.name == "pips":
+    close = measures.prices[:, 3]
+    if said is None and measures.unit.name == "pips":
         said = Amount(DEFAULT_SPREAD_PIPS, "pips")
     constant = None
     if said is not None:
-        price, fraction = own.of(said, key)
+        price, fraction = measures.of(said, key)
         constant = price + fraction * close
-    counts = own.unit.of_costs.words if said is None or said.counts == "own" else said.counts
+    counts = measures.unit.of_costs.words if said is None or said.counts == "own" else said.counts
     if quotes.spread is None or (constant is None and np.isnan(quotes.spread).all()):
         if constant is None or said is None:
             raise DataError(
@@ -164,10 +164,10 @@ def _spread(
             constant, close.shape
         ), f"a constant spread of {said.value:g} {counts}"
     missing = np.isnan(quotes.spread)
-    words = "pips" if own.pip is not None else "price units"
+    words = "pips" if measures.pip is not None else "price units"
     if quotes.spread_unit == POINTS:
-        words = f"points of {np.format_float_positional(point_of(own.prices))}"
-    spread = spread_in_price(quotes, own.pip)
+        words = f"points of {np.format_float_positional(point_of(measures.prices))}"
+    spread = spread_in_price(quotes, measures.pip)
     assert spread is not None
     source = f"the file's spread in {words}"
     if missing.any():

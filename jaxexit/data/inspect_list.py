@@ -11,12 +11,11 @@ import pandas as pd
 from jaxexit.data.bars import Bars, duration, find_gaps
 from jaxexit.data.entries import (
     check_not_by_result,
-    exit_side_close,
+    exit_side_closes,
     file_candidates,
-    keep_sound,
+    tradable,
 )
 from jaxexit.data.features import feature_columns
-from jaxexit.data.files.reader import read_source
 from jaxexit.data.list_checks import SYMBOLS
 from jaxexit.data.matching import Align, FilledAt, bar_of
 from jaxexit.data.tables import plain
@@ -51,17 +50,15 @@ def inspect_list(
     Raises:
         DataError: it cannot be read, is not what it says, or what is left out was chosen by its result.
     """
-    source = read_source(path)
-    rows, remarks = load_trades(path, reading)
+    trades = load_trades(path, reading)
+    rows, remarks, where, source = trades
     side = rows["direction"].to_numpy()
     symbols = next((n for n in source.table.columns if plain(n) in SYMBOLS), None)
     found: dict[str, Any] = {
-        "file": str(path),
+        "file": where,
         "format": source.family,
         "clock": f"{source.clock.zone if reading.timezone == 'auto' else reading.timezone}",
-        "symbols": []
-        if symbols is None
-        else sorted({str(one) for one in source.table[symbols].dropna()}),
+        "symbols": [] if symbols is None else sorted(set(map(str, source.table[symbols].dropna()))),
         "rows": len(source.table),
         "trades": int((side != 0).sum()),
         "long": int((side > 0).sum()),
@@ -80,13 +77,13 @@ def inspect_list(
         return found
     found["pip"], found["unit"], found["fills"] = bars.pip, bars.unit.name, _fills(rows, bars)
     candidates, counts, said = file_candidates(
-        path, bars, atr, reading, given=False, stop_atr=stop_atr, filled_at=filled_at, align=align
+        trades, bars, atr, given=False, stop_atr=stop_atr, filled_at=filled_at, align=align
     )
-    sound, unsound = keep_sound(candidates, warmup, exit_side_close(bars, candidates))
-    check_not_by_result(rows, sound, counts | unsound, str(path))
+    sound, unsound = tradable(candidates, warmup, exit_side_closes(bars, candidates))
+    check_not_by_result(rows, sound, counts | unsound, where)
     found["used"] = len(sound)
     found["left_out"] = {reason: n for reason, n in (counts | unsound).items() if n}
-    found["remarks"] += [one for one in said if one not in remarks]
+    found["remarks"] += [remark for remark in said if remark not in remarks]
     return found
 
 

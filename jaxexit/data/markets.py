@@ -140,7 +140,7 @@ def unit_of(
     if unit == "pip":
         if pip is None and market.kind not in ("currency pair", "unknown"):
             raise DataError(
-                f"data.unit: found pip, but a market of the kind {market.told} has none: set data.pip"
+                f"data.unit: got pip, expected another unit or data.pip, since this market has no pips: {market.told}"
             )
         return Unit("pips", pip_of(market, prices) if pip is None else pip)
     if unit == "tick":

@@ -117,7 +117,7 @@ def _columns(name: str, made: Any, count: int) -> dict[str, np.ndarray]:
         made = made.to_frame()
     if not isinstance(made, (pd.DataFrame, Mapping)):
         raise DataError(
-            f"data.recipe: {name}: columns(bars) gave a {type(made).__name__}, allowed are a DataFrame and "
+            f"data.recipe: {name}: got a {type(made).__name__} from columns(bars), expected a DataFrame or "
             "a dict of arrays"
         )
     found = {}

@@ -93,7 +93,7 @@ def _boundary(times: np.ndarray, start: float | str, key: str) -> int:
         stamp = pd.Timestamp(start)
     except ValueError:
         raise DataError(
-            f"data.split.{key}: found '{start}', allowed is a fraction of the bars such as 0.7 or a date "
+            f"data.split.{key}: got '{start}', expected a fraction of the bars such as 0.7 or a date "
             "such as 2015-01-01"
         ) from None
     if stamp.tz is not None:

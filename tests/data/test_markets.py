@@ -220,7 +220,7 @@ def test_the_year_is_the_markets() -> None:
     assert exchange.days_a_year == pytest.approx(252, abs=1)
     assert exchange.sessions is not None
     assert np.datetime64("2021-07-05") not in exchange.sessions  # Independence Day, observed
-    with pytest.raises(DataError, match="found NYSE!, allowed are auto, fx, 24x7"):
+    with pytest.raises(DataError, match="got NYSE!, expected auto, fx, 24x7"):
         calendar_of("NYSE!", unknown, times)
 
 

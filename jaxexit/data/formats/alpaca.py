@@ -12,7 +12,7 @@ from jaxexit.data.files.format import File, Format, Json, Layout
 from jaxexit.data.files.source import LABELLED, Source
 from jaxexit.errors import DataError
 
-_FIELDS = {
+FIELDS = {
     "t": "time", "o": "open", "h": "high", "l": "low", "c": "close", "v": "volume", "vw": "vwap",
     "n": "trades",
 }  # fmt: skip
@@ -33,7 +33,7 @@ def _read(file: File, json: Json) -> Source:
     ((symbol, rows),) = symbols.items()
     if not rows:
         raise DataError(f"{file}: Alpaca's answer has no bars, ask for another range")
-    table = pd.DataFrame(rows).rename(columns=_FIELDS)
+    table = pd.DataFrame(rows).rename(columns=FIELDS)
     remarks = ("the answer goes on on a next page",) if content.get("next_page_token") else ()
     return Source(f"Alpaca bars ({symbol})", table, remarks=remarks)
 

@@ -63,26 +63,24 @@ def _is(row: Row, place: int, pattern: re.Pattern[str] | tuple[str, ...]) -> boo
     return cell.lower() in pattern if isinstance(pattern, tuple) else bool(pattern.fullmatch(cell))
 
 
-def _statement(rows: list[Row]) -> Iterable[Row]:
+def _closed(rows: list[Row], time: int, side: int, symbol: int) -> Iterable[Row]:
+    """Rows of one closed trade; `time`, `side` and `symbol` say in which of their cells it begins."""
     for row in rows:
         if (
-            _is(row, 1, _STAMP)
-            and _is(row, 2, _SIDES)
+            _is(row, time, _STAMP)
+            and _is(row, side, _SIDES)
             and _is(row, 8, _STAMP)
             and _is(row, 9, _PRICE)
         ):
-            yield (row[1], row[2], row[5], row[6], row[7], row[8], row[9], row[4])
+            yield (row[time], row[side], *row[5:10], row[symbol])
+
+
+def _statement(rows: list[Row]) -> Iterable[Row]:
+    return _closed(rows, 1, 2, 4)
 
 
 def _positions(rows: list[Row]) -> Iterable[Row]:
-    for row in rows:
-        if (
-            _is(row, 0, _STAMP)
-            and _is(row, 3, _SIDES)
-            and _is(row, 8, _STAMP)
-            and _is(row, 9, _PRICE)
-        ):
-            yield (row[0], row[3], row[5], row[6], row[7], row[8], row[9], row[2])
+    return _closed(rows, 0, 3, 2)
 
 
 def _deals(rows: list[Row]) -> Iterable[Row]:

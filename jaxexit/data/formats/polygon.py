@@ -11,12 +11,8 @@ import pandas as pd
 
 from jaxexit.data.files.format import File, Format, Json, Layout
 from jaxexit.data.files.source import EPOCHS, Source
+from jaxexit.data.formats.alpaca import FIELDS
 from jaxexit.errors import DataError
-
-_FIELDS = {
-    "t": "time", "o": "open", "h": "high", "l": "low", "c": "close", "v": "volume", "vw": "vwap",
-    "n": "trades",
-}  # fmt: skip
 
 
 def _sniff(json: Json) -> bool:
@@ -32,7 +28,7 @@ def _read(file: File, json: Json) -> Source:
     content = json.content
     if not content["results"]:
         raise DataError(f"{file}: Polygon's answer has no bars, ask for another range")
-    table = pd.DataFrame(content["results"]).rename(columns=_FIELDS)
+    table = pd.DataFrame(content["results"]).rename(columns=FIELDS)
     remarks = ("the answer goes on on a next page",) if content.get("next_url") else ()
     name = f"Polygon aggregates ({content.get('ticker', '?')})"
     return Source(name, table, remarks=remarks)

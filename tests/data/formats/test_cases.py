@@ -128,8 +128,8 @@ def test_a_workbook_is_told_from_a_zip_and_read(cases: Path, tmp_path: Path):
     with pd.ExcelWriter(path) as writer:  # a title above the header, as reports have
         pd.DataFrame([["Trade History Report"]]).to_excel(writer, header=False, index=False)
         table.to_excel(writer, index=False, startrow=3)
-    rows, _ = load_trades(path, "UTC")
-    expected, _ = load_trades(cases / "size_ignored" / "tr_dup.csv", "UTC")
+    rows, *_ = load_trades(path, "UTC")
+    expected, *_ = load_trades(cases / "size_ignored" / "tr_dup.csv", "UTC")
     for name in ("entry_time", "direction", "entry_price", "stop"):
         np.testing.assert_array_equal(rows[name].to_numpy(), expected[name].to_numpy())
 

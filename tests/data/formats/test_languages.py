@@ -85,7 +85,7 @@ def test_bars_with_headers_of_another_language(tmp_path: Path, language: str, de
 
 
 def check_trades(path: Path) -> None:
-    rows, _ = load_trades(path, "auto")
+    rows, *_ = load_trades(path, "auto")
     assert rows["direction"].tolist() == [1, -1]
     assert rows["entry_time"].tolist() == [pd.Timestamp(f"2024-01-15 {h}:00") for h in (10, 12)]
     assert rows["exit_time"].tolist() == [pd.Timestamp(f"2024-01-15 {h}:00") for h in (11, 13)]
@@ -143,7 +143,7 @@ def test_a_letter_that_is_none_of_utf8_far_below(tmp_path: Path):
         + "\n2024-01-02,short,1.2,Grüße\n"
     )
     (tmp_path / "a.csv").write_bytes(content.encode("cp1252"))
-    rows, _ = load_trades(tmp_path / "a.csv", "auto")
+    rows, *_ = load_trades(tmp_path / "a.csv", "auto")
     assert rows["comment"].iloc[-1] == "Grüße"
 
 
@@ -247,7 +247,7 @@ def test_the_history_of_an_mql5_signal(tmp_path: Path):
         "2024.01.15 11:30:00;Balance;;;;;;;;;;1 000.00;\n"
         "2024.01.15 12:00:00;Sell;0.10;EURUSD;1.1020;;;2024.01.15 13:00:00;1.1030;0.00;0.00;-10.00;\n"
     )
-    rows, _ = load_trades(tmp_path / "a.csv", "auto")
+    rows, *_ = load_trades(tmp_path / "a.csv", "auto")
     assert rows["direction"].tolist() == [1, 0, -1]
     assert rows["exit_price"].dropna().tolist() == [1.1025, 1.103]
 
@@ -350,7 +350,7 @@ def test_one_mapping_serves_bars_and_lists(tmp_path: Path):
     assert len(read_quotes(path, BarReading(columns=names)).times) == 50
     trades = pd.DataFrame({"In": ["2022-01-03 10:00"], "Way": ["long"], "price": [1.1]})
     trades.to_csv(tmp_path / "list.csv", index=False)
-    rows, _ = load_trades(tmp_path / "list.csv", Reading(columns=names))
+    rows, *_ = load_trades(tmp_path / "list.csv", Reading(columns=names))
     assert rows["direction"].tolist() == [1]
 
 
