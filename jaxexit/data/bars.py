@@ -61,7 +61,7 @@ class Bars:
     family: str = ""  # the file's format
     clock: str = ""  # how its stamps became UTC
     assumed_spread: str | None = None  # in words, where the file does not say it; None: quoted
-    remarks: tuple[str, ...] = ()  # what was done to its numbers, and what is doubtful in them
+    remarks: tuple[str, ...] = ()  # what was done to its numbers, and what is implausible in them
     counted: Unit | None = None  # what results are counted in; None: pips
     market: MarketKind = NOT_RECOGNISED
     calendar: Calendar = FX_CALENDAR

@@ -14,9 +14,9 @@ from jaxexit.data.amounts import Measures, spread_in_price
 from jaxexit.data.bar_files import AS_SAID, BarReading, read_quotes
 from jaxexit.data.bars import Bars, Book, PriceSide, lengthen
 from jaxexit.data.calendars import calendar_of
-from jaxexit.data.doubts import doubts
 from jaxexit.data.files.format import File
 from jaxexit.data.markets import MarketKind, UnitName, recognise, unit_of
+from jaxexit.data.plausibility import implausible
 from jaxexit.data.quotes import Quotes
 from jaxexit.data.spreads import POINTS, point_of
 from jaxexit.errors import DataError
@@ -112,7 +112,7 @@ def complete_book(
         quotes.family,
         quotes.clock,
         assumed,
-        quotes.remarks + doubts(quotes, pip, market),
+        quotes.remarks + implausible(quotes, pip, market),
         counted,
         market,
         calendar_of(calendar, market, quotes.times),
@@ -127,7 +127,8 @@ def _one_side(
     if named in _BELOW:
         if price_side not in ("auto", named):
             raise DataError(
-                f"{quotes.where}: data.price_side: got {price_side}, expected auto or {named}, the side of the columns"
+                f"{quotes.where}: data.price_side: got {price_side}, expected auto or {named}, as the "
+                "columns say"
             )
         return "bid" if named == "bid" else "ask"
     if price_side != "auto":

@@ -58,7 +58,7 @@ def inspect_bars(
 
 def as_text(found: Quality) -> str:
     """The summary a run prints, the quality report, and the file's columns."""
-    # Remarks and doubts stand in lines of their own below.
+    # Remarks and implausible facts have their own lines below.
     head = [] if found.bars is None else [describe(replace(found.bars, remarks=()))]
     columns = f"columns: {', '.join(map(str, found.quotes.table.columns))}"
     return "\n".join([*head, *quality.as_lines(found), columns])

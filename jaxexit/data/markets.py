@@ -140,7 +140,8 @@ def unit_of(
     if unit == "pip":
         if pip is None and market.kind not in ("currency pair", "unknown"):
             raise DataError(
-                f"data.unit: got pip, expected another unit or data.pip, since this market has no pips: {market.told}"
+                f"data.unit: got pip, expected another unit or data.pip, since this market has no "
+                f"pips: {market.told}"
             )
         return Unit("pips", pip_of(market, prices) if pip is None else pip)
     if unit == "tick":

@@ -11,10 +11,10 @@ import pandas as pd
 
 from jaxexit.data.amounts import spread_in_price
 from jaxexit.data.bars import Book, counted_words, duration, find_gaps, minute
-from jaxexit.data.doubts import doubts
 from jaxexit.data.export import replacing
 from jaxexit.data.hours import market_agreement, weekends
 from jaxexit.data.markets import MarketKind, recognise, unit_of
+from jaxexit.data.plausibility import implausible
 from jaxexit.data.quotes import Fault, Quotes, find_faults
 from jaxexit.errors import DataError
 from jaxexit.units import Unit, key
@@ -34,7 +34,7 @@ class Quality:
     market: MarketKind
     unit: Unit  # of results
     faults: tuple[Fault, ...]
-    doubts: tuple[str, ...]
+    suspicious: tuple[str, ...]  # what is implausible in it
     spread: (
         np.ndarray | None
     )  # [T] in `unit.of_costs` at the close, as the file has it; nan where missing
@@ -77,8 +77,8 @@ def assess(quotes: Quotes, book: Book | None = None, bars: Bars | None = None) -
     if spread is not None:
         costs = unit.of_costs
         spread = spread / (costs.size if costs.base == "price" else costs.size * prices[:, 3])
-    faults, doubtful = tuple(find_faults(quotes)), doubts(quotes, pip, market)
-    return Quality(quotes, market, unit, faults, doubtful, spread, bars)
+    faults, suspicious = tuple(find_faults(quotes)), implausible(quotes, pip, market)
+    return Quality(quotes, market, unit, faults, suspicious, spread, bars)
 
 
 def as_lines(quality: Quality) -> list[str]:
@@ -101,7 +101,7 @@ def as_lines(quality: Quality) -> list[str]:
         f"bad bars: {_fault_words(quality)}",
     ]
     lines += [f"note: {remark}" for remark in quotes.remarks]
-    lines += [doubt.replace("doubt:", "DOUBT:", 1) for doubt in quality.doubts]
+    lines += [words.replace("suspicious:", "SUSPICIOUS:", 1) for words in quality.suspicious]
     return lines
 
 
@@ -190,7 +190,7 @@ def as_record(quality: Quality) -> dict[str, Any]:
         "weekends_seen": len(found.last),
         "market_hours_share": market_agreement(found, "UTC"),
         "bad_bars": {fault.what: int(fault.rows.sum()) for fault in quality.faults},
-        "doubts": [words.removeprefix("doubt: ") for words in quality.doubts],
+        "doubts": [words.removeprefix("suspicious: ") for words in quality.suspicious],
         "remarks": list(quality.quotes.remarks),
     }
 

@@ -135,7 +135,7 @@ def test_only_a_currency_pair_has_a_usual_spread(tmp_path) -> None:
     with pytest.raises(DataError, match=r"none is usual for this market, crypto.*costs\.spread"):
         btc(tmp_path)
     with pytest.raises(
-        DataError, match=r"costs\.spread_pips: found 1 pips, but the market has none"
+        DataError, match=r"costs\.spread_pips: got 1 pips, expected an amount in bps"
     ):
         btc(tmp_path, spread_pips=1.0)
     bars = btc(tmp_path, spread="2 bps")
@@ -182,7 +182,7 @@ def test_what_costs_are_in_the_price(tmp_path) -> None:
     assert (charges.swap_short, charges.swap_short_fraction) == (-2.0, 0.0)
     assert charges.money == 10.0
     assert not charges.plain
-    with pytest.raises(DataError, match=r"costs\.slippage_pips: found 1 pips"):
+    with pytest.raises(DataError, match=r"costs\.slippage_pips: got 1 pips"):
         charges_of(Costs(slippage_pips=1.0), bars)
     with pytest.raises(DataError, match="no column 'funding_rate'"):
         charges_of(Costs(funding="funding_rate"), bars)
