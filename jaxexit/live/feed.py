@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from jaxexit.config import Experiment
-from jaxexit.config.trading import SESSION_FEATURES
+from jaxexit.config.features import SESSION_FEATURES
 from jaxexit.data.bar_files import BarReading, quotes_of, read_quotes
 from jaxexit.data.bars import (
     NOT_RECOGNISED,
