@@ -34,10 +34,10 @@ def feature_warnings(
     direction = trades["direction"].to_numpy(float)[row]
     clipped, constant = [], []
     for feature in features:
-        own = columns[:, feature.column_index]
-        values = own[entry if feature.at == "entry" else now]
+        column = columns[:, feature.column_index]
+        values = column[entry if feature.at == "entry" else now]
         if feature.ratio_to_entry:
-            values = values / own[entry]
+            values = values / column[entry]
         size = np.abs(values)
         share = float((size >= CLIP).mean())
         if share > MOST:

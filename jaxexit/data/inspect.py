@@ -41,27 +41,29 @@ def inspect_bars(
         side = SAMPLE_SIDE if side == "auto" else side
     book = {**book, "price_side": side}
     quotes = read_unchecked(path, reading)
-    found = assess(quotes, book)
-    if found.faults:
-        return found
+    assessed = assess(quotes, book)
+    if assessed.faults:
+        return assessed
     quotes = check_quotes(quotes)
     unsaid = book.get("spread") is None and book.get("spread_pips") is None
     if side == "auto" and "unknown" in quotes.sides and quotes.usual_side is None:
         free: Book = {**book, "spread": 0.0, "spread_pips": None}
         bars = replace(complete_book(replace(quotes, spread=None), **free), origin=UNKNOWN_SIDE)
-    elif len(quotes.sides) == 1 and quotes.spread is None and unsaid and found.unit.name != "pips":
+    elif (
+        len(quotes.sides) == 1 and quotes.spread is None and unsaid and assessed.unit.name != "pips"
+    ):
         bars = replace(complete_book(quotes, **{**book, "spread": 0.0}), origin=UNKNOWN_SPREAD)
     else:
         bars = complete_book(quotes, **book)
-    return replace(found, bars=replace(lengthen(bars, timeframe), where=name))
+    return replace(assessed, bars=replace(lengthen(bars, timeframe), where=name))
 
 
-def as_text(found: Quality) -> str:
+def as_text(assessed: Quality) -> str:
     """The summary a run prints, the quality report, and the file's columns."""
     # Remarks and implausible facts have their own lines below.
-    head = [] if found.bars is None else [describe(replace(found.bars, remarks=()))]
-    columns = f"columns: {', '.join(map(str, found.quotes.table.columns))}"
-    return "\n".join([*head, *quality.as_lines(found), columns])
+    head = [] if assessed.bars is None else [describe(replace(assessed.bars, remarks=()))]
+    columns = f"columns: {', '.join(map(str, assessed.quotes.table.columns))}"
+    return "\n".join([*head, *quality.as_lines(assessed), columns])
 
 
 def as_record(found: Quality) -> dict[str, Any]:
@@ -69,10 +71,14 @@ def as_record(found: Quality) -> dict[str, Any]:
     return {**_bars_record(found), "quality": quality.as_record(found)}
 
 
-def _bars_record(found: Quality) -> dict[str, Any]:
-    bars = found.bars
+def _bars_record(assessed: Quality) -> dict[str, Any]:
+    bars = assessed.bars
     if bars is None:
-        return {"file": found.quotes.where, "rows": len(found.quotes.times), "origin": "refused"}
+        return {
+            "file": assessed.quotes.where,
+            "rows": len(assessed.quotes.times),
+            "origin": "refused",
+        }
     gaps, spread = find_gaps(bars.times), bars.spread
     known = bars.origin not in (UNKNOWN_SIDE, UNKNOWN_SPREAD)
     costs = bars.unit.of_costs.name

@@ -54,7 +54,7 @@ def inspect_list(
     rows, remarks, where, source = trades
     side = rows["direction"].to_numpy()
     symbols = next((n for n in source.table.columns if plain(n) in SYMBOLS), None)
-    found: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "file": where,
         "format": source.family,
         "clock": f"{source.clock.zone if reading.timezone == 'auto' else reading.timezone}",
@@ -72,19 +72,19 @@ def inspect_list(
     }
     atr = None if bars is None else feature_columns((), bars)[1]
     for name in ("stop", "target"):
-        found[name] = _distances(rows, name, bars, atr, align)
+        facts[name] = _distances(rows, name, bars, atr, align)
     if bars is None or atr is None:
-        return found
-    found["pip"], found["unit"], found["fills"] = bars.pip, bars.unit.name, _fills(rows, bars)
+        return facts
+    facts["pip"], facts["unit"], facts["fills"] = bars.pip, bars.unit.name, _fills(rows, bars)
     candidates, counts, said = file_candidates(
         trades, bars, atr, given=False, stop_atr=stop_atr, filled_at=filled_at, align=align
     )
     sound, unsound = tradable(candidates, warmup, exit_side_closes(bars, candidates))
     check_not_by_result(rows, sound, counts | unsound, where)
-    found["used"] = len(sound)
-    found["left_out"] = {reason: n for reason, n in (counts | unsound).items() if n}
-    found["remarks"] += [remark for remark in said if remark not in remarks]
-    return found
+    facts["used"] = len(sound)
+    facts["left_out"] = {reason: n for reason, n in (counts | unsound).items() if n}
+    facts["remarks"] += [remark for remark in said if remark not in remarks]
+    return facts
 
 
 def _time(moment: Any) -> str | None:
@@ -105,16 +105,16 @@ def _distances(
     """How many trades have one, and how far it lies from the entry: percent, the unit of price, ATR."""
     price, level = rows["entry_price"].to_numpy(float), rows[name].to_numpy(float)
     away = np.abs(price - level)
-    found: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "trades": int(np.isfinite(level).sum()),
         "percent": _spread(100.0 * away / price),
     }
     if bars is not None and atr is not None:
         bar = bar_of(bars.times, rows["entry_time"].to_numpy().astype("datetime64[ns]"), align)
         if bars.unit.base == "price":
-            found[bars.unit.name] = _spread(away / bars.unit.size)
-        found["atr"] = _spread(np.where(bar >= 0, away / atr[np.maximum(bar, 0)], np.nan))
-    return found
+            facts[bars.unit.name] = _spread(away / bars.unit.size)
+        facts["atr"] = _spread(np.where(bar >= 0, away / atr[np.maximum(bar, 0)], np.nan))
+    return facts
 
 
 def _fills(rows: pd.DataFrame, bars: Bars) -> dict[str, int]:
@@ -152,24 +152,24 @@ DISTANCES = (
 )
 
 
-def as_text(found: dict[str, Any], bars: Bars | None) -> str:
+def as_text(facts: dict[str, Any], bars: Bars | None) -> str:
     """The same for people."""
-    symbols = f" of {', '.join(found['symbols'])}" if found["symbols"] else ""
+    symbols = f" of {', '.join(facts['symbols'])}" if facts["symbols"] else ""
     lines = [
-        f"list {found['file']}: {found['format']}{symbols}, clock: {found['clock']}; {found['rows']:,} rows, "
-        f"{found['trades']:,} trades: {found['long']:,} long, {found['short']:,} short; "
-        f"{found['first_entry']} to {found['last_entry']}"
+        f"list {facts['file']}: {facts['format']}{symbols}, clock: {facts['clock']}; {facts['rows']:,} rows, "
+        f"{facts['trades']:,} trades: {facts['long']:,} long, {facts['short']:,} short; "
+        f"{facts['first_entry']} to {facts['last_entry']}"
     ]
-    held = found["hours_held"]
+    held = facts["hours_held"]
     if held is not None:
         lines.append(
-            f"exits: {found['with_exit']:,}; held {held['median']:,.1f} h (median), at most "
+            f"exits: {facts['with_exit']:,}; held {held['median']:,.1f} h (median), at most "
             f"{held['largest']:,.1f} h"
         )
-    lines += [_said(name, found[name], found["trades"]) for name in ("stop", "target")]
+    lines += [_said(name, facts[name], facts["trades"]) for name in ("stop", "target")]
     if bars is not None:
         step = duration(find_gaps(bars.times).step)
-        fills = found["fills"]
+        fills = facts["fills"]
         lines.append(
             f"entry times on bars of {step}: {fills['on_bar_opens']:,} at their opens, "
             f"{fills['inside_bars']:,} inside them"
@@ -178,18 +178,18 @@ def as_text(found: dict[str, Any], bars: Bars | None) -> str:
             f"entry prices: {fills['at_open']:,} the bar's open, {fills['at_close']:,} its close, "
             f"{fills['inside']:,} inside it, {fills['outside']:,} outside"
         )
-        left = "; ".join(f"{n:,} {reason}" for reason, n in found["left_out"].items()) or "none"
-        lines.append(f"used: {found['used']:,}; left out: {left}")
-    lines += [f"note: {remark}" for remark in found["remarks"]]
+        left = "; ".join(f"{n:,} {reason}" for reason, n in facts["left_out"].items()) or "none"
+        lines.append(f"used: {facts['used']:,}; left out: {left}")
+    lines += [f"note: {remark}" for remark in facts["remarks"]]
     return "\n".join(lines)
 
 
-def _said(name: str, found: dict[str, Any], trades: int) -> str:
-    if not found["trades"]:
+def _said(name: str, facts: dict[str, Any], trades: int) -> str:
+    if not facts["trades"]:
         return f"{name}s: none"
     parts = [
-        f"{found[unit]['median']:.3g} {words} (median), {found[unit]['largest']:.3g} at most"
+        f"{facts[unit]['median']:.3g} {words} (median), {facts[unit]['largest']:.3g} at most"
         for unit, words in DISTANCES
-        if found.get(unit) is not None
+        if facts.get(unit) is not None
     ]
-    return f"{name}s: {found['trades']:,} of {trades:,}; {'; '.join(parts)}"
+    return f"{name}s: {facts['trades']:,} of {trades:,}; {'; '.join(parts)}"

@@ -51,12 +51,12 @@ def of_one_symbol(table: pd.DataFrame, where: str, symbol: str | None) -> pd.Dat
     known = said[said != ""]
     kinds = list(dict.fromkeys(known))
     if symbol is not None:
-        own = said.str.lower() == symbol.strip().lower()
-        if not own.any():
+        wanted = said.str.lower() == symbol.strip().lower()
+        if not wanted.any():
             raise DataError(
                 f"{where}: data.symbol is {symbol}, but column '{name}' holds {_some(kinds)}"
             )
-        return table.take(np.flatnonzero(own))
+        return table.take(np.flatnonzero(wanted))
     if len({kind.lower() for kind in kinds}) > 1:
         raise DataError(
             f"{where}: column '{name}' holds {_some(kinds)}: set data.symbol to the one whose bars these are"

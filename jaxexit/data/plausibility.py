@@ -50,19 +50,19 @@ def implausible(quotes: Quotes, pip: float | None, market: MarketKind) -> tuple[
 
 def suspicious_clock(times: np.ndarray) -> str:
     """Whether weekends lie at other hours than the market's; then which clock would put them right."""
-    found = weekends(times)
-    if found.step > _LONGEST_STEP or len(found.last) < _FEWEST_WEEKENDS:
+    edges = weekends(times)
+    if edges.step > _LONGEST_STEP or len(edges.last) < _FEWEST_WEEKENDS:
         return ""
-    if market_agreement(found, "UTC") >= _ACCEPTED:
+    if market_agreement(edges, "UTC") >= _ACCEPTED:
         return ""
-    shares = {clock: market_agreement(found, clock) for clock in _clocks()}
+    shares = {clock: market_agreement(edges, clock) for clock in _clocks()}
     best = max(shares, key=lambda clock: shares[clock])
     if shares[best] < _AGREEING:
         return ""
-    middle = len(found.last) // 2
+    middle = len(edges.last) // 2
     return (
-        f"the clock: on UTC the week ends with the bar of {_words(found.last[middle])} and begins with "
-        f"{_words(found.first[middle])}, hours at which the currency market does not shut or open; on "
+        f"the clock: on UTC the week ends with the bar of {_words(edges.last[middle])} and begins with "
+        f"{_words(edges.first[middle])}, hours at which the currency market does not shut or open; on "
         f"{best} it does. If that is the clock of these stamps: data.timezone: {best} (--tz {best}, or "
         "--source-offset where they are labelled UTC)"
     )

@@ -106,15 +106,15 @@ def as_lines(quality: Quality) -> list[str]:
 
 
 def _weekend_words(times: np.ndarray, market: MarketKind) -> str:
-    found = weekends(times)
-    last = found.last
+    edges = weekends(times)
+    last = edges.last
     if market.kind not in ("currency pair", "metal", "unknown"):
         return f"{len(last):,}"  # other markets have other hours
     if not len(last):
         return "none in the file, the clock cannot be checked"
-    if found.step > np.timedelta64(1, "h"):
+    if edges.step > np.timedelta64(1, "h"):
         return f"{len(last):,}; bars too long to check the clock"
-    share = market_agreement(found, "UTC")
+    share = market_agreement(edges, "UTC")
     return f"{len(last):,}, {share:.0%} from Friday to Sunday 17:00 New York as the market's"
 
 
@@ -174,7 +174,7 @@ def as_record(quality: Quality) -> dict[str, Any]:
     """What the lines say as plain values, for `--json`."""
     spread = quality.spread
     known = spread[np.isfinite(spread)] if spread is not None else np.array([])
-    found = weekends(np.sort(quality.quotes.times))
+    edges = weekends(np.sort(quality.quotes.times))
     return {
         "format": quality.quotes.family,
         "clock": quality.quotes.clock,
@@ -187,8 +187,8 @@ def as_record(quality: Quality) -> dict[str, Any]:
         if len(known)
         else None,
         "spread_missing": int(len(spread) - len(known)) if spread is not None else None,
-        "weekends_seen": len(found.last),
-        "market_hours_share": market_agreement(found, "UTC"),
+        "weekends_seen": len(edges.last),
+        "market_hours_share": market_agreement(edges, "UTC"),
         "bad_bars": {fault.what: int(fault.rows.sum()) for fault in quality.faults},
         "doubts": [words.removeprefix("suspicious: ") for words in quality.suspicious],
         "remarks": list(quality.quotes.remarks),

@@ -43,18 +43,18 @@ def _read(file: File, cells: Cells) -> Source:
     names = {str(n): _OURS[plain(n)] for n in table.columns if plain(n) in _OURS}
     clock = CLOCK
     for ours, word in _TIMES.items():
-        own = next((str(n) for n in table.columns if plain(n).startswith(word)), None)
-        if own is None:
+        column = next((str(n) for n in table.columns if plain(n).startswith(word)), None)
+        if column is None:
             if ours == "entry_time":
                 raise DataError(
                     f"{file}: a cTrader history without 'Opening time': tick that column in the History tab, "
                     "and save the statement again"
                 )
             continue
-        names[own] = ours
-        if zone := _ZONE.search(own):
+        names[column] = ours
+        if zone := _ZONE.search(column):
             offset = f"UTC{int(zone[1]):+d}" + (f":{zone[2]}" if zone[2] else "")
-            clock = Clock(offset, f"the header says '{own}'")
+            clock = Clock(offset, f"the header says '{column}'")
     table = table.rename(columns=names)
     for ours in _TIMES:
         if ours in table:

@@ -96,7 +96,7 @@ def _lots(file: File, table: pd.DataFrame) -> Source:
             f"{file}: closed lots without Open Date Time or Buy/Sell: add them to the query"
         )
     sold = table["side"].str.upper().str.startswith("S")
-    found = pd.DataFrame(
+    lots = pd.DataFrame(
         {
             "entry_time": stamps_of(pd.Series(table["opened"])),
             "direction": np.where(sold, "long", "short"),
@@ -106,7 +106,7 @@ def _lots(file: File, table: pd.DataFrame) -> Source:
         }
     )
     remarks = ("of closed lots: the price of the exit is not in the file; executions have it",)
-    return Source(f"{FAMILY} (closed lots)", found, remarks=remarks)
+    return Source(f"{FAMILY} (closed lots)", lots, remarks=remarks)
 
 
 FORMAT = Format(

@@ -34,18 +34,18 @@ def _sniff(cells: Cells) -> bool:
 def _read(file: File, cells: Cells) -> Source:
     """The trades that its executions made. Raises DataError where there are none."""
     header: list[str] = []
-    found: list[dict[str, str]] = []
+    executions: list[dict[str, str]] = []
     for row in cells.all_rows():
         if len(row) > 2 and row[1] == "Header":
             header = row if row[2] == _LEVEL else []
         elif header and len(row) > 2 and row[:2] == [header[0], "Data"]:
             named = zip(header[2:], row[2:], strict=False)
-            found.append({_OURS.get(plain(name), name): cell for name, cell in named})
-    levels = {row[_LEVEL] for row in found}
+            executions.append({_OURS.get(plain(name), name): cell for name, cell in named})
+    levels = {row[_LEVEL] for row in executions}
     level = next((name for name in ("Order", "Trade") if name in levels), None)
     if level is None:
         raise DataError(f"{file}: an activity statement without trades, choose a longer period")
-    table = pd.DataFrame([row for row in found if row[_LEVEL] == level])
+    table = pd.DataFrame([row for row in executions if row[_LEVEL] == level])
     missing = [name for name in _NEEDED if name not in table]
     if missing:
         raise DataError(

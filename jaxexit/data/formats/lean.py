@@ -63,13 +63,13 @@ def _read_bars(file: Path, head: Head) -> Source:
 
 
 def _day(file: File) -> np.datetime64:
-    found = re.match(r"(\d{4})(\d{2})(\d{2})", file.name)
-    if found is None:
+    day = re.match(r"(\d{4})(\d{2})(\d{2})", file.name)
+    if day is None:
         raise DataError(
             f"{file}: Lean's milliseconds since midnight, and no day in the file's name: name it "
             "like Lean does, 20140502_quote.csv"
         )
-    return pd.Timestamp("-".join(found.groups())).to_datetime64().astype("datetime64[ns]")
+    return pd.Timestamp("-".join(day.groups())).to_datetime64().astype("datetime64[ns]")
 
 
 def _is_trades(columns: Columns) -> bool:

@@ -47,7 +47,7 @@ def _read_deals(file: File, columns: Columns) -> Source:
     last = {position[row]: row for row in closed}  # in the order of the file: the last one counts
     once = [row for i, row in enumerate(opened) if position[row] not in position[opened[:i]]]
     added = len(opened) - len(once)
-    found = pd.DataFrame(
+    trades = pd.DataFrame(
         {
             "entry_time": table[column["time"]].to_numpy()[once],
             "direction": sides[once],
@@ -55,14 +55,14 @@ def _read_deals(file: File, columns: Columns) -> Source:
         }
     )
     ends = [last.get(position[row]) for row in once]
-    for name, own in (("exit_time", "time"), ("exit_price", "price")):
-        values = table[column[own]].to_numpy()
-        found[name] = [np.nan if end is None else values[end] for end in ends]
+    for name, source in (("exit_time", "time"), ("exit_price", "price")):
+        values = table[column[source]].to_numpy()
+        trades[name] = [np.nan if end is None else values[end] for end in ends]
     symbol = columns.find(["symbol"])
     if symbol is not None:
-        found["symbol"] = table[symbol].to_numpy()[once]
+        trades["symbol"] = table[symbol].to_numpy()[once]
     remarks = (f"{added:,} deals add to a position that is open: not trades",) if added else ()
-    return Source("MT5 deals", found, remarks=remarks, server_time=True)
+    return Source("MT5 deals", trades, remarks=remarks, server_time=True)
 
 
 def _is_positions(columns: Columns) -> bool:

@@ -45,7 +45,7 @@ def _read(file: File, columns: Columns) -> Source:
         values = table[name].to_numpy()
         return [None if row is None else values[row] for row in ended]
 
-    found = pd.DataFrame(
+    trades = pd.DataFrame(
         {
             "entry_time": table[when].to_numpy()[begun],
             "direction": kind.str.extract(r"(long|short)", expand=False).to_numpy()[begun],
@@ -54,7 +54,7 @@ def _read(file: File, columns: Columns) -> Source:
             "exit_price": left(price),
         }
     )
-    return Source("TradingView trades", found)
+    return Source("TradingView trades", trades)
 
 
 FORMAT = Format("TradingView trades", CLOCK, (Layout(Columns, _sniff, _read),))
