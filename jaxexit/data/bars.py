@@ -169,7 +169,7 @@ def describe(bars: Bars) -> str:
     parts = [f"{len(bars.times):,} bars of {duration(gaps.step)}, {span}", bars.origin]
     if bars.clock:
         parts.insert(0, f"{bars.family}, clock: {bars.clock}")
-    if np.ptp(spread) > 1e-6:  # a constant one has been told
+    if np.ptp(spread) > 1e-6:  # a constant one is in `origin`
         median, high = np.percentile(spread, [50, 99])
         parts.append(f"median spread {median:.2f} {bars.unit.of_costs.words} (99%: {high:.2f})")
     parts.append(counted_in(bars))
@@ -186,8 +186,8 @@ def describe(bars: Bars) -> str:
 
 def counted_in(bars: Bars) -> str:
     """What the market is, and what its results and its year are counted in."""
-    known = "" if bars.market is NOT_RECOGNISED else f"{bars.market.told}, "
-    return f"{known}{counted_words(bars.unit)}, calendar {bars.calendar.told}"
+    known = "" if bars.market is NOT_RECOGNISED else f"{bars.market.description}, "
+    return f"{known}{counted_words(bars.unit)}, calendar {bars.calendar.description}"
 
 
 def counted_words(unit: Unit) -> str:

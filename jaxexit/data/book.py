@@ -158,8 +158,8 @@ def _spread(
     if quotes.spread is None or (constant is None and np.isnan(quotes.spread).all()):
         if constant is None or said is None:
             raise DataError(
-                f"{quotes.where}: the bars have no spread, and none is usual for this market, {market.told}: "
-                "set costs.spread, e.g. '2 bps' or '0.1 price'"
+                f"{quotes.where}: the bars have no spread, and none is usual for this market, "
+                f"{market.description}: set costs.spread, e.g. '2 bps' or '0.1 price'"
             )
         return np.broadcast_to(
             constant, close.shape

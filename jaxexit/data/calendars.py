@@ -38,7 +38,7 @@ class Calendar(NamedTuple):
         return every_day[np.is_busday(every_day)] if self.name == FX else every_day
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """For people."""
         return f"{self.name}, {self.days_a_year:.1f} trading days a year"
 

@@ -43,7 +43,7 @@ class Dataset:
     calendar: Calendar  # the days of its year
     charges: Charges  # what `costs` are in the market's price
     costs: Costs | None  # those of the experiment that it was loaded for; None: made, and free
-    market_told: str  # the kind of its market, in words
+    market_description: str  # the kind of its market, in words
     scales: dict[str, float]  # what columns of features are divided by
     summary: tuple[str, ...]  # lines to print
     fingerprint: dict[str, dict[str, int | str]]  # of bars and of trades
@@ -162,7 +162,7 @@ def _divided(
         calendar=bars.calendar,
         charges=contents.charges,
         costs=experiment.costs,
-        market_told=bars.market.told,
+        market_description=bars.market.description,
         scales=contents.scales,
         summary=(
             describe(bars),

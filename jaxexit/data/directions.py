@@ -59,8 +59,8 @@ def _words(columns: Columns, name: str, codes: Mapping[str, str]) -> np.ndarray:
     if codes:
         sides = {str(code).strip().lower(): side for code, side in codes.items()}
         sides |= {f"{code}.0": side for code, side in sides.items() if code.lstrip("-").isdigit()}
-        told = words.map(sides)
-        return np.where(told == "long", 1, np.where(told == "short", -1, 0))
+        named = words.map(sides)
+        return np.where(named == "long", 1, np.where(named == "short", -1, 0))
     kinds = set(words[columns.table[name].notna() & (words != "")])
     if kinds <= _CODES and kinds & {"0", "0.0"}:
         raise DataError(

@@ -145,11 +145,11 @@ def _check_profits(
     if profit is None:
         return
     gained = side * (left - price)
-    told = (side != 0) & np.isfinite(gained) & np.isfinite(profit) & (gained != 0) & (profit != 0)
-    against = told & (np.sign(gained) != np.sign(profit))
-    if told.sum() >= _TELLING and against.sum() > _INVERTED * told.sum():
+    known = (side != 0) & np.isfinite(gained) & np.isfinite(profit) & (gained != 0) & (profit != 0)
+    against = known & (np.sign(gained) != np.sign(profit))
+    if known.sum() >= _TELLING and against.sum() > _INVERTED * known.sum():
         raise DataError(
-            f"{where}: of {int(told.sum()):,} trades {int(against.sum()):,} earned where their direction, "
+            f"{where}: of {int(known.sum()):,} trades {int(against.sum()):,} earned where their direction, "
             f"entry and exit price say lost, or the other way round: {_ROUND}"
         )
 

@@ -94,9 +94,9 @@ def match_bars(
     if align == "exact":
         _check_filled_at(price, priced, inside, bars, where, filled_at)
     if astray.any():
-        told = f"{_TOLERANCE:g} pip" if bars.pip is not None else f"{_TOLERANCE:g} bp"
+        tolerance = f"{_TOLERANCE:g} pip" if bars.pip is not None else f"{_TOLERANCE:g} bp"
         remarks.append(
-            f"{int(astray.sum()):,} entry prices lie more than {told} outside their bars"
+            f"{int(astray.sum()):,} entry prices lie more than {tolerance} outside their bars"
         )
     return np.where(matched, inside, -1), astray, tuple(remarks)
 

@@ -16,7 +16,7 @@ from jaxexit.data.spreads import POINTS
 _FEWEST_WEEKENDS = 2
 _ACCEPTED = 0.5  # share of weekends at the market's hours from which a clock is accepted
 _AGREEING = 0.8  # the same for another clock to be named
-_LONGEST_STEP = np.timedelta64(1, "h")  # of longer bars the market's hours cannot be told
+_LONGEST_STEP = np.timedelta64(1, "h")  # longer bars do not show the market's hours
 _SCALES = (100_000.0, 1_000.0)  # five- and three-digit quotes stored as whole points
 _HALF_POINTS = 0.2
 _SPLITS = (1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 15.0, 20.0, 25.0, 30.0, 50.0, 100.0)

@@ -96,7 +96,7 @@ def as_lines(quality: Quality) -> list[str]:
         f"weekends: {_weekend_words(times, quality.market)}",
         f"gaps: {gaps.others:,} beside weekends{_gap_words(times)}",
         f"spread: {_spread_words(quality)}",
-        f"market: {quality.market.told}; {counted_words(quality.unit)}",
+        f"market: {quality.market.description}; {counted_words(quality.unit)}",
         f"price: {_price_words(quotes)}",
         f"bad bars: {_fault_words(quality)}",
     ]

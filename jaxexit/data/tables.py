@@ -1,6 +1,6 @@
 """Finding the columns of a table whatever their spelling.
 
-Every mistake a column can hold is told in one line that names the file.
+Every mistake in a column is one line that names the file.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ def _deals(rows: list[Row]) -> Iterable[Row]:
 
 
 def _tester(rows: list[Row]) -> Iterable[Row]:
-    """A trade is told by its order number: entered by buy or sell, left by any row that is no change."""
+    """A trade is known by its order number: entered by buy or sell, left by any row that is no change."""
     opened: dict[str, Row] = {}
     for row in rows:
         if not (_is(row, 1, _STAMP) and len(row) > 7 and row[3].isdecimal()):

@@ -175,7 +175,7 @@ def to_dataset(
         calendar=bars.calendar,
         charges=FREE,
         costs=None,
-        market_told=bars.market.told,
+        market_description=bars.market.description,
         scales={},
         summary=(
             describe(bars),

@@ -140,7 +140,7 @@ def test_bitcoin_is_counted_in_percent_and_its_year_has_365_days(cases: Path, tm
     )
     assert dataset.unit == PERCENT
     assert dataset.calendar.days_a_year == 365.25
-    assert "crypto" in dataset.market_told
+    assert "crypto" in dataset.market_description
     with pytest.raises(DataError, match=r"none is usual for this market, crypto"):
         load_bars(cases / "_bars" / "btc_h1_utc_epoch_ms.csv", price_side="mid")
 
