@@ -142,7 +142,7 @@ def file_candidates(
 
     if given and not np.isfinite(rows["entry_price"].to_numpy(np.float64)).any():
         raise DataError(
-            f"{trades.where}: env.entry_fill: got given, expected another, since the list has no entry price"
+            f"{trades.where}: env.entry_fill: got given, but the list has no entry price"
         )
     rows = priced(rows, entry_bar, bars, atr, given=given, stop_atr=stop_atr, filled_at=filled_at)
     rows["trade_id"] = rows.index

@@ -126,7 +126,7 @@ def test_the_sample_is_hourly_ask_bars_of_2017():
 
 
 def test_the_sample_cannot_be_called_bid():
-    with pytest.raises(DataError, match="the sample's bars are ask"):
+    with pytest.raises(DataError, match="got bid, expected auto or ask, the side of the sample"):
         load_named_bars("sample", price_side="bid")
 
 

@@ -99,7 +99,7 @@ def test_the_user_has_the_last_word() -> None:
     assert unit_of(market, prices, pip=0.5) == Unit("pips", 0.5)
     assert unit_of(market, prices, unit="R") == R
     assert unit_of(market, prices, unit="bps") == BPS
-    with pytest.raises(DataError, match=r"has none: set data\.pip"):
+    with pytest.raises(DataError, match=r"data\.unit: got pip, expected another unit or data\.pip"):
         unit_of(market, prices, unit="pip")
 
 

@@ -219,9 +219,7 @@ def test_a_given_price_that_its_bar_never_traded_is_no_fill(tmp_path: Path):
 
 
 def test_given_without_a_price_is_refused(tmp_path: Path):
-    with pytest.raises(
-        DataError, match=r"env\.entry_fill is 'given', but the file has no entry price"
-    ):
+    with pytest.raises(DataError, match=r"env\.entry_fill: got given, but the list has no entry"):
         candidates(tmp_path, f"entry_time,direction\n{AT},long\n", given=True)
 
 
