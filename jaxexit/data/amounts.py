@@ -28,15 +28,15 @@ class Measures:
         """
         value, counts = said
         if counts == "own":
-            own = self.unit.of_costs
-            return (value * own.size, 0.0) if own.base == "price" else (0.0, value * own.size)
+            unit = self.unit.of_costs
+            return (value * unit.size, 0.0) if unit.base == "price" else (0.0, value * unit.size)
         if counts in ("bps", "percent"):
             return 0.0, value * (1e-4 if counts == "bps" else 0.01)
         if counts == "pips":
             if self.pip is None and value:
                 raise DataError(
-                    f"{key}: found {value:g} pips, but the market has none: say it in bps or in price units "
-                    "('2 bps', '0.1 price'), or set data.pip"
+                    f"{key}: got {value:g} pips, expected an amount in bps or price units ('2 bps', "
+                    "'0.1 price'): the market has no pips; or set data.pip"
                 )
             return value * (self.pip or 0.0), 0.0
         if counts == "price":

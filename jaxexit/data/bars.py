@@ -1,42 +1,30 @@
-"""Bars: both sides of the book, from a file's quotes and a spread.
-
-Where a file has one side, or mid, the other side is derived once, here: with the file's own spread,
-else with the constant `costs.spread`.
-"""
+"""Bars: both sides of the book, what is counted in, and how they are described to people."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Literal, TypedDict, Unpack
+from typing import Literal, TypedDict
 
 import numpy as np
 import pandas as pd
 
-from jaxexit.data.amounts import Measures, spread_in_price
-from jaxexit.data.calendars import FX_CALENDAR, Calendar, calendar_of
-from jaxexit.data.doubts import doubts
-from jaxexit.data.markets import MarketKind, UnitName, recognise, unit_of
-from jaxexit.data.quotes import Quotes, Stamps, read_quotes
-from jaxexit.data.sources import BARS, InMemory
-from jaxexit.data.spreads import POINTS, point_of
+from jaxexit.data.amounts import Measures
+from jaxexit.data.calendars import FX_CALENDAR, Calendar
+from jaxexit.data.markets import MarketKind, UnitName
+from jaxexit.data.sources import BARS
 from jaxexit.data.tables import plain
 from jaxexit.data.ticks import as_table, bins, merge, timeframe_length
-from jaxexit.data.zones import AUTO
 from jaxexit.errors import DataError
-from jaxexit.units import Amount, Unit, amount
+from jaxexit.units import Unit
 
 PriceSide = Literal["auto", "bid", "ask", "mid"]
 
-DEFAULT_SPREAD_PIPS = 1.0
 # Columns of a file that the longer bars' own replace: plain names.
 _REPLACED = {
     "time", "date", "datetime", "timestamp", "gmttime", "open", "high", "low", "close", "spread",
     "spreadpips", "spreadpoints",
 }  # fmt: skip
 SUMMED = {"volume", "vol", "tickvolume", "tickvol", "realvolume", "ticks"}
-_BELOW = {"bid": 0.0, "mid": 0.5, "ask": 1.0}  # share of the spread between the quotes and the bid
 
 
 NOT_RECOGNISED = MarketKind("unknown", "", "nobody said")
@@ -73,7 +61,7 @@ class Bars:
     family: str = ""  # the file's format
     clock: str = ""  # how its stamps became UTC
     assumed_spread: str | None = None  # in words, where the file does not say it; None: quoted
-    remarks: tuple[str, ...] = ()  # what was done to its numbers, and what is doubtful in them
+    remarks: tuple[str, ...] = ()  # what was done to its numbers, and what is implausible in them
     counted: Unit | None = None  # what results are counted in; None: pips
     market: MarketKind = NOT_RECOGNISED
     calendar: Calendar = FX_CALENDAR
@@ -108,25 +96,6 @@ class Bars:
         return spread / (unit.size if unit.base == "price" else unit.size * self.mid[:, 3])
 
 
-def load_bars(
-    path: Path | InMemory,
-    *,
-    timezone: str = AUTO,
-    timeframe: str | None = None,
-    stamps: Stamps = "auto",
-    names: Mapping[str, str] | None = None,
-    **book: Unpack[Book],
-) -> Bars:
-    """Read a bar or tick file of any format, or such a table, and complete the book.
-
-    `timezone`: clock of stamps without an offset (see `zones`). `timeframe`: e.g. "M15", made of the file's
-    shorter bars or ticks; None: as they are, ticks to M1. `stamps`, `names`: see `read_quotes`. Errors are
-    DataError; see there and `complete_book`.
-    """
-    quotes = read_quotes(path, timezone, stamps=stamps, names=names)
-    return lengthen(complete_book(quotes, **book), timeframe)
-
-
 def lengthen(bars: Bars, timeframe: str | None) -> Bars:
     """Bars made of shorter ones; volumes summed, other columns as at the last. None: as they are.
 
@@ -139,8 +108,8 @@ def lengthen(bars: Bars, timeframe: str | None) -> Bars:
         return bars
     if length % step != np.timedelta64(0):
         raise DataError(
-            f"{bars.where}: data.timeframe: found {timeframe}, but the file's bars are of {duration(step)}, "
-            "which does not divide it"
+            f"{bars.where}: data.timeframe: got {timeframe}, expected a multiple of {duration(step)}, the "
+            "length of the bars"
         )
     times, starts = bins(bars.times, length)
     bid, ask = merge(bars.bid, starts), merge(bars.ask, starts)
@@ -161,138 +130,6 @@ def lengthen(bars: Bars, timeframe: str | None) -> Bars:
         side="auto",
         remarks=(*bars.remarks, remark),
     )
-
-
-def complete_book(
-    quotes: Quotes,
-    *,
-    price_side: PriceSide = "auto",
-    spread: float | str | None = None,
-    spread_pips: float | None = None,
-    unit: UnitName = "auto",
-    pip: float | None = None,
-    tick_size: float | None = None,
-    symbol: str | None = None,
-    calendar: str = "auto",
-) -> Bars:
-    """Both sides of the book from what the file has; arguments as in `Book`.
-
-    Raises DataError where the side is not known and a spread is to be added, where it is named
-    against the file, and where a market that is no currency pair has no spread and none is said.
-    """
-    prices = next(iter(quotes.sides.values()))
-    market = recognise(
-        quotes.file or quotes.where, quotes.table, quotes.times, prices, symbol, quotes.family
-    )
-    counted = unit_of(market, prices, unit=unit, pip=pip, tick_size=tick_size)
-    if counted.name == "pips":
-        pip = counted.size
-    own = Measures(counted, pip, prices)
-    said = amount(spread) if spread is not None else None
-    if spread_pips is not None:
-        said = Amount(spread_pips, "pips")
-    key = "costs.spread" if spread_pips is None else "costs.spread_pips"
-    side: PriceSide = "auto"
-    assumed: str | None = None
-    if "bid" in quotes.sides and "ask" in quotes.sides:
-        if price_side != "auto":
-            raise DataError(
-                f"{quotes.where}: data.price_side: found {price_side}, but the file has both sides, "
-                "set it to auto"
-            )
-        unused = "" if said is None else f" ({key} {said.value:g} not used)"
-        bid, ask = quotes.sides["bid"], quotes.sides["ask"]
-        origin = "bid and ask from the file" + unused
-    else:
-        side = _one_side(quotes, price_side, said)
-        distance, source = _spread(quotes, said, key, own, market)
-        assumed = source if quotes.spread is None else None
-        distance = distance[:, None]
-        bid, ask = prices - _BELOW[side] * distance, prices + (1 - _BELOW[side]) * distance
-        origin = f"{side} bars with {source}"
-        if not (bid > 0).all():
-            raise DataError(
-                f"{quotes.where}: the spread is larger than the price, check costs.spread and "
-                "data.pip"
-            )
-    return Bars(
-        quotes.where,
-        quotes.times,
-        bid,
-        ask,
-        pip,
-        quotes.table,
-        origin,
-        quotes.widened,
-        side if "unknown" in quotes.sides else "auto",
-        quotes.family,
-        quotes.clock,
-        assumed,
-        quotes.remarks + doubts(quotes, pip, market),
-        counted,
-        market,
-        calendar_of(calendar, market, quotes.times),
-    )
-
-
-def _one_side(
-    quotes: Quotes, price_side: PriceSide, said: Amount | None
-) -> Literal["bid", "ask", "mid"]:
-    """Which side the file's only OHLC columns are."""
-    (named,) = quotes.sides
-    if named in _BELOW:
-        if price_side not in ("auto", named):
-            raise DataError(
-                f"{quotes.where}: data.price_side: found {price_side}, but the columns are {named}"
-            )
-        return "bid" if named == "bid" else "ask"
-    if price_side != "auto":
-        return price_side
-    if quotes.usual_side is not None:
-        return quotes.usual_side
-    if quotes.spread is None and said is not None and said.value == 0:
-        return "mid"  # without a spread all sides are one
-    raise DataError(
-        f"{quotes.where}: the bars have one side and do not say which, set data.price_side "
-        "(--price-side) to bid, ask or mid"
-    )
-
-
-def _spread(
-    quotes: Quotes, said: Amount | None, key: str, own: Measures, market: MarketKind
-) -> tuple[np.ndarray, str]:
-    """Spread of each bar in price units [T], and where it comes from; `key` is what says it."""
-    close = own.prices[:, 3]
-    if said is None and own.unit.name == "pips":
-        said = Amount(DEFAULT_SPREAD_PIPS, "pips")
-    constant = None
-    if said is not None:
-        price, fraction = own.of(said, key)
-        constant = price + fraction * close
-    counts = own.unit.of_costs.words if said is None or said.counts == "own" else said.counts
-    if quotes.spread is None or (constant is None and np.isnan(quotes.spread).all()):
-        if constant is None or said is None:
-            raise DataError(
-                f"{quotes.where}: the bars have no spread, and none is usual for this market, {market.told}: "
-                "set costs.spread, e.g. '2 bps' or '0.1 price'"
-            )
-        return np.broadcast_to(
-            constant, close.shape
-        ), f"a constant spread of {said.value:g} {counts}"
-    missing = np.isnan(quotes.spread)
-    words = "pips" if own.pip is not None else "price units"
-    if quotes.spread_unit == POINTS:
-        words = f"points of {np.format_float_positional(point_of(own.prices))}"
-    spread = spread_in_price(quotes, own.pip)
-    assert spread is not None
-    source = f"the file's spread in {words}"
-    if missing.any():
-        if constant is None or said is None:
-            constant = float(np.median(spread[~missing]))
-            said, counts = Amount(constant, "price"), "in price, the median"
-        source += f" ({int(missing.sum()):,} bars without one: {said.value:g} {counts})"
-        spread = np.where(missing, constant, spread)
-    return spread, source
 
 
 @dataclass(frozen=True)
@@ -332,7 +169,7 @@ def describe(bars: Bars) -> str:
     parts = [f"{len(bars.times):,} bars of {duration(gaps.step)}, {span}", bars.origin]
     if bars.clock:
         parts.insert(0, f"{bars.family}, clock: {bars.clock}")
-    if np.ptp(spread) > 1e-6:  # a constant one has been told
+    if np.ptp(spread) > 1e-6:  # a constant one is in `origin`
         median, high = np.percentile(spread, [50, 99])
         parts.append(f"median spread {median:.2f} {bars.unit.of_costs.words} (99%: {high:.2f})")
     parts.append(counted_in(bars))
@@ -349,8 +186,8 @@ def describe(bars: Bars) -> str:
 
 def counted_in(bars: Bars) -> str:
     """What the market is, and what its results and its year are counted in."""
-    known = "" if bars.market is NOT_RECOGNISED else f"{bars.market.told}, "
-    return f"{known}{counted_words(bars.unit)}, calendar {bars.calendar.told}"
+    known = "" if bars.market is NOT_RECOGNISED else f"{bars.market.description}, "
+    return f"{known}{counted_words(bars.unit)}, calendar {bars.calendar.description}"
 
 
 def counted_words(unit: Unit) -> str:

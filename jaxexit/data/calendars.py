@@ -38,7 +38,7 @@ class Calendar(NamedTuple):
         return every_day[np.is_busday(every_day)] if self.name == FX else every_day
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """For people."""
         return f"{self.name}, {self.days_a_year:.1f} trading days a year"
 
@@ -92,7 +92,7 @@ def exchange(name: str, times: np.ndarray) -> Any:
     known = exchange_calendars.get_calendar_names()
     if name not in known:
         raise DataError(
-            f"data.calendar: found {name}, allowed are auto, fx, 24x7 and the codes of exchanges such as "
+            f"data.calendar: got {name}, expected auto, fx, 24x7 or the code of an exchange such as "
             "XNYS, XNAS, XLON, XETR, CMES"
         )
     first, last = pd.DatetimeIndex(times[[0, -1]]).year

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
-from jaxexit.data.bars import Bars, Book, complete_book, lengthen
+from jaxexit.data.bar_files import AS_SAID, BarReading, read_unchecked
+from jaxexit.data.bars import Bars, Book, lengthen
+from jaxexit.data.book import complete_book
 from jaxexit.data.export import bar_table, write_parquet
-from jaxexit.data.quotes import Quotes, Stamps, check_quotes, read_unchecked, repair_quotes
+from jaxexit.data.quotes import Quotes, check_quotes, repair_quotes
 from jaxexit.errors import DataError
 
 BOTH = ("bid", "ask")
@@ -19,11 +20,8 @@ MID_NEEDS_SPREAD = "mid bars without a spread: say --spread-pips, so that both s
 def convert_bars(
     path: Path,
     out: Path,
+    reading: BarReading = AS_SAID,
     *,
-    timezone: str,
-    source_offset: str | None = None,
-    stamps: Stamps = "auto",
-    names: Mapping[str, str] | None = None,
     timeframe: str | None = None,
     price_scale: float | None = None,
     repair: bool = False,
@@ -37,7 +35,7 @@ def convert_bars(
 
     Returns the bars and the sides written. Raises DataError, and then writes nothing.
     """
-    quotes = read_unchecked(path, timezone, source_offset, stamps=stamps, names=names)
+    quotes = read_unchecked(path, reading)
     if price_scale is not None:
         quotes = _divided(quotes, price_scale)
     if repair:

@@ -59,8 +59,8 @@ def _words(columns: Columns, name: str, codes: Mapping[str, str]) -> np.ndarray:
     if codes:
         sides = {str(code).strip().lower(): side for code, side in codes.items()}
         sides |= {f"{code}.0": side for code, side in sides.items() if code.lstrip("-").isdigit()}
-        told = words.map(sides)
-        return np.where(told == "long", 1, np.where(told == "short", -1, 0))
+        named = words.map(sides)
+        return np.where(named == "long", 1, np.where(named == "short", -1, 0))
     kinds = set(words[columns.table[name].notna() & (words != "")])
     if kinds <= _CODES and kinds & {"0", "0.0"}:
         raise DataError(
@@ -86,3 +86,12 @@ def _check_sizes(columns: Columns, direction: np.ndarray, name: str) -> None:
             f"{row + 1} and '{size}' is {columns.table[size].iloc[row]} ({int(against.sum()):,} such rows): "
             "correct one, or leave it out"
         )
+
+
+def with_words_for_codes(columns: Columns) -> pd.DataFrame:
+    """The table with a direction of 0 (long) and 1 (short) written as words; words stay."""
+    name = str(columns.find(["direction"]))
+    codes = as_numbers(columns.series(name))
+    if not np.isin(codes, (0.0, 1.0)).all():
+        return columns.table
+    return columns.table.assign(**{name: np.where(codes == 0, "long", "short")})

@@ -9,7 +9,6 @@ entry bar; `entry_price` is then the entry bar's close) and `listed_decision` (s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,8 +18,7 @@ from jaxexit.data.ema_bb import ema_bb_entries
 from jaxexit.data.features import feature_columns
 from jaxexit.data.list_checks import winners_apart
 from jaxexit.data.matching import Align, FilledAt, listed_decisions, match_bars
-from jaxexit.data.sources import InMemory
-from jaxexit.data.trades import Reading, load_trades
+from jaxexit.data.trades import TradeList
 from jaxexit.errors import DataError
 
 TABLE_COLUMNS = (
@@ -58,7 +56,7 @@ def every_bar_candidates(
     """Each `every`-th bar from `first` on, long and short. `atr` [T] and stops in price units."""
     entry_bar = np.repeat(np.arange(first, len(bars.times), every), 2)
     direction = np.tile([1, -1], len(entry_bar) // 2)
-    price = entry_side_close(bars, entry_bar, direction)
+    price = entry_side_closes(bars, entry_bar, direction)
     return pd.DataFrame(
         {
             "trade_id": np.arange(len(entry_bar)),
@@ -99,7 +97,7 @@ def built_in_candidates(
         candidates = ema_bb_candidates(bars, first)
     else:
         candidates = every_bar_candidates(bars, atr, first, every, stop_atr)
-    candidates, _ = keep_sound(candidates, first)
+    candidates, _ = tradable(candidates, first)
     if candidates.empty:
         raise DataError(
             f"{bars.where}: no entries of {kind} in {len(bars.times):,} bars after a warm-up of "
@@ -109,31 +107,29 @@ def built_in_candidates(
 
 
 def file_candidates(
-    path: Path | InMemory,
+    trades: TradeList,
     bars: Bars,
     atr: np.ndarray,
-    reading: Reading | str,
     *,
     given: bool,
     stop_atr: float,
     filled_at: FilledAt = "bar_close",
     align: Align = "exact",
 ) -> tuple[pd.DataFrame, dict[str, int], tuple[str, ...]]:
-    """Trades of a file that have a bar: candidates, how many were dropped by reason, remarks.
+    """Trades of a list that have a bar: candidates, how many were dropped by reason, remarks.
 
     The entry bar is the one that opens at the entry time, or with `filled_at` "bar_open" the one
     before, so that the bar of the entry time is the first that the trade meets. The entry price is the
     entry-side close of the entry bar, or the file's own where `given` (then a trade without one, or with
     one outside its bar, is dropped; a fill at an open is kept apart, as `given_fill`). The stop is the
-    file's, else `stop_atr` x ATR from the entry price. Raises DataError for a file that cannot be read or
+    file's, else `stop_atr` x ATR from the entry price. Raises DataError for a list that cannot be
     matched, and for `given` without any price.
     """
-    rows, remarks = load_trades(path, reading)
-    rows = rows.drop(columns=list(OWN_COLUMNS), errors="ignore")
+    rows = trades.rows.drop(columns=list(OWN_COLUMNS), errors="ignore")
     is_trade = rows["direction"].to_numpy() != 0
     counts = {NO_TRADE: int((~is_trade).sum())}
     rows = rows.take(np.flatnonzero(is_trade))
-    bar, astray, match_remarks = match_bars(rows, bars, str(path), filled_at, align)
+    bar, astray, match_remarks = match_bars(rows, bars, trades.where, filled_at, align)
     if filled_at == "bar_open":
         bar = np.maximum(bar - 1, -1)
     elsewhere = (bar < 0) & outside(rows["entry_time"].to_numpy(), bars)
@@ -145,7 +141,9 @@ def file_candidates(
     rows, entry_bar = rows.take(np.flatnonzero(kept)), bar[kept]
 
     if given and not np.isfinite(rows["entry_price"].to_numpy(np.float64)).any():
-        raise DataError(f"{path}: env.entry_fill is 'given', but the file has no entry price")
+        raise DataError(
+            f"{trades.where}: env.entry_fill: got given, but the list has no entry price"
+        )
     rows = priced(rows, entry_bar, bars, atr, given=given, stop_atr=stop_atr, filled_at=filled_at)
     rows["trade_id"] = rows.index
     decision, exit_remarks = listed_decisions(rows, entry_bar, bars, filled_at, align)
@@ -153,7 +151,7 @@ def file_candidates(
         rows["listed_decision"] = decision
     others = [name for name in rows.columns if name not in TABLE_COLUMNS]
     rows = rows.filter([*TABLE_COLUMNS, *others]).take(np.argsort(entry_bar, kind="stable"))
-    return rows.reset_index(drop=True), counts, remarks + match_remarks + exit_remarks
+    return rows.reset_index(drop=True), counts, trades.remarks + match_remarks + exit_remarks
 
 
 def outside(moments: np.ndarray, bars: Bars) -> np.ndarray:
@@ -227,7 +225,7 @@ def priced(
     """
     direction = rows["direction"].to_numpy(np.int64)
     price = rows["entry_price"].to_numpy(np.float64)
-    known = entry_side_close(bars, entry_bar, direction)
+    known = entry_side_closes(bars, entry_bar, direction)
     stop = rows["stop"].to_numpy(np.float64)
     columns: dict[str, np.ndarray] = {}
     if given and filled_at == "bar_open":
@@ -243,18 +241,18 @@ def priced(
     return rows.assign(**columns, entry_bar=entry_bar, entry_price=price, stop=stop)
 
 
-def entry_side_close(bars: Bars, entry_bar: np.ndarray, direction: np.ndarray) -> np.ndarray:
+def entry_side_closes(bars: Bars, entry_bar: np.ndarray, direction: np.ndarray) -> np.ndarray:
     """Ask close for a long, bid close for a short, [N] float64."""
     return np.where(direction > 0, bars.ask[entry_bar, 3], bars.bid[entry_bar, 3])
 
 
-def exit_side_close(bars: Bars, candidates: pd.DataFrame) -> np.ndarray:
+def exit_side_closes(bars: Bars, candidates: pd.DataFrame) -> np.ndarray:
     """Bid close of a long's entry bar, ask close of a short's, [N] float64."""
     direction = candidates["direction"].to_numpy()
-    return entry_side_close(bars, candidates["entry_bar"].to_numpy(), -direction)
+    return entry_side_closes(bars, candidates["entry_bar"].to_numpy(), -direction)
 
 
-def keep_sound(
+def tradable(
     candidates: pd.DataFrame, first: int, exit_close: np.ndarray | None = None
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """Candidates that can be traded from bar `first` on; how many were dropped, by reason.

@@ -35,16 +35,16 @@ def weekends(times: np.ndarray) -> Weekends:
     return Weekends(times[at], times[at + 1], np.partition(steps, len(steps) // 2)[len(steps) // 2])
 
 
-def market_agreement(found: Weekends, clock: str) -> float:
+def market_agreement(edges: Weekends, clock: str) -> float:
     """Share of weekends that shut on Friday and open on Sunday at 17:00 New York, read on `clock`.
 
     For bars of an hour or less; 0 where there is no weekend.
     """
-    if not len(found.last):
+    if not len(edges.last):
         return 0.0
-    shut = _hours(found.last + found.step, clock, _FRIDAY) - _SHUTS
-    opened = _hours(found.first, clock, _SUNDAY) - _SHUTS
-    early = _TOLERANCE + float(found.step / _HOUR)
+    shut = _hours(edges.last + edges.step, clock, _FRIDAY) - _SHUTS
+    opened = _hours(edges.first, clock, _SUNDAY) - _SHUTS
+    early = _TOLERANCE + float(edges.step / _HOUR)
     return float(((np.abs(opened) <= _TOLERANCE) & (shut <= 0.05) & (shut >= -early)).mean())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
@@ -10,11 +9,13 @@ from typing import Any, Unpack
 import numpy as np
 
 from jaxexit.data import quality
-from jaxexit.data.bars import Book, complete_book, describe, find_gaps, lengthen
+from jaxexit.data.bar_files import AS_SAID, BarReading, read_unchecked
+from jaxexit.data.bars import Book, describe, find_gaps, lengthen
+from jaxexit.data.book import complete_book
 from jaxexit.data.fingerprint import fingerprint_bars
 from jaxexit.data.quality import Quality, assess
-from jaxexit.data.quotes import Stamps, check_quotes, read_unchecked
-from jaxexit.data.sample import SAMPLE, SAMPLE_SIDE, sample_path
+from jaxexit.data.quotes import check_quotes
+from jaxexit.data.sample import SAMPLE, SAMPLE_READING, SAMPLE_SIDE, sample_path
 from jaxexit.units import key
 
 UNKNOWN_SPREAD = "no spread, and a run asks for one (set costs.spread, e.g. '2 bps'), shown without"
@@ -23,12 +24,9 @@ UNKNOWN_SIDE = "one side, not said which (set data.price_side), shown without a 
 
 def inspect_bars(
     name: str,
+    reading: BarReading = AS_SAID,
     *,
-    timezone: str,
-    source_offset: str | None = None,
     timeframe: str | None = None,
-    stamps: Stamps = "auto",
-    names: Mapping[str, str] | None = None,
     **book: Unpack[Book],
 ) -> Quality:
     """The quality of what `data.bars: name` names, and the bars that a run would get of it.
@@ -39,32 +37,33 @@ def inspect_bars(
     side = book.get("price_side", "auto")
     path = Path(name)
     if name == SAMPLE:
-        path, timezone = sample_path(), "UTC"
-        stamps, names = "auto", None
+        path, reading = sample_path(), SAMPLE_READING
         side = SAMPLE_SIDE if side == "auto" else side
     book = {**book, "price_side": side}
-    quotes = read_unchecked(path, timezone, source_offset, stamps=stamps, names=names)
-    found = assess(quotes, book)
-    if found.faults:
-        return found
+    quotes = read_unchecked(path, reading)
+    assessed = assess(quotes, book)
+    if assessed.faults:
+        return assessed
     quotes = check_quotes(quotes)
     unsaid = book.get("spread") is None and book.get("spread_pips") is None
     if side == "auto" and "unknown" in quotes.sides and quotes.usual_side is None:
         free: Book = {**book, "spread": 0.0, "spread_pips": None}
         bars = replace(complete_book(replace(quotes, spread=None), **free), origin=UNKNOWN_SIDE)
-    elif len(quotes.sides) == 1 and quotes.spread is None and unsaid and found.unit.name != "pips":
+    elif (
+        len(quotes.sides) == 1 and quotes.spread is None and unsaid and assessed.unit.name != "pips"
+    ):
         bars = replace(complete_book(quotes, **{**book, "spread": 0.0}), origin=UNKNOWN_SPREAD)
     else:
         bars = complete_book(quotes, **book)
-    return replace(found, bars=replace(lengthen(bars, timeframe), where=name))
+    return replace(assessed, bars=replace(lengthen(bars, timeframe), where=name))
 
 
-def as_text(found: Quality) -> str:
+def as_text(assessed: Quality) -> str:
     """The summary a run prints, the quality report, and the file's columns."""
-    # Remarks and doubts stand in lines of their own below.
-    head = [] if found.bars is None else [describe(replace(found.bars, remarks=()))]
-    columns = f"columns: {', '.join(map(str, found.quotes.table.columns))}"
-    return "\n".join([*head, *quality.as_lines(found), columns])
+    # Remarks and implausible facts have their own lines below.
+    head = [] if assessed.bars is None else [describe(replace(assessed.bars, remarks=()))]
+    columns = f"columns: {', '.join(map(str, assessed.quotes.table.columns))}"
+    return "\n".join([*head, *quality.as_lines(assessed), columns])
 
 
 def as_record(found: Quality) -> dict[str, Any]:
@@ -72,10 +71,14 @@ def as_record(found: Quality) -> dict[str, Any]:
     return {**_bars_record(found), "quality": quality.as_record(found)}
 
 
-def _bars_record(found: Quality) -> dict[str, Any]:
-    bars = found.bars
+def _bars_record(assessed: Quality) -> dict[str, Any]:
+    bars = assessed.bars
     if bars is None:
-        return {"file": found.quotes.where, "rows": len(found.quotes.times), "origin": "refused"}
+        return {
+            "file": assessed.quotes.where,
+            "rows": len(assessed.quotes.times),
+            "origin": "refused",
+        }
     gaps, spread = find_gaps(bars.times), bars.spread
     known = bars.origin not in (UNKNOWN_SIDE, UNKNOWN_SPREAD)
     costs = bars.unit.of_costs.name

@@ -11,12 +11,11 @@ import pandas as pd
 from jaxexit.data.bars import Bars, duration, find_gaps
 from jaxexit.data.entries import (
     check_not_by_result,
-    exit_side_close,
+    exit_side_closes,
     file_candidates,
-    keep_sound,
+    tradable,
 )
 from jaxexit.data.features import feature_columns
-from jaxexit.data.formats import read_source
 from jaxexit.data.list_checks import SYMBOLS
 from jaxexit.data.matching import Align, FilledAt, bar_of
 from jaxexit.data.tables import plain
@@ -51,17 +50,15 @@ def inspect_list(
     Raises:
         DataError: it cannot be read, is not what it says, or what is left out was chosen by its result.
     """
-    source = read_source(path)
-    rows, remarks = load_trades(path, reading)
+    trades = load_trades(path, reading)
+    rows, remarks, where, source = trades
     side = rows["direction"].to_numpy()
     symbols = next((n for n in source.table.columns if plain(n) in SYMBOLS), None)
-    found: dict[str, Any] = {
-        "file": str(path),
+    facts: dict[str, Any] = {
+        "file": where,
         "format": source.family,
-        "clock": f"{source.clock if reading.timezone == 'auto' else reading.timezone}",
-        "symbols": []
-        if symbols is None
-        else sorted({str(one) for one in source.table[symbols].dropna()}),
+        "clock": f"{source.clock.zone if reading.timezone == 'auto' else reading.timezone}",
+        "symbols": [] if symbols is None else sorted(set(map(str, source.table[symbols].dropna()))),
         "rows": len(source.table),
         "trades": int((side != 0).sum()),
         "long": int((side > 0).sum()),
@@ -75,19 +72,19 @@ def inspect_list(
     }
     atr = None if bars is None else feature_columns((), bars)[1]
     for name in ("stop", "target"):
-        found[name] = _distances(rows, name, bars, atr, align)
+        facts[name] = _distances(rows, name, bars, atr, align)
     if bars is None or atr is None:
-        return found
-    found["pip"], found["unit"], found["fills"] = bars.pip, bars.unit.name, _fills(rows, bars)
+        return facts
+    facts["pip"], facts["unit"], facts["fills"] = bars.pip, bars.unit.name, _fills(rows, bars)
     candidates, counts, said = file_candidates(
-        path, bars, atr, reading, given=False, stop_atr=stop_atr, filled_at=filled_at, align=align
+        trades, bars, atr, given=False, stop_atr=stop_atr, filled_at=filled_at, align=align
     )
-    sound, unsound = keep_sound(candidates, warmup, exit_side_close(bars, candidates))
-    check_not_by_result(rows, sound, counts | unsound, str(path))
-    found["used"] = len(sound)
-    found["left_out"] = {reason: n for reason, n in (counts | unsound).items() if n}
-    found["remarks"] += [one for one in said if one not in remarks]
-    return found
+    sound, unsound = tradable(candidates, warmup, exit_side_closes(bars, candidates))
+    check_not_by_result(rows, sound, counts | unsound, where)
+    facts["used"] = len(sound)
+    facts["left_out"] = {reason: n for reason, n in (counts | unsound).items() if n}
+    facts["remarks"] += [remark for remark in said if remark not in remarks]
+    return facts
 
 
 def _time(moment: Any) -> str | None:
@@ -108,16 +105,16 @@ def _distances(
     """How many trades have one, and how far it lies from the entry: percent, the unit of price, ATR."""
     price, level = rows["entry_price"].to_numpy(float), rows[name].to_numpy(float)
     away = np.abs(price - level)
-    found: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "trades": int(np.isfinite(level).sum()),
         "percent": _spread(100.0 * away / price),
     }
     if bars is not None and atr is not None:
         bar = bar_of(bars.times, rows["entry_time"].to_numpy().astype("datetime64[ns]"), align)
         if bars.unit.base == "price":
-            found[bars.unit.name] = _spread(away / bars.unit.size)
-        found["atr"] = _spread(np.where(bar >= 0, away / atr[np.maximum(bar, 0)], np.nan))
-    return found
+            facts[bars.unit.name] = _spread(away / bars.unit.size)
+        facts["atr"] = _spread(np.where(bar >= 0, away / atr[np.maximum(bar, 0)], np.nan))
+    return facts
 
 
 def _fills(rows: pd.DataFrame, bars: Bars) -> dict[str, int]:
@@ -155,24 +152,24 @@ DISTANCES = (
 )
 
 
-def as_text(found: dict[str, Any], bars: Bars | None) -> str:
+def as_text(facts: dict[str, Any], bars: Bars | None) -> str:
     """The same for people."""
-    symbols = f" of {', '.join(found['symbols'])}" if found["symbols"] else ""
+    symbols = f" of {', '.join(facts['symbols'])}" if facts["symbols"] else ""
     lines = [
-        f"list {found['file']}: {found['format']}{symbols}, clock: {found['clock']}; {found['rows']:,} rows, "
-        f"{found['trades']:,} trades: {found['long']:,} long, {found['short']:,} short; "
-        f"{found['first_entry']} to {found['last_entry']}"
+        f"list {facts['file']}: {facts['format']}{symbols}, clock: {facts['clock']}; {facts['rows']:,} rows, "
+        f"{facts['trades']:,} trades: {facts['long']:,} long, {facts['short']:,} short; "
+        f"{facts['first_entry']} to {facts['last_entry']}"
     ]
-    held = found["hours_held"]
+    held = facts["hours_held"]
     if held is not None:
         lines.append(
-            f"exits: {found['with_exit']:,}; held {held['median']:,.1f} h (median), at most "
+            f"exits: {facts['with_exit']:,}; held {held['median']:,.1f} h (median), at most "
             f"{held['largest']:,.1f} h"
         )
-    lines += [_said(name, found[name], found["trades"]) for name in ("stop", "target")]
+    lines += [_said(name, facts[name], facts["trades"]) for name in ("stop", "target")]
     if bars is not None:
         step = duration(find_gaps(bars.times).step)
-        fills = found["fills"]
+        fills = facts["fills"]
         lines.append(
             f"entry times on bars of {step}: {fills['on_bar_opens']:,} at their opens, "
             f"{fills['inside_bars']:,} inside them"
@@ -181,18 +178,18 @@ def as_text(found: dict[str, Any], bars: Bars | None) -> str:
             f"entry prices: {fills['at_open']:,} the bar's open, {fills['at_close']:,} its close, "
             f"{fills['inside']:,} inside it, {fills['outside']:,} outside"
         )
-        left = "; ".join(f"{n:,} {reason}" for reason, n in found["left_out"].items()) or "none"
-        lines.append(f"used: {found['used']:,}; left out: {left}")
-    lines += [f"note: {remark}" for remark in found["remarks"]]
+        left = "; ".join(f"{n:,} {reason}" for reason, n in facts["left_out"].items()) or "none"
+        lines.append(f"used: {facts['used']:,}; left out: {left}")
+    lines += [f"note: {remark}" for remark in facts["remarks"]]
     return "\n".join(lines)
 
 
-def _said(name: str, found: dict[str, Any], trades: int) -> str:
-    if not found["trades"]:
+def _said(name: str, facts: dict[str, Any], trades: int) -> str:
+    if not facts["trades"]:
         return f"{name}s: none"
     parts = [
-        f"{found[unit]['median']:.3g} {words} (median), {found[unit]['largest']:.3g} at most"
+        f"{facts[unit]['median']:.3g} {words} (median), {facts[unit]['largest']:.3g} at most"
         for unit, words in DISTANCES
-        if found.get(unit) is not None
+        if facts.get(unit) is not None
     ]
-    return f"{name}s: {found['trades']:,} of {trades:,}; {'; '.join(parts)}"
+    return f"{name}s: {facts['trades']:,} of {trades:,}; {'; '.join(parts)}"

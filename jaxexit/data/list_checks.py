@@ -51,12 +51,12 @@ def of_one_symbol(table: pd.DataFrame, where: str, symbol: str | None) -> pd.Dat
     known = said[said != ""]
     kinds = list(dict.fromkeys(known))
     if symbol is not None:
-        own = said.str.lower() == symbol.strip().lower()
-        if not own.any():
+        wanted = said.str.lower() == symbol.strip().lower()
+        if not wanted.any():
             raise DataError(
                 f"{where}: data.symbol is {symbol}, but column '{name}' holds {_some(kinds)}"
             )
-        return table.take(np.flatnonzero(own))
+        return table.take(np.flatnonzero(wanted))
     if len({kind.lower() for kind in kinds}) > 1:
         raise DataError(
             f"{where}: column '{name}' holds {_some(kinds)}: set data.symbol to the one whose bars these are"
@@ -145,11 +145,11 @@ def _check_profits(
     if profit is None:
         return
     gained = side * (left - price)
-    told = (side != 0) & np.isfinite(gained) & np.isfinite(profit) & (gained != 0) & (profit != 0)
-    against = told & (np.sign(gained) != np.sign(profit))
-    if told.sum() >= _TELLING and against.sum() > _INVERTED * told.sum():
+    known = (side != 0) & np.isfinite(gained) & np.isfinite(profit) & (gained != 0) & (profit != 0)
+    against = known & (np.sign(gained) != np.sign(profit))
+    if known.sum() >= _TELLING and against.sum() > _INVERTED * known.sum():
         raise DataError(
-            f"{where}: of {int(told.sum()):,} trades {int(against.sum()):,} earned where their direction, "
+            f"{where}: of {int(known.sum()):,} trades {int(against.sum()):,} earned where their direction, "
             f"entry and exit price say lost, or the other way round: {_ROUND}"
         )
 

@@ -71,7 +71,7 @@ class MarketKind(NamedTuple):
     known_by: str  # in words
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """For people."""
         name = "market not recognised" if self.kind == "unknown" else self.kind
         return f"{name} ({self.known_by})"
@@ -140,7 +140,8 @@ def unit_of(
     if unit == "pip":
         if pip is None and market.kind not in ("currency pair", "unknown"):
             raise DataError(
-                f"data.unit: found pip, but a market of the kind {market.told} has none: set data.pip"
+                f"data.unit: got pip, expected another unit or data.pip, since this market has no "
+                f"pips: {market.description}"
             )
         return Unit("pips", pip_of(market, prices) if pip is None else pip)
     if unit == "tick":

@@ -60,8 +60,8 @@ def match_bars(
     their bars than `filled_at` says.
     """
     times, entry_times = bars.times, rows["entry_time"].to_numpy().astype("datetime64[ns]")
-    found = bar_of(times, entry_times, align)
-    inside, matched = np.maximum(found, 0), found >= 0
+    bar = bar_of(times, entry_times, align)
+    inside, matched = np.maximum(bar, 0), bar >= 0
     remarks = []
     if align == "exact":
         between = ~matched & (bar_of(times, entry_times, "enclosing") >= 0)
@@ -94,9 +94,9 @@ def match_bars(
     if align == "exact":
         _check_filled_at(price, priced, inside, bars, where, filled_at)
     if astray.any():
-        told = f"{_TOLERANCE:g} pip" if bars.pip is not None else f"{_TOLERANCE:g} bp"
+        tolerance = f"{_TOLERANCE:g} pip" if bars.pip is not None else f"{_TOLERANCE:g} bp"
         remarks.append(
-            f"{int(astray.sum()):,} entry prices lie more than {told} outside their bars"
+            f"{int(astray.sum()):,} entry prices lie more than {tolerance} outside their bars"
         )
     return np.where(matched, inside, -1), astray, tuple(remarks)
 
@@ -121,14 +121,14 @@ def _check_filled_at(
     refused where more than twice as many tell against it as for it.
     """
     at_open, at_close = (_beside(price, bars, bar, column) for column in (OPEN, CLOSE))
-    found = {
+    near = {
         "bar_open": int((priced & (at_open < at_close) & (at_open <= _TOLERANCE)).sum()),
         "bar_close": int((priced & (at_close < at_open) & (at_close <= _TOLERANCE)).sum()),
     }
     other = "bar_open" if filled_at == "bar_close" else "bar_close"
-    if found[other] >= _TELLING and found[other] > 2 * found[filled_at]:
+    if near[other] >= _TELLING and near[other] > 2 * near[filled_at]:
         raise DataError(
-            f"{where}: {found['bar_open']:,} entry prices are the open and {found['bar_close']:,} the close "
+            f"{where}: {near['bar_open']:,} entry prices are the open and {near['bar_close']:,} the close "
             f"of the bar that opens at their entry time, set data.filled_at to {other}"
         )
 

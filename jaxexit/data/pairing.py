@@ -44,13 +44,15 @@ def paired(fills: pd.DataFrame, where: str) -> tuple[pd.DataFrame, tuple[str, ..
     fills = _one_an_order(_in_order(fills, where))
     trades: list[_Lot] = []
     earlier: dict[str, int] = {}
-    for _, own in fills.groupby(["account", "symbol"], sort=False):
-        symbol = str(own["symbol"].iloc[0])
-        rows = [{str(name): value for name, value in row.items()} for row in own.to_dict("records")]
+    for _, group in fills.groupby(["account", "symbol"], sort=False):
+        symbol = str(group["symbol"].iloc[0])
+        rows = [
+            {str(name): value for name, value in row.items()} for row in group.to_dict("records")
+        ]
         rows = _parted(rows, where)
         for side in (1, -1):
-            found, before = _first_in_first_out(rows, side)
-            trades += found
+            group_trades, before = _first_in_first_out(rows, side)
+            trades += group_trades
             if before:
                 earlier[symbol] = earlier.get(symbol, 0) + before
     if not trades:
@@ -104,16 +106,16 @@ def _one_an_order(fills: pd.DataFrame) -> pd.DataFrame:
     known = fills["order"].astype(str).str.strip() != ""
     if not known.any():
         return fills
-    one = ["account", "symbol", "order", "side", "opens", "closes"]
+    order = ["account", "symbol", "order", "side", "opens", "closes"]
     paid = fills["price"] * fills["quantity"]
-    orders = fills[known].assign(paid=paid[known]).groupby(one, sort=False, as_index=False)
+    orders = fills[known].assign(paid=paid[known]).groupby(order, sort=False, as_index=False)
     merged = orders.agg(
         {"time": "first", "at": "first", "until": "last", "quantity": "sum", "paid": "sum"}
     )
     merged["price"] = merged["paid"] / merged["quantity"]
     rest = fills.take(np.flatnonzero(~known))
-    found = pd.concat([merged.drop(columns="paid"), rest], ignore_index=True)
-    return found.sort_values("at", kind="stable").reset_index(drop=True)
+    whole = pd.concat([merged.drop(columns="paid"), rest], ignore_index=True)
+    return whole.sort_values("at", kind="stable").reset_index(drop=True)
 
 
 def _parted(rows: list[dict[str, Any]], where: str) -> list[dict[str, Any]]:
@@ -141,13 +143,13 @@ def _parted(rows: list[dict[str, Any]], where: str) -> list[dict[str, Any]]:
 
 def _first_in_first_out(rows: list[dict[str, Any]], side: int) -> tuple[list[_Lot], int]:
     """The trades of one symbol's one side, and how many fills closed what was opened before the file."""
-    own = [row for row in rows if row["side"] == (side if row["opens"] else -side)]
-    sizes = [row["quantity"] if row["opens"] else -row["quantity"] for row in own]
+    fills = [row for row in rows if row["side"] == (side if row["opens"] else -side)]
+    sizes = [row["quantity"] if row["opens"] else -row["quantity"] for row in fills]
     least = min([0.0, *np.cumsum(sizes)])
     lots = deque([_Lot(-least, None)] if least < 0 else [])
     trades: list[_Lot] = []
     before = 0
-    for row in own:
+    for row in fills:
         if row["opens"]:
             trades.append(_Lot(row["quantity"], row))
             lots.append(trades[-1])

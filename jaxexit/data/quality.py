@@ -11,10 +11,10 @@ import pandas as pd
 
 from jaxexit.data.amounts import spread_in_price
 from jaxexit.data.bars import Book, counted_words, duration, find_gaps, minute
-from jaxexit.data.doubts import doubts
 from jaxexit.data.export import replacing
 from jaxexit.data.hours import market_agreement, weekends
 from jaxexit.data.markets import MarketKind, recognise, unit_of
+from jaxexit.data.plausibility import implausible
 from jaxexit.data.quotes import Fault, Quotes, find_faults
 from jaxexit.errors import DataError
 from jaxexit.units import Unit, key
@@ -34,7 +34,7 @@ class Quality:
     market: MarketKind
     unit: Unit  # of results
     faults: tuple[Fault, ...]
-    doubts: tuple[str, ...]
+    suspicious: tuple[str, ...]  # what is implausible in it
     spread: (
         np.ndarray | None
     )  # [T] in `unit.of_costs` at the close, as the file has it; nan where missing
@@ -77,8 +77,8 @@ def assess(quotes: Quotes, book: Book | None = None, bars: Bars | None = None) -
     if spread is not None:
         costs = unit.of_costs
         spread = spread / (costs.size if costs.base == "price" else costs.size * prices[:, 3])
-    faults, doubtful = tuple(find_faults(quotes)), doubts(quotes, pip, market)
-    return Quality(quotes, market, unit, faults, doubtful, spread, bars)
+    faults, suspicious = tuple(find_faults(quotes)), implausible(quotes, pip, market)
+    return Quality(quotes, market, unit, faults, suspicious, spread, bars)
 
 
 def as_lines(quality: Quality) -> list[str]:
@@ -96,25 +96,25 @@ def as_lines(quality: Quality) -> list[str]:
         f"weekends: {_weekend_words(times, quality.market)}",
         f"gaps: {gaps.others:,} beside weekends{_gap_words(times)}",
         f"spread: {_spread_words(quality)}",
-        f"market: {quality.market.told}; {counted_words(quality.unit)}",
+        f"market: {quality.market.description}; {counted_words(quality.unit)}",
         f"price: {_price_words(quotes)}",
         f"bad bars: {_fault_words(quality)}",
     ]
     lines += [f"note: {remark}" for remark in quotes.remarks]
-    lines += [doubt.replace("doubt:", "DOUBT:", 1) for doubt in quality.doubts]
+    lines += [words.replace("suspicious:", "SUSPICIOUS:", 1) for words in quality.suspicious]
     return lines
 
 
 def _weekend_words(times: np.ndarray, market: MarketKind) -> str:
-    found = weekends(times)
-    last = found.last
+    edges = weekends(times)
+    last = edges.last
     if market.kind not in ("currency pair", "metal", "unknown"):
         return f"{len(last):,}"  # other markets have other hours
     if not len(last):
         return "none in the file, the clock cannot be checked"
-    if found.step > np.timedelta64(1, "h"):
+    if edges.step > np.timedelta64(1, "h"):
         return f"{len(last):,}; bars too long to check the clock"
-    share = market_agreement(found, "UTC")
+    share = market_agreement(edges, "UTC")
     return f"{len(last):,}, {share:.0%} from Friday to Sunday 17:00 New York as the market's"
 
 
@@ -174,7 +174,7 @@ def as_record(quality: Quality) -> dict[str, Any]:
     """What the lines say as plain values, for `--json`."""
     spread = quality.spread
     known = spread[np.isfinite(spread)] if spread is not None else np.array([])
-    found = weekends(np.sort(quality.quotes.times))
+    edges = weekends(np.sort(quality.quotes.times))
     return {
         "format": quality.quotes.family,
         "clock": quality.quotes.clock,
@@ -187,10 +187,10 @@ def as_record(quality: Quality) -> dict[str, Any]:
         if len(known)
         else None,
         "spread_missing": int(len(spread) - len(known)) if spread is not None else None,
-        "weekends_seen": len(found.last),
-        "market_hours_share": market_agreement(found, "UTC"),
+        "weekends_seen": len(edges.last),
+        "market_hours_share": market_agreement(edges, "UTC"),
         "bad_bars": {fault.what: int(fault.rows.sum()) for fault in quality.faults},
-        "doubts": [words.removeprefix("doubt: ") for words in quality.doubts],
+        "doubts": [words.removeprefix("suspicious: ") for words in quality.suspicious],
         "remarks": list(quality.quotes.remarks),
     }
 

@@ -1,55 +1,25 @@
-"""Quotes: what a bar file says, checked, in UTC, before any spread is added.
+"""Quotes: what bars say, in UTC and before any spread is added, and what no run accepts of them.
 
-A file has both sides (`bid_open` ... `ask_close`), or one set of OHLC, and perhaps a spread. Column
-names are matched without regard to case, blanks and signs. Units of a spread column: pips
-(`spread`, `spread_pips`), or points of a tenth of a pip (`spread_points`, and `spread` in a
-MetaTrader file, known by its tick volume, where 0 means missing).
+Bars have both sides (`bid_open` ... `ask_close`), or one set of OHLC, and perhaps a spread. How they are read
+is in `bar_files`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from jaxexit.data.formats import read_source
-from jaxexit.data.formats.delimited import joined
-from jaxexit.data.formats.source import LABELS, Side, Source
+from jaxexit.data.files.source import Side
 from jaxexit.data.hours import in_weekend
-from jaxexit.data.list_checks import SYMBOLS
-from jaxexit.data.sources import BARS, InMemory
-from jaxexit.data.spreads import column_of_spreads
-from jaxexit.data.tables import Columns, mapped, plain
-from jaxexit.data.ticks import bars_from_ticks, has_ticks
-from jaxexit.data.times import labelled, to_utc
-from jaxexit.data.zones import AUTO, explain, localise
+from jaxexit.data.sources import BARS
 from jaxexit.errors import DataError
 
 SMALLEST_PRICE, LARGEST_PRICE = 1e-12, 1e12
 SHORTEST_STEP = np.timedelta64(1, "ms")
 ROUNDING = 1.1e-5  # of the price: one point of a five-digit quote, a file's last digit
-
-Stamps = Literal[
-    "auto", "open", "close"
-]  # which end of a bar its stamps are; auto: as the format has it
-
-_FIELDS = ("open", "high", "low", "close")
-_TIME_NAMES = (
-    "time", "timestamp", "datetime", "datetimeutc", "timeutc", "gmttime", "utctime", "utc",
-    "opentime", "starttime", "startat", "start", "windowstart", "date", "index", "localtime", "tsevent",
-)  # fmt: skip
-_MAPPED = {
-    "time", *_FIELDS, *(f"{side}_{field}" for side in ("bid", "ask") for field in _FIELDS), "bid", "ask",
-    "spread_pips", "spread_points", "volume",
-}  # fmt: skip
-_ONE_LENGTH = (
-    0.5  # share of steps between bars that must be the usual one, for their opens to be known
-)
 
 
 @dataclass(frozen=True)
@@ -68,182 +38,6 @@ class Quotes:
     clock: str = ""  # how its stamps became UTC, and where that is known from
     remarks: tuple[str, ...] = ()  # what was done to its numbers
     file: str = ""  # the file's name, which may say what market it is of
-
-
-def read_quotes(
-    path: Path | InMemory,
-    timezone: str = AUTO,
-    source_offset: str | None = None,
-    *,
-    stamps: Stamps = "auto",
-    names: Mapping[str, str] | None = None,
-) -> Quotes:
-    """Read and check a bar or tick file; ticks become bars of a minute with both sides.
-
-    `timezone` is the clock of stamps without an offset (see `zones`; "auto": as the format has it).
-    `source_offset` is the clock that all stamps are really of, whatever they are labelled. `stamps`: which
-    end of a bar they are; those of closes are moved to the opens. `names`: our names, and the file's columns
-    that they are. `path` may name two files, `BID,ASK`, of one side each: the ask is the one that lies above.
-
-    Raises DataError for missing columns, bars out of order, equal times, and prices that are not
-    positive finite numbers, have high below low, open or close outside [low, high], or ask below
-    bid.
-    """
-    return check_quotes(read_unchecked(path, timezone, source_offset, stamps=stamps, names=names))
-
-
-def read_unchecked(
-    path: Path | InMemory,
-    timezone: str = AUTO,
-    source_offset: str | None = None,
-    *,
-    stamps: Stamps = "auto",
-    names: Mapping[str, str] | None = None,
-) -> Quotes:
-    """`read_quotes` with whatever the file holds: see `find_faults`."""
-
-    def read(name: Path | InMemory) -> Quotes:
-        source = read_source(name)
-        quotes = quotes_of(source, str(name), timezone, source_offset, stamps=stamps, names=names)
-        return replace(quotes, file=name.name)
-
-    if isinstance(path, InMemory):
-        return read(path)
-    parts = str(path).split(",")
-    if len(parts) == 2 and not path.exists():
-        first, second = (read(Path(part)) for part in parts)
-        return join_sides(first, second, str(path))
-    return read(path)
-
-
-def quotes_of(
-    source: Source,
-    where: str,
-    timezone: str = AUTO,
-    source_offset: str | None = None,
-    *,
-    stamps: Stamps = "auto",
-    names: Mapping[str, str] | None = None,
-) -> Quotes:
-    """`read_unchecked` of a table that is there already; `where` names it in errors."""
-    own = {name: said for name, said in (names or {}).items() if name in _MAPPED}
-    source = replace(source, table=mapped(source.table, own, where))
-    check_one_symbol(source.table, where)
-    columns = Columns(source.table, where)
-    clock = source.clock if timezone == AUTO else timezone
-    times, has_labels = _times(
-        columns, "UTC" if source_offset else clock, server_epochs=source.server_time
-    )
-    if source_offset:
-        times = localise(pd.DatetimeIndex(times), source_offset, where)
-        told = f"{explain(source_offset)}, as you say, whatever the stamps are labelled"
-    elif has_labels:
-        told = "as the stamps are labelled"
-        told += "" if source.rule == LABELS else f" ({source.rule})"
-    elif timezone == AUTO:
-        told = f"{explain('UTC' if clock == AUTO else clock)}, {source.rule}"
-    else:
-        told = f"{explain(timezone)}, as you say"
-    ticks = has_ticks(columns)
-    told_of = source.remarks
-    if not ticks:
-        times, source, turned = _oldest_first(times, source)
-        columns = Columns(source.table, where)
-        times, moved = _at_opens(times, source.stamped if stamps == "auto" else stamps, where)
-        told_of += turned + moved
-    if ticks:
-        if stamps == "close":
-            raise DataError(
-                f"{where}: data.stamps: found close, but the file is of ticks, set it to auto"
-            )
-        bars = bars_from_ticks(columns, times)
-        times, sides, table = bars.times, {"bid": bars.bid, "ask": bars.ask}, bars.table
-        remarks = told_of + bars.remarks
-        spread, unit = None, ""
-    else:
-        sides, table, remarks = _sides(columns), source.table, told_of
-        spread, unit = column_of_spreads(columns)
-    return Quotes(
-        where, times, sides, spread, unit, table, 0, source.side, source.family, told, remarks
-    )
-
-
-def _oldest_first(times: np.ndarray, source: Source) -> tuple[np.ndarray, Source, tuple[str, ...]]:
-    """Bars that stand with the newest first, turned round; others as they are."""
-    steps = np.diff(times)
-    if not len(steps) or (steps > np.timedelta64(0)).any() or (steps == np.timedelta64(0)).all():
-        return times, source, ()
-    table = source.table.iloc[::-1].reset_index(drop=True)
-    return times[::-1], replace(source, table=table), ("the newest bar stood first: turned round",)
-
-
-def _at_opens(
-    times: np.ndarray, stamped: Literal["open", "close"], where: str
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Stamps of closes moved to the opens, by the usual step between bars.
-
-    Raises DataError where bars have no usual length.
-    """
-    if stamped == "open":
-        return times, ()
-    steps = np.diff(times)
-    sound = steps[steps > np.timedelta64(0)]
-    lengths, counts = np.unique(sound, return_counts=True)
-    if not len(sound) or counts.max() < _ONE_LENGTH * len(steps):
-        raise DataError(
-            f"{where}: bars stamped at their close, whose length is not known: fewer than half of them "
-            "follow each other at one distance; stamp them at their opens (data.stamps: open)"
-        )
-    length = lengths[int(np.argmax(counts))]
-    minutes = float(length / np.timedelta64(1, "m"))
-    return times - length, (f"stamped at the close: moved to the open, {minutes:g} min earlier",)
-
-
-def check_one_symbol(table: pd.DataFrame, where: str) -> None:
-    """Refuse bars of several symbols in one table.
-
-    Raises:
-        DataError: it names them.
-    """
-    for name in table.columns:
-        kinds = sorted({str(one) for one in table[name]}) if plain(name) in SYMBOLS else []
-        if len(kinds) > 1:
-            some = ", ".join(kinds[:4])
-            raise DataError(f"{where}: column '{name}' holds {some}: keep the bars of one")
-
-
-def join_sides(first: Quotes, second: Quotes, where: str) -> Quotes:
-    """Bars of the bid and of the ask, from two files, where both have them; the ask lies above.
-
-    Raises DataError where a file has both sides already, or fewer than half of the bars are in both.
-    """
-    for quotes in (first, second):
-        if len(quotes.sides) != 1:
-            raise DataError(f"{quotes.where}: has both sides, name it alone")
-    times, one, other = np.intersect1d(first.times, second.times, return_indices=True)
-    most = max(len(first.times), len(second.times))
-    if 2 * len(times) < most:
-        raise DataError(
-            f"{where}: only {len(times):,} of {most:,} bars are in both files, check that they are of the "
-            "same market, length and zone"
-        )
-    prices = [
-        next(iter(quotes.sides.values()))[rows] for quotes, rows in ((first, one), (second, other))
-    ]
-    if np.median(prices[0] - prices[1]) > 0:
-        first, second, one, other, prices = second, first, other, one, prices[::-1]
-    alone = len(first.times) + len(second.times) - 2 * len(times)
-    told = tuple(dict.fromkeys(first.remarks + second.remarks))
-    remarks = (f"bid from {first.where}, ask from {second.where}", *told)
-    if alone:
-        remarks += (f"{alone:,} bars of one file only, left out",)
-    table = pd.DataFrame({"time": pd.DatetimeIndex(times, tz="UTC")})
-    for side, values in zip(("bid", "ask"), prices, strict=True):
-        for column, field in enumerate(_FIELDS):
-            table[f"{side}_{field}"] = values[:, column]
-    sides = {"bid": prices[0], "ask": prices[1]}
-    family = f"one file a side ({first.family})"
-    return Quotes(where, times, sides, None, "", table, 0, None, family, first.clock, remarks)
 
 
 @dataclass(frozen=True)
@@ -370,63 +164,6 @@ def _take(quotes: Quotes, rows: np.ndarray) -> Quotes:
         spread=None if quotes.spread is None else quotes.spread[rows],
         table=quotes.table.take(rows).reset_index(drop=True),
     )
-
-
-def _times(
-    columns: Columns, timezone: str, *, server_epochs: bool = False
-) -> tuple[np.ndarray, bool]:
-    """Times in UTC [T], and whether the stamps say their offset."""
-    name = columns.find(_TIME_NAMES)
-    if name is None:
-        raise DataError(f"{columns.where}: no time column, {_how_to_name(columns)}")
-    stamps = columns.series(name)
-    # MetaTrader writes date and clock in two columns.
-    date, clock = columns.find(["date"]), columns.find(["time"])
-    if date is not None and clock is not None and _is_clock(columns.series(clock)):
-        name = f"{date} {clock}"
-        stamps = joined(columns.series(date), columns.series(clock))
-    where = f"{columns.where}: column '{name}'"
-    return to_utc(stamps, timezone, where, server_epochs=server_epochs), labelled(stamps)
-
-
-def _how_to_name(columns: Columns, prefix: str = "") -> str:
-    """What to set where columns are not recognised: a mapping to paste, with what is known filled in."""
-    known = {"time": columns.find(_TIME_NAMES)}
-    for field in _FIELDS:
-        found = columns.find([f"{prefix}{field}".replace("_", ""), f"{field}price"])
-        known[prefix + field] = found
-    if not any(known.values()) and any(re.fullmatch(r"[\d.,:/ -]+", str(n)) for n in columns.table):
-        return f"and no header: a header must name time, open, high, low, close (found: {columns})"
-    pairs = ", ".join(f"{name}: {found or '?'}" for name, found in known.items())
-    return f"say which it is: set data.columns to {{{pairs}}}, or bid_open ... ask_close (found: {columns})"
-
-
-def _is_clock(stamps: pd.Series) -> bool:
-    return re.fullmatch(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?", str(stamps.iloc[0]).strip()) is not None
-
-
-def _sides(columns: Columns) -> dict[str, np.ndarray]:
-    """The sides that the file names, else its plain OHLC as side "unknown"; [T, 4] each."""
-    found: dict[str, np.ndarray] = {}
-    for side in ("bid", "ask"):
-        names = [
-            columns.find([side + field, field + side, f"{side}{field[0]}"]) for field in _FIELDS
-        ]
-        if any(names):
-            found[side] = _ohlc(columns, names, f"{side}_")
-    if not found:
-        names = [columns.find([field, f"{field}price"]) for field in _FIELDS]
-        found["unknown"] = _ohlc(columns, names, "")
-    return found
-
-
-def _ohlc(columns: Columns, names: list[str | None], prefix: str) -> np.ndarray:
-    missing = [prefix + field for field, name in zip(_FIELDS, names, strict=True) if name is None]
-    if missing:
-        raise DataError(
-            f"{columns.where}: no column {', '.join(missing)}, {_how_to_name(columns, prefix)}"
-        )
-    return np.stack([columns.numbers(name) for name in names if name is not None], axis=1)
 
 
 def _stamp(time: np.datetime64) -> str:

@@ -117,10 +117,10 @@ def _columns(name: str, made: Any, count: int) -> dict[str, np.ndarray]:
         made = made.to_frame()
     if not isinstance(made, (pd.DataFrame, Mapping)):
         raise DataError(
-            f"data.recipe: {name}: columns(bars) gave a {type(made).__name__}, allowed are a DataFrame and "
+            f"data.recipe: {name}: got a {type(made).__name__} from columns(bars), expected a DataFrame or "
             "a dict of arrays"
         )
-    found = {}
+    arrays = {}
     for column in made:
         values = as_numbers(pd.Series(np.asarray(made[column])))
         if len(values) != count:
@@ -128,8 +128,8 @@ def _columns(name: str, made: Any, count: int) -> dict[str, np.ndarray]:
                 f"data.recipe: {name}: column '{column}' has {len(values):,} values for {count:,} bars, "
                 "give one for each bar"
             )
-        found[str(column)] = values
-    return found
+        arrays[str(column)] = values
+    return arrays
 
 
 def _entries(name: str, made: Any) -> pd.DataFrame:
@@ -163,8 +163,8 @@ def _told(recipe: Recipe) -> Iterator[None]:
     except SyntaxError as error:
         raise DataError(f"data.recipe: {recipe.name}, line {error.lineno}: {error.msg}") from None
     except Exception as error:
-        own = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == recipe.name]
-        at = f", line {own[-1].lineno}" if own else ""
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == recipe.name]
+        at = f", line {frames[-1].lineno}" if frames else ""
         more = ""
         if isinstance(error, ModuleNotFoundError):
             more = "; a recipe is one file, and imports installed packages only"

@@ -6,16 +6,15 @@ first and in UTC.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from jaxexit.data.bars import Bars, Book, PriceSide, load_bars
-from jaxexit.data.quotes import Stamps
+from jaxexit.data.bar_files import AS_SAID, BarReading
+from jaxexit.data.bars import Bars, Book, PriceSide
+from jaxexit.data.book import load_bars
 from jaxexit.data.sources import NAMED, InMemory, Sources
-from jaxexit.data.zones import AUTO
 from jaxexit.errors import DataError
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
 SAMPLE = "sample"  # the value of `data.bars` that names it
 SAMPLE_SIDE: PriceSide = "ask"
+SAMPLE_READING = BarReading("UTC")
 _PACKAGE = "gym-anytrading"
 _FILE = "FOREX_EURUSD_1H_ASK.csv"
 
@@ -45,11 +45,9 @@ def sample_path() -> Path:
 
 def load_named_bars(
     name: str | InMemory,
+    reading: BarReading = AS_SAID,
     *,
-    timezone: str = AUTO,
     timeframe: str | None = None,
-    stamps: Stamps = "auto",
-    names: Mapping[str, str] | None = None,
     **book: Unpack[Book],
 ) -> Bars:
     """`load_bars` for what `data.bars` may hold, or a table in its place.
@@ -61,14 +59,11 @@ def load_named_bars(
         side = book.get("price_side", "auto")
         if side not in ("auto", SAMPLE_SIDE):
             raise DataError(
-                f"data.price_side: found {side}, but the sample's bars are {SAMPLE_SIDE}"
+                f"data.price_side: got {side}, expected auto or {SAMPLE_SIDE}, the side of the sample"
             )
-        path, timezone = sample_path(), "UTC"
-        stamps, names = "auto", None
+        path, reading = sample_path(), SAMPLE_READING
         book = {**book, "price_side": SAMPLE_SIDE}
-    bars = load_bars(
-        path, timezone=timezone, timeframe=timeframe, stamps=stamps, names=names, **book
-    )
+    bars = load_bars(path, reading, timeframe=timeframe, **book)
     return replace(bars, where=str(name))
 
 
@@ -77,10 +72,8 @@ def experiment_bars(experiment: Experiment, sources: Sources = NAMED) -> Bars:
     data = experiment.data
     return load_named_bars(
         sources.table_of_bars(data.bars) or data.bars,
-        timezone=data.timezone,
+        bar_reading_of(experiment),
         timeframe=data.timeframe,
-        stamps=data.stamps,
-        names=data.columns,
         **book_of(experiment),
     )
 
@@ -100,6 +93,12 @@ def list_of(experiment: Experiment, sources: Sources = NAMED) -> Path | InMemory
             "and data.trades to the list's name"
         )
     return None
+
+
+def bar_reading_of(experiment: Experiment) -> BarReading:
+    """How an experiment reads its bars."""
+    data = experiment.data
+    return BarReading(data.timezone, stamps=data.stamps, columns=data.columns)
 
 
 def book_of(experiment: Experiment) -> Book:

@@ -68,7 +68,7 @@ def session_left(
         raise DataError(f"{key}: needs bars that are shorter than a session")
     at = np.searchsorted(opens, times, side="right") - 1
     inside = (at >= 0) & (times < closes[np.maximum(at, 0)])
-    own = np.maximum(at, 0)
-    left = closes[own] - (times + length)
-    share = np.where(inside, np.maximum(left / (closes - opens)[own], 0.0), 0.0)
+    row = np.maximum(at, 0)
+    left = closes[row] - (times + length)
+    share = np.where(inside, np.maximum(left / (closes - opens)[row], 0.0), 0.0)
     return share, inside & (left < length)

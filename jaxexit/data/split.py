@@ -73,17 +73,17 @@ def fold_bounds(
     share = (test.start - validation.start) / test.start
     stretch = bars // (folds + 1)
     edges = [i * stretch for i in range(folds + 1)] + [bars]
-    found = []
+    bounds = []
     for i in range(folds):
         start, middle, end = edges[i] if rolling else 0, edges[i + 1], edges[i + 2]
         cut = middle - round(share * (middle - start))
         if not start < cut < middle < end:
             raise DataError(f"--walk-forward: {bars} bars are too few for {folds} folds")
         edge = (start, cut, middle, end)
-        found.append(
+        bounds.append(
             {name: Bounds(*pair) for name, pair in zip(SPLITS, pairwise(edge), strict=True)}
         )
-    return found
+    return bounds
 
 
 def _boundary(times: np.ndarray, start: float | str, key: str) -> int:
@@ -93,7 +93,7 @@ def _boundary(times: np.ndarray, start: float | str, key: str) -> int:
         stamp = pd.Timestamp(start)
     except ValueError:
         raise DataError(
-            f"data.split.{key}: found '{start}', allowed is a fraction of the bars such as 0.7 or a date "
+            f"data.split.{key}: got '{start}', expected a fraction of the bars such as 0.7 or a date "
             "such as 2015-01-01"
         ) from None
     if stamp.tz is not None:

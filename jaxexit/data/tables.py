@@ -1,6 +1,6 @@
 """Finding the columns of a table whatever their spelling.
 
-Every mistake a column can hold is told in one line that names the file.
+Every mistake in a column is one line that names the file.
 """
 
 from __future__ import annotations
@@ -82,13 +82,13 @@ def mapped(table: pd.DataFrame, names: Mapping[str, str], where: str) -> pd.Data
         DataError: the file has no such column.
     """
     for name, said in names.items():
-        own = next((n for n in table.columns if str(n).strip() == said.strip()), None)
-        if own is None:
+        column = next((n for n in table.columns if str(n).strip() == said.strip()), None)
+        if column is None:
             raise DataError(
                 f"{where}: data.columns: {name} is said to be '{said}', and the file has no such column "
                 f"(found: {', '.join(map(str, table.columns))})"
             )
-        values = table[own]
+        values = table[column]
         others = {n: f"{n} (file)" for n in table.columns if plain(n) == plain(name)}
         table = table.rename(columns=others).assign(**{name: values})
     return table
@@ -115,14 +115,14 @@ class Columns:
         """The table's own name of the first alias (plain names) that it has."""
         for alias in aliases:
             if names := self._names.get(alias):
-                own = [
+                english = [
                     name for name in names if folded(name) == alias
                 ]  # a word of no other language
-                if len(names) > 1 and len(own) != 1:
+                if len(names) > 1 and len(english) != 1:
                     raise DataError(
                         f"{self.where}: columns {', '.join(map(repr, names))} mean the same, keep one"
                     )
-                return own[0] if own else names[0]
+                return english[0] if english else names[0]
         return None
 
     def series(self, name: str) -> pd.Series:
@@ -141,11 +141,11 @@ class Columns:
             wrong &= ~(column.isna() | column.astype(str).str.strip().isin(["", "-"])).to_numpy()
         if wrong.any():
             row = int(np.argmax(wrong))
-            found = one_line(str(column.iloc[row])[:60])
+            text = one_line(str(column.iloc[row])[:60])
             raise DataError(
-                f"{self.where}: column '{name}' is '{found}' in row {row + 1}, "
+                f"{self.where}: column '{name}' is '{text}' in row {row + 1}, "
                 f"a finite number is needed ({int(wrong.sum())} such rows)"
-                + (_WHICH_COMMA if re.fullmatch(_UNCLEAR, found.strip()) else "")
+                + (_WHICH_COMMA if re.fullmatch(_UNCLEAR, text.strip()) else "")
             )
         return values
 

@@ -34,7 +34,7 @@ class TickBars:
 def timeframe_length(name: str) -> np.timedelta64:
     """The length of M15, H1, and so on. Raises DataError for what MetaTrader has no name for."""
     if name.upper() not in TIMEFRAMES:
-        raise DataError(f"timeframe: found {name}, allowed is one of {', '.join(TIMEFRAMES)}")
+        raise DataError(f"timeframe: got {name}, expected one of {', '.join(TIMEFRAMES)}")
     return np.timedelta64(TIMEFRAMES[name.upper()], "m").astype("timedelta64[ns]")
 
 

@@ -95,13 +95,13 @@ def _epochs(numbers: np.ndarray, where: str) -> np.ndarray:
     times = np.empty(len(numbers), "datetime64[ns]")
     least = 0.0
     for limit, unit in _EPOCHS:
-        own = (size >= least) & (size < limit)
+        mine = (size >= least) & (size < limit)
         factor = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}[unit]
-        if (size[own] * factor >= _EPOCHS_END).any():
-            raise DataError(f"{where}: {numbers[own].max()!s} is no time before the year 2262")
-        whole = np.floor(numbers[own]).astype(np.int64)
-        part = np.round((numbers[own] - whole) * factor).astype(np.int64)
-        times[own] = (whole * factor + part).view("datetime64[ns]")
+        if (size[mine] * factor >= _EPOCHS_END).any():
+            raise DataError(f"{where}: {numbers[mine].max()!s} is no time before the year 2262")
+        whole = np.floor(numbers[mine]).astype(np.int64)
+        part = np.round((numbers[mine] - whole) * factor).astype(np.int64)
+        times[mine] = (whole * factor + part).view("datetime64[ns]")
         least = limit
     return times
 

@@ -8,16 +8,16 @@ Interactive Brokers; any other list by `data.columns`. How trades come to their 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from jaxexit.data.directions import directions
-from jaxexit.data.formats import read_source
+from jaxexit.data.files.format import File
+from jaxexit.data.files.reader import read_source
+from jaxexit.data.files.source import Source
 from jaxexit.data.list_checks import check_prices, joined_pieces, of_one_symbol, profits
-from jaxexit.data.sources import InMemory
 from jaxexit.data.tables import Columns, mapped, plain
 from jaxexit.data.times import to_utc
 from jaxexit.data.zones import AUTO
@@ -67,38 +67,48 @@ def reading_of(data: Data) -> Reading:
     )
 
 
-def load_trades(
-    path: Path | InMemory, reading: Reading | str
-) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """A trade file, or a table of trades, as rows, one a trade; the index is the row of the file.
+class TradeList(NamedTuple):
+    """A list of trades as it was read."""
 
-    `reading`: how; a clock alone stands for all else as usual.
+    rows: pd.DataFrame  # one a trade; the index is the row of the file
+    remarks: tuple[str, ...]  # to print
+    where: str  # the list, for messages
+    source: Source  # the table that the rows were read from
 
-    Columns: entry_time, direction (0 where a row is no trade); entry_price, stop, target, exit_time,
-    exit_price, exit_reason, each blank where the file has none; then the file's other columns. Returns
-    the rows and remarks to print. Raises DataError where entry time or direction is missing
-    or cannot be read, and for what `list_checks` refuses.
+
+def load_trades(path: File, reading: Reading | str) -> TradeList:
+    """Read a trade file, or a table of trades.
+
+    Columns of the rows: entry_time, direction (0 where a row is no trade); entry_price, stop, target,
+    exit_time, exit_price, exit_reason, each blank where the file has none; then the file's other columns.
+
+    Args:
+        path: the file or table.
+        reading: how it is read; a clock alone stands for all else as usual.
+
+    Raises:
+        DataError: entry time or direction is missing or cannot be read, and what `list_checks` refuses.
     """
     where = str(path)
     how = Reading(reading) if isinstance(reading, str) else reading
     source = read_source(path)
-    clock = source.clock if how.timezone == AUTO else how.timezone
-    own = {name: said for name, said in how.columns.items() if name in _ALIASES}
-    table = of_one_symbol(mapped(source.table, own, where), where, how.symbol)
+    clock = source.clock.zone if how.timezone == AUTO else how.timezone
+    named = {name: theirs for name, theirs in how.columns.items() if name in _ALIASES}
+    table = of_one_symbol(mapped(source.table, named, where), where, how.symbol)
     columns = Columns(table, where)
-    found = {
-        name: name if name in own else columns.find(aliases) for name, aliases in _ALIASES.items()
+    names = {
+        name: name if name in named else columns.find(aliases) for name, aliases in _ALIASES.items()
     }
-    if found["entry_time"] is None:
+    if names["entry_time"] is None:
         raise DataError(
             f"{where}: no entry time, the header must name a column entry_time (found: {columns})"
         )
     if how.stops == "ignore":
-        found["stop"] = found["target"] = None
-    direction, used = directions(columns, found["direction"], how.direction_codes)
+        names["stop"] = names["target"] = None
+    direction, used = directions(columns, names["direction"], how.direction_codes)
     rows = pd.DataFrame({"direction": direction}, index=table.index)
     for name in ("entry_time", "exit_time"):
-        column, optional = found[name], name == "exit_time"
+        column, optional = names[name], name == "exit_time"
         rows[name] = (
             np.datetime64("NaT", "ns")
             if column is None
@@ -111,20 +121,20 @@ def load_trades(
             )
         )
     for name in ("entry_price", "stop", "target", "exit_price"):
-        column = found[name]
+        column = names[name]
         values = np.nan if column is None else columns.numbers(column, blanks=True)
         # MetaTrader writes 0 for "no stop", "no target".
         rows[name] = values if column is None else np.where(values == 0, np.nan, values)
-    reason = found["exit_reason"]
+    reason = names["exit_reason"]
     rows["exit_reason"] = "" if reason is None else _words(columns.series(reason))
-    taken = {*filter(None, found.values()), used}
+    taken = {*filter(None, names.values()), used}
     for column in table.columns:
         if column not in taken and column not in rows:
             rows[column] = table[column]
-    said = source.remarks + _remarks(where, rows, found["stop"], source.last_stops)
+    remarks = source.remarks + _remarks(where, rows, names["stop"], source.last_stops)
     check_prices(rows, where, profits(columns))
     rows, joined = joined_pieces(rows)
-    return rows, said + joined
+    return TradeList(rows, remarks + joined, where, source)
 
 
 def _words(column: pd.Series) -> pd.Series:

@@ -71,7 +71,7 @@ def localise(times: pd.DatetimeIndex, clock: str, where: str) -> np.ndarray:
 
 
 def _no_clock(text: str) -> DataError:
-    return DataError(f"data.timezone: found '{text}', allowed is {CLOCKS}")
+    return DataError(f"data.timezone: got '{text}', expected {CLOCKS}")
 
 
 def _localise_clock_change(

@@ -158,7 +158,7 @@ def _play_bar(game: _Game, state: EnvState, memory: Any) -> tuple[Order, Any, En
         return game.policy.act(game.policy_params, memory, view)
 
     orders, memory = jax.vmap(decide)(state, memory)
-    chex.assert_shape(jax.tree.leaves(orders), (lanes,))
+    chex.assert_shape(jax.tree.leaves(orders), state.k.shape)
     after, outcome = jax.vmap(partial(step, game.spec, game.world))(state, orders)
     return orders, memory, after, outcome
 

@@ -67,7 +67,7 @@ def counted(dataset: Dataset) -> dict[str, Any]:
     return {
         "unit": dataset.unit.name,
         "unit_size": dataset.unit.size,
-        "market": dataset.market_told,
+        "market": dataset.market_description,
         "calendar": {"name": dataset.calendar.name, "days_a_year": dataset.calendar.days_a_year},
     }
 

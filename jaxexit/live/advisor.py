@@ -168,7 +168,7 @@ class Advisor:
         Raises:
             DataError: the file cannot be read.
         """
-        rows, _ = load_trades(Path(path), reading_of(self.policy.experiment.data))
+        rows = load_trades(Path(path), reading_of(self.policy.experiment.data)).rows
         names = rows["trade_id"] if "trade_id" in rows else pd.Series(rows.index)
         times = rows["entry_time"].to_numpy().astype("datetime64[ns]")
         said: list[Message] = []

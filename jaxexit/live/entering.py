@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from jaxexit.config import Experiment
-from jaxexit.data.entries import exit_side_close, keep_sound, priced
+from jaxexit.data.entries import exit_side_closes, priced, tradable
 from jaxexit.data.matching import match_bars
 from jaxexit.errors import DataError
 from jaxexit.live.feed import Feed
@@ -80,7 +80,7 @@ def placed(row: pd.DataFrame, feed: Feed, experiment: Experiment) -> tuple[pd.Da
         filled_at=filled_at,
     )
     at_close = experiment.env.entry_fill != "next_open" and "given_fill" not in trade
-    sound, counts = keep_sound(trade, first, exit_side_close(bars, trade) if at_close else None)
+    sound, counts = tradable(trade, first, exit_side_closes(bars, trade) if at_close else None)
     if sound.empty:
         reason = next(reason for reason, count in counts.items() if count)
         raise DataError(f"is one of those that {reason}")

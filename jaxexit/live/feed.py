@@ -17,26 +17,34 @@ import pandas as pd
 
 from jaxexit.config import Experiment
 from jaxexit.config.features import SESSION_FEATURES
+from jaxexit.data.bar_files import BarReading, quotes_of, read_quotes
 from jaxexit.data.bars import (
     NOT_RECOGNISED,
     SUMMED,
     Bars,
     Book,
     PriceSide,
-    complete_book,
     duration,
     lengthen,
 )
+from jaxexit.data.book import complete_book
 from jaxexit.data.calendars import FX, calendar_of
 from jaxexit.data.charges import Charges, carry, charges_of
 from jaxexit.data.features import Feature, feature_columns
-from jaxexit.data.formats.source import Source
+from jaxexit.data.files.source import Source
 from jaxexit.data.hours import missing_bars
 from jaxexit.data.market import rollover_nights
 from jaxexit.data.markets import Asked, asking_for
-from jaxexit.data.quotes import Quotes, check_row, quotes_of, read_quotes
+from jaxexit.data.quotes import Quotes, check_row
 from jaxexit.data.recipe import completed
-from jaxexit.data.sample import SAMPLE, SAMPLE_SIDE, book_of, sample_path
+from jaxexit.data.sample import (
+    SAMPLE,
+    SAMPLE_READING,
+    SAMPLE_SIDE,
+    bar_reading_of,
+    book_of,
+    sample_path,
+)
 from jaxexit.data.sessions import session_left
 from jaxexit.data.tables import plain
 from jaxexit.data.ticks import timeframe_length
@@ -246,7 +254,9 @@ class Feed:
         data = self._experiment.data
         try:
             table = pd.DataFrame([dict(bar)])
-            quotes = check_row(quotes_of(Source("a bar", table), "the bar", data.timezone))
+            quotes = check_row(
+                quotes_of(Source("a bar", table), "the bar", BarReading(data.timezone))
+            )
             bars = _book(quotes, self._experiment, self._side, self._unit)
             self._unit = bars.unit
             for name in self._columns:
@@ -315,9 +325,9 @@ def load_bars_of(
     """A bar file read as the experiment reads its own, with results in `unit` (None: pips)."""
     data = experiment.data
     if name == SAMPLE:
-        quotes, side = read_quotes(sample_path(), "UTC"), SAMPLE_SIDE
+        quotes, side = read_quotes(sample_path(), SAMPLE_READING), SAMPLE_SIDE
     else:
-        quotes = read_quotes(Path(name), data.timezone, stamps=data.stamps, names=data.columns)
+        quotes = read_quotes(Path(name), bar_reading_of(experiment))
     bars = _book(quotes, experiment, side, unit)
     return replace(lengthen(bars, data.timeframe), where=name)
 

@@ -130,7 +130,7 @@ def _shapes_only(experiment: Experiment) -> Dataset:
         calendar=FX_CALENDAR,
         charges=FREE,
         costs=None,
-        market_told="",
+        market_description="",
         scales={},
         summary=(),
         fingerprint={},

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxexit.data.bars import complete_book, describe, find_gaps, load_bars
+from jaxexit.data.bar_files import read_quotes
+from jaxexit.data.bars import describe, find_gaps
+from jaxexit.data.book import complete_book, load_bars
 from jaxexit.data.markets import MarketKind, pip_of
-from jaxexit.data.quotes import read_quotes
 from jaxexit.data.sample import load_named_bars
 from jaxexit.errors import DataError
 from tests.data.made import PIP, bar_table, quarter_hours, walk, write_bars
@@ -125,7 +126,7 @@ def test_the_sample_is_hourly_ask_bars_of_2017():
 
 
 def test_the_sample_cannot_be_called_bid():
-    with pytest.raises(DataError, match="the sample's bars are ask"):
+    with pytest.raises(DataError, match="got bid, expected auto or ask, the side of the sample"):
         load_named_bars("sample", price_side="bid")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from jaxexit.config import load_experiment
 from jaxexit.data import Dataset, load_dataset, sample
-from jaxexit.data.bars import load_bars
+from jaxexit.data.book import load_bars
 from jaxexit.data.export import as_trade_list, write_csv
 from jaxexit.data.fingerprint import fingerprint_bars
 from jaxexit.errors import DataError

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jaxexit.data.bars import Bars, load_bars
+from jaxexit.data.bars import Bars
+from jaxexit.data.book import load_bars
 from jaxexit.data.ema_bb import ema_bb_entries
 from tests.data.made import PIP, bars_of, walk
 

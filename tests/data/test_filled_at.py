@@ -8,8 +8,9 @@ import pytest
 
 from jaxexit.config import load_experiment
 from jaxexit.data import load_dataset
-from jaxexit.data.entries import file_candidates, keep_sound
+from jaxexit.data.entries import file_candidates, tradable
 from jaxexit.data.matching import listed_decisions
+from jaxexit.data.trades import load_trades
 from jaxexit.errors import ConfigError, DataError
 from tests.data.made import bars_of, experiment, walk
 
@@ -35,10 +36,9 @@ def stamped(folder: Path, column: int, **more: object) -> Path:
 
 def read(path: Path, filled_at, *, given: bool = True):
     return file_candidates(
-        path,
+        load_trades(path, "UTC"),
         BARS,
         np.full(500, 0.0050),
-        "UTC",
         given=given,
         stop_atr=1.1,
         filled_at=filled_at,
@@ -106,7 +106,7 @@ def test_a_fill_beyond_its_own_stop_is_left_out_and_counted(tmp_path: Path):
     down, up = np.flatnonzero(opened < close)[:2], np.flatnonzero(opened > close)[:2]
     pd.read_csv(path).iloc[np.sort([*down, *up])].to_csv(path, index=False)  # of more: last stops
     table, _, _ = read(path, "bar_open")
-    sound, counts = keep_sound(table, first=100)
+    sound, counts = tradable(table, first=100)
     assert counts["have a stop that is not on the losing side of the entry"] == 4
     assert sound.empty
 

@@ -44,7 +44,7 @@ def taken(cases: Path, trades: str, *overrides: str) -> Dataset:
 
 
 def sides(path: Path, reading: Reading | str = "auto") -> tuple[int, int]:
-    rows, _ = load_trades(path, reading)
+    rows, *_ = load_trades(path, reading)
     direction = rows["direction"].to_numpy()
     return int(np.sum(direction > 0)), int(np.sum(direction < 0))
 
@@ -165,7 +165,7 @@ def test_stops_that_are_missing_just_where_trades_lost_are_refused(tmp_path: Pat
     with pytest.raises(DataError, match=r"stops are missing where trades lost"):
         load_trades(listed(tmp_path, stop=gone), "UTC")
     some = np.where(N % 5, price - SIDE * 0.002, np.nan)  # whatever became of them
-    rows, _ = load_trades(listed(tmp_path, stop=some), "UTC")
+    rows, *_ = load_trades(listed(tmp_path, stop=some), "UTC")
     assert np.isnan(rows["stop"].to_numpy(float)).sum() == 8
 
 
@@ -173,7 +173,7 @@ def test_codes_and_names_that_the_user_tells_are_taken(tmp_path: Path):
     path = listed(tmp_path, direction=N % 2)
     codes = Reading("UTC", direction_codes={"0": "long", "1": "short"})
     assert sides(path, codes) == (20, 20)
-    rows, _ = load_trades(path, codes)
+    rows, *_ = load_trades(path, codes)
     np.testing.assert_array_equal(rows["direction"], SIDE)
     table = pd.read_csv(listed(tmp_path)).rename(
         columns={"entry_time": "Opening time", "direction": "Way"}
@@ -194,7 +194,7 @@ def test_positions_closed_in_parts_are_one_trade_that_ends_with_its_last_part(tm
     later = table.assign(exit_time="2024-02-01 00:00:00", exit_price=1.2)
     path = tmp_path / "list.csv"
     pd.concat([later, table, table.iloc[:5]]).to_csv(path, index=False)
-    rows, remarks = load_trades(path, "UTC")
+    rows, remarks, *_ = load_trades(path, "UTC")
     assert len(rows) == 40
     assert set(rows["exit_price"]) == {1.2}
     assert remarks == (
@@ -218,12 +218,12 @@ def test_deals_are_paired_by_their_position(tmp_path: Path):
     )
     path = tmp_path / "deals.csv"
     deals.to_csv(path, index=False)
-    rows, _ = load_trades(path, "auto")
+    rows, *_ = load_trades(path, "auto")
     assert rows[["direction", "entry_price", "exit_price"]].to_numpy().tolist() == [
         [1, 1.10, 1.12],
         [-1, 1.11, 1.09],
     ]
-    server, _ = load_trades(path, "UTC+3")  # MetaTrader's epochs are the broker's clock
+    server, *_ = load_trades(path, "UTC+3")  # MetaTrader's epochs are the broker's clock
     assert (rows["entry_time"] - server["entry_time"]).unique() == pd.Timedelta(hours=3)
 
 

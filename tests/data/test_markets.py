@@ -8,12 +8,13 @@ import pytest
 
 from jaxexit.config import Experiment
 from jaxexit.config.market import Costs
-from jaxexit.data.bars import Bars, complete_book, describe, load_bars
+from jaxexit.data.bar_files import read_quotes
+from jaxexit.data.bars import Bars, describe
+from jaxexit.data.book import complete_book, load_bars
 from jaxexit.data.calendars import Calendar, calendar_of
 from jaxexit.data.charges import carry, charges_of
 from jaxexit.data.dataset import Dataset, load_dataset, load_folds
 from jaxexit.data.markets import MarketKind, recognise, unit_of
-from jaxexit.data.quotes import read_quotes
 from jaxexit.errors import ConfigError, DataError
 from jaxexit.evaluate.metrics import annual_sharpe, daily_net
 from jaxexit.units import BPS, PERCENT, Amount, R, Unit, amount
@@ -98,7 +99,7 @@ def test_the_user_has_the_last_word() -> None:
     assert unit_of(market, prices, pip=0.5) == Unit("pips", 0.5)
     assert unit_of(market, prices, unit="R") == R
     assert unit_of(market, prices, unit="bps") == BPS
-    with pytest.raises(DataError, match=r"has none: set data\.pip"):
+    with pytest.raises(DataError, match=r"data\.unit: got pip, expected another unit or data\.pip"):
         unit_of(market, prices, unit="pip")
 
 
@@ -134,7 +135,7 @@ def test_only_a_currency_pair_has_a_usual_spread(tmp_path) -> None:
     with pytest.raises(DataError, match=r"none is usual for this market, crypto.*costs\.spread"):
         btc(tmp_path)
     with pytest.raises(
-        DataError, match=r"costs\.spread_pips: found 1 pips, but the market has none"
+        DataError, match=r"costs\.spread_pips: got 1 pips, expected an amount in bps"
     ):
         btc(tmp_path, spread_pips=1.0)
     bars = btc(tmp_path, spread="2 bps")
@@ -181,7 +182,7 @@ def test_what_costs_are_in_the_price(tmp_path) -> None:
     assert (charges.swap_short, charges.swap_short_fraction) == (-2.0, 0.0)
     assert charges.money == 10.0
     assert not charges.plain
-    with pytest.raises(DataError, match=r"costs\.slippage_pips: found 1 pips"):
+    with pytest.raises(DataError, match=r"costs\.slippage_pips: got 1 pips"):
         charges_of(Costs(slippage_pips=1.0), bars)
     with pytest.raises(DataError, match="no column 'funding_rate'"):
         charges_of(Costs(funding="funding_rate"), bars)
@@ -219,7 +220,7 @@ def test_the_year_is_the_markets() -> None:
     assert exchange.days_a_year == pytest.approx(252, abs=1)
     assert exchange.sessions is not None
     assert np.datetime64("2021-07-05") not in exchange.sessions  # Independence Day, observed
-    with pytest.raises(DataError, match="found NYSE!, allowed are auto, fx, 24x7"):
+    with pytest.raises(DataError, match="got NYSE!, expected auto, fx, 24x7"):
         calendar_of("NYSE!", unknown, times)
 
 

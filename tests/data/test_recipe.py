@@ -123,7 +123,7 @@ def test_it_keeps_nothing_between_runs(tmp_path: Path):
         ("def columns(bars:\n", "moods.py, line 1: "),
         ("import my_helpers\n", "line 1: ModuleNotFoundError"),
         ("x = 1\n", "no function columns"),
-        ("def columns(bars):\n    return 1\n", "gave a int"),
+        ("def columns(bars):\n    return 1\n", "got a int from columns(bars)"),
         ("def columns(bars):\n    return {'mood': [1.0]}\n", "1 values for 1,500 bars"),
         ("def entries(bars):\n    return bars\n", "columns time and direction"),
         (HONEST.replace('"mood"', '"open"'), "which the bar file has too"),

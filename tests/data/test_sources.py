@@ -62,8 +62,8 @@ TABLES = {
 def same_numbers(one: Dataset, other: Dataset) -> None:
     assert one.fingerprint == other.fingerprint
     assert (one.times == other.times).all()
-    assert (one.unit, one.features, one.counts, one.calendar, one.market_told) == (
-        other.unit, other.features, other.counts, other.calendar, other.market_told,
+    assert (one.unit, one.features, one.counts, one.calendar, one.market_description) == (
+        other.unit, other.features, other.counts, other.calendar, other.market_description,
     )  # fmt: skip
     for a, b in zip(
         jax.tree.leaves((one.market, one.splits)),

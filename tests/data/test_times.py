@@ -92,7 +92,7 @@ def test_the_repeated_hour_is_told_apart_by_the_order_of_bars():
 
 
 def test_an_unknown_zone_is_refused():
-    with pytest.raises(DataError, match=r"data\.timezone: found 'New York'"):
+    with pytest.raises(DataError, match=r"data\.timezone: got 'New York'"):
         read("2022-01-03 17:00", zone="New York")
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jaxexit.data.bars import load_bars
-from jaxexit.data.entries import WRONG_STOP, WRONG_TARGET, file_candidates, keep_sound
+from jaxexit.data.book import load_bars
+from jaxexit.data.entries import WRONG_STOP, WRONG_TARGET, file_candidates, tradable
 from jaxexit.data.matching import match_bars
 from jaxexit.data.trades import load_trades
 from jaxexit.errors import DataError
@@ -61,7 +61,7 @@ def written(folder: Path, text: str) -> Path:
     ids=["shared list", "MT4", "MT5", "backtesting.py", "vectorbt", "freqtrade"],
 )
 def test_two_trades_are_read_from_every_format(tmp_path: Path, text: str, stops: bool):
-    rows, _ = load_trades(written(tmp_path, text), "UTC")
+    rows, *_ = load_trades(written(tmp_path, text), "UTC")
     rows = rows[rows["direction"] != 0]
     assert rows["direction"].tolist() == [1, -1]
     assert rows["entry_time"].tolist() == [
@@ -78,28 +78,28 @@ def test_two_trades_are_read_from_every_format(tmp_path: Path, text: str, stops:
 
 
 def test_freqtrades_moved_stop_is_not_taken_for_the_initial_one(tmp_path: Path):
-    rows, _ = load_trades(written(tmp_path, FREQTRADE), "UTC")
+    rows, *_ = load_trades(written(tmp_path, FREQTRADE), "UTC")
     assert rows["stop"].tolist() == [1.1000, 1.1030]
 
 
 def test_a_metatrader_reports_stop_is_said_to_be_the_last_one(tmp_path: Path):
-    _, remarks = load_trades(written(tmp_path, MT4), "UTC")
+    _, remarks, *_ = load_trades(written(tmp_path, MT4), "UTC")
     assert any("last stop" in remark for remark in remarks)
     assert any("1 rows are no trades" in remark for remark in remarks)
 
 
 def test_a_metatrader_target_of_zero_is_none(tmp_path: Path):
-    rows, _ = load_trades(written(tmp_path, MT4), "UTC")
+    rows, *_ = load_trades(written(tmp_path, MT4), "UTC")
     assert np.isnan(rows["target"].iloc[1])
 
 
 def test_tags_of_the_file_are_kept(tmp_path: Path):
-    rows, _ = load_trades(written(tmp_path, SHARED), "UTC")
+    rows, *_ = load_trades(written(tmp_path, SHARED), "UTC")
     assert rows["setup"].tolist() == ["pullback", "breakout"]
 
 
 def test_stamps_without_offset_are_read_in_the_named_zone(tmp_path: Path):
-    rows, _ = load_trades(written(tmp_path, SHARED), "America/New_York")
+    rows, *_ = load_trades(written(tmp_path, SHARED), "America/New_York")
     assert rows["entry_time"].iloc[0] == pd.Timestamp("2022-01-05 15:00")
 
 
@@ -156,14 +156,14 @@ def test_trades_outside_the_bars_are_refused():
 
 def test_prices_that_lie_outside_their_bars_betray_a_wrong_zone(shared_data: Path):
     bars = load_bars(shared_data / "audusd_m15_bid_2022h1.parquet", spread_pips=0.0)
-    rows, _ = load_trades(shared_data / "audusd_m15_trades_2022h1.csv", "America/New_York")
+    rows, *_ = load_trades(shared_data / "audusd_m15_trades_2022h1.csv", "America/New_York")
     with pytest.raises(DataError, match=r"lie outside their bars, check data\.timezone"):
         match_bars(rows, bars, "made.csv")
 
 
 def test_all_201_real_trades_of_2022_have_a_bar_that_closes_at_their_price(shared_data: Path):
     bars = load_bars(shared_data / "audusd_m15_bid_2022h1.parquet", spread_pips=0.0)
-    rows, _ = load_trades(shared_data / "audusd_m15_trades_2022h1.csv", "UTC")
+    rows, *_ = load_trades(shared_data / "audusd_m15_trades_2022h1.csv", "UTC")
     matched, _, remarks = match_bars(rows, bars, "made.csv")
     assert len(matched) == 201
     assert not remarks
@@ -173,7 +173,7 @@ def test_all_201_real_trades_of_2022_have_a_bar_that_closes_at_their_price(share
 def test_1679_of_1681_real_trades_have_a_mid_bar(shared_data: Path):
     path = shared_data / "audusd_m15_mid_2020_2025.parquet"
     bars = load_bars(path, price_side="mid", spread_pips=1.4)
-    rows, _ = load_trades(shared_data / "audusd_m15_trades.csv", "UTC")
+    rows, *_ = load_trades(shared_data / "audusd_m15_trades.csv", "UTC")
     matched, _, remarks = match_bars(rows, bars, "made.csv")
     assert (matched >= 0).sum() == 1679
     assert remarks[0] == "2 trades match no bar: 2022-12-26 18:00, 2023-01-01 22:30"
@@ -184,7 +184,9 @@ def test_1679_of_1681_real_trades_have_a_mid_bar(shared_data: Path):
 
 def candidates(folder: Path, text: str, *, given: bool = False):
     atr = np.full(500, 0.0010)
-    return file_candidates(written(folder, text), BARS, atr, "UTC", given=given, stop_atr=1.1)
+    return file_candidates(
+        load_trades(written(folder, text), "UTC"), BARS, atr, given=given, stop_atr=1.1
+    )
 
 
 AT = str(quarter_hours(500)[400])[:19]
@@ -217,9 +219,7 @@ def test_a_given_price_that_its_bar_never_traded_is_no_fill(tmp_path: Path):
 
 
 def test_given_without_a_price_is_refused(tmp_path: Path):
-    with pytest.raises(
-        DataError, match=r"env\.entry_fill is 'given', but the file has no entry price"
-    ):
+    with pytest.raises(DataError, match=r"env\.entry_fill: got given, but the list has no entry"):
         candidates(tmp_path, f"entry_time,direction\n{AT},long\n", given=True)
 
 
@@ -232,7 +232,7 @@ def test_without_a_stop_in_the_file_it_lies_so_many_atr_away(tmp_path: Path):
 def test_stops_and_targets_on_the_wrong_side_are_left_out_and_counted(tmp_path: Path):
     text = f"entry_time,direction,sl,tp\n{AT},1,9,\n{AT},1,,0.5\n{AT},1,0.5,9\n{AT},-1,0.5,\n"
     table, _, _ = candidates(tmp_path, text)
-    sound, counts = keep_sound(table, first=100)
+    sound, counts = tradable(table, first=100)
     assert sound["trade_id"].tolist() == [2]
     assert {reason: n for reason, n in counts.items() if n} == {WRONG_STOP: 2, WRONG_TARGET: 1}
 
@@ -255,7 +255,7 @@ def test_a_stop_inside_the_spread_is_no_stop_for_a_trade_filled_at_the_close() -
             "target": [np.nan, np.nan],
         }
     )
-    sound, counts = keep_sound(table, first=100, exit_close=np.array([1.1000, 1.1000]))
+    sound, counts = tradable(table, first=100, exit_close=np.array([1.1000, 1.1000]))
     assert sound["entry_bar"].tolist() == [201]
     assert counts["have a stop that the book had already passed when they were filled"] == 1
-    assert len(keep_sound(table, first=100)[0]) == 2  # the next open is another price
+    assert len(tradable(table, first=100)[0]) == 2  # the next open is another price

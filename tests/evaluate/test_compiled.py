@@ -21,9 +21,9 @@ def test_numbers_do_not_recompile_what_plays(
     chex.clear_trace_counter()
     monkeypatch.setattr(
         run,
-        "_play",
+        "play_bars",
         jax.jit(
-            chex.assert_max_traces(inspect.unwrap(run._play), n=1),
+            chex.assert_max_traces(inspect.unwrap(run.play_bars), n=1),
             static_argnames=("spec", "policy", "lanes"),
             donate_argnames="progress",
             keep_unused=True,

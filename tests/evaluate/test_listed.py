@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from jaxexit.data import load_dataset
-from jaxexit.data.bars import load_bars
+from jaxexit.data.book import load_bars
 from jaxexit.evaluate import Backtest
 from jaxexit.policies import LISTED
 from tests.data.made import experiment, write_bars

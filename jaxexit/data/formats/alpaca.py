@@ -6,39 +6,36 @@ symbol; `t` is the bar's open, RFC 3339 in UTC. https://docs.alpaca.markets/refe
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import pandas as pd
 
-from jaxexit.data.formats.format import Format
-from jaxexit.data.formats.source import LABELS, Source
+from jaxexit.data.files.format import File, Format, Json, Layout
+from jaxexit.data.files.source import LABELLED, Source
 from jaxexit.errors import DataError
 
-_FIELDS = {
+FIELDS = {
     "t": "time", "o": "open", "h": "high", "l": "low", "c": "close", "v": "volume", "vw": "vwap",
     "n": "trades",
 }  # fmt: skip
 
 
-def recognise(content: Any) -> bool:
-    """Whether a JSON file's content is an answer with bars."""
+def _sniff(file: Json) -> bool:
+    content = file.content
     return isinstance(content, dict) and isinstance(content.get("bars"), dict | list)
 
 
-def read(path: Path, content: Any) -> Source:
+def _read(file: File, json: Json) -> Source:
     """Bars of the price that was traded. Raises DataError for several symbols, and for none."""
-    bars = content["bars"]
+    content, bars = json.content, json.content["bars"]
     symbols = bars if isinstance(bars, dict) else {str(content.get("symbol", "?")): bars}
     if len(symbols) != 1:
         some = ", ".join(list(symbols)[:4]) or "no symbol"
-        raise DataError(f"{path}: bars of {some}, keep one symbol in a file")
+        raise DataError(f"{file}: bars of {some}, keep one symbol in a file")
     ((symbol, rows),) = symbols.items()
     if not rows:
-        raise DataError(f"{path}: Alpaca's answer has no bars, ask for another range")
-    table = pd.DataFrame(rows).rename(columns=_FIELDS)
+        raise DataError(f"{file}: Alpaca's answer has no bars, ask for another range")
+    table = pd.DataFrame(rows).rename(columns=FIELDS)
     remarks = ("the answer goes on on a next page",) if content.get("next_page_token") else ()
-    return Source(f"Alpaca bars ({symbol})", table, "UTC", LABELS, None, remarks)
+    return Source(f"Alpaca bars ({symbol})", table, remarks=remarks)
 
 
-FORMAT = Format("Alpaca bars", recognise, read)
+FORMAT = Format("Alpaca", LABELLED, (Layout(Json, _sniff, _read),))

@@ -8,12 +8,10 @@ https://github.com/binance/binance-public-data
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from jaxexit.data.formats.delimited import Head, read_delimited
-from jaxexit.data.formats.format import Format
-from jaxexit.data.formats.source import EPOCHS, Source
-from jaxexit.data.sources import InMemory
+from jaxexit.data.files.delimited import Head, read_delimited
+from jaxexit.data.files.format import File, Format, Json, Layout
+from jaxexit.data.files.source import EPOCHS, Source
 from jaxexit.data.tables import Columns, table_of
 
 NAMES = (
@@ -24,29 +22,28 @@ FAMILY = "Binance klines"
 _EPOCH, _NUMBER = r"\d{13}|\d{16}", r"\d+\.?\d*(?:[eE][+-]?\d+)?"
 
 
-def recognise(head: Head) -> bool:
-    """Whether the rows are klines without a header."""
+def _is_rows(head: Head) -> bool:
     pattern = (_EPOCH, *[_NUMBER] * 5, _EPOCH, *[_NUMBER] * 5)
     return len(head.first) == len(NAMES) and head.all_rows(*pattern)
 
 
-def read(path: Path, head: Head) -> Source:
-    """Bars of the price that was traded: which side they are the user says."""
-    return Source(FAMILY, read_delimited(path, head, names=NAMES), "UTC", EPOCHS)
+def _read_rows(file: Path, head: Head) -> Source:
+    return Source(FAMILY, read_delimited(file, head, names=NAMES))
 
 
-def _recognise_table(columns: Columns) -> bool:
+def _is_table(columns: Columns) -> bool:
     if not columns.has("opentime", "open", "high", "low", "close", "closetime"):
         return False
     return "takerbuyvolume" in columns or "quotevolume" in columns or "quoteassetvolume" in columns
 
 
-def _read_table(path: Path | InMemory, columns: Columns) -> Source:
-    del path
-    return Source(FAMILY, columns.table, "UTC", EPOCHS)
+def _read_table(file: File, columns: Columns) -> Source:
+    del file
+    return Source(FAMILY, columns.table)
 
 
-def _recognise_json(content: Any) -> bool:
+def _is_json(json: Json) -> bool:
+    content = json.content
     return (
         isinstance(content, list)
         and bool(content)
@@ -54,11 +51,17 @@ def _recognise_json(content: Any) -> bool:
     )
 
 
-def _read_json(path: Path, content: Any) -> Source:
-    del path
-    return Source(FAMILY, table_of(content, NAMES), "UTC", EPOCHS)
+def _read_json(file: File, json: Json) -> Source:
+    del file
+    return Source(FAMILY, table_of(json.content, NAMES))
 
 
-FORMAT = Format(FAMILY, recognise, read)
-TABLE = Format(FAMILY, _recognise_table, _read_table)
-JSON = Format(FAMILY, _recognise_json, _read_json)
+FORMAT = Format(
+    "Binance",
+    EPOCHS,
+    (
+        Layout(Head, _is_rows, _read_rows),
+        Layout(Columns, _is_table, _read_table),
+        Layout(Json, _is_json, _read_json),
+    ),
+)

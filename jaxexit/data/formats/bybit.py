@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
-from jaxexit.data.formats.delimited import Head, read_delimited
-from jaxexit.data.formats.format import Format
-from jaxexit.data.formats.source import EPOCHS, SERVER, Source
+from jaxexit.data.files.delimited import Head, read_delimited
+from jaxexit.data.files.format import File, Format, Json, Layout
+from jaxexit.data.files.source import EPOCHS, SERVER, Clock, Source
 from jaxexit.data.tables import table_of
-from jaxexit.data.zones import AUTO
 from jaxexit.errors import DataError
 
 NAMES = ("time", "open", "high", "low", "close", "volume", "turnover")
@@ -25,41 +23,47 @@ _MILLISECONDS, _STAMP, _NUMBER = r"\d{13}", r"\d{4}\.\d{2}\.\d{2} \d{2}:\d{2}", 
 _OWN_NAME = re.compile(r"[A-Z0-9]+_\d+_\d{4}-\d{2}-\d{2}_\d{4}-\d{2}-\d{2}.*")
 
 
-def recognise(head: Head) -> bool:
-    """Whether the rows are klines without a header, of seven columns."""
+def _is_rows(head: Head) -> bool:
     return len(head.first) == len(NAMES) and head.all_rows(_MILLISECONDS, *[_NUMBER] * 6)
 
 
-def read(path: Path, head: Head) -> Source:
-    """Bars of the price that was traded."""
-    return Source(FAMILY, read_delimited(path, head, names=NAMES), "UTC", EPOCHS)
+def _read_rows(file: Path, head: Head) -> Source:
+    return Source(FAMILY, read_delimited(file, head, names=NAMES))
 
 
-def _recognise_metatrader(head: Head) -> bool:
+def _is_for_metatrader(head: Head) -> bool:
     return len(head.first) == 6 and head.all_rows(_STAMP, *[_NUMBER] * 5)
 
 
-def _read_metatrader(path: Path, head: Head) -> Source:
-    table = read_delimited(path, head, names=NAMES[:-1])
-    if _OWN_NAME.fullmatch(path.name):
-        rule = "Bybit's files for MetaTrader are in UTC+3"
-        return Source("Bybit klines for MetaTrader", table, "UTC+3", rule)
-    return Source("MetaTrader bars without a header", table, AUTO, SERVER)
+def _read_for_metatrader(file: Path, head: Head) -> Source:
+    table = read_delimited(file, head, names=NAMES[:-1])
+    if _OWN_NAME.fullmatch(file.name):
+        clock = Clock("UTC+3", "Bybit's files for MetaTrader are in UTC+3")
+        return Source("Bybit klines for MetaTrader", table, clock)
+    return Source("MetaTrader bars without a header", table, SERVER)
 
 
-def _recognise_json(content: Any) -> bool:
+def _is_json(json: Json) -> bool:
+    content = json.content
     return isinstance(content, dict) and "retCode" in content and "result" in content
 
 
-def _read_json(path: Path, content: Any) -> Source:
+def _read_json(file: File, json: Json) -> Source:
+    content = json.content
     result = content["result"] if isinstance(content["result"], dict) else {}
     rows = result.get("list")
     if not (isinstance(rows, list) and rows):
-        raise DataError(f"{path}: Bybit's answer has no klines: {content.get('retMsg', '?')}")
+        raise DataError(f"{file}: Bybit's answer has no klines: {content.get('retMsg', '?')}")
     family = f"{FAMILY} ({result.get('symbol', '?')})"
-    return Source(family, table_of(rows, NAMES), "UTC", EPOCHS)
+    return Source(family, table_of(rows, NAMES))
 
 
-FORMAT = Format(FAMILY, recognise, read)
-METATRADER = Format("Bybit klines for MetaTrader", _recognise_metatrader, _read_metatrader)
-JSON = Format(FAMILY, _recognise_json, _read_json)
+FORMAT = Format(
+    "Bybit",
+    EPOCHS,
+    (
+        Layout(Head, _is_rows, _read_rows),
+        Layout(Head, _is_for_metatrader, _read_for_metatrader),
+        Layout(Json, _is_json, _read_json),
+    ),
+)

@@ -8,34 +8,32 @@ https://docs.ccxt.com/#/?id=ohlcv-structure
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from jaxexit.data.formats.delimited import Head, read_delimited
-from jaxexit.data.formats.format import Format
-from jaxexit.data.formats.source import EPOCHS, Source
+from jaxexit.data.files.delimited import Head, read_delimited
+from jaxexit.data.files.format import File, Format, Json, Layout
+from jaxexit.data.files.source import EPOCHS, Source
 
 NAMES = ("time", "open", "high", "low", "close", "volume")
 FAMILY = "ccxt candles"
 _EPOCH, _NUMBER = r"\d{10}|\d{13}|\d{16}", r"\d+\.?\d*(?:[eE][+-]?\d+)?"
 
 
-def recognise(head: Head) -> bool:
-    """Whether the rows are candles without a header."""
+def _is_rows(head: Head) -> bool:
     if len(head.first) not in (5, 6) or not head.all_rows(_EPOCH, *[_NUMBER] * 4):
         return False
     prices = [[float(cell) for cell in row[1:5]] for row in head.rows]
     return all(low <= min(o, c) and high >= max(o, c) for o, high, low, c in prices)
 
 
-def read(path: Path, head: Head) -> Source:
-    """Bars of the price that was traded: which side they are the user says."""
-    table = read_delimited(path, head, names=NAMES[: len(head.first)])
-    return Source(FAMILY, table, "UTC", EPOCHS)
+def _read_rows(file: Path, head: Head) -> Source:
+    table = read_delimited(file, head, names=NAMES[: len(head.first)])
+    return Source(FAMILY, table)
 
 
-def _recognise_json(content: Any) -> bool:
+def _is_json(json: Json) -> bool:
+    content = json.content
     return (
         isinstance(content, list)
         and bool(content)
@@ -48,12 +46,14 @@ def _recognise_json(content: Any) -> bool:
     )
 
 
-def _read_json(path: Path, content: Any) -> Source:
-    del path
+def _read_json(file: File, json: Json) -> Source:
+    del file
+    content = json.content
     names = list(NAMES[: min(len(row) for row in content)])
     table = pd.DataFrame([row[: len(names)] for row in content], columns=names)
-    return Source(FAMILY, table, "UTC", EPOCHS)
+    return Source(FAMILY, table)
 
 
-FORMAT = Format(FAMILY, recognise, read)
-JSON = Format(FAMILY, _recognise_json, _read_json)
+FORMAT = Format(
+    "ccxt", EPOCHS, (Layout(Head, _is_rows, _read_rows), Layout(Json, _is_json, _read_json))
+)

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from jaxexit.data.formats.source import SERVER, Source
-from jaxexit.data.zones import AUTO
+from jaxexit.data.files.format import Format, Layout, Start
+from jaxexit.data.files.source import SERVER, Source
 from jaxexit.errors import DataError
 
 HEADER = struct.Struct("<i64s12sii")
@@ -30,8 +30,8 @@ RECORDS = {
 }
 
 
-def recognise(start: bytes) -> bool:
-    """Whether a file's first bytes are the header of a history file."""
+def _sniff(file: Start) -> bool:
+    start = file.content
     if len(start) < HEADER_BYTES:
         return False
     version, _, symbol, period, digits = HEADER.unpack_from(start)
@@ -39,15 +39,16 @@ def recognise(start: bytes) -> bool:
     return version in RECORDS and sound and symbol.rstrip(b"\0").split(b"\0")[0].isascii()
 
 
-def read(path: Path) -> Source:
+def _read(file: Path, start: Start) -> Source:
     """The file's bars. Raises DataError where the last record is cut short, or there are none."""
-    content = path.read_bytes()
+    del start
+    content = file.read_bytes()
     version, _, symbol, period, _ = HEADER.unpack_from(content)
     record = RECORDS[version]
     rows, rest = divmod(len(content) - HEADER_BYTES, record.itemsize)
     if rest or not rows:
         raise DataError(
-            f"{path}: an MT4 history file of {rows:,} bars and {rest} bytes more, it is cut short: "
+            f"{file}: an MT4 history file of {rows:,} bars and {rest} bytes more, it is cut short: "
             "export it again"
         )
     records = np.frombuffer(content, record, offset=HEADER_BYTES)
@@ -57,4 +58,7 @@ def read(path: Path) -> Source:
     name = symbol.split(b"\0")[0].decode("ascii")
     if "spread" in table and not table["spread"].to_numpy().any():
         del table["spread"]  # MT4 leaves it blank
-    return Source(f"MT4 history v{version} ({name}, {period} min)", table, AUTO, SERVER, "bid")
+    return Source(f"MT4 history v{version} ({name}, {period} min)", table, side="bid")
+
+
+FORMAT = Format("MT4 history", SERVER, (Layout(Start, _sniff, _read),))

@@ -9,15 +9,14 @@ the exit is not among them.
 from __future__ import annotations
 
 from html.parser import HTMLParser
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from jaxexit.data.formats.format import Format, Rows
-from jaxexit.data.formats.ibkr import CLOCK, RULE, stamps_of, trades_of
-from jaxexit.data.formats.sections import header_row, table_below
-from jaxexit.data.formats.source import Source
+from jaxexit.data.files.format import Cells, File, Format, Layout, Markup
+from jaxexit.data.files.sections import header_row, table_below
+from jaxexit.data.files.source import Source
+from jaxexit.data.ibkr_executions import CLOCK, stamps_of, trades_of
 from jaxexit.data.tables import Columns, plain
 from jaxexit.errors import DataError
 
@@ -47,58 +46,57 @@ class _Trades(HTMLParser):
             self.rows.append({"level": _OF_TAG[tag], **row})
 
 
-def recognise(text: str) -> bool:
-    """Whether a text is the answer to a Flex query."""
-    return "<FlexQueryResponse" in text[:2000]
+def _is_xml(markup: Markup) -> bool:
+    return "<FlexQueryResponse" in markup.text[:2000]
 
 
-def read(path: Path, text: str) -> Source:
+def _read_xml(file: File, markup: Markup) -> Source:
     """The trades that its executions or closed lots tell."""
     parser = _Trades()
-    parser.feed(text)
-    return _trades(path, pd.DataFrame(parser.rows).fillna(""))
+    parser.feed(markup.text)
+    return _trades(file, pd.DataFrame(parser.rows).fillna(""))
 
 
-def _recognise_table(rows: Rows) -> bool:
-    at = header_row(rows, _OF_TABLE)
-    return at is not None and bool({"datetime", "tradedate"} & set(map(plain, rows[at])))
+def _is_table(cells: Cells) -> bool:
+    at = header_row(cells.rows, _OF_TABLE)
+    return at is not None and bool({"datetime", "tradedate"} & set(map(plain, cells.rows[at])))
 
 
-def _read_table(path: Path, rows: Rows) -> Source:
-    table = table_below(rows, _OF_TABLE)
+def _read_table(file: File, cells: Cells) -> Source:
+    table = table_below(cells.all_rows(), _OF_TABLE)
     names = {str(n): _OURS[plain(n)] for n in table.columns if plain(n) in _OURS}
-    return _trades(path, table.rename(columns=names))
+    return _trades(file, table.rename(columns=names))
 
 
-def _trades(path: Path, table: pd.DataFrame) -> Source:
+def _trades(file: File, table: pd.DataFrame) -> Source:
     if not len(table):
-        raise DataError(f"{path}: the Flex query has no trades: add its section Trades")
+        raise DataError(f"{file}: the Flex query has no trades: add its section Trades")
     missing = [word for name, word in _NEEDED.items() if name not in table]
     if missing:
-        raise DataError(f"{path}: the trades have no {', '.join(missing)}: add that to the query")
+        raise DataError(f"{file}: the trades have no {', '.join(missing)}: add that to the query")
     if "level" in table:
         levels = table["level"].str.upper()
         level = next((name for name in _LEVELS if (levels == name).any()), None)
         if level is not None:
             table = table.take(np.flatnonzero(levels == level)).reset_index(drop=True)
         if level == "CLOSED_LOT":
-            return _lots(path, table)
+            return _lots(file, table)
     if "code" not in table:
         raise DataError(
-            f"{path}: no execution says whether it opens or closes: add Open/Close Indicator to the query"
+            f"{file}: no execution says whether it opens or closes: add Open/Close Indicator to the query"
         )
     table["time"] = stamps_of(pd.Series(table["time"]))
-    return trades_of(Columns(table, str(path)), "code", FAMILY)
+    return trades_of(Columns(table, str(file)), "code", FAMILY)
 
 
-def _lots(path: Path, table: pd.DataFrame) -> Source:
+def _lots(file: File, table: pd.DataFrame) -> Source:
     """What was closed, each piece with its own entry; `list_checks` joins the pieces of one."""
     if "opened" not in table or "side" not in table:
         raise DataError(
-            f"{path}: closed lots without Open Date Time or Buy/Sell: add them to the query"
+            f"{file}: closed lots without Open Date Time or Buy/Sell: add them to the query"
         )
     sold = table["side"].str.upper().str.startswith("S")
-    found = pd.DataFrame(
+    lots = pd.DataFrame(
         {
             "entry_time": stamps_of(pd.Series(table["opened"])),
             "direction": np.where(sold, "long", "short"),
@@ -108,8 +106,9 @@ def _lots(path: Path, table: pd.DataFrame) -> Source:
         }
     )
     remarks = ("of closed lots: the price of the exit is not in the file; executions have it",)
-    return Source(f"{FAMILY} (closed lots)", found, CLOCK, RULE, remarks=remarks)
+    return Source(f"{FAMILY} (closed lots)", lots, remarks=remarks)
 
 
-FORMAT = Format(FAMILY, recognise, read)
-TABLE = Format(f"{FAMILY} (CSV)", _recognise_table, _read_table)
+FORMAT = Format(
+    FAMILY, CLOCK, (Layout(Markup, _is_xml, _read_xml), Layout(Cells, _is_table, _read_table))
+)

@@ -7,13 +7,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 
-from jaxexit.data.formats.format import Format, Rows
-from jaxexit.data.formats.ibkr import stamps_of, trades_of
-from jaxexit.data.formats.source import Source
+from jaxexit.data.files.format import Cells, File, Format, Layout
+from jaxexit.data.files.source import Source
+from jaxexit.data.ibkr_executions import CLOCK, stamps_of, trades_of
 from jaxexit.data.tables import Columns, plain
 from jaxexit.errors import DataError
 
@@ -27,37 +25,37 @@ _OURS = {
 _NEEDED = ("symbol", "time", "quantity", "price", "code")
 
 
-def recognise(rows: Rows) -> bool:
+def _sniff(cells: Cells) -> bool:
     """Whether each row says what kind of row it is."""
-    full = [row for row in rows if row]
+    full = [row for row in cells.rows if row]
     return len(full) > 1 and all(len(row) > 2 and row[1] in _KINDS for row in full)
 
 
-def read(path: Path, rows: Rows) -> Source:
+def _read(file: File, cells: Cells) -> Source:
     """The trades that its executions made. Raises DataError where there are none."""
     header: list[str] = []
-    found: list[dict[str, str]] = []
-    for row in rows:
+    executions: list[dict[str, str]] = []
+    for row in cells.all_rows():
         if len(row) > 2 and row[1] == "Header":
             header = row if row[2] == _LEVEL else []
         elif header and len(row) > 2 and row[:2] == [header[0], "Data"]:
-            cells = dict(zip(header[2:], row[2:], strict=False))
-            found.append({_OURS.get(plain(name), name): cell for name, cell in cells.items()})
-    levels = {row[_LEVEL] for row in found}
+            named = zip(header[2:], row[2:], strict=False)
+            executions.append({_OURS.get(plain(name), name): cell for name, cell in named})
+    levels = {row[_LEVEL] for row in executions}
     level = next((name for name in ("Order", "Trade") if name in levels), None)
     if level is None:
-        raise DataError(f"{path}: an activity statement without trades, choose a longer period")
-    table = pd.DataFrame([row for row in found if row[_LEVEL] == level])
+        raise DataError(f"{file}: an activity statement without trades, choose a longer period")
+    table = pd.DataFrame([row for row in executions if row[_LEVEL] == level])
     missing = [name for name in _NEEDED if name not in table]
     if missing:
         raise DataError(
-            f"{path}: the statement's trades have no {', '.join(missing)} as its English version names them: "
+            f"{file}: the statement's trades have no {', '.join(missing)} as its English version names them: "
             "download it in English"
         )
     for name in ("quantity", "price"):  # 1,050 is a thousand and fifty in all of its languages
         table[name] = table[name].str.replace(",", "", regex=False)
     table["time"] = stamps_of(pd.Series(table["time"]))
-    return trades_of(Columns(table.fillna(""), str(path)), "code", FAMILY)
+    return trades_of(Columns(table.fillna(""), str(file)), "code", FAMILY)
 
 
-FORMAT = Format(FAMILY, recognise, read)
+FORMAT = Format(FAMILY, CLOCK, (Layout(Cells, _sniff, _read),))

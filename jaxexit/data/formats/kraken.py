@@ -9,11 +9,10 @@ https://support.kraken.com/articles/360047124832
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from jaxexit.data.formats.delimited import Head, read_delimited
-from jaxexit.data.formats.format import Format
-from jaxexit.data.formats.source import EPOCHS, Source
+from jaxexit.data.files.delimited import Head, read_delimited
+from jaxexit.data.files.format import File, Format, Json, Layout
+from jaxexit.data.files.source import EPOCHS, Source
 from jaxexit.data.tables import table_of
 from jaxexit.errors import DataError
 
@@ -22,32 +21,33 @@ FAMILY = "Kraken OHLCVT"
 _SECONDS, _NUMBER, _COUNT = r"\d{9,10}", r"\d+\.?\d*(?:[eE][+-]?\d+)?", r"\d+"
 
 
-def recognise(head: Head) -> bool:
-    """Whether the rows are OHLCVT."""
+def _is_rows(head: Head) -> bool:
     pattern = (_SECONDS, *[_NUMBER] * 5, _COUNT)
     return len(head.first) == len(NAMES) and head.all_rows(*pattern)
 
 
-def read(path: Path, head: Head) -> Source:
-    """Bars of the price that was traded."""
-    return Source(FAMILY, read_delimited(path, head, names=NAMES), "UTC", EPOCHS)
+def _read_rows(file: Path, head: Head) -> Source:
+    return Source(FAMILY, read_delimited(file, head, names=NAMES))
 
 
-def _recognise_json(content: Any) -> bool:
+def _is_json(json: Json) -> bool:
+    content = json.content
     result = content.get("result") if isinstance(content, dict) else None
     return isinstance(result, dict) and "error" in content and "last" in result
 
 
-def _read_json(path: Path, content: Any) -> Source:
+def _read_json(file: File, json: Json) -> Source:
+    content = json.content
     pairs = {name: rows for name, rows in content["result"].items() if name != "last"}
     if len(pairs) != 1:
-        raise DataError(f"{path}: bars of {', '.join(pairs) or 'no pair'}, keep one pair in a file")
+        raise DataError(f"{file}: bars of {', '.join(pairs) or 'no pair'}, keep one pair in a file")
     ((pair, rows),) = pairs.items()
     names = [*NAMES[:5], "vwap", *NAMES[5:]]
     table = table_of(rows[:-1], names)
     remarks = ("the last bar, which still grew, left out",)
-    return Source(f"{FAMILY} ({pair})", table, "UTC", EPOCHS, None, remarks)
+    return Source(f"{FAMILY} ({pair})", table, remarks=remarks)
 
 
-FORMAT = Format(FAMILY, recognise, read)
-JSON = Format(FAMILY, _recognise_json, _read_json)
+FORMAT = Format(
+    "Kraken", EPOCHS, (Layout(Head, _is_rows, _read_rows), Layout(Json, _is_json, _read_json))
+)

@@ -6,14 +6,11 @@ https://www.mql5.com/en/docs/constants/tradingconstants (ENUM_POSITION_TYPE, ENU
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
-from jaxexit.data.formats.format import Format
-from jaxexit.data.formats.source import SERVER, Source
-from jaxexit.data.sources import InMemory
+from jaxexit.data.files.format import File, Format, Layout
+from jaxexit.data.files.source import SERVER, Source
 from jaxexit.data.tables import Columns, as_numbers, plain
 
 _SIDES = {0: "long", 1: "short"}
@@ -25,19 +22,19 @@ def _sides(columns: Columns, rows: np.ndarray) -> np.ndarray:
     return np.array([_SIDES.get(int(code), "") if np.isfinite(code) else "" for code in codes])
 
 
-def _read_positions(path: Path | InMemory, columns: Columns) -> Source:
-    del path
+def _read_positions(file: File, columns: Columns) -> Source:
+    del file
     table = columns.table
     rows = np.arange(len(table))
     names = {"time": "entry_time", "priceopen": "entry_price", "type": "direction"}
     renamed = table.rename(columns={n: names[plain(n)] for n in table.columns if plain(n) in names})
     renamed["direction"] = _sides(columns, rows)
-    return Source("MT5 positions", renamed, rule=SERVER, server_time=True)
+    return Source("MT5 positions", renamed, server_time=True)
 
 
-def _read_deals(path: Path | InMemory, columns: Columns) -> Source:
+def _read_deals(file: File, columns: Columns) -> Source:
     """Entries and exits paired by their position; one left by several deals ends with the last of them."""
-    del path
+    del file
     table = columns.table
     column = {
         name: str(columns.find([name])) for name in ("entry", "positionid", "time", "price", "type")
@@ -50,7 +47,7 @@ def _read_deals(path: Path | InMemory, columns: Columns) -> Source:
     last = {position[row]: row for row in closed}  # in the order of the file: the last one counts
     once = [row for i, row in enumerate(opened) if position[row] not in position[opened[:i]]]
     added = len(opened) - len(once)
-    found = pd.DataFrame(
+    trades = pd.DataFrame(
         {
             "entry_time": table[column["time"]].to_numpy()[once],
             "direction": sides[once],
@@ -58,23 +55,26 @@ def _read_deals(path: Path | InMemory, columns: Columns) -> Source:
         }
     )
     ends = [last.get(position[row]) for row in once]
-    for name, own in (("exit_time", "time"), ("exit_price", "price")):
-        values = table[column[own]].to_numpy()
-        found[name] = [np.nan if end is None else values[end] for end in ends]
+    for name, source in (("exit_time", "time"), ("exit_price", "price")):
+        values = table[column[source]].to_numpy()
+        trades[name] = [np.nan if end is None else values[end] for end in ends]
     symbol = columns.find(["symbol"])
     if symbol is not None:
-        found["symbol"] = table[symbol].to_numpy()[once]
+        trades["symbol"] = table[symbol].to_numpy()[once]
     remarks = (f"{added:,} deals add to a position that is open: not trades",) if added else ()
-    return Source("MT5 deals", found, rule=SERVER, remarks=remarks, server_time=True)
+    return Source("MT5 deals", trades, remarks=remarks, server_time=True)
 
 
-POSITIONS = Format(
-    "MT5 positions",
-    lambda columns: columns.has("ticket", "type", "magic", "priceopen"),
-    _read_positions,
-)
-DEALS = Format(
-    "MT5 deals",
-    lambda columns: columns.has("ticket", "type", "entry", "positionid", "price"),
-    _read_deals,
+def _is_positions(columns: Columns) -> bool:
+    return columns.has("ticket", "type", "magic", "priceopen")
+
+
+def _is_deals(columns: Columns) -> bool:
+    return columns.has("ticket", "type", "entry", "positionid", "price")
+
+
+FORMAT = Format(
+    "MetaTrader 5's Python package",
+    SERVER,
+    (Layout(Columns, _is_positions, _read_positions), Layout(Columns, _is_deals, _read_deals)),
 )

@@ -9,16 +9,13 @@ https://www.myfxbook.com/help (Export)
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 
-from jaxexit.data.formats.format import Format, Rows
-from jaxexit.data.formats.sections import header_row, table_below
-from jaxexit.data.formats.source import SERVER, Source
+from jaxexit.data.files.format import Cells, File, Format, Layout
+from jaxexit.data.files.sections import header_row, table_below
+from jaxexit.data.files.source import SERVER, Source
 from jaxexit.data.tables import plain
 from jaxexit.data.times import in_order_of
-from jaxexit.data.zones import AUTO
 
 FAMILY = "Myfxbook history"
 _KNOWN = {"opendate", "closedate", "symbol", "action", "openprice", "closeprice"}
@@ -28,20 +25,19 @@ _OURS = {
 }  # fmt: skip
 
 
-def recognise(rows: Rows) -> bool:
-    """Whether a row is the header of a history."""
-    return header_row(rows, _KNOWN) is not None
+def _sniff(cells: Cells) -> bool:
+    return header_row(cells.rows, _KNOWN) is not None
 
 
-def read(path: Path, rows: Rows) -> Source:
+def _read(file: File, cells: Cells) -> Source:
     """The closed trades; orders that were never filled are no trades."""
-    del path
-    table = table_below(rows, _KNOWN)
+    del file
+    table = table_below(cells.all_rows(), _KNOWN)
     names = {str(n): _OURS[plain(n)] for n in table.columns if plain(n) in _OURS}
     table = table.rename(columns=names)
     for name in ("entry_time", "exit_time"):
         table[name] = in_order_of(pd.Series(table[name]), "month first")
-    return Source(FAMILY, table, AUTO, SERVER, last_stops=True)
+    return Source(FAMILY, table, last_stops=True)
 
 
-FORMAT = Format(FAMILY, recognise, read)
+FORMAT = Format(FAMILY, SERVER, (Layout(Cells, _sniff, _read),))

@@ -9,29 +9,26 @@ https://ninjatrader.com/support/helpguides/nt8/ (Trade Performance)
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
-from jaxexit.data.formats.format import Format
-from jaxexit.data.formats.source import Source
+from jaxexit.data.files.format import File, Format, Layout
+from jaxexit.data.files.source import Clock, Source
 from jaxexit.data.pairing import paired
-from jaxexit.data.sources import InMemory
 from jaxexit.data.tables import Columns
 from jaxexit.data.zones import AUTO
 from jaxexit.errors import DataError
 
-RULE = "NinjaTrader's times are in the zone it is set to: taken as UTC unless you say"
+CLOCK = Clock(AUTO, "NinjaTrader's times are in the zone it is set to: taken as UTC unless you say")
 
 
-def _read_trades(path: Path | InMemory, columns: Columns) -> Source:
-    del path
+def _read_trades(file: File, columns: Columns) -> Source:
+    del file
     renamed = columns.table.rename(columns={columns.find(["marketpos"]): "direction"})
-    return Source("NinjaTrader trades", renamed, AUTO, RULE)
+    return Source("NinjaTrader trades", renamed)
 
 
-def _read_executions(path: Path | InMemory, columns: Columns) -> Source:
+def _read_executions(file: File, columns: Columns) -> Source:
     """Raises DataError for rows that are neither Entry nor Exit, and where no position is opened."""
     table = columns.table
 
@@ -46,7 +43,7 @@ def _read_executions(path: Path | InMemory, columns: Columns) -> Source:
     if not known.all():
         row = int(np.argmin(known.to_numpy()))
         raise DataError(
-            f"{path}: row {row + 1}: '{action.iloc[row]}', '{what.iloc[row]}': an execution is a Buy or Sell "
+            f"{file}: row {row + 1}: '{action.iloc[row]}', '{what.iloc[row]}': an execution is a Buy or Sell "
             "and an Entry or Exit, export in English"
         )
     fills = pd.DataFrame(
@@ -62,17 +59,20 @@ def _read_executions(path: Path | InMemory, columns: Columns) -> Source:
             "price": columns.numbers(str(columns.find(["price"]))),
         }
     )
-    trades, remarks = paired(fills, str(path))
-    return Source("NinjaTrader executions", trades, AUTO, RULE, remarks=remarks)
+    trades, remarks = paired(fills, str(file))
+    return Source("NinjaTrader executions", trades, remarks=remarks)
 
 
-TRADES = Format(
-    "NinjaTrader trades",
-    lambda columns: columns.has("marketpos", "entryprice", "exitprice", "entrytime", "exittime"),
-    _read_trades,
-)
-EXECUTIONS = Format(
-    "NinjaTrader executions",
-    lambda columns: columns.has("instrument", "action", "price", "time", "ex"),
-    _read_executions,
+def _is_trades(columns: Columns) -> bool:
+    return columns.has("marketpos", "entryprice", "exitprice", "entrytime", "exittime")
+
+
+def _is_executions(columns: Columns) -> bool:
+    return columns.has("instrument", "action", "price", "time", "ex")
+
+
+FORMAT = Format(
+    "NinjaTrader",
+    CLOCK,
+    (Layout(Columns, _is_trades, _read_trades), Layout(Columns, _is_executions, _read_executions)),
 )

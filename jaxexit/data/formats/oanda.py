@@ -1,40 +1,38 @@
-"""JSON: candles of OANDA's v20 API, and freqtrade's trade lists.
+"""OANDA: candles of its v20 API (JSON).
 
-OANDA: `{"instrument", "granularity", "candles": [{"time", "complete", "volume", "bid"|"ask"|"mid":
+`{"instrument", "granularity", "candles": [{"time", "complete", "volume", "bid"|"ask"|"mid":
 {"o","h","l","c"}}]}`; times RFC 3339 or seconds (UNIX), in UTC. A candle that is not complete is left out.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
-from jaxexit.data.formats.format import Format
-from jaxexit.data.formats.source import LABELS, Source
+from jaxexit.data.files.format import File, Format, Json, Layout
+from jaxexit.data.files.source import LABELLED, Source
 from jaxexit.data.tables import as_numbers
 from jaxexit.errors import DataError
 
 _FIELDS = {"o": "open", "h": "high", "l": "low", "c": "close"}
 
 
-def recognise(content: Any) -> bool:
-    """Whether a JSON file's content is OANDA's candles."""
+def _sniff(json: Json) -> bool:
+    content = json.content
     return isinstance(content, dict) and isinstance(content.get("candles"), list)
 
 
-def read(path: Path, content: dict[str, Any]) -> Source:
+def _read(file: File, json: Json) -> Source:
     """Candles of whichever sides were asked for; both if both are there."""
+    content = json.content
     candles = [candle for candle in content["candles"] if candle.get("complete", True)]
     left_out = len(content["candles"]) - len(candles)
     if not candles:
-        raise DataError(f"{path}: no complete candle in it")
+        raise DataError(f"{file}: no complete candle in it")
     present = {side for candle in candles for side in ("bid", "ask", "mid") if side in candle}
     sides = ("bid", "ask") if {"bid", "ask"} <= present else tuple(present)[:1]
     if not sides:
-        raise DataError(f"{path}: candles without bid, ask or mid, ask for price=BA")
+        raise DataError(f"{file}: candles without bid, ask or mid, ask for price=BA")
     table = pd.DataFrame({"time": [candle.get("time") for candle in candles]})
     seconds = as_numbers(pd.Series(table["time"]))
     if np.isfinite(seconds).all():
@@ -48,7 +46,7 @@ def read(path: Path, content: dict[str, Any]) -> Source:
     if present > set(sides):
         remarks += ("mid not used beside bid and ask",)
     name = f"OANDA v20 ({content.get('instrument', '?')} {content.get('granularity', '?')})"
-    return Source(name, table, "UTC", LABELS, "mid" if sides == ("mid",) else None, remarks)
+    return Source(name, table, side="mid" if sides == ("mid",) else None, remarks=remarks)
 
 
-FORMAT = Format("OANDA v20", recognise, read)
+FORMAT = Format("OANDA v20", LABELLED, (Layout(Json, _sniff, _read),))

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from jaxexit.data.formats.format import Format
-from jaxexit.data.formats.source import Source
-from jaxexit.data.sources import InMemory
+from jaxexit.data.files.format import File, Format, Layout
+from jaxexit.data.files.source import Clock, Source
 from jaxexit.data.tables import Columns, plain
+from jaxexit.data.zones import AUTO
 from jaxexit.errors import DataError
 
+CLOCK = Clock(AUTO, "TradingView's export is in the chart's zone, taken as UTC")
 _NUMBER, _WHEN = ("trade", "tradenumber"), ("datetime", "dateandtime")
 
 
-def recognise(columns: Columns) -> bool:
-    """Whether a table has the columns of the list, of either version."""
+def _sniff(columns: Columns) -> bool:
     return all(columns.find(names) is not None for names in (_NUMBER, _WHEN, ("type",)))
 
 
-def read(path: Path | InMemory, columns: Columns) -> Source:
+def _read(file: File, columns: Columns) -> Source:
     """One row a trade. Raises DataError for a list in another language, or without a price."""
-    del path
+    del file
     table = columns.table
     number, when = str(columns.find(_NUMBER)), str(columns.find(_WHEN))
     kind = table[str(columns.find(["type"]))].astype(str).str.strip().str.lower()
@@ -46,7 +45,7 @@ def read(path: Path | InMemory, columns: Columns) -> Source:
         values = table[name].to_numpy()
         return [None if row is None else values[row] for row in ended]
 
-    found = pd.DataFrame(
+    trades = pd.DataFrame(
         {
             "entry_time": table[when].to_numpy()[begun],
             "direction": kind.str.extract(r"(long|short)", expand=False).to_numpy()[begun],
@@ -55,11 +54,7 @@ def read(path: Path | InMemory, columns: Columns) -> Source:
             "exit_price": left(price),
         }
     )
-    return Source(
-        "TradingView trades",
-        found,
-        rule="TradingView's export is in the chart's zone, taken as UTC",
-    )
+    return Source("TradingView trades", trades)
 
 
-FORMAT = Format("TradingView trades", recognise, read)
+FORMAT = Format("TradingView trades", CLOCK, (Layout(Columns, _sniff, _read),))

@@ -7,26 +7,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jaxexit.data.formats.delimited import Head, read_delimited
-from jaxexit.data.formats.format import Format
-from jaxexit.data.formats.source import Source
+from jaxexit.data.files.delimited import Head, read_delimited
+from jaxexit.data.files.format import Format, Layout
+from jaxexit.data.files.source import Clock, Source
 from jaxexit.errors import DataError
 
 _PRICE = r"\d+\.?\d*"
 
 
-def recognise(head: Head) -> bool:
-    """Whether the rows are a pair, a stamp, bid and ask."""
+def _sniff(head: Head) -> bool:
     return head.all_rows(r"[A-Z]{3}/[A-Z]{3}", r"\d{8} \d{2}:\d{2}:\d{2}(\.\d+)?", _PRICE, _PRICE)
 
 
-def read(path: Path, head: Head) -> Source:
+def _read(file: Path, head: Head) -> Source:
     """Ticks of both sides. Raises DataError where the file holds several pairs."""
-    table = read_delimited(path, head, names=["pair", "time", "bid", "ask"])
+    table = read_delimited(file, head, names=["pair", "time", "bid", "ask"])
     pairs = sorted(set(table["pair"]))
     if len(pairs) > 1:
-        raise DataError(f"{path}: ticks of {', '.join(pairs[:4])}, keep one pair in a file")
-    return Source(f"TrueFX ticks ({pairs[0]})", table.drop(columns="pair"), "UTC", "GMT")
+        raise DataError(f"{file}: ticks of {', '.join(pairs[:4])}, keep one pair in a file")
+    return Source(f"TrueFX ticks ({pairs[0]})", table.drop(columns="pair"))
 
 
-FORMAT = Format("TrueFX", recognise, read)
+FORMAT = Format("TrueFX", Clock("UTC", "GMT"), (Layout(Head, _sniff, _read),))

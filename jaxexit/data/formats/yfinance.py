@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from jaxexit.data.formats.delimited import Head, is_number, numbered, read_delimited
-from jaxexit.data.formats.format import Format
-from jaxexit.data.formats.frames import describe
-from jaxexit.data.formats.source import Source
+from jaxexit.data.files.delimited import Head, is_number, numbered, read_delimited
+from jaxexit.data.files.format import Format, Layout
+from jaxexit.data.files.source import UNSTATED, Source
+from jaxexit.data.formats import plain_tables
+from jaxexit.data.tables import Columns
 from jaxexit.errors import DataError
 
 _FIELDS = {"Open", "High", "Low", "Close"}
@@ -32,17 +33,16 @@ def _fields_row(head: Head) -> int | None:
     return None
 
 
-def recognise(head: Head) -> bool:
-    """Whether a text begins with fields and tickers."""
+def _sniff(head: Head) -> bool:
     return _fields_row(head) is not None
 
 
-def read(path: Path, head: Head) -> Source:
+def _read(file: Path, head: Head) -> Source:
     """The bars of one ticker. Raises DataError where there are several."""
     at = int(_fields_row(head) or 0)
     tickers = sorted(set(head.rows[1 - at][1:]))
     if len(tickers) > 1:
-        raise DataError(f"{path}: bars of {', '.join(tickers[:4])}, keep one ticker in a file")
+        raise DataError(f"{file}: bars of {', '.join(tickers[:4])}, keep one ticker in a file")
     third = head.rows[2]
     rows = 3 if third[0] in _INDEX and not any(third[1:]) else 2
     index = third[0] if rows == 3 else head.rows[0][0] or "Date"
@@ -54,8 +54,8 @@ def read(path: Path, head: Head) -> Source:
         [names, *head.rows[rows:]],
         head.start + rows - 1,
     )
-    found = describe(read_delimited(path, layout), path)
-    return replace(found, family=f"{found.family} ({tickers[0]})")
+    bars = plain_tables.read(file, Columns(read_delimited(file, layout), str(file)))
+    return replace(bars, family=f"{bars.family} ({tickers[0]})")
 
 
-FORMAT = Format("yfinance bars", recognise, read)
+FORMAT = Format("yfinance bars", UNSTATED, (Layout(Head, _sniff, _read),))

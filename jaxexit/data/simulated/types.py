@@ -19,7 +19,7 @@ import pandas as pd
 from jaxexit.data.bars import Bars, describe
 from jaxexit.data.charges import FREE
 from jaxexit.data.dataset import Dataset, device_trades
-from jaxexit.data.entries import TABLE_COLUMNS, entry_side_close
+from jaxexit.data.entries import TABLE_COLUMNS, entry_side_closes
 from jaxexit.data.features import Feature, feature_columns
 from jaxexit.data.fingerprint import fingerprint_bars, fingerprint_trades
 from jaxexit.data.market import build_market
@@ -81,7 +81,7 @@ def enter(
 
     `direction` [N]: +1 long, -1 short. `stop_pips`: distances from the entry price, equally likely.
     """
-    price = entry_side_close(bars, entry_bar, direction)
+    price = entry_side_closes(bars, entry_bar, direction)
     distance = bars.pip * rng.choice(np.asarray(stop_pips, np.float64), len(entry_bar))
     return pd.DataFrame(
         {
@@ -175,7 +175,7 @@ def to_dataset(
         calendar=bars.calendar,
         charges=FREE,
         costs=None,
-        market_told=bars.market.told,
+        market_description=bars.market.description,
         scales={},
         summary=(
             describe(bars),

@@ -88,7 +88,7 @@ def _with_times(table: pd.DataFrame, times: np.ndarray) -> pd.DataFrame:
 def _trades(subject: Subject, listed: Path | InMemory, last: int, altered: Bars) -> pd.DataFrame:
     """The list of trades, its later rows filled at the altered bars' prices."""
     data = subject.experiment.data
-    rows, _ = load_trades(listed, reading_of(data))
+    rows = load_trades(listed, reading_of(data)).rows
     times = altered.times
     entered = rows["entry_time"].to_numpy().astype("datetime64[ns]")
     bar = np.minimum(np.searchsorted(times, entered), len(times) - 1)

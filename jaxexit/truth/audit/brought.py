@@ -100,7 +100,7 @@ def _fills(inputs: Inputs) -> list[Finding]:
     listed = list_of(inputs.experiment, inputs.dataset.sources)
     if listed is None:
         return []
-    rows, _ = load_trades(listed, reading_of(inputs.experiment.data))
+    rows = load_trades(listed, reading_of(inputs.experiment.data)).rows
     entered = rows["entry_time"].to_numpy().astype("datetime64[ns]")
     price, side = rows["entry_price"].to_numpy(float), rows["direction"].to_numpy(float)
     return judge_fills(inputs.bars, entered, price, side, listed.name)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxexit.data.bars import load_bars
+from jaxexit.data.book import load_bars
 from jaxexit.errors import DataError
 from tests.data.made import write_bars
 

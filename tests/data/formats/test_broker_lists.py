@@ -23,7 +23,7 @@ def told(path: Path, content: str | bytes, reading: Reading | str = "auto") -> l
     if isinstance(content, str):
         content = content.encode()
     path.write_bytes(content)
-    rows, remarks = load_trades(path, reading)
+    rows, remarks, *_ = load_trades(path, reading)
     REMARKS[:] = remarks
     found = rows[COLUMNS].astype(object)
     found["entry_price"] = np.round(rows["entry_price"].to_numpy(float), 6)
@@ -199,9 +199,9 @@ def test_myfxbooks_history(tmp_path: Path):
     assert [row[2] for row in found[:2]] == [1.101, 1.102]
     assert [row[4] for row in found[:2]] == [1.1025, 1.103]
     assert any("'SL' of such a report is each trade's last stop" in remark for remark in REMARKS)
-    rows, _ = load_trades(tmp_path / "a.csv", "auto")
+    rows, *_ = load_trades(tmp_path / "a.csv", "auto")
     np.testing.assert_array_equal(rows["stop"], [1.1, np.nan, np.nan])
-    rows, _ = load_trades(tmp_path / "a.csv", Reading("auto", stops="ignore"))
+    rows, *_ = load_trades(tmp_path / "a.csv", Reading("auto", stops="ignore"))
     assert np.isnan(rows["stop"].to_numpy(float)).all()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from jaxexit.__main__ import main
 from jaxexit.data import Dataset, load_dataset
-from jaxexit.data.bars import load_bars
+from jaxexit.data.book import load_bars
 from jaxexit.data.spreads import point_of
 from jaxexit.data.times import to_utc
 from jaxexit.data.trades import load_trades
@@ -128,8 +128,8 @@ def test_a_workbook_is_told_from_a_zip_and_read(cases: Path, tmp_path: Path):
     with pd.ExcelWriter(path) as writer:  # a title above the header, as reports have
         pd.DataFrame([["Trade History Report"]]).to_excel(writer, header=False, index=False)
         table.to_excel(writer, index=False, startrow=3)
-    rows, _ = load_trades(path, "UTC")
-    expected, _ = load_trades(cases / "size_ignored" / "tr_dup.csv", "UTC")
+    rows, *_ = load_trades(path, "UTC")
+    expected, *_ = load_trades(cases / "size_ignored" / "tr_dup.csv", "UTC")
     for name in ("entry_time", "direction", "entry_price", "stop"):
         np.testing.assert_array_equal(rows[name].to_numpy(), expected[name].to_numpy())
 
@@ -140,7 +140,7 @@ def test_bitcoin_is_counted_in_percent_and_its_year_has_365_days(cases: Path, tm
     )
     assert dataset.unit == PERCENT
     assert dataset.calendar.days_a_year == 365.25
-    assert "crypto" in dataset.market_told
+    assert "crypto" in dataset.market_description
     with pytest.raises(DataError, match=r"none is usual for this market, crypto"):
         load_bars(cases / "_bars" / "btc_h1_utc_epoch_ms.csv", price_side="mid")
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from jaxexit.data.__main__ import main
-from jaxexit.data.bars import load_bars
+from jaxexit.data.book import load_bars
 from jaxexit.data.zones import as_clock
 from tests.data.made import bar_table, write_bars
 
@@ -125,9 +125,9 @@ def test_repair_removes_only_what_is_no_bar_and_says_it(tmp_path: Path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--timeframe", "M7"], "allowed is one of M1"),
-        (["--timeframe", "M5"], "does not divide it"),
-        (["--tz", "Nowhere"], "allowed is auto"),
+        (["--timeframe", "M7"], "expected one of M1"),
+        (["--timeframe", "M5"], "expected a multiple of 15 min"),
+        (["--tz", "Nowhere"], "expected auto"),
         (["--out", "none/out.parquet"], "create it first"),
     ],
 )

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jaxexit.data.bars import load_bars
+from jaxexit.data.book import load_bars
 from jaxexit.data.trades import load_trades
 from jaxexit.errors import DataError
 from tests.data.formats.test_broker_lists import (

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jaxexit.data.bars import load_bars
-from jaxexit.data.quotes import read_quotes
+from jaxexit.data.bar_files import read_quotes
+from jaxexit.data.book import load_bars
 from jaxexit.errors import DataError
 
 CANDLE = {"complete": True, "volume": 9, "time": "2024-01-02T10:00:00.000000000Z"}

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jaxexit.data.bars import load_bars
-from jaxexit.data.quotes import read_quotes
+from jaxexit.data.bar_files import BarReading, read_quotes
+from jaxexit.data.book import load_bars
 from jaxexit.errors import DataError
 from tests.data.made import walk
 
@@ -216,7 +216,7 @@ def test_bybits_files_for_metatrader_are_in_utc_plus_3_and_others_of_the_layout_
     quotes = read_quotes(other)
     assert quotes.times[0] == OPENS[0] + np.timedelta64(3, "h")
     assert "taken as UTC unless you say" in quotes.clock
-    assert (read_quotes(other, "UTC+3").times == OPENS).all()
+    assert (read_quotes(other, BarReading("UTC+3")).times == OPENS).all()
 
 
 @pytest.mark.parametrize(

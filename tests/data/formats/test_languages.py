@@ -9,8 +9,8 @@ import pytest
 from jaxexit.__main__ import main
 from jaxexit.config import load_experiment
 from jaxexit.data import load_dataset
-from jaxexit.data.bars import load_bars
-from jaxexit.data.quotes import read_quotes
+from jaxexit.data.bar_files import BarReading, read_quotes
+from jaxexit.data.book import load_bars
 from jaxexit.data.tables import as_numbers, plain
 from jaxexit.data.trades import Reading, load_trades
 from jaxexit.errors import DataError
@@ -85,7 +85,7 @@ def test_bars_with_headers_of_another_language(tmp_path: Path, language: str, de
 
 
 def check_trades(path: Path) -> None:
-    rows, _ = load_trades(path, "auto")
+    rows, *_ = load_trades(path, "auto")
     assert rows["direction"].tolist() == [1, -1]
     assert rows["entry_time"].tolist() == [pd.Timestamp(f"2024-01-15 {h}:00") for h in (10, 12)]
     assert rows["exit_time"].tolist() == [pd.Timestamp(f"2024-01-15 {h}:00") for h in (11, 13)]
@@ -143,7 +143,7 @@ def test_a_letter_that_is_none_of_utf8_far_below(tmp_path: Path):
         + "\n2024-01-02,short,1.2,Grüße\n"
     )
     (tmp_path / "a.csv").write_bytes(content.encode("cp1252"))
-    rows, _ = load_trades(tmp_path / "a.csv", "auto")
+    rows, *_ = load_trades(tmp_path / "a.csv", "auto")
     assert rows["comment"].iloc[-1] == "Grüße"
 
 
@@ -221,8 +221,8 @@ def test_ticks_are_stamped_at_no_end_of_a_bar(tmp_path: Path):
     (tmp_path / "a.csv").write_text(
         "time,bid,ask\n2024-01-15 10:00,1.1,1.2\n2024-01-15 10:02,1.1,1.2\n"
     )
-    with pytest.raises(DataError, match="but the file is of ticks"):
-        read_quotes(tmp_path / "a.csv", stamps="close")
+    with pytest.raises(DataError, match="got close, expected auto, since these are ticks"):
+        read_quotes(tmp_path / "a.csv", BarReading(stamps="close"))
 
 
 def test_words_of_no_language_stay_as_they_are():
@@ -247,7 +247,7 @@ def test_the_history_of_an_mql5_signal(tmp_path: Path):
         "2024.01.15 11:30:00;Balance;;;;;;;;;;1 000.00;\n"
         "2024.01.15 12:00:00;Sell;0.10;EURUSD;1.1020;;;2024.01.15 13:00:00;1.1030;0.00;0.00;-10.00;\n"
     )
-    rows, _ = load_trades(tmp_path / "a.csv", "auto")
+    rows, *_ = load_trades(tmp_path / "a.csv", "auto")
     assert rows["direction"].tolist() == [1, 0, -1]
     assert rows["exit_price"].dropna().tolist() == [1.1025, 1.103]
 
@@ -259,11 +259,11 @@ def test_bars_stamped_at_their_close_are_moved_to_their_open_and_it_is_said(tmp_
     table = bar_table(rows=200).drop(index=range(40, 50))  # a gap does not matter
     path = write_bars(tmp_path, table.assign(time=table["time"] + pd.Timedelta(minutes=15)))
     opens = table["time"].dt.tz_localize(None).to_numpy()
-    bars = load_bars(path, price_side="mid", stamps="close")
+    bars = load_bars(path, BarReading(stamps="close"), price_side="mid")
     np.testing.assert_array_equal(bars.times, opens)
     assert "stamped at the close: moved to the open, 15 min earlier" in bars.remarks
     for stamps in ("auto", "open"):
-        same = load_bars(path, price_side="mid", stamps=stamps)
+        same = load_bars(path, BarReading(stamps=stamps), price_side="mid")
         assert same.times[0] == opens[0] + np.timedelta64(15, "m")
 
 
@@ -272,8 +272,8 @@ def test_the_user_has_the_last_word_on_the_formats_stamps(tmp_path: Path):
     path = tmp_path / "ES.Last.txt"
     path.write_text("".join(f"20240115 10{m:02}00;4700;4701;4699;4700;5\n" for m in range(1, 9)))
     assert str(read_quotes(path).times[0])[:16] == "2024-01-15T10:00"
-    assert str(read_quotes(path, stamps="open").times[0])[:16] == "2024-01-15T10:01"
-    assert str(read_quotes(path, stamps="close").times[0])[:16] == "2024-01-15T10:00"
+    assert str(read_quotes(path, BarReading(stamps="open")).times[0])[:16] == "2024-01-15T10:01"
+    assert str(read_quotes(path, BarReading(stamps="close")).times[0])[:16] == "2024-01-15T10:00"
 
 
 def test_bars_of_no_one_length_have_no_known_open(tmp_path: Path):
@@ -281,7 +281,7 @@ def test_bars_of_no_one_length_have_no_known_open(tmp_path: Path):
     table["time"] += pd.to_timedelta(np.arange(40) ** 2, unit="min")
     path = write_bars(tmp_path, table)
     with pytest.raises(DataError, match=r"whose length is not known.*data\.stamps: open"):
-        read_quotes(path, stamps="close")
+        read_quotes(path, BarReading(stamps="close"))
 
 
 def test_an_experiment_reads_stamps_and_columns(tmp_path: Path):
@@ -313,7 +313,8 @@ def test_columns_of_bars_are_named_by_the_user_and_a_file_is_told_how(tmp_path: 
     assert "(found: When, P1, P2, P3, P4)" in said
     assert "\n" not in said
     np.testing.assert_array_equal(
-        read_quotes(path, names=theirs).sides["unknown"], table[["open", "high", "low", "close"]]
+        read_quotes(path, BarReading(columns=theirs)).sides["unknown"],
+        table[["open", "high", "low", "close"]],
     )
     pairs = [word for ours, own in theirs.items() for word in ("--column", f"{ours}={own}")]
     assert main(["data", "inspect", str(path), *pairs, "--stamps", "close", "--json"]) == 0
@@ -321,7 +322,7 @@ def test_columns_of_bars_are_named_by_the_user_and_a_file_is_told_how(tmp_path: 
     with pytest.raises(
         DataError, match=r"close is said to be 'P5', and the file has no such column"
     ):
-        read_quotes(path, names={**theirs, "close": "P5"})
+        read_quotes(path, BarReading(columns={**theirs, "close": "P5"}))
 
 
 def test_one_side_and_its_columns_may_be_named(tmp_path: Path):
@@ -329,7 +330,7 @@ def test_one_side_and_its_columns_may_be_named(tmp_path: Path):
     names = {f"bid_{field}": f"B {field}" for field in ("open", "high", "low", "close")}
     columns = {own: table[ours.removeprefix("bid_")] for ours, own in names.items()}
     path = write_bars(tmp_path, pd.DataFrame({"time": table["time"], **columns}))
-    assert list(read_quotes(path, names=names).sides) == ["bid"]
+    assert list(read_quotes(path, BarReading(columns=names)).sides) == ["bid"]
 
 
 def test_a_column_that_the_user_names_stands_in_for_the_files_own(tmp_path: Path):
@@ -337,24 +338,19 @@ def test_a_column_that_the_user_names_stands_in_for_the_files_own(tmp_path: Path
     adjusted = table.assign(close=0.0, **{"Adj": table["close"]})
     path = write_bars(tmp_path, adjusted)
     np.testing.assert_array_equal(
-        read_quotes(path, names={"close": "Adj"}).sides["unknown"][:, 3], table["close"]
+        read_quotes(path, BarReading(columns={"close": "Adj"})).sides["unknown"][:, 3],
+        table["close"],
     )
 
 
 def test_one_mapping_serves_bars_and_lists(tmp_path: Path):
     names = {"time": "When", "entry_time": "In", "direction": "Way"}
     table = bar_table(rows=50)
-    assert (
-        len(
-            read_quotes(
-                write_bars(tmp_path, table.rename(columns={"time": "When"})), names=names
-            ).times
-        )
-        == 50
-    )
+    path = write_bars(tmp_path, table.rename(columns={"time": "When"}))
+    assert len(read_quotes(path, BarReading(columns=names)).times) == 50
     trades = pd.DataFrame({"In": ["2022-01-03 10:00"], "Way": ["long"], "price": [1.1]})
     trades.to_csv(tmp_path / "list.csv", index=False)
-    rows, _ = load_trades(tmp_path / "list.csv", Reading(columns=names))
+    rows, *_ = load_trades(tmp_path / "list.csv", Reading(columns=names))
     assert rows["direction"].tolist() == [1]
 
 

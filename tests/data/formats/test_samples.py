@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from jaxexit.data.amounts import spread_in_price
-from jaxexit.data.bars import load_bars
-from jaxexit.data.quotes import read_quotes
+from jaxexit.data.bar_files import BarReading, read_quotes
+from jaxexit.data.book import load_bars
 
 # file: family, rows, first bar (UTC), side, first open, words of the clock
 SAMPLES = [
@@ -90,9 +90,9 @@ def test_histdata_shifts_on_european_dates_since_2019_and_on_new_yorks_before(tm
 
 def test_the_user_has_the_last_word_on_the_clock(shared_data: Path):
     path = shared_data / "formats" / "histdata_ascii_m1.csv"
-    assert read_quotes(path, "UTC-5").times[0] == np.datetime64("2023-06-01T05:00")
+    assert read_quotes(path, BarReading("UTC-5")).times[0] == np.datetime64("2023-06-01T05:00")
     labelled = shared_data / "formats" / "mt5_python_copy_rates.csv"
-    assert read_quotes(labelled, "UTC+3").times[0] == np.datetime64("2025-06-02T17:00")
-    corrected = read_quotes(labelled, source_offset="America/New_York+7")
+    assert read_quotes(labelled, BarReading("UTC+3")).times[0] == np.datetime64("2025-06-02T17:00")
+    corrected = read_quotes(labelled, BarReading(source_offset="America/New_York+7"))
     assert corrected.times[0] == np.datetime64("2025-06-02T14:00")
     assert "whatever the stamps are labelled" in corrected.clock

@@ -84,7 +84,7 @@ VECTORBT_PRO = """Exit Trade Id,Size,Entry Index,Avg Entry Price,Exit Index,Avg 
 def test_two_trades_are_read(tmp_path: Path, text: str, encoding: str, stops: bool):
     path = tmp_path / "report"
     path.write_text(text, encoding=encoding)
-    rows, _ = load_trades(path, "auto")
+    rows, *_ = load_trades(path, "auto")
     assert rows["direction"].tolist() == [1, -1]
     assert rows["entry_time"].tolist() == [pd.Timestamp(f"2022-01-05 {h}:00") for h in (10, 12)]
     assert rows["exit_time"].tolist() == [pd.Timestamp(f"2022-01-05 {h}:00") for h in (11, 13)]
@@ -96,5 +96,5 @@ def test_two_trades_are_read(tmp_path: Path, text: str, encoding: str, stops: bo
 def test_a_reports_server_time_is_read_on_the_clock_that_the_user_names(tmp_path: Path):
     path = tmp_path / "statement.htm"
     path.write_text(MT4)
-    rows, _ = load_trades(path, "America/New_York+7")
+    rows, *_ = load_trades(path, "America/New_York+7")
     assert rows["entry_time"].iloc[0] == pd.Timestamp("2022-01-05 08:00")

@@ -10,12 +10,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from jaxexit.data.formats.source import Source
+from jaxexit.data.files.source import Clock, Source
 from jaxexit.data.pairing import paired
 from jaxexit.data.tables import Columns
 from jaxexit.errors import DataError
 
-CLOCK, RULE = "America/New_York", "IBKR's reports are in New York's time"
+CLOCK = Clock("America/New_York", "IBKR's reports are in New York's time")
 _CASH = ("forex", "cash")
 _UNCODED = 0.05  # share of executions without a code from which on a file is refused
 
@@ -93,4 +93,4 @@ def trades_of(columns: Columns, codes: str, family: str) -> Source:
     left_out = int(np.sum(~kept))
     if left_out:
         remarks += (f"{left_out:,} executions that neither open nor close left out",)
-    return Source(family, trades, CLOCK, RULE, remarks=remarks)
+    return Source(family, trades, remarks=remarks)

@@ -68,9 +68,9 @@ def decode(start: bytes, *, whole: bool) -> tuple[str, str] | None:
     upper = start[1:200:2]  # of UTF-16 without its mark: 0 for Latin letters, 4 for Cyrillic ones
     if upper.count(0) and upper.count(0) + upper.count(4) > 0.9 * len(upper):
         return _as_text(start, "utf-16-le", whole)
-    found = _as_text(start, "utf-8-sig", whole)
-    if found is not None or b"\0" in start:
-        return found
+    decoded = _as_text(start, "utf-8-sig", whole)
+    if decoded is not None or b"\0" in start:
+        return decoded
     in_a_row = sum(map(len, re.findall(rb"[\xc0-\xff]{3,}", start)))
     russian = 2 * in_a_row > len(re.findall(rb"[\xc0-\xff]", start))
     return _as_text(start, "cp1251" if russian else "cp1252", whole)

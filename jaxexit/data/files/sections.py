@@ -6,8 +6,8 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from jaxexit.data.formats.delimited import numbered
-from jaxexit.data.formats.format import Rows
+from jaxexit.data.files.delimited import numbered
+from jaxexit.data.files.format import Rows
 from jaxexit.data.tables import plain
 
 

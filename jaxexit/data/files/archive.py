@@ -14,8 +14,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from jaxexit.data.formats import freqtrade
-from jaxexit.data.formats.source import Source
+from jaxexit.data.files.source import Source
 from jaxexit.errors import DataError
 
 MAGIC = b"PK\x03\x04"
@@ -113,6 +112,11 @@ def is_workbook(path: Path) -> bool:
         return False
 
 
+def _is_result(name: str) -> bool:
+    """Whether a file in freqtrade's ZIP is the result, not its settings or strategy."""
+    return name.endswith(".json") and not name.endswith(("_config.json", ".meta.json"))
+
+
 def _only(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     files = [
         info
@@ -120,8 +124,8 @@ def _only(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
         if not info.is_dir() and not info.filename.startswith("__MACOSX/")
     ]
     data = [info for info in files if not info.filename.lower().endswith(REPORTS)] or files
-    results = [info for info in data if freqtrade.is_result(info.filename)]
-    if len(data) > 1 and len(results) == 1:  # beside it lie its settings and the strategy
+    results = [info for info in data if _is_result(info.filename)]
+    if len(data) > 1 and len(results) == 1:  # freqtrade adds its settings and the strategy
         data = results
     if len(data) != 1:
         some = ", ".join(info.filename for info in data[:4]) or "none"

@@ -1,6 +1,6 @@
 """What looks wrong in a file although no row of it is: clock, scale, unit of the spread, side.
 
-Nothing is changed here. Each doubt is said with the option that mends it.
+Nothing is changed here. Each line says which option corrects it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from jaxexit.data.quotes import Quotes
 from jaxexit.data.spreads import POINTS
 
 _FEWEST_WEEKENDS = 2
-_ACCEPTED = 0.5  # share of weekends at the market's hours from which a clock is not doubted
+_ACCEPTED = 0.5  # share of weekends at the market's hours from which a clock is accepted
 _AGREEING = 0.8  # the same for another clock to be named
-_LONGEST_STEP = np.timedelta64(1, "h")  # of longer bars the market's hours cannot be told
+_LONGEST_STEP = np.timedelta64(1, "h")  # longer bars do not show the market's hours
 _SCALES = (100_000.0, 1_000.0)  # five- and three-digit quotes stored as whole points
 _HALF_POINTS = 0.2
 _SPLITS = (1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 15.0, 20.0, 25.0, 30.0, 50.0, 100.0)
@@ -26,7 +26,7 @@ _SHOWN = 3
 _NEVER_SHUT = 0.2  # share of bars in weekends from which on a market trades through them
 
 
-def doubts(quotes: Quotes, pip: float | None, market: MarketKind) -> tuple[str, ...]:
+def implausible(quotes: Quotes, pip: float | None, market: MarketKind) -> tuple[str, ...]:
     """Everything below that applies, one line each.
 
     Args:
@@ -35,34 +35,34 @@ def doubts(quotes: Quotes, pip: float | None, market: MarketKind) -> tuple[str, 
         market: its kind; only currencies and metals have the currency market's week.
     """
     prices = next(iter(quotes.sides.values()))
-    found = []
+    lines = []
     if market.kind in ("currency pair", "metal", "unknown"):
-        clock = doubtful_clock(quotes.times)
+        clock = suspicious_clock(quotes.times)
         # A wrong clock moves bars into weekends.
-        found.append(clock or doubtful_weekends(quotes.times, prices))
+        lines.append(clock or suspicious_weekends(quotes.times, prices))
     if market.kind != "currency pair":
-        found.append(doubtful_splits(quotes.times, prices))
-    found.append(doubtful_scale(prices))
+        lines.append(suspicious_splits(quotes.times, prices))
+    lines.append(suspicious_scale(prices))
     if pip is not None:
-        found += [doubtful_spread(quotes, pip), doubtful_side(quotes, pip)]
-    return tuple(f"doubt: {words}" for words in found if words)
+        lines += [suspicious_spread(quotes, pip), suspicious_side(quotes, pip)]
+    return tuple(f"suspicious: {words}" for words in lines if words)
 
 
-def doubtful_clock(times: np.ndarray) -> str:
+def suspicious_clock(times: np.ndarray) -> str:
     """Whether weekends lie at other hours than the market's; then which clock would put them right."""
-    found = weekends(times)
-    if found.step > _LONGEST_STEP or len(found.last) < _FEWEST_WEEKENDS:
+    edges = weekends(times)
+    if edges.step > _LONGEST_STEP or len(edges.last) < _FEWEST_WEEKENDS:
         return ""
-    if market_agreement(found, "UTC") >= _ACCEPTED:
+    if market_agreement(edges, "UTC") >= _ACCEPTED:
         return ""
-    shares = {clock: market_agreement(found, clock) for clock in _clocks()}
+    shares = {clock: market_agreement(edges, clock) for clock in _clocks()}
     best = max(shares, key=lambda clock: shares[clock])
     if shares[best] < _AGREEING:
         return ""
-    middle = len(found.last) // 2
+    middle = len(edges.last) // 2
     return (
-        f"the clock: on UTC the week ends with the bar of {_words(found.last[middle])} and begins with "
-        f"{_words(found.first[middle])}, hours at which the currency market does not shut or open; on "
+        f"the clock: on UTC the week ends with the bar of {_words(edges.last[middle])} and begins with "
+        f"{_words(edges.first[middle])}, hours at which the currency market does not shut or open; on "
         f"{best} it does. If that is the clock of these stamps: data.timezone: {best} (--tz {best}, or "
         "--source-offset where they are labelled UTC)"
     )
@@ -82,7 +82,7 @@ def _words(time: np.datetime64) -> str:
     return f"{pd.Timestamp(time):%a %H:%M}"
 
 
-def doubtful_weekends(times: np.ndarray, prices: np.ndarray) -> str:
+def suspicious_weekends(times: np.ndarray, prices: np.ndarray) -> str:
     """Whether there are bars while the market is shut; a market that never shuts has none of them."""
     inside = in_weekend(times)
     flat = inside & (prices[:, 1] == prices[:, 2])
@@ -94,7 +94,7 @@ def doubtful_weekends(times: np.ndarray, prices: np.ndarray) -> str:
     )
 
 
-def doubtful_splits(times: np.ndarray, prices: np.ndarray) -> str:
+def suspicious_splits(times: np.ndarray, prices: np.ndarray) -> str:
     """Whether prices jump between two bars by a whole factor, as a split does that nobody adjusted for."""
     if len(times) < 2:
         return ""
@@ -118,7 +118,7 @@ def doubtful_splits(times: np.ndarray, prices: np.ndarray) -> str:
     )
 
 
-def doubtful_scale(prices: np.ndarray) -> str:
+def suspicious_scale(prices: np.ndarray) -> str:
     """Whether prices are whole points, e.g. 105236 for 1.05236."""
     close = prices[:, 3]
     if np.median(close) < 20_000 or not (prices == np.round(prices)).all():
@@ -130,7 +130,7 @@ def doubtful_scale(prices: np.ndarray) -> str:
     )
 
 
-def doubtful_spread(quotes: Quotes, pip: float) -> str:
+def suspicious_spread(quotes: Quotes, pip: float) -> str:
     """Whether a spread column counts points or price units where pips are taken."""
     if quotes.spread is None or quotes.spread_unit == POINTS:
         return ""
@@ -148,7 +148,7 @@ def doubtful_spread(quotes: Quotes, pip: float) -> str:
     return ""
 
 
-def doubtful_side(quotes: Quotes, pip: float) -> str:
+def suspicious_side(quotes: Quotes, pip: float) -> str:
     """Whether one side's prices have the half points that only a mid has."""
     if "bid" in quotes.sides and "ask" in quotes.sides:
         return ""

@@ -15,15 +15,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from html.parser import HTMLParser
-from pathlib import Path
 
 import pandas as pd
 
-from jaxexit.data.formats.format import Format, Rows
-from jaxexit.data.formats.source import SERVER, Source
-from jaxexit.data.tables import as_numbers
-from jaxexit.data.zones import AUTO
+from jaxexit.data.files.format import Cells, File, Format, Layout
+from jaxexit.data.files.frames import clock_of
+from jaxexit.data.files.source import SERVER, Source
+from jaxexit.data.tables import Columns, as_numbers
 
 _STAMP = re.compile(r"\d{4}\.\d{2}\.\d{2} \d{2}:\d{2}(:\d{2})?")
 _PRICE = re.compile(r"[\d \xa0]+[.,]?\d*")  # blanks between thousands
@@ -31,63 +29,31 @@ _SIDES = ("buy", "sell")
 _COLUMNS = (
     "entry_time", "direction", "entry_price", "S / L", "T / P", "exit_time", "exit_price", "symbol",
 )  # fmt: skip
+_TABLES = {
+    "MT4 trades": ("ticket", "opentime", "item"),
+    "MT5 trades": ("position", "time1", "price1"),
+}
 Row = tuple[str, ...]
 
 
-class _Cells(HTMLParser):
-    """Collects the visible cells of each table row."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.rows: list[list[str]] = []
-        self._in_cell = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "tr":
-            self.rows.append([])
-            self._in_cell = False
-        elif tag in ("td", "th") and self.rows:
-            self._in_cell = "hidden" not in (dict(attrs).get("class") or "").split()
-            if self._in_cell:
-                self.rows[-1].append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in ("td", "th", "tr"):
-            self._in_cell = False
-
-    def handle_data(self, data: str) -> None:
-        if self._in_cell:
-            self.rows[-1][-1] += data
-
-
-def is_page(text: str) -> bool:
-    """Whether a text is an HTML page."""
-    return re.match(r"\s*(<!doctype html|<html|<head|<table)", text, re.IGNORECASE) is not None
-
-
-def rows_of(text: str) -> Rows:
-    """The visible cells of all rows of a page."""
-    parser = _Cells()
-    parser.feed(text)
-    return [[" ".join(cell.split()) for cell in row] for row in parser.rows if row]
-
-
-def recognise(rows: Rows) -> bool:
+def _is_report(cells: Cells) -> bool:
     """Whether there are trades as one of MetaTrader's reports lists them."""
-    cells = [tuple(row) for row in rows]
-    return any(next(iter(find(cells)), None) is not None for _, find in _LAYOUTS)
+    rows = [tuple(row) for row in cells.rows]
+    return not cells.has_header and any(
+        next(iter(find(rows)), None) is not None for _, find in _REPORTS
+    )
 
 
-def read(path: Path, rows: Rows) -> Source:
+def _read_report(file: File, cells: Cells) -> Source:
     """The closed trades of a report."""
-    del path
-    cells = [tuple(row) for row in rows]
-    found = ((family, list(find(cells))) for family, find in _LAYOUTS)
-    family, trades = next(pair for pair in found if pair[1])
+    del file
+    rows = [tuple(row) for row in cells.all_rows()]
+    reports = ((family, list(find(rows))) for family, find in _REPORTS)
+    family, trades = next(report for report in reports if report[1])
     table = pd.DataFrame(trades, columns=list(_COLUMNS))
     for name in ("entry_price", "S / L", "T / P", "exit_price"):
         table[name] = as_numbers(pd.Series(table[name].astype(str)))
-    return Source(family, table, AUTO, SERVER, last_stops=True)
+    return Source(family, table, last_stops=True)
 
 
 def _is(row: Row, place: int, pattern: re.Pattern[str] | tuple[str, ...]) -> bool:
@@ -97,26 +63,24 @@ def _is(row: Row, place: int, pattern: re.Pattern[str] | tuple[str, ...]) -> boo
     return cell.lower() in pattern if isinstance(pattern, tuple) else bool(pattern.fullmatch(cell))
 
 
-def _statement(rows: list[Row]) -> Iterable[Row]:
+def _closed(rows: list[Row], time: int, side: int, symbol: int) -> Iterable[Row]:
+    """Rows of one closed trade; `time`, `side` and `symbol` say in which of their cells it begins."""
     for row in rows:
         if (
-            _is(row, 1, _STAMP)
-            and _is(row, 2, _SIDES)
+            _is(row, time, _STAMP)
+            and _is(row, side, _SIDES)
             and _is(row, 8, _STAMP)
             and _is(row, 9, _PRICE)
         ):
-            yield (row[1], row[2], row[5], row[6], row[7], row[8], row[9], row[4])
+            yield (row[time], row[side], *row[5:10], row[symbol])
+
+
+def _statement(rows: list[Row]) -> Iterable[Row]:
+    return _closed(rows, 1, 2, 4)
 
 
 def _positions(rows: list[Row]) -> Iterable[Row]:
-    for row in rows:
-        if (
-            _is(row, 0, _STAMP)
-            and _is(row, 3, _SIDES)
-            and _is(row, 8, _STAMP)
-            and _is(row, 9, _PRICE)
-        ):
-            yield (row[0], row[3], row[5], row[6], row[7], row[8], row[9], row[2])
+    return _closed(rows, 0, 3, 2)
 
 
 def _deals(rows: list[Row]) -> Iterable[Row]:
@@ -143,7 +107,7 @@ def _deals(rows: list[Row]) -> Iterable[Row]:
 
 
 def _tester(rows: list[Row]) -> Iterable[Row]:
-    """A trade is told by its order number: entered by buy or sell, left by any row that is no change."""
+    """A trade is known by its order number: entered by buy or sell, left by any row that is no change."""
     opened: dict[str, Row] = {}
     for row in rows:
         if not (_is(row, 1, _STAMP) and len(row) > 7 and row[3].isdecimal()):
@@ -156,10 +120,27 @@ def _tester(rows: list[Row]) -> Iterable[Row]:
             yield (entry[1], entry[2], entry[5], entry[6], entry[7], row[1], row[5], "")
 
 
-_LAYOUTS = (
+_REPORTS = (
     ("MT4 statement", _statement),
     ("MT5 positions", _positions),
     ("MT5 deals", _deals),
     ("MT4 tester report", _tester),
 )
-FORMAT = Format("MetaTrader reports", recognise, read)
+
+
+def _is_table(columns: Columns) -> bool:
+    return any(columns.has(*names) for names in _TABLES.values())
+
+
+def _read_table(file: File, columns: Columns) -> Source:
+    """A report that was saved as a table, with its header."""
+    del file
+    family = next(family for family, names in _TABLES.items() if columns.has(*names))
+    return Source(family, columns.table, clock_of(columns.table))
+
+
+FORMAT = Format(
+    "MetaTrader reports",
+    SERVER,
+    (Layout(Cells, _is_report, _read_report), Layout(Columns, _is_table, _read_table)),
+)
