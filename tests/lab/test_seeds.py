@@ -180,7 +180,7 @@ def test_commands_take_several_agents_as_one_version(
     again = json.loads(capsys.readouterr().out)
     assert again["across_seeds"] == json.loads(several.out)["backtest"]["across_seeds"]
     page = (tmp_path / "v1_tiny" / "results" / "test" / "report.html").read_text()
-    assert "the page follows one of 3 agents, the first (seed 3), whatever it earned" in page
+    assert "this page shows one of 3 agents, the first (seed 3), whatever it earned" in page
     assert main(["compare", "v2_alone", "v1_tiny", *root, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["changes"]["v2_alone -> v1_tiny"] == {"seed": [4, 3], "seeds": [1, 3]}
