@@ -10,8 +10,8 @@ from typing import Any
 from jaxexit.config import Experiment, experiment_sha256
 from jaxexit.config.snapshot import load_snapshot
 from jaxexit.errors import RunError
+from jaxexit.lab.files import explain_write_errors
 from jaxexit.lab.registry import Registry
-from jaxexit.lab.replacement import OWN, set_aside
 from jaxexit.lab.run import RunFolder, read_json
 
 
@@ -50,7 +50,7 @@ def adopt(
         runs: what was brought: run folder, registry and hashes. Emptied of the run.
         experiment: what was to be trained.
         yaml: its file here.
-        folder: where the run belongs; an earlier adoption of the same run is replaced.
+        folder: where the run belongs; an earlier adoption of the same run is moved aside.
         registry: gets the row: status, times, results, and every look at the test split.
         deployed: where it was trained, for the row.
 
@@ -70,9 +70,7 @@ def adopt(
             raise RunError(
                 f"{version}: another run of it is in {folder.path}; move it away, or deploy a new version"
             )
-        set_aside(folder.path)
-        for name in OWN:
-            if (came / name).exists():
-                (came / name).replace(folder.path / name)
-        folder.safe()
+        folder.set_aside()
+        with explain_write_errors(folder.path):
+            came.rename(folder.path)
         registry.adopted(experiment, yaml, row, deployed)

@@ -18,7 +18,10 @@ def build_parser() -> cli.Parser:
     """The command line."""
     parser = cli.Parser(prog="python -m jaxexit.compare", description=__doc__)
     parser.add_argument(
-        "versions", metavar="VERSION", nargs="+", help="names or files; the first is the benchmark"
+        "versions",
+        metavar="VERSION",
+        nargs="+",
+        help="names, files or archived runs; the first is the benchmark",
     )
     parser.add_argument(
         "--root",
@@ -73,20 +76,18 @@ def _command(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
     from jaxexit.errors import UserError
 
-    names = [Path(version).stem for version in arguments.versions]
+    names = [Path(version.removesuffix(".yaml")).name for version in arguments.versions]
     if len(set(names)) < 2 or len(set(names)) < len(names):
-        raise UserError(f"found {', '.join(names)}; give at least two different versions")
+        raise UserError(f"got {', '.join(names)}; give at least two different versions")
 
     from jaxexit.commands import show
     from jaxexit.lab.comparison import compare_versions, load_tested, write_comparison
     from jaxexit.lab.registry import Registry
-    from jaxexit.lab.run import RunFolder
     from jaxexit.lab.versions import drift_note
 
     out = show.console(quiet=arguments.quiet, json=arguments.json)
     registry = Registry(arguments.root)
     for name in names:
-        terminal.note(registry.recover(RunFolder(arguments.root, name)))
         terminal.note(drift_note(registry, name))
     with show.working(out, "compare"):
         tested = [load_tested(arguments.root, name, arguments.split) for name in names]

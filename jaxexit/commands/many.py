@@ -109,7 +109,8 @@ def walk_forward(
 
     from jaxexit.commands import show
     from jaxexit.data import load_folds
-    from jaxexit.lab.walk_forward import backtest_folds, side_run, stored_result, train_folds
+    from jaxexit.lab.walk_forward import side_run, train_folds
+    from jaxexit.lab.walk_forward_backtest import backtest_folds, stored_result
     from jaxexit.ppo import num_updates, ppo_spec
     from jaxexit.truth.before import audited_before, warn
 

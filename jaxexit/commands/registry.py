@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from jaxexit.lab.registry import Registry
 
 Row = dict[str, Any]
+FIGURES = ("trades", "net/trade", "R/trade", "win", "PF", "Sharpe", "max DD")
 
 
 def build_parser() -> cli.Parser:
@@ -66,14 +67,11 @@ def _command(argv: Sequence[str] | None) -> int:
     from jaxexit.commands import show
     from jaxexit.errors import RunError
     from jaxexit.lab.registry import Registry
-    from jaxexit.lab.run import RunFolder
     from jaxexit.lab.versions import drift_note
 
     if not arguments.root.is_dir():
         raise RunError(f"{arguments.root}: no such folder; give the one of the runs with --root")
     registry = Registry(arguments.root)
-    for name in registry.load()["versions"]:
-        terminal.note(registry.recover(RunFolder(arguments.root, name)))
     out = show.console(json=arguments.json)
     if arguments.action == "list":
         for name in registry.load()["versions"]:
@@ -116,10 +114,12 @@ def _list(registry: Registry, out: Console, *, as_json: bool) -> int:
 
 def _show(registry: Registry, name: str, out: Console, *, as_json: bool) -> int:
     from jaxexit.commands import show
+    from jaxexit.lab.archived import archived_runs
 
     row, active = registry.version(name), registry.active() == name
+    archived = archived_runs(registry.root, name)
     if as_json:
-        print(json.dumps({"version": name, "active": active, **row}))
+        print(json.dumps({"version": name, "active": active, **row, "archived": archived}))
         return 0
     facts = {
         "status": row["status"] + (", active" if active else ""),
@@ -138,6 +138,8 @@ def _show(registry: Registry, name: str, out: Console, *, as_json: bool) -> int:
             show.lines(out, [f"  {split}: unverified: {', '.join(result['unverified'])}"])
     if row.get("results"):
         out.print(_results_table(row["results"]))
+    if archived:
+        out.print(_archived_table(archived))
     return 0
 
 
@@ -197,7 +199,7 @@ def _versions_table(versions: dict[str, Row], active: str | None) -> Table:
     table = Table(title="versions; results on the test split, net of costs", title_justify="left")
     for heading in ("", "version", "status", "parent"):
         table.add_column(heading)
-    for heading in ("steps", "trades", "net/trade", "R/trade", "win", "PF", "Sharpe", "max DD"):
+    for heading in ("steps", *FIGURES):
         table.add_column(heading, justify="right")
     table.add_column("unverified")
     for name, row in versions.items():
@@ -233,12 +235,33 @@ def _results_table(results: dict[str, Row]) -> Table:
     table = Table(title="results, net of costs", title_justify="left")
     for heading in ("split", "checkpoint"):
         table.add_column(heading)
-    for heading in ("trades", "net/trade", "R/trade", "win", "PF", "Sharpe", "max DD"):
+    for heading in FIGURES:
         table.add_column(heading, justify="right")
     table.add_column("unverified")
     for split, result in results.items():
         proof = f"{result['step']:,} ({result['checkpoint_sha256'][:12]})"
         table.add_row(split, proof, *_figures(result), _unverified(result))
+    return table
+
+
+def _archived_table(runs: Sequence[Row]) -> Table:
+    from rich.table import Table
+
+    table = Table(
+        title="earlier runs, kept by --overwrite; results on the test split, net of costs",
+        title_justify="left",
+    )
+    for heading in ("run", "began"):
+        table.add_column(heading)
+    for heading in ("steps", *FIGURES):
+        table.add_column(heading, justify="right")
+    table.add_column("unverified")
+    for run in runs:
+        result = run["results"].get("test", {})
+        steps = _number(run["trained_steps"], ",.0f")
+        table.add_row(
+            run["run"], run["began"] or "-", steps, *_figures(result), _unverified(result)
+        )
     return table
 
 

@@ -38,12 +38,12 @@ def build_parser() -> cli.Parser:
 
 def _command(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
-    from jaxexit.config import find_experiment
     from jaxexit.lab.trained import open_trained
 
-    first = find_experiment(arguments.experiment, arguments.root or Path("experiments"))
-    yamls = [first, *(find_experiment(name, first.parent) for name in arguments.versions)]
-    versions = [open_trained(yaml, arguments.root) for yaml in yamls]
+    first = open_trained(arguments.experiment, arguments.root)
+    near = first.yaml.parent
+    others = [open_trained(name, arguments.root, near=near) for name in arguments.versions]
+    versions = [first, *others]
     machine.prepare_jax(arguments.device)
 
     from jaxexit.commands import show
@@ -55,7 +55,7 @@ def _command(argv: Sequence[str] | None) -> int:
     runs = []
     with show.working(out, "report") as say:
         for version in versions:
-            say(f"replay {version.yaml.stem}")
+            say(f"replay {version.folder.name}")
             runs.append(read_run(version, arguments.split))
         check_comparable(runs)
         if arguments.audit:

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jaxexit import machine, terminal
+from jaxexit import machine
 from jaxexit.commands import cli
 from jaxexit.errors import UserError
 from jaxexit.terminal import busy
@@ -62,7 +62,9 @@ def build_parser() -> cli.Parser:
     again = parser.add_mutually_exclusive_group()
     again.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     again.add_argument(
-        "--overwrite", action="store_true", help="start over; the version's run is replaced"
+        "--overwrite",
+        action="store_true",
+        help="start over; the earlier run is kept in <version>.1, .2, ...",
     )
     parser.add_argument("--wandb", action="store_true", help="send metrics to Weights & Biases too")
     parser.add_argument(
@@ -117,7 +119,6 @@ def _command(argv: Sequence[str] | None) -> int:
     registry = Registry(root)
     cluster = cli.cluster_of(arguments)
     if cluster is None:  # else the first process looks, when all are there
-        terminal.note(registry.recover(folder))
         folder.check_start(experiment, start)
     machine.prepare_jax(arguments.device, arguments.devices, cluster)
 
@@ -143,7 +144,6 @@ def _command(argv: Sequence[str] | None) -> int:
     updates, batch_size = num_updates(experiment), ppo_spec(experiment).batch_size
     with hosts.announcing() as announce, ExitStack() as held:
         if cluster is not None:
-            terminal.note(registry.recover(folder))
             folder.check_start(experiment, start)
         if arguments.resume:  # what was fixed at training stays
             experiment = experiment.model_copy(update={"scales": folder.frozen().scales})
@@ -177,12 +177,10 @@ def _command(argv: Sequence[str] | None) -> int:
             template = state_template(experiment, dataset)
             resumed = folder.checkpoints(experiment).restore("last", template)
         registry.register(experiment, yaml)  # first: a registry that cannot be used stops here
-        folder.begin(
-            experiment,
-            start,
-            provenance(experiment, dataset.fingerprint, mesh, audit, market_facts(dataset)),
-        )
-        registry.started(experiment, resumed=arguments.resume)
+        facts = provenance(experiment, dataset.fingerprint, mesh, audit, market_facts(dataset))
+        aside = registry.begin(folder, experiment, start, facts)
+        if aside is not None:
+            show.lines(out, [f"the earlier run is kept in {aside}"])
         announce(hosts.BEGUN)
         mirrors.begin(experiment, folder, resumed.step if resumed else 0)
         began = time.perf_counter()

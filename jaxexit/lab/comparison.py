@@ -40,7 +40,7 @@ class Tested:
     """A version with the results of its headline backtest on one split.
 
     Attributes:
-        version: its name.
+        version: the name of its run: the version's, or `v2_exit_guards.1` of an archived one.
         experiment: as frozen.
         summary: `summary.json`.
         table: trade table of the learned policy.
@@ -170,7 +170,7 @@ def compare_versions(tested: Sequence[Tested], registry: Registry, split: str) -
 
 def _luck(one: Tested, registry: Registry) -> dict[str, Any]:
     """The deflated Sharpe ratio with all that has been tried until now, not until its own backtest."""
-    others = registry.trial_sharpes(but=one.version)
+    others = registry.trial_sharpes(but=one.experiment.version)
     days = one.summary.get("calendar", {}).get("days_a_year", units.WEEKDAYS_A_YEAR)
     found = deflated(
         one.daily,

@@ -45,7 +45,7 @@ def as_trained(frozen: Experiment, yaml: Path) -> dict[str, Any]:
     return content
 
 
-def told(version: str, drift: Mapping[str, tuple[Any, Any]], root: Path) -> str:
+def drift_message(version: str, drift: Mapping[str, tuple[Any, Any]], root: Path) -> str:
     """One line: what drifted, and the command that makes it a new version.
 
     Args:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any, Protocol
 
-from jaxexit.lab.files import write_text, writing
+from jaxexit.lab.files import explain_write_errors, write_text
 from jaxexit.lab.mirrors import Mirrors
 
 
@@ -52,7 +52,7 @@ class MetricsWriter:
         kept = [line for line in read_metrics(path) if line["update"] <= after_update]
         if path.exists() and kept:
             write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
-        with writing(path):
+        with explain_write_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             if not kept:
                 path.unlink(missing_ok=True)
@@ -65,7 +65,7 @@ class MetricsWriter:
             RunError: the disk is full, or gone.
         """
         text = json.dumps(line, allow_nan=False) + "\n"
-        with writing(self._path):
+        with explain_write_errors(self._path):
             try:
                 self._file.write(text)
                 self._file.flush()
@@ -91,3 +91,8 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
         except ValueError:
             break
     return lines
+
+
+def recorded_seconds(path: Path) -> float:
+    """Seconds of all updates in a metrics.jsonl: what sessions that were killed took at least."""
+    return sum(line.get("seconds", 0.0) for line in read_metrics(path))

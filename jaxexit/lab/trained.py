@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jaxexit import terminal
 from jaxexit.config import Experiment, find_experiment
+from jaxexit.lab.folders import archived_version
 from jaxexit.lab.registry import Registry
 from jaxexit.lab.run import RunFolder
 
@@ -40,18 +40,25 @@ class TrainedVersion:
         return dataset
 
 
-def open_trained(name: str | Path, root: Path | None) -> TrainedVersion:
-    """Open a version; what an interrupted command left half done is settled first, and said.
+def open_trained(
+    name: str | Path, root: Path | None, *, near: Path | None = None
+) -> TrainedVersion:
+    """Open a version's run, or an archived run of it.
 
     Args:
-        name: YAML file, run folder, or the version's name.
+        name: YAML file, run folder, the version's name, or an archived run's (`v2_exit_guards.1`).
         root: where run folders and registry live; None: the experiment file's folder.
+        near: the folder in which a mere name is looked up; None: `root`.
 
     Raises:
-        UserError: there is no such experiment, it was not trained, or its file has changed since.
+        UserError: there is no such experiment, it was not trained, or its file has changed since; an archived
+            run is as it was frozen, whatever the file says now.
     """
-    yaml = find_experiment(name, root or Path("experiments"))
+    given = Path(name)
+    version = archived_version(given.name)
+    file = given.with_name(version) if version else given
+    yaml = find_experiment(file, near or root or Path("experiments"))
     root = root or yaml.parent
-    folder, registry = RunFolder(root, yaml.stem), Registry(root)
-    terminal.note(registry.recover(folder))
-    return TrainedVersion(yaml, folder, registry, folder.trained_experiment(yaml))
+    folder, registry = RunFolder(root, given.name if version else yaml.stem), Registry(root)
+    experiment = folder.frozen() if version else folder.trained_experiment(yaml)
+    return TrainedVersion(yaml, folder, registry, experiment)

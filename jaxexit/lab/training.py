@@ -172,7 +172,6 @@ def train(
         agents=experiment.seeds,
         resumed=resumed,
         on_update=on_update,
-        on_saved=folder.safe,
     )
 
 
@@ -212,7 +211,6 @@ def train_crew(
     agents: int,
     resumed: Checkpoint | None = None,
     on_update: Callable[[Line], None] = lambda line: None,
-    on_saved: Callable[[], None] = lambda: None,
 ) -> TrainingResult:
     """The host's loop around the updates of a crew.
 
@@ -224,7 +222,6 @@ def train_crew(
         agents: how many they are, for the steps/s.
         resumed: the last checkpoint, restored, to go on from.
         on_update: called with each line of metrics.
-        on_saved: called after each checkpoint.
 
     Raises:
         RunError: a loss or a network is no longer finite.
@@ -245,7 +242,6 @@ def train_crew(
     def save(*pointers: str) -> None:
         facts = {"update": done, **crew.facts()}
         store.save(done * batch_size, crew.saved(), pointers=pointers, **facts)
-        on_saved()
 
     with _stop_requests() as asked, hosts.common_work():
         stop = hosts.any_of(asked())

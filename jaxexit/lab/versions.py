@@ -13,7 +13,7 @@ from jaxexit.config.schema import Experiment
 from jaxexit.config.snapshot import WORDS
 from jaxexit.config.text import dump_value
 from jaxexit.errors import RunError
-from jaxexit.lab.drift import drift_of_file, told
+from jaxexit.lab.drift import drift_message, drift_of_file
 from jaxexit.lab.files import write_text
 from jaxexit.lab.registry import Registry
 from jaxexit.lab.run import RunFolder
@@ -143,7 +143,7 @@ def _check_drift(registry: Registry, yaml: Path, overrides: Sequence[str]) -> No
         if key not in WORDS and not any(key == one or key.startswith(f"{one}.") for one in said)
     ]
     if missed:
-        raise RunError(told(folder.version, drift, registry.root))
+        raise RunError(drift_message(folder.version, drift, registry.root))
 
 
 def _key(override: str) -> str:

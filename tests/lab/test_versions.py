@@ -60,7 +60,7 @@ def trained(root: Path, name: str, *overrides: str) -> RunFolder:
     """The version as its training leaves it, without having trained."""
     yaml, folder, registry = root / f"{name}.yaml", RunFolder(root, name), Registry(root)
     experiment = load_experiment(yaml, overrides)
-    folder.begin(experiment, "new", {"started": "now", "data": {}})
+    folder.begin(experiment, {"started": "now", "data": {}})
     registry.register(experiment, yaml)
     registry.finished(name, "completed", trained_steps=100, wall_seconds=1.0)
     return folder
