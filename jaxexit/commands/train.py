@@ -125,7 +125,7 @@ def _command(argv: Sequence[str] | None) -> int:
     from jaxexit.commands import show
     from jaxexit.data import load_dataset
     from jaxexit.lab import hosts
-    from jaxexit.lab.mirrors import mirrors_of
+    from jaxexit.lab.metric_loggers import metric_loggers
     from jaxexit.lab.provenance import market_facts, provenance
     from jaxexit.lab.results import headline
     from jaxexit.lab.tracking import MetricsWriter
@@ -139,7 +139,7 @@ def _command(argv: Sequence[str] | None) -> int:
     out = show.console(quiet=arguments.quiet, json=arguments.json)
 
     wandb_mode = _wandb_mode(experiment, asked=arguments.wandb)
-    mirrors = mirrors_of(experiment, wandb_mode)
+    loggers = metric_loggers(experiment, wandb_mode)
     report = arguments.report or (experiment.tracking.artifacts and wandb_mode != "disabled")
     updates, batch_size = num_updates(experiment), ppo_spec(experiment).batch_size
     with hosts.announcing() as announce, ExitStack() as held:
@@ -166,11 +166,10 @@ def _command(argv: Sequence[str] | None) -> int:
             show.lines(out, [f"{experiment.version} is already trained to its end"])
             steps = updates * batch_size
             registry.found_complete(experiment, yaml, trained_steps=steps)
-            mirrors.begin(experiment, folder, steps)
+            loggers.begin(experiment, folder, steps)
             summary, learned = headline(experiment, yaml, dataset, folder, registry)
             _report(out, report, yaml, root)
-            mirrors.hand_in(experiment, folder, summary)
-            mirrors.close(failed=False)
+            loggers.finish(summary)
             return _show_result(out, summary, learned, as_json=arguments.json, training=None)
         resumed = None
         if arguments.resume:  # before anything is written: a damaged checkpoint stops here
@@ -182,7 +181,7 @@ def _command(argv: Sequence[str] | None) -> int:
         if aside is not None:
             show.lines(out, [f"the earlier run is kept in {aside}"])
         announce(hosts.BEGUN)
-        mirrors.begin(experiment, folder, resumed.step if resumed else 0)
+        loggers.begin(experiment, folder, resumed.step if resumed else 0)
         began = time.perf_counter()
         try:
             with show.TrainingProgress(
@@ -192,14 +191,14 @@ def _command(argv: Sequence[str] | None) -> int:
                     experiment,
                     dataset,
                     folder,
-                    lambda done: MetricsWriter(folder.metrics, after_update=done, mirrors=mirrors),
+                    lambda done: MetricsWriter(folder.metrics, after_update=done, loggers=loggers),
                     mesh=mesh,
                     resumed=resumed,
                     on_update=progress.update,
                 )
             hosts.part()
         except BaseException:
-            mirrors.close(failed=True)
+            loggers.finish(None)
             registry.finished(
                 experiment.version,
                 "failed",
@@ -208,7 +207,7 @@ def _command(argv: Sequence[str] | None) -> int:
             )
             raise
         if result.interrupted:
-            mirrors.close(failed=True)
+            loggers.finish(None)
             registry.stopped(experiment.version, wall_seconds=time.perf_counter() - began)
             return cli.stopped(result.trained_steps)
         show.lines(out, [_ended(result, experiment.seeds)])
@@ -221,8 +220,7 @@ def _command(argv: Sequence[str] | None) -> int:
         with show.working(out, "backtest on test") as say:
             summary, learned = headline(experiment, yaml, dataset, folder, registry, on_policy=say)
     _report(out, report, yaml, root)
-    mirrors.hand_in(experiment, folder, summary)
-    mirrors.close(failed=False)
+    loggers.finish(summary)
     return _show_result(out, summary, learned, as_json=arguments.json, training=asdict(result))
 
 

@@ -25,7 +25,7 @@ from jaxexit.lab.checkpoints import Checkpoint, CheckpointStore, Onlooker, Which
 from jaxexit.lab.crew import AgentsTogether, Crew, LoneAgent, Member, Several
 from jaxexit.lab.lines import Line
 from jaxexit.lab.run import RunFolder
-from jaxexit.lab.tracking import NoRecord, Record
+from jaxexit.lab.tracking import NullRecord, Record
 from jaxexit.policies import network_policy
 from jaxexit.ppo import (
     TrainState,
@@ -196,7 +196,7 @@ def follow(
         experiment_crew(experiment, dataset, mesh),
         experiment,
         store,
-        lambda done: NoRecord(),
+        lambda done: NullRecord(),
         agents=experiment.seeds,
         resumed=resumed,
     )
