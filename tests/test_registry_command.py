@@ -64,7 +64,7 @@ def test_the_list_shows_status_and_test_results(said):
         "2,001.5", "all (old)",
     ]  # fmt: skip
     assert row_of(table, "v2_next") == ["", "v2_next", "pending", "v1_base", *["-"] * 8, ""]
-    assert "trials so far (looks at a test split, settings of sweeps): 1" in table
+    assert "trials so far (test evaluations, sweep settings): 1" in table
 
 
 def test_the_list_as_json_is_the_registry_with_its_count_of_trials(said, root: Path):

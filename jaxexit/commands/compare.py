@@ -41,7 +41,7 @@ def build_parser() -> cli.Parser:
     return parser
 
 
-def comparison_table(found: dict[str, Any]) -> Table:
+def comparison_table(comparison: dict[str, Any]) -> Table:
     """A column a version, a row a metric."""
     from rich.markup import escape
     from rich.table import Table
@@ -49,16 +49,21 @@ def comparison_table(found: dict[str, Any]) -> Table:
     from jaxexit.lab.metric_rows import cells_of
 
     table = Table(
-        title=f"learned policies on {found['split']}, the same trades", title_justify="left"
+        title=f"learned policies on {comparison['split']}, the same trades", title_justify="left"
     )
     table.add_column("")
-    for version in found["versions"]:
+    for version in comparison["versions"]:
         table.add_column(escape(version), justify="right")
-    table.add_row("unverified", *(_list(found["unverified"][one]) for one in found["versions"]))
+    table.add_row(
+        "unverified",
+        *(_list(comparison["unverified"][version]) for version in comparison["versions"]),
+    )
     table.add_section()
-    for label, cells in cells_of([found["metrics"][version] for version in found["versions"]]):
+    for label, cells in cells_of(
+        [comparison["metrics"][version] for version in comparison["versions"]]
+    ):
         table.add_row(label, *cells)
-    for title, rows in found["changes"].items():
+    for title, rows in comparison["changes"].items():
         table.add_section()
         table.add_row(f"[bold]changed, {escape(title)}[/bold]")
         for key, (before, now) in rows.items():
@@ -91,14 +96,14 @@ def _command(argv: Sequence[str] | None) -> int:
         terminal.note(drift_note(registry, name))
     with show.working(out, "compare"):
         tested = [load_tested(arguments.root, name, arguments.split) for name in names]
-        found = compare_versions(tested, registry, arguments.split)
-        page = write_comparison(arguments.root, found, tested)
-    out.print(comparison_table(found))
-    for one in found["verdict"].split("; "):
-        show.lines(out, [one])
+        comparison = compare_versions(tested, registry, arguments.split)
+        page = write_comparison(arguments.root, comparison, tested)
+    out.print(comparison_table(comparison))
+    for words in comparison["verdict"].split("; "):
+        show.lines(out, [words])
     show.lines(out, [f"written: {page}"])
     if arguments.json:
-        print(json.dumps(found))
+        print(json.dumps(comparison))
     return 0
 
 

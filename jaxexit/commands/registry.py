@@ -70,7 +70,7 @@ def _command(argv: Sequence[str] | None) -> int:
     from jaxexit.lab.versions import drift_note
 
     if not arguments.root.is_dir():
-        raise RunError(f"{arguments.root}: no such folder; give the one of the runs with --root")
+        raise RunError(f"{arguments.root}: no such folder; give the folder of the runs with --root")
     registry = Registry(arguments.root)
     out = show.console(json=arguments.json)
     if arguments.action == "list":
@@ -94,6 +94,7 @@ def _command(argv: Sequence[str] | None) -> int:
 
 def _list(registry: Registry, out: Console, *, as_json: bool) -> int:
     from jaxexit.commands import show
+    from jaxexit.lab.verification import trials_note
 
     versions, active = registry.versions(), registry.active()
     if as_json:
@@ -103,9 +104,7 @@ def _list(registry: Registry, out: Console, *, as_json: bool) -> int:
         out.print(_versions_table(versions, active))
         show.lines(
             out,
-            [
-                f"* is active; trials so far (looks at a test split, settings of sweeps): {registry.trials()}"
-            ],
+            [f"* is active; {trials_note(registry.trials())}"],
         )
     else:
         show.lines(out, [f"{registry.path}: no versions yet; train one"])
@@ -163,7 +162,7 @@ def _new(registry: Registry, arguments: argparse.Namespace, out: Console) -> int
     if row["changes"]:
         out.print(_changes_table(row["changes"], f"changes against {row['parent']}"))
     else:
-        show.lines(out, [f"it is {row['parent']} still: write into it what differs"])
+        show.lines(out, [f"it does not differ from {row['parent']} yet: write into it what does"])
     show.lines(out, [f"next: {train}"])
     return 0
 
@@ -173,18 +172,18 @@ def _diff(registry: Registry, before: str, after: str, out: Console, *, as_json:
     from jaxexit.config import changes, resolved
     from jaxexit.lab.versions import drift_note, load_version
 
-    found = [load_version(registry, name) for name in (before, after)]
+    sides = [load_version(registry, name) for name in (before, after)]
     for name in (before, after):
         terminal.note(drift_note(registry, name))
-    (one, one_file), (other, other_file) = found
-    differ = changes(resolved(one), resolved(other))
+    (old, old_file), (new, new_file) = sides
+    differ = changes(resolved(old), resolved(new))
     if as_json:
-        sides = [{"version": each.version, "file": str(file)} for each, file in found]
-        print(json.dumps({"before": sides[0], "after": sides[1], "changes": differ}))
+        shown = [{"version": each.version, "file": str(file)} for each, file in sides]
+        print(json.dumps({"before": shown[0], "after": shown[1], "changes": differ}))
     elif differ:
-        out.print(_changes_table(differ, f"{one_file} -> {other_file}"))
+        out.print(_changes_table(differ, f"{old_file} -> {new_file}"))
     else:
-        show.lines(out, [f"{one_file} and {other_file} are the same experiment"])
+        show.lines(out, [f"{old_file} and {new_file} are the same experiment"])
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The registry: every version, its status, its out-of-sample results, and how often anybody looked.
+"""The registry: every version, its status, its out-of-sample results, and all evaluations on test.
 
 A result is recorded only with the hashes of the snapshot and the checkpoint that earned it.
 """
@@ -66,26 +66,27 @@ class Registry:
         return self.load()["active_version"]
 
     def trials(self) -> int:
-        """What significance must pay for: looks at a test split, over all versions, and trials of sweeps."""
+        """Trials for the deflated Sharpe ratio: test evaluations of all versions, and settings of sweeps."""
         content = self.load()
-        looks = sum(len(row.get("test_evaluations", ())) for row in content["versions"].values())
-        return looks + sum(sweep["trials"] for sweep in content.get("sweeps", ()))
+        rows = content["versions"].values()
+        evaluations = sum(len(row.get("test_evaluations", ())) for row in rows)
+        return evaluations + sum(sweep["trials"] for sweep in content.get("sweeps", ()))
 
     def trial_sharpes(self, *, but: str) -> list[float]:
         """Annualised Sharpe ratios on test, of every other version that has one."""
         rows = self.load()["versions"].items()
         results = (row.get("results", {}).get("test", {}) for name, row in rows if name != but)
-        found = (result.get("sharpe_annual") for result in results)
-        return [sharpe for sharpe in found if sharpe is not None]
+        sharpes = (result.get("sharpe_annual") for result in results)
+        return [sharpe for sharpe in sharpes if sharpe is not None]
 
     def file(self, version: str) -> Path | None:
-        """Where the file of a registered version is; None if it is not registered, or has gone."""
+        """Where the file of a registered version is; None if it is not registered, or no longer there."""
         path = self.load()["versions"].get(version, {}).get("path")
         file = self.root / path if path else None
         return file if file is not None and file.is_file() else None
 
     def content(self, yaml: Path) -> dict[str, Any]:
-        """The resolved content of a version's file; of a trained one what the file said by then.
+        """The resolved content of a version's file; of a trained one what the file said at the time.
 
         Raises:
             UserError: the file, or the version's snapshot, cannot be read.
@@ -124,8 +125,8 @@ class Registry:
         """The version, which is registered and held, begins or resumes to be trained by this process.
 
         With `overwrite` the earlier run is moved aside first. A kill in between leaves the earlier run whole
-        and says that it is archived (`versions`), or an interrupted run that has not begun; looks at the test
-        split are the version's and stay counted.
+        and says that it is archived (`versions`), or an interrupted run that has not begun; evaluations
+        on the test split are the version's and stay counted.
 
         Returns:
             Where the earlier run is kept; None where there was none.
@@ -180,7 +181,7 @@ class Registry:
         Args:
             experiment: what was trained.
             yaml: its file here.
-            row: what the other registry says of it. Its looks at the test split count here too, once.
+            row: what the other registry says of it. Its test evaluations count here too, once.
             deployed: where it was trained, how long, at what cost.
 
         Raises:
@@ -188,29 +189,29 @@ class Registry:
         """
         if not all(map(has_proof, row.get("results", {}).values())):
             raise RunError(
-                f"{experiment.version}: a result came without its hashes; it is not taken"
+                f"{experiment.version}: a result of the run has no hash of its snapshot or checkpoint"
             )
         self.register(experiment, yaml)
 
-        def change(own: dict[str, Any]) -> None:
-            run_rows.adopt(own, row)
-            own["deployed"] = deployed
+        def change(registered: dict[str, Any]) -> None:
+            run_rows.adopt(registered, row)
+            registered["deployed"] = deployed
 
         self._file.change_row(experiment.version, change)
 
     def found_complete(self, experiment: Experiment, yaml: Path, *, trained_steps: int) -> None:
-        """A training has come to its end: say so where a kill was faster; nothing if it is said."""
+        """The training is complete: record that where a kill came before `finished` did."""
         row = self.load()["versions"].get(experiment.version, {})
         if row.get("status") != "completed":
             self.register(experiment, yaml)
             name, steps = experiment.version, trained_steps
             self.finished(name, "completed", trained_steps=steps, wall_seconds=0.0)
 
-    def record_test_evaluation(self, version: str, look: dict[str, Any]) -> None:
-        """A look at the test split: it counts as a trial, whatever comes of it. Before anything is seen."""
+    def record_test_evaluation(self, version: str, evaluation: dict[str, Any]) -> None:
+        """Count an evaluation on the test split as a trial, before anything of it is seen."""
 
         def change(row: dict[str, Any]) -> None:
-            row.setdefault("test_evaluations", []).append({**look, "evaluated": _now()})
+            row.setdefault("test_evaluations", []).append({**evaluation, "evaluated": _now()})
 
         self._file.change_row(version, change)
 
@@ -290,7 +291,7 @@ class Registry:
         self._file.change(change)
 
     def _changes(self, experiment: Experiment, yaml: Path) -> dict[str, Any]:
-        """What differs from the parent in the resolved files: {key: [parent's value, own value]}."""
+        """What differs from the parent in the resolved files: {key: [parent's value, this version's]}."""
         parent = parent_file(yaml)
         return {} if parent is None else changes(self.content(parent), resolved(experiment))
 

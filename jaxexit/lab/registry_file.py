@@ -31,7 +31,7 @@ class RegistryFile:
         self._held = False
 
     def load(self) -> dict[str, Any]:
-        """The registry as it stands, in today's schema; an empty one where there is no file.
+        """The registry as it stands, in the current schema; an empty one where there is no file.
 
         Raises:
             RunError: the file is no registry, one of a newer schema, or has a result without its proof.

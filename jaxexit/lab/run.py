@@ -2,7 +2,7 @@
 
 <root>/<version>/experiment.yaml    the resolved, frozen snapshot with its hash
 <root>/<version>/provenance.json    code, packages, device, data, command, seed
-<root>/<version>/metrics.jsonl      one line an update
+<root>/<version>/metrics.jsonl      one line per update
 <root>/<version>/models/            checkpoints
 <root>/<version>/results/<split>/   trades.parquet, daily.parquet, summary.json, guard_stats.parquet
 """
@@ -32,6 +32,7 @@ from jaxexit.lab.provenance import session
 if TYPE_CHECKING:
     from jaxexit.lab.checkpoints import CheckpointStore
 
+WALK_FORWARD = "walk_forward"  # the folder of a walk-forward, and the name of its results
 Start = Literal["new", "resume", "overwrite"]
 
 
@@ -87,7 +88,7 @@ class RunFolder:
         # Checkpoints without a snapshot: somebody removed the file.
         if start == "new" and (exists or any(self.models.glob("step_*"))):
             raise RunError(
-                f"{self.version} was already trained or begun in {self.path}; go on with --resume, or "
+                f"{self.version} was already trained or begun in {self.path}; continue with --resume, or "
                 "start over with --overwrite"
             )
         if start == "resume":

@@ -24,7 +24,7 @@ OF_A_RUN = (
     "wall_seconds_before",
     "results",
 )
-"""What a row says of one run; the rest is the version's, whatever run it has."""
+"""Keys of a row that belong to its run; the others belong to the version."""
 
 REGISTRY_METRICS = (
     "trades",
@@ -68,11 +68,11 @@ def end(row: Row, status: str, *, trained_steps: int | None) -> None:
 
 
 def adopt(row: Row, other: Row) -> None:
-    """The version's run is now the one of another registry's row; its looks at test count here too, once."""
+    """The version's run is now the one of another registry's row; its test evaluations count here too."""
     _drop_run(row)
     row |= {name: other[name] for name in OF_A_RUN if name in other and name != "process"}
-    looks = row.setdefault("test_evaluations", [])
-    looks += [look for look in other.get("test_evaluations", ()) if look not in looks]
+    known = row.setdefault("test_evaluations", [])
+    known += [one for one in other.get("test_evaluations", ()) if one not in known]
 
 
 def _drop_run(row: Row) -> None:

@@ -1,4 +1,4 @@
-"""Walk-forward: a version trained anew for each stretch of time, and tested on the one after; joined.
+"""Walk-forward: a version trained anew for each period, and tested on the period after it.
 
 <root>/<version>/walk_forward/           the training of all folds (see `lab.side_run`), and its snapshot
 <root>/<version>/results/walk_forward/   the joined out-of-sample record, like a split's results
@@ -21,12 +21,11 @@ from jaxexit.config import Experiment, dump_snapshot, resolved
 from jaxexit.data import Folds
 from jaxexit.env import Drawn, World, make_world
 from jaxexit.evaluate import Backtest
-from jaxexit.lab.comparison import WALK_FORWARD
 from jaxexit.lab.crew import AgentsTogether, Member
 from jaxexit.lab.files import write_text
 from jaxexit.lab.lines import Line
 from jaxexit.lab.provenance import market_facts, provenance
-from jaxexit.lab.run import RunFolder, Start
+from jaxexit.lab.run import WALK_FORWARD, RunFolder, Start
 from jaxexit.lab.side_run import SideRun
 from jaxexit.lab.tracking import MetricsWriter
 from jaxexit.lab.training import (
@@ -66,10 +65,10 @@ def train_folds(
         experiment: what is trained.
         folds: its data.
         folder: of the version; held by the caller.
-        start: whether it is new, resumed, or replaces an earlier one.
+        start: new, resumed, or in place of an earlier one, which is moved aside.
         rolling: as `folds` was made.
         devices: see `ppo.make_mesh`.
-        audit: what came out of the one before, for the provenance.
+        audit: of the data before training, for the provenance.
         on_update: called with each line of metrics.
 
     Raises:

@@ -66,8 +66,8 @@ def backtest_folds(
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Play the out-of-sample piece of each fold, under its best agent and every baseline; join and judge.
 
-    The baselines are tuned on the fold's own training part. It is one look at unseen trades, counted before
-    anything is played.
+    The baselines are tuned on the fold's own training part. It is one evaluation on unseen trades, counted
+    before anything is played.
 
     Args:
         experiment: what was trained.

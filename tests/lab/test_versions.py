@@ -165,9 +165,9 @@ def test_the_new_version_as_json(root: Path, registry):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["v1_base", "--parent", "v2_next"], "there is one already"),  # a row
-        (["v2_next", "--parent", "v1_base"], "there is one already"),  # a file
-        (["v5_folder", "--parent", "v1_base"], "there is one already"),  # a run folder
+        (["v1_base", "--parent", "v2_next"], "exists already"),  # a row
+        (["v2_next", "--parent", "v1_base"], "exists already"),  # a file
+        (["v5_folder", "--parent", "v1_base"], "exists already"),  # a run folder
         (["mine", "--parent", "v1_base"], "allowed is v<N>_<what_changed>"),
         (["../v3_x", "--parent", "v1_base"], "allowed is v<N>_<what_changed>"),
         (["v3_x/../../v4_y", "--parent", "v1_base"], "allowed is v<N>_<what_changed>"),
