@@ -158,7 +158,7 @@ def test_a_checkpoint_that_is_not_there(refused, tmp_path: Path, trained: tiny.T
     says = refused("backtest", yaml, "--checkpoint", "77")
     assert "no checkpoint '77'; there are: " in says
     assert str(tiny.UPDATES * tiny.STEPS_PER_UPDATE) in says
-    assert "allowed are best, final, last" in refused("backtest", yaml, "--checkpoint", "bset")
+    assert "expected best, final, last" in refused("backtest", yaml, "--checkpoint", "bset")
 
 
 def test_a_checkpoint_of_another_experiment(refused, tmp_path: Path, trained: tiny.Trained):
@@ -175,7 +175,7 @@ def test_a_trained_version_whose_file_was_changed(refused, tmp_path: Path, train
     yaml.write_text(yaml.read_text() + "reward: {time_coef: 0.7}\n")
     for words in (["backtest", yaml], ["train", yaml, "--resume"]):
         says = refused(*words)
-        assert "v1_tiny is frozen since it was trained" in says
+        assert "v1_tiny was frozen when it was trained" in says
         assert "reward.time_coef 0.005 -> 0.7" in says
 
 

@@ -39,7 +39,7 @@ class MetricLogger(Protocol):
         """Log one update's numbers, at its environment step."""
         ...
 
-    def finish(self, summary: dict[str, Any] | None) -> None:
+    def finish(self, summary: dict[str, Any] | None, *, failed: bool) -> None:
         """End it; `summary` is that of the finished run's backtest, None where there is no result."""
         ...
 
@@ -63,9 +63,9 @@ class MetricLoggers:
         scalars = {k: v for k, v in line.items() if isinstance(v, int | float)}
         self._each(lambda logger: logger.log(scalars, line[X_AXIS]))
 
-    def finish(self, summary: dict[str, Any] | None) -> None:
+    def finish(self, summary: dict[str, Any] | None = None, *, failed: bool = False) -> None:
         """End them all; see `MetricLogger.finish`. A second call does nothing."""
-        self._each(lambda logger: logger.finish(summary))
+        self._each(lambda logger: logger.finish(summary, failed=failed))
         self._loggers.clear()
 
     def _each(self, act: Callable[[MetricLogger], None]) -> None:
@@ -151,13 +151,13 @@ class WandbLogger:
         if self._run is not None:
             self._run.log(dict(scalars), step=step)
 
-    def finish(self, summary: dict[str, Any] | None) -> None:
+    def finish(self, summary: dict[str, Any] | None, *, failed: bool) -> None:
         """Upload the results, and end the run; waits until the service has written or sent what it holds."""
         if self._run is None:
             return
         if summary is not None:
             self._upload(self._run, summary)
-        self._run.finish(exit_code=int(summary is None))
+        self._run.finish(exit_code=int(failed))
 
     def _upload(self, run: wandb.Run, summary: dict[str, Any]) -> None:
         """The test result as the run's summary; with `tracking.artifacts` what it is made of, too."""
@@ -213,7 +213,7 @@ class TensorBoardLogger:
             self._writer.add_scalar(name, value, step)
         self._writer.flush()
 
-    def finish(self, summary: dict[str, Any] | None) -> None:
+    def finish(self, summary: dict[str, Any] | None, *, failed: bool) -> None:
         """Log the backtest's numbers at the last step, and write what is queued."""
         if self._writer is None:
             return

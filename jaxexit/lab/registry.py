@@ -12,15 +12,11 @@ from typing import Any, Literal
 
 from jaxexit.config import (
     Experiment,
-    changes,
-    load_experiment,
-    parent_file,
-    resolved,
 )
 from jaxexit.errors import RunError
 from jaxexit.lab import run_rows
 from jaxexit.lab.archived import shown_status
-from jaxexit.lab.drift import as_trained
+from jaxexit.lab.changes import changes_from_parent
 from jaxexit.lab.registry_file import RegistryFile, find_row, has_proof, path_from
 from jaxexit.lab.run import RunFolder, Start
 from jaxexit.lab.tracking import recorded_seconds
@@ -67,10 +63,15 @@ class Registry:
 
     def trials(self) -> int:
         """Trials for the deflated Sharpe ratio: test evaluations of all versions, and settings of sweeps."""
+        sweeps = self.load().get("sweeps", ())
+        return len(self.test_evaluations()) + sum(sweep["trials"] for sweep in sweeps)
+
+    def test_evaluations(self) -> list[dict[str, Any]]:
+        """Every evaluation on a test split: of all versions, and of runs that are kept in no registry."""
         content = self.load()
         rows = content["versions"].values()
-        evaluations = sum(len(row.get("test_evaluations", ())) for row in rows)
-        return evaluations + sum(sweep["trials"] for sweep in content.get("sweeps", ()))
+        evaluations = [one for row in rows for one in row.get("test_evaluations", ())]
+        return evaluations + content.get("unregistered_looks", [])
 
     def trial_sharpes(self, *, but: str) -> list[float]:
         """Annualised Sharpe ratios on test, of every other version that has one."""
@@ -85,17 +86,6 @@ class Registry:
         file = self.root / path if path else None
         return file if file is not None and file.is_file() else None
 
-    def content(self, yaml: Path) -> dict[str, Any]:
-        """The resolved content of a version's file; of a trained one what the file said at the time.
-
-        Raises:
-            UserError: the file, or the version's snapshot, cannot be read.
-        """
-        folder = RunFolder(self.root, yaml.stem)
-        if folder.snapshot.is_file():
-            return as_trained(folder.frozen(), yaml)
-        return resolved(load_experiment(yaml))
-
     def locked(self) -> AbstractContextManager[None]:
         """Hold the registry for several changes at once: nobody else makes one in between."""
         return self._file.locked()
@@ -109,7 +99,7 @@ class Registry:
             row["path"] = path_from(self.root, yaml)
             row["parent"] = experiment.parent
             row["description"] = experiment.description
-            row["changes"] = self._changes(experiment, yaml)
+            row["changes"] = changes_from_parent(self.root, experiment, yaml)
             if content["active_version"] is None:
                 content["active_version"] = experiment.version
 
@@ -215,6 +205,13 @@ class Registry:
 
         self._file.change_row(version, change)
 
+    def record_unregistered_evaluation(self, version: str, evaluation: dict[str, Any]) -> None:
+        """The same of a run that is kept in no registry (`lab.scratch`)."""
+        entry = {"version": version, **evaluation, "evaluated": _now()}
+        self._file.change(
+            lambda content: content.setdefault("unregistered_looks", []).append(entry)
+        )
+
     def count_sweep(self, name: str, version: str, trials: int, sha256: str) -> None:
         """A sweep over variants of a version counts as the trials that it is. Before anything is trained.
 
@@ -289,11 +286,6 @@ class Registry:
 
         change(self.load())  # before anything is written
         self._file.change(change)
-
-    def _changes(self, experiment: Experiment, yaml: Path) -> dict[str, Any]:
-        """What differs from the parent in the resolved files: {key: [parent's value, this version's]}."""
-        parent = parent_file(yaml)
-        return {} if parent is None else changes(self.content(parent), resolved(experiment))
 
 
 def _now() -> str:

@@ -13,6 +13,7 @@ from jaxexit.config.schema import Experiment
 from jaxexit.config.snapshot import WORDS
 from jaxexit.config.text import dump_value
 from jaxexit.errors import RunError
+from jaxexit.lab.changes import version_content
 from jaxexit.lab.drift import drift_message, drift_of_file
 from jaxexit.lab.files import write_text
 from jaxexit.lab.registry import Registry
@@ -53,7 +54,7 @@ def new_version(
         ) from None
     parent_yaml = find_version(registry, parent)
     experiment = load_experiment(parent_yaml, overrides)
-    before, after = registry.content(parent_yaml), resolved(experiment)
+    before, after = version_content(registry.root, parent_yaml), resolved(experiment)
     _check_drift(registry, parent_yaml, overrides)
     for override in overrides:
         key = _key(override)

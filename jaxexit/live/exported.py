@@ -11,6 +11,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -63,6 +64,7 @@ def write_export(
     dataset: Dataset,
     folder: RunFolder,
     split: str,
+    out: Path | None = None,
     on_part: Callable[[str], None] = lambda name: None,
 ) -> dict[str, Any]:
     """Write the export folder, if the graphs decide as the policy does on every decision of a split.
@@ -72,6 +74,7 @@ def write_export(
         dataset: the run's data.
         folder: the run's folder.
         split: whose decisions are compared.
+        out: where to; None: `export` in the run's folder.
         on_part: called with the name of each part before it is made.
 
     Returns:
@@ -121,7 +124,7 @@ def write_export(
             **{name: {**parity._asdict(), "holds": True} for name, parity in parities.items()},
         },
     }
-    with replacing_folder(folder.path / "export") as temporary:
+    with replacing_folder(out or folder.path / "export") as temporary:
         for name, content in files.items():
             (temporary / name).write_bytes(content)
         write_json(temporary / "manifest.json", manifest)

@@ -58,7 +58,7 @@ def logged(
     for update in updates:
         writer.write(line(update))
     writer.close()
-    loggers.finish(None)
+    loggers.finish()
 
 
 def offline_runs(folder: RunFolder) -> list[list[Any]]:
@@ -167,7 +167,7 @@ def test_when_the_tracker_dies_the_record_goes_on(
     for update in range(2, 200):
         writer.write(line(update))
     writer.close()
-    loggers.finish(None)
+    loggers.finish()
     assert read_metrics(folder.metrics) == [line(update) for update in range(1, 200)]
     out, err = capfd.readouterr()
     assert out == ""

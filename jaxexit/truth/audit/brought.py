@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from jaxexit.data.bars import Bars
+from jaxexit.data.sample import list_of
 from jaxexit.data.tables import as_numbers
 from jaxexit.data.trades import load_trades, reading_of
 from jaxexit.truth.audit.finding import Finding
@@ -91,13 +91,13 @@ def _standardised(x: np.ndarray) -> str | None:
 
 def _fills(inputs: Inputs) -> list[Finding]:
     """What a list's own prices say of its stamps and of how they came about."""
-    data = inputs.experiment.data
-    if data.entries != "trades" or data.trades is None:
+    listed = list_of(inputs.experiment, inputs.dataset.sources)
+    if listed is None:
         return []
-    rows, _ = load_trades(Path(data.trades), reading_of(data))
+    rows, _ = load_trades(listed, reading_of(inputs.experiment.data))
     entered = rows["entry_time"].to_numpy().astype("datetime64[ns]")
     price, side = rows["entry_price"].to_numpy(float), rows["direction"].to_numpy(float)
-    return judge_fills(inputs.bars, entered, price, side, Path(data.trades).name)
+    return judge_fills(inputs.bars, entered, price, side, listed.name)
 
 
 def judge_fills(
