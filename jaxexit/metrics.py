@@ -248,9 +248,9 @@ EXPLAINED = ("net_mean", "net_r_mean", "profit_factor", "sharpe_annual", "max_dr
 
 
 def pick(metrics: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """Those of a policy's metrics that are named, by their keys."""
+    """Those of a policy's metrics that are named, by their keys; older results may lack some."""
     keys = [METRICS[name].key(units.of(metrics)) for name in names]
-    return {key: metrics[key] for key in keys}
+    return {key: metrics[key] for key in keys if key in metrics}
 
 
 def explanations(year: float, names: Iterable[str] = EXPLAINED) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jaxexit import machine, terminal
+from jaxexit import machine
 from jaxexit.config import Experiment
 from jaxexit.lab.registry import Registry
 from jaxexit.lab.run import RunFolder, Start
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from jaxexit.data import Dataset, Sources
     from jaxexit.lab.hosts import Cluster
-    from jaxexit.lab.mirrors import Mirrors
+    from jaxexit.lab.metric_loggers import MetricLoggers
     from jaxexit.lab.training import TrainingResult
 
 
@@ -104,47 +104,40 @@ def run_session(job: Job, options: Options, reporter: Reporter) -> Outcome:
     """
     experiment, folder = job.experiment, job.folder
     if options.cluster is None:  # else the first process looks, when all are there
-        _check_start(job, options.start)
+        folder.check_start(experiment, options.start)
     machine.prepare_jax(options.device, options.devices, options.cluster)
 
     from jaxexit.lab import hosts
-    from jaxexit.lab.mirrors import mirrors_of
+    from jaxexit.lab.metric_loggers import metric_loggers
     from jaxexit.ppo import make_mesh, ppo_spec
 
     mesh = make_mesh(ppo_spec(experiment), experiment.seeds, options.devices)
     if not hosts.leads():
         return _follow(job, mesh, resume=options.start == "resume")
     mode = _wandb_mode(experiment, asked=options.wandb)
-    mirrors = mirrors_of(experiment, mode)
+    loggers = metric_loggers(experiment, mode)
     wants_report = options.report or (experiment.tracking.artifacts and mode != "disabled")
     options = replace(options, report=wants_report)
     with hosts.announcing() as announce, ExitStack() as held:
         if options.cluster is not None:
-            _check_start(job, options.start)
+            folder.check_start(experiment, options.start)
         job, dataset = _load(job, options.start)
         reporter.lines(*dataset.summary)
         reporter.busy("preparing the run")
         audit = _audit(job.experiment, dataset, options)
         held.enter_context(folder.locked())
         folder.check_start(job.experiment, options.start)
-        training = _train(job, dataset, options, reporter, mesh, mirrors, audit, announce)
+        training = _train(job, dataset, options, reporter, mesh, loggers, audit, announce)
         if training is not None and training.interrupted:
             return Outcome(training, interrupted=True)
         if not options.backtest:
-            mirrors.close(failed=False)
+            loggers.finish()
             return Outcome(training)
         outcome = _backtest(job, dataset, training, reporter)
     if options.report and options.write_report is not None:
         options.write_report()
-    assert outcome.summary is not None
-    mirrors.hand_in(job.experiment, folder, outcome.summary)
-    mirrors.close(failed=False)
+    loggers.finish(outcome.summary)
     return outcome
-
-
-def _check_start(job: Job, start: Start) -> None:
-    terminal.note(job.registry.recover(job.folder))
-    job.folder.check_start(job.experiment, start)
 
 
 def _load(job: Job, start: Start) -> tuple[Job, Dataset]:
@@ -180,7 +173,7 @@ def _train(
     options: Options,
     reporter: Reporter,
     mesh: Mesh | None,
-    mirrors: Mirrors,
+    loggers: MetricLoggers,
     audit: dict[str, Any] | None,
     announce: Callable[[int], None],
 ) -> TrainingResult | None:
@@ -199,7 +192,7 @@ def _train(
         hosts.part()
         reporter.lines(f"{experiment.version} is already trained to its end")
         registry.found_complete(experiment, job.yaml, trained_steps=updates * batch_size)
-        mirrors.begin(experiment, folder, updates * batch_size)
+        loggers.begin(experiment, folder, updates * batch_size)
         return None
     resumed = None
     if resume:  # before anything is written: a damaged checkpoint stops here
@@ -210,10 +203,11 @@ def _train(
     in_memory = [
         name for name in ("bars", "trades") if getattr(job.sources, name, None) is not None
     ]
-    folder.begin(experiment, options.start, {**facts, "in_memory": in_memory})
-    registry.started(experiment, resumed=resume)
+    aside = registry.begin(folder, experiment, options.start, {**facts, "in_memory": in_memory})
+    if aside is not None:
+        reporter.lines(f"the earlier run is kept in {aside}")
     announce(hosts.BEGUN)
-    mirrors.begin(experiment, folder, resumed.step if resumed else 0)
+    loggers.begin(experiment, folder, resumed.step if resumed else 0)
     began = time.perf_counter()
     try:
         with reporter.training(
@@ -223,19 +217,19 @@ def _train(
                 experiment,
                 dataset,
                 folder,
-                lambda done: MetricsWriter(folder.metrics, after_update=done, mirrors=mirrors),
+                lambda done: MetricsWriter(folder.metrics, after_update=done, loggers=loggers),
                 mesh=mesh,
                 resumed=resumed,
                 on_update=progress.update,
             )
         hosts.part()
     except BaseException:
-        mirrors.close(failed=True)
+        loggers.finish(failed=True)
         seconds = time.perf_counter() - began
         registry.finished(experiment.version, "failed", trained_steps=None, wall_seconds=seconds)
         raise
     if result.interrupted:
-        mirrors.close(failed=True)
+        loggers.finish(failed=True)
         registry.stopped(experiment.version, wall_seconds=time.perf_counter() - began)
         return result
     reporter.lines(_ended(result, experiment.seeds))

@@ -175,7 +175,7 @@ def test_a_trained_version_whose_file_was_changed(refused, tmp_path: Path, train
     yaml.write_text(yaml.read_text() + "reward: {time_coef: 0.7}\n")
     for words in (["backtest", yaml], ["train", yaml, "--resume"]):
         says = refused(*words)
-        assert "v1_tiny is frozen since it was trained" in says
+        assert "v1_tiny was frozen when it was trained" in says
         assert "reward.time_coef 0.005 -> 0.7" in says
 
 

@@ -32,7 +32,7 @@ def root(tmp_path: Path) -> Path:
     for yaml in (base, following):
         registry.register(load_experiment(yaml), yaml)
     registry.finished("v1_base", "completed", trained_steps=131_072, wall_seconds=12.34)
-    registry.count_look("v1_base", {"checkpoint": "best", "sampled": False, **PROOF})
+    registry.record_test_evaluation("v1_base", {"checkpoint": "best", "sampled": False, **PROOF})
     registry.record_result("v1_base", "test", RESULT, **PROOF)
     return tmp_path
 
@@ -64,7 +64,7 @@ def test_the_list_shows_status_and_test_results(said):
         "2,001.5", "all (old)",
     ]  # fmt: skip
     assert row_of(table, "v2_next") == ["", "v2_next", "pending", "v1_base", *["-"] * 8, ""]
-    assert "trials so far (evaluations of a test split, settings of sweeps): 1" in table
+    assert "trials so far (test evaluations, sweep settings): 1" in table
 
 
 def test_the_list_as_json_is_the_registry_with_its_count_of_trials(said, root: Path):
@@ -112,20 +112,17 @@ def test_a_version_that_is_not_there_is_told_with_the_nearest(said, root: Path):
     assert (root / "registry.json").read_bytes() == before
 
 
-def test_a_look_at_the_registry_puts_a_run_back_whose_successor_died(
-    root: Path, capsys: pytest.CaptureFixture[str]
-):
-    experiment = load_experiment(root / "v1_base.yaml")
-    folder, registry = RunFolder(root, "v1_base"), Registry(root)
-    before = registry.version("v1_base")
-    folder.begin(experiment, "new", {"started": "first", "data": {}})
-    folder.begin(experiment, "overwrite", {"started": "second", "data": {}})
-    registry.started(experiment, resumed=False)
-    assert main(["list", "--root", str(root)]) == 0
-    out, err = capsys.readouterr()
-    assert err.startswith("note: v1_base: the run that --overwrite was to replace is back")
-    assert row_of(out, "v1_base")[2] == "completed"
-    assert (folder.began(), registry.version("v1_base")) == ("first", before)
+def test_a_version_whose_run_was_moved_aside_and_not_begun_again_is_archived(said, root: Path):
+    folder, experiment = RunFolder(root, "v1_base"), load_experiment(root / "v1_base.yaml")
+    folder.begin(experiment, {"started": "2026-01-02T03:04:05Z", "data": {}})
+    folder.set_aside()  # and here the process was killed
+    assert row_of(said("list"), "v1_base")[2] == "archived"
+    base = said("show", "v1_base")
+    assert "archived, active" in base
+    assert row_of(base, "v1_base.1")[:3] == ["v1_base.1", "2026-01-02T03:04:05Z", "-"]
+    archived = json.loads(said("show", "v1_base", "--json"))["archived"]
+    facts = {"began": "2026-01-02T03:04:05Z", "trained_steps": None, "results": {}}
+    assert archived == [{"run": "v1_base.1", **facts}]
 
 
 def test_a_folder_without_a_registry_is_empty_and_stays_so(

@@ -18,7 +18,7 @@ from jaxexit.data.features import resolve_features
 from jaxexit.data.simulated import realistic, to_dataset
 from jaxexit.evaluate import Backtest
 from jaxexit.lab.provenance import package_version
-from jaxexit.lab.results import judged
+from jaxexit.lab.summaries import judged
 from jaxexit.lab.training import learned_policy
 from jaxexit.lab.verification import verification
 from jaxexit.policies import CLASSICAL

@@ -1,4 +1,4 @@
-"""Training on a rented machine: what is sent, what runs there, what comes back and how it is believed."""
+"""Training on a rented machine: what is sent, what runs there, and how what comes back is checked."""
 
 from jaxexit.cloud.adopt import adopt
 from jaxexit.cloud.job import Job, make_job

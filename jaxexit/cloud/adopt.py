@@ -1,4 +1,4 @@
-"""A run that was trained elsewhere becomes this root's own: checked whole, then moved in, then registered."""
+"""A run that was trained elsewhere becomes a run of this root: checked, moved in, registered."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 from jaxexit.config import Experiment, experiment_sha256
 from jaxexit.config.snapshot import load_snapshot
 from jaxexit.errors import RunError
+from jaxexit.lab.files import explain_write_errors
 from jaxexit.lab.registry import Registry
-from jaxexit.lab.replacement import OWN, set_aside
 from jaxexit.lab.run import RunFolder, read_json
 
 
@@ -24,15 +24,15 @@ def check_whole(runs: Path, version: str) -> None:
     listed = runs / f"{version}.sha256"
     if not listed.is_file():
         raise RunError(
-            f"{version}: the training has not come to its end there, or its results not all the way here; "
-            "run the same command again, it goes on"
+            f"{version}: the training has not finished there, or its results have not all arrived; run "
+            "the same command again, it continues"
         )
     for line in listed.read_text(encoding="utf-8").splitlines():
         sha256, name = line.split(maxsplit=1)
         path = runs / name.lstrip("*")
         if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
             raise RunError(
-                f"{name}: did not arrive whole; run the same command again, nothing here was changed"
+                f"{name}: did not arrive whole; run the same command again, nothing was changed here"
             )
 
 
@@ -50,8 +50,8 @@ def adopt(
         runs: what was brought: run folder, registry and hashes. Emptied of the run.
         experiment: what was to be trained.
         yaml: its file here.
-        folder: where the run belongs; an earlier adoption of the same run is replaced.
-        registry: gets the row: status, times, results, and every look at the test split.
+        folder: where the run belongs; an earlier adoption of the same run is moved aside.
+        registry: gets the row: status, times, results, and every test evaluation.
         deployed: where it was trained, for the row.
 
     Raises:
@@ -70,9 +70,7 @@ def adopt(
             raise RunError(
                 f"{version}: another run of it is in {folder.path}; move it away, or deploy a new version"
             )
-        set_aside(folder.path)
-        for name in OWN:
-            if (came / name).exists():
-                (came / name).replace(folder.path / name)
-        folder.safe()
+        folder.set_aside()
+        with explain_write_errors(folder.path):
+            came.rename(folder.path)
         registry.adopted(experiment, yaml, row, deployed)

@@ -39,7 +39,7 @@ class Job:
         files: where on the machine (relative to HOME, or absolute) -> the local file or folder.
         lock: the content of lock.txt.
         setup: shell script, in HOME.
-        run: shell script, in HOME. Goes on where an earlier one ended.
+        run: shell script, in HOME. Continues where an earlier one ended.
     """
 
     version: str
@@ -107,9 +107,9 @@ def locked_packages(device: str) -> list[str]:
     from packaging.requirements import Requirement
 
     project = tomllib.loads(_source()[1].read_text(encoding="utf-8"))["project"]
-    own = [*project["dependencies"], *project["optional-dependencies"][EXTRA]]
-    waiting = [Requirement(line) for line in own]
-    found: dict[str, str] = {}
+    required = [*project["dependencies"], *project["optional-dependencies"][EXTRA]]
+    waiting = [Requirement(line) for line in required]
+    versions: dict[str, str] = {}
     seen: set[tuple[str, str]] = set()
     while waiting:
         requirement = waiting.pop()
@@ -118,19 +118,21 @@ def locked_packages(device: str) -> list[str]:
             distribution = importlib.metadata.distribution(name)
         except importlib.metadata.PackageNotFoundError:
             raise RunError(
-                f'{name}: is not installed here, so its version cannot be fixed; pip install "{requirement}"'
+                f'{name}: is not installed here, so its version is not known; pip install "{requirement}"'
             ) from None
-        found[name] = distribution.version
+        versions[name] = distribution.version
         for extra in requirement.extras or {""}:
             if (name, extra) not in seen:
                 seen.add((name, extra))
                 needed = map(Requirement, distribution.requires or ())
                 waiting += [
-                    one for one in needed if not one.marker or one.marker.evaluate({"extra": extra})
+                    other
+                    for other in needed
+                    if not other.marker or other.marker.evaluate({"extra": extra})
                 ]
     if device == "cuda":
-        found["jax[cuda13]"] = found.pop("jax")
-    return sorted(f"{name}=={version}" for name, version in found.items())
+        versions["jax[cuda13]"] = versions.pop("jax")
+    return sorted(f"{name}=={version}" for name, version in versions.items())
 
 
 def _chain(yaml: Path) -> Iterator[Path]:
@@ -148,7 +150,7 @@ def _data_file(name: str) -> Path:
     path = Path(name)
     if ".." in path.parts:
         raise RunError(
-            f"{name}: lies outside the working directory; give its absolute path to send it"
+            f"{name}: is outside the working directory; give its absolute path to send it"
         )
     if not path.is_file():
         raise RunError(f"{name}: no such file; what the experiment names must be here to be sent")

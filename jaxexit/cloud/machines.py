@@ -50,7 +50,7 @@ class Machine(Protocol):
 
 
 def stage(job: Job, folder: Path) -> None:
-    """Lay the job's files out as they will lie in HOME; absolute ones are not of it."""
+    """Lay the job's files out as they will be in HOME; absolute ones are not part of it."""
     for where, local in job.files.items():
         if Path(where).is_absolute():
             continue

@@ -18,7 +18,10 @@ def build_parser() -> cli.Parser:
     """The command line."""
     parser = cli.Parser(prog="python -m jaxexit.compare", description=__doc__)
     parser.add_argument(
-        "versions", metavar="VERSION", nargs="+", help="names or files; the first is the benchmark"
+        "versions",
+        metavar="VERSION",
+        nargs="+",
+        help="names, files or archived runs; the first is the benchmark",
     )
     parser.add_argument(
         "--root",
@@ -38,7 +41,7 @@ def build_parser() -> cli.Parser:
     return parser
 
 
-def comparison_table(found: dict[str, Any]) -> Table:
+def comparison_table(comparison: dict[str, Any]) -> Table:
     """A column a version, a row a metric."""
     from rich.markup import escape
     from rich.table import Table
@@ -46,16 +49,21 @@ def comparison_table(found: dict[str, Any]) -> Table:
     from jaxexit.lab.metric_rows import cells_of
 
     table = Table(
-        title=f"learned policies on {found['split']}, the same trades", title_justify="left"
+        title=f"learned policies on {comparison['split']}, the same trades", title_justify="left"
     )
     table.add_column("")
-    for version in found["versions"]:
+    for version in comparison["versions"]:
         table.add_column(escape(version), justify="right")
-    table.add_row("unverified", *(_list(found["unverified"][one]) for one in found["versions"]))
+    table.add_row(
+        "unverified",
+        *(_list(comparison["unverified"][version]) for version in comparison["versions"]),
+    )
     table.add_section()
-    for label, cells in cells_of([found["metrics"][version] for version in found["versions"]]):
+    for label, cells in cells_of(
+        [comparison["metrics"][version] for version in comparison["versions"]]
+    ):
         table.add_row(label, *cells)
-    for title, rows in found["changes"].items():
+    for title, rows in comparison["changes"].items():
         table.add_section()
         table.add_row(f"[bold]changed, {escape(title)}[/bold]")
         for key, (before, now) in rows.items():
@@ -73,31 +81,29 @@ def _command(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
     from jaxexit.errors import UserError
 
-    names = [Path(version).stem for version in arguments.versions]
+    names = [Path(version.removesuffix(".yaml")).name for version in arguments.versions]
     if len(set(names)) < 2 or len(set(names)) < len(names):
-        raise UserError(f"found {', '.join(names)}; give at least two different versions")
+        raise UserError(f"got {', '.join(names)}; give at least two different versions")
 
     from jaxexit import progress
     from jaxexit.lab.comparison import compare_versions, load_tested, write_comparison
     from jaxexit.lab.registry import Registry
-    from jaxexit.lab.run import RunFolder
     from jaxexit.lab.versions import drift_note
 
     out = progress.console(quiet=arguments.quiet, json=arguments.json)
     registry = Registry(arguments.root)
     for name in names:
-        terminal.note(registry.recover(RunFolder(arguments.root, name)))
         terminal.note(drift_note(registry, name))
     with progress.working(out, "compare"):
         tested = [load_tested(arguments.root, name, arguments.split) for name in names]
-        found = compare_versions(tested, registry, arguments.split)
-        page = write_comparison(arguments.root, found, tested)
-    out.print(comparison_table(found))
-    for one in found["verdict"].split("; "):
-        progress.lines(out, [one])
+        comparison = compare_versions(tested, registry, arguments.split)
+        page = write_comparison(arguments.root, comparison, tested)
+    out.print(comparison_table(comparison))
+    for words in comparison["verdict"].split("; "):
+        progress.lines(out, [words])
     progress.lines(out, [f"written: {page}"])
     if arguments.json:
-        print(json.dumps(found))
+        print(json.dumps(comparison))
     return 0
 
 

@@ -112,9 +112,9 @@ def _command(argv: Sequence[str] | None) -> int:
 
 
 def _made(root: Path) -> Path:
-    from jaxexit.lab.files import writing
+    from jaxexit.lab.files import explain_write_errors
 
-    with writing(root):
+    with explain_write_errors(root):
         root.mkdir(parents=True, exist_ok=True)
     return root
 

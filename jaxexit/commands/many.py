@@ -30,7 +30,7 @@ def sweep(arguments: argparse.Namespace, overrides: Sequence[str], start: Start)
     if arguments.experiment is not None:
         raise UserError(f"--sweep: {arguments.sweep} names the experiment; leave EXPERIMENT out")
     if arguments.report or arguments.wandb:
-        raise UserError("--sweep: has no --report and no --wandb; make its first one a version")
+        raise UserError("--sweep: takes no --report and no --wandb; make its best trial a version")
     from jaxexit.lab.sweep_plan import load_sweep
 
     plan = load_sweep(arguments.sweep, list(overrides), arguments.root or Path("experiments"))
@@ -38,8 +38,8 @@ def sweep(arguments: argparse.Namespace, overrides: Sequence[str], start: Start)
     homes = (Path("experiments"), arguments.sweep.parent)  # no file decides to write anywhere else
     if arguments.root is None and root.resolve() not in [home.resolve() for home in homes]:
         raise UserError(
-            f"{arguments.sweep}: experiment: found {plan.yaml}, which lies in another folder; say with "
-            "--root DIR where the sweep is to be written"
+            f"{arguments.sweep}: experiment: got {plan.yaml}, expected a file beside it or in experiments/; "
+            "say with --root DIR where the sweep is to be written"
         )
     machine.prepare_jax(arguments.device, arguments.devices)
 
@@ -96,9 +96,11 @@ def walk_forward(
 ) -> int:
     """The body of `train EXPERIMENT --walk-forward K`; returns the exit code."""
     if arguments.walk_forward < 2:
-        raise UserError(f"--walk-forward: found {arguments.walk_forward}, allowed is at least 2")
+        raise UserError(
+            f"--walk-forward: got {arguments.walk_forward}, expected a whole number from 2 up"
+        )
     if arguments.report or arguments.wandb:
-        raise UserError("--walk-forward: has no --report and no --wandb; leave them out")
+        raise UserError("--walk-forward: takes no --report and no --wandb; leave them out")
     from jaxexit.lab.registry import Registry
     from jaxexit.lab.run import RunFolder
 
@@ -112,7 +114,8 @@ def walk_forward(
     from jaxexit import progress
     from jaxexit.commands import tables
     from jaxexit.data import load_folds
-    from jaxexit.lab.walk_forward import backtest_folds, side_run, stored_result, train_folds
+    from jaxexit.lab.walk_forward import side_run, train_folds
+    from jaxexit.lab.walk_forward_backtest import backtest_folds, stored_result
     from jaxexit.ppo import num_updates, ppo_spec
     from jaxexit.truth.before import audited_before, warn
 
@@ -176,41 +179,41 @@ def folds_table(summary: dict[str, Any]) -> Table:
         table.add_column(heading)
     for heading in ("trained on", "tested on", "validation", "out of sample"):
         table.add_column(heading, justify="right")
-    for one in summary["folds"]:
-        best = [agent["best_score"] for agent in one["agents"]]
-        dates = [one[part]["first_entry"][:10] for part in ("train", "validation", "test")]
+    for fold in summary["folds"]:
+        best = [agent["best_score"] for agent in fold["agents"]]
+        dates = [fold[part]["first_entry"][:10] for part in ("train", "validation", "test")]
         table.add_row(
-            str(one["fold"]),
+            str(fold["fold"]),
             *dates,
-            one["test"]["last_entry"][:10],
-            f"{one['train']['trades']:,}",
-            f"{one['test']['trades']:,}",
+            fold["test"]["last_entry"][:10],
+            f"{fold['train']['trades']:,}",
+            f"{fold['test']['trades']:,}",
             f"{sum(best) / len(best):{form}}",
-            f"{one[units.key(unit, 'net', 'mean')]:{form}}",
+            f"{fold[units.key(unit, 'net', 'mean')]:{form}}",
         )
     return table
 
 
-def sweep_table(found: dict[str, Any]) -> Table:
+def sweep_table(sweep: dict[str, Any]) -> Table:
     """The trials, best on validation first."""
     from rich.table import Table
 
-    seeds = len(found["seeds"])
+    seeds = len(sweep["seeds"])
     each = f", mean of {seeds} seeds each" if seeds > 1 else ""
-    shown, unit = found["results"][:SHOWN_TRIALS], units.of(found)
+    shown, unit = sweep["results"][:SHOWN_TRIALS], units.of(sweep)
     table = Table(
-        title=f"sweep {found['sweep']} of {found['experiment']}: {found['trials']} trials, "
+        title=f"sweep {sweep['sweep']} of {sweep['experiment']}: {sweep['trials']} trials, "
         f"net {units.words(unit)} a trade on validation{each}"
-        + (f"; {found['failed']} diverged" if found["failed"] else "")
-        + (f"; the first {SHOWN_TRIALS}" if len(shown) < found["trials"] else ""),
+        + (f"; {sweep['failed']} diverged" if sweep["failed"] else "")
+        + (f"; the first {SHOWN_TRIALS}" if len(shown) < sweep["trials"] else ""),
         title_justify="left",
     )
     table.add_column("trial", justify="right")
-    for key in found["parameters"]:
+    for key in sweep["parameters"]:
         table.add_column(key, justify="right")
     table.add_column("validation", justify="right")
-    for one in shown:
-        values = [json.dumps(one["parameters"][key]) for key in found["parameters"]]
-        score = one[units.score_key(unit)]
-        table.add_row(str(one["trial"]), *values, "failed" if score is None else f"{score:+.3f}")
+    for trial in shown:
+        values = [json.dumps(trial["parameters"][key]) for key in sweep["parameters"]]
+        score = trial[units.score_key(unit)]
+        table.add_row(str(trial["trial"]), *values, "failed" if score is None else f"{score:+.3f}")
     return table

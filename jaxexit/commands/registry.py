@@ -67,14 +67,11 @@ def _command(argv: Sequence[str] | None) -> int:
     from jaxexit import progress
     from jaxexit.errors import RunError
     from jaxexit.lab.registry import Registry
-    from jaxexit.lab.run import RunFolder
     from jaxexit.lab.versions import drift_note
 
     if not arguments.root.is_dir():
-        raise RunError(f"{arguments.root}: no such folder; give the one of the runs with --root")
+        raise RunError(f"{arguments.root}: no such folder; give the folder of the runs with --root")
     registry = Registry(arguments.root)
-    for name in registry.load()["versions"]:
-        terminal.note(registry.recover(RunFolder(arguments.root, name)))
     out = progress.console(json=arguments.json)
     if arguments.action == "list":
         for name in registry.load()["versions"]:
@@ -97,6 +94,7 @@ def _command(argv: Sequence[str] | None) -> int:
 
 def _list(registry: Registry, out: Console, *, as_json: bool) -> int:
     from jaxexit import progress
+    from jaxexit.lab.verification import trials_note
 
     versions, active = registry.versions(), registry.active()
     if as_json:
@@ -106,10 +104,7 @@ def _list(registry: Registry, out: Console, *, as_json: bool) -> int:
         out.print(_versions_table(versions, active))
         progress.lines(
             out,
-            [
-                "* is active; trials so far (evaluations of a test split, settings of sweeps): "
-                f"{registry.trials()}"
-            ],
+            [f"* is active; {trials_note(registry.trials())}"],
         )
     else:
         progress.lines(out, [f"{registry.path}: no versions yet; train one"])
@@ -118,10 +113,12 @@ def _list(registry: Registry, out: Console, *, as_json: bool) -> int:
 
 def _show(registry: Registry, name: str, out: Console, *, as_json: bool) -> int:
     from jaxexit import progress
+    from jaxexit.lab.archived import archived_runs
 
     row, active = registry.version(name), registry.active() == name
+    archived = archived_runs(registry.root, name)
     if as_json:
-        print(json.dumps({"version": name, "active": active, **row}))
+        print(json.dumps({"version": name, "active": active, **row, "archived": archived}))
         return 0
     facts = {
         "status": row["status"] + (", active" if active else ""),
@@ -142,6 +139,8 @@ def _show(registry: Registry, name: str, out: Console, *, as_json: bool) -> int:
             progress.lines(out, [f"  {split}: unverified: {', '.join(result['unverified'])}"])
     if row.get("results"):
         out.print(_results_table(row["results"]))
+    if archived:
+        out.print(_archived_table(archived))
     return 0
 
 
@@ -165,7 +164,9 @@ def _new(registry: Registry, arguments: argparse.Namespace, out: Console) -> int
     if row["changes"]:
         out.print(_changes_table(row["changes"], f"changes against {row['parent']}"))
     else:
-        progress.lines(out, [f"it is {row['parent']} still: write into it what differs"])
+        progress.lines(
+            out, [f"it does not differ from {row['parent']} yet: write into it what does"]
+        )
     progress.lines(out, [f"next: {train}"])
     return 0
 
@@ -175,18 +176,18 @@ def _diff(registry: Registry, before: str, after: str, out: Console, *, as_json:
     from jaxexit.config import changes, resolved
     from jaxexit.lab.versions import drift_note, load_version
 
-    found = [load_version(registry, name) for name in (before, after)]
+    sides = [load_version(registry, name) for name in (before, after)]
     for name in (before, after):
         terminal.note(drift_note(registry, name))
-    (one, one_file), (other, other_file) = found
-    differ = changes(resolved(one), resolved(other))
+    (old, old_file), (new, new_file) = sides
+    differ = changes(resolved(old), resolved(new))
     if as_json:
-        sides = [{"version": each.version, "file": str(file)} for each, file in found]
-        print(json.dumps({"before": sides[0], "after": sides[1], "changes": differ}))
+        shown = [{"version": each.version, "file": str(file)} for each, file in sides]
+        print(json.dumps({"before": shown[0], "after": shown[1], "changes": differ}))
     elif differ:
-        out.print(_changes_table(differ, f"{one_file} -> {other_file}"))
+        out.print(_changes_table(differ, f"{old_file} -> {new_file}"))
     else:
-        progress.lines(out, [f"{one_file} and {other_file} are the same experiment"])
+        progress.lines(out, [f"{old_file} and {new_file} are the same experiment"])
     return 0
 
 
@@ -243,6 +244,27 @@ def _results_table(results: dict[str, Row]) -> Table:
     for split, result in results.items():
         proof = f"{result['step']:,} ({result['checkpoint_sha256'][:12]})"
         table.add_row(split, proof, *_figures(result), _unverified(result))
+    return table
+
+
+def _archived_table(runs: Sequence[Row]) -> Table:
+    from rich.table import Table
+
+    table = Table(
+        title="earlier runs, kept by --overwrite; results on the test split, net of costs",
+        title_justify="left",
+    )
+    for heading in ("run", "began"):
+        table.add_column(heading)
+    for heading in ("steps", *_headings()):
+        table.add_column(heading, justify="right")
+    table.add_column("unverified")
+    for run in runs:
+        result = run["results"].get("test", {})
+        steps = _number(run["trained_steps"], ",.0f")
+        table.add_row(
+            run["run"], run["began"] or "-", steps, *_figures(result), _unverified(result)
+        )
     return table
 
 

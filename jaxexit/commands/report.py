@@ -42,11 +42,11 @@ def build_parser() -> cli.Parser:
 def _command(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
     from jaxexit.api import open_run
-    from jaxexit.config import find_experiment
+    from jaxexit.lab.trained import find_run
     from jaxexit.progress import Reporter, console
 
-    first = find_experiment(arguments.experiment, arguments.root or Path("experiments"))
-    files = [first, *(find_experiment(name, first.parent) for name in arguments.versions)]
+    first = find_run(arguments.experiment, arguments.root or Path("experiments"))
+    files = [first, *(find_run(name, first.parent) for name in arguments.versions)]
     run, *others = [open_run(file, arguments.root) for file in files]
     machine.prepare_jax(arguments.device)
     reporter = Reporter(console(quiet=arguments.quiet, json=arguments.json))

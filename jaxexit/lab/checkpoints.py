@@ -29,7 +29,7 @@ import numpy as np
 
 from jaxexit.arrays import on_device
 from jaxexit.errors import RunError
-from jaxexit.lab.files import remove_folder, write_json, writing
+from jaxexit.lab.files import explain_write_errors, remove_folder, write_json
 
 KEEP_LAST = 2  # besides those that a pointer names
 FORMAT = 1
@@ -180,13 +180,13 @@ class CheckpointStore:
         temporary, target = self.folder / f".writing_{os.getpid()}", self._path(step)
         shutil.rmtree(temporary, ignore_errors=True)
         try:
-            with writing(target):
+            with explain_write_errors(target):
                 temporary.mkdir(parents=True)
                 _write_arrays(temporary / "state", host)
             manifest["files"] = _files(temporary / "state")
             write_json(temporary / "manifest.json", manifest)
             remove_folder(target)  # the same step again, after a resume: the same bytes
-            with writing(target):
+            with explain_write_errors(target):
                 temporary.replace(target)
         except BaseException:
             shutil.rmtree(

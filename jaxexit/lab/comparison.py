@@ -21,18 +21,17 @@ from jaxexit.evaluate import compare, deflated, sharpe_interval, superior
 from jaxexit.lab.files import replacing, write_text
 from jaxexit.lab.metric_rows import NET_OF, cells_of, row
 from jaxexit.lab.registry import Registry
-from jaxexit.lab.run import RunFolder, read_json
-from jaxexit.lab.verification import with_audit
+from jaxexit.lab.run import WALK_FORWARD, RunFolder, read_json
+from jaxexit.lab.verification import trials_note, with_audit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 INPUTS = ("columns", "entries", "costs")  # parts of `verification` that a version brings
 LEARNED = "learned"
-WALK_FORWARD = "walk_forward"  # results that have a snapshot of their own
 WORDS = ("version", "description", "hypothesis", "tracking")
 SAME = ("data", "costs", "env.max_bars", "env.entry_fill", "env.order_fill", "env.initial_stop_atr")
-"""What must not differ: other data, costs or trades make another question."""
+"""What must not differ: results on other data, costs or trades answer another question."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Tested:
     """A version with the results of its headline backtest on one split.
 
     Attributes:
-        version: its name.
+        version: the name of its run: the version's, or `v2_exit_guards.1` of an archived run.
         experiment: as frozen.
         summary: `summary.json`.
         table: trade table of the learned policy.
@@ -98,7 +97,7 @@ def load_tested(root: Path, version: str, split: str) -> Tested:
 
 
 def trades_of_agents(root: Path, version: str, split: str) -> pd.DataFrame:
-    """The learned policy's trades of each agent, one after the other; of a lone one its own."""
+    """The learned policy's trades of each agent, one after the other."""
     results = RunFolder(root, version).results(split)
     paths = sorted(results.glob("seed_*/trades.parquet")) or [results / "trades.parquet"]
     tables = [pd.read_parquet(path) for path in paths]
@@ -113,18 +112,22 @@ def check_comparable(tested: Sequence[Tested]) -> None:
         RunError: data, costs, fills, horizon or unit differ; the line names what.
     """
     first = tested[0]
-    counted = {one.version: units.of(one.summary) for one in tested}
+    counted = {run.version: units.of(run.summary) for run in tested}
     if len(set(counted.values())) > 1:
-        said = ", ".join(f"{version} in {units.words(unit)}" for version, unit in counted.items())
-        raise RunError(f"results count in different units: {said}; backtest them again")
+        shown = ", ".join(f"{version} in {units.words(unit)}" for version, unit in counted.items())
+        raise RunError(f"the results are in different units: {shown}; backtest them again")
     before = resolved(first.experiment)
     for other in tested[1:]:
-        found = differences(before, resolved(other.experiment))
-        odd = {k: v for k, v in found.items() if any(k == s or k.startswith(f"{s}.") for s in SAME)}
+        changed = differences(before, resolved(other.experiment)).items()
+        differing = {
+            key: pair
+            for key, pair in changed
+            if any(key == same or key.startswith(f"{same}.") for same in SAME)
+        }
         if first.fingerprint != other.fingerprint:
-            odd["data's fingerprint"] = ("one", "another")
-        if odd:
-            shown = ", ".join(f"{key} {old} against {new}" for key, (old, new) in odd.items())
+            differing["fingerprint of the data"] = ("one", "another")
+        if differing:
+            shown = ", ".join(f"{key} {old} against {new}" for key, (old, new) in differing.items())
             raise RunError(
                 f"{first.version} and {other.version} cannot be compared: {shown}; train them on the same "
                 "data, costs and horizon"
@@ -136,7 +139,7 @@ def compare_versions(tested: Sequence[Tested], registry: Registry, split: str) -
 
     Args:
         tested: at least two versions; the first is what the others are measured against.
-        registry: knows how often anybody looked at a test split.
+        registry: counts the trials.
         split: which trades.
 
     Raises:
@@ -144,78 +147,89 @@ def compare_versions(tested: Sequence[Tested], registry: Registry, split: str) -
     """
     check_comparable(tested)
     first, *others = tested
-    found: dict[str, Any] = {
+    comparison: dict[str, Any] = {
         "split": split,
-        "versions": [one.version for one in tested],
+        "versions": [run.version for run in tested],
         "trials": registry.trials(),
-        "metrics": {one.version: one.metrics | _luck(one, registry) for one in tested},
+        "metrics": {run.version: run.metrics | _deflated_sharpe(run, registry) for run in tested},
         "differences": {},
         "changes": {},
         "spa": None,
     }
-    for one in others:
-        name = f"{one.version} - {first.version}"
-        found["differences"][name] = compare(one.table, first.table).as_json()
-        changed = differences(resolved(first.experiment), resolved(one.experiment))
-        found["changes"][f"{first.version} -> {one.version}"] = {
+    for run in others:
+        name = f"{run.version} - {first.version}"
+        comparison["differences"][name] = compare(run.table, first.table).as_json()
+        changed = differences(resolved(first.experiment), resolved(run.experiment))
+        comparison["changes"][f"{first.version} -> {run.version}"] = {
             key: list(pair) for key, pair in changed.items() if key.split(".")[0] not in WORDS
         }
-    found["verified"] = {one.version: one.summary.get("verified") for one in tested}
-    found["unverified"] = {one.version: one.summary.get("unverified") for one in tested}
+    comparison["verified"] = {run.version: run.summary.get("verified") for run in tested}
+    comparison["unverified"] = {run.version: run.summary.get("unverified") for run in tested}
     if len(others) > 1:
-        found["spa"] = asdict(superior(first.table, {one.version: one.table for one in others}))
-    found["verdict"] = _verdict(found)
-    return found
+        comparison["spa"] = asdict(
+            superior(first.table, {run.version: run.table for run in others})
+        )
+    comparison["verdict"] = _verdict(comparison)
+    return comparison
 
 
-def _luck(one: Tested, registry: Registry) -> dict[str, Any]:
-    """The deflated Sharpe ratio with all that has been tried until now, not until its own backtest."""
-    others = registry.trial_sharpes(but=one.version)
-    days = one.summary.get("calendar", {}).get("days_a_year", units.WEEKDAYS_A_YEAR)
-    found = deflated(
-        one.daily,
-        sharpe_interval(one.daily, days),
+def _deflated_sharpe(run: Tested, registry: Registry) -> dict[str, Any]:
+    """The deflated Sharpe ratio over all trials so far, not only those before its backtest."""
+    others = registry.trial_sharpes(but=run.experiment.version)
+    days = run.summary.get("calendar", {}).get("days_a_year", units.WEEKDAYS_A_YEAR)
+    estimate = deflated(
+        run.daily,
+        sharpe_interval(run.daily, days),
         trials=max(registry.trials(), 1),
         trial_sharpes=others,
         days_a_year=days,
     )
-    return {"deflated_sharpe": None if found is None else asdict(found)}
+    return {"deflated_sharpe": None if estimate is None else asdict(estimate)}
 
 
-def _verdict(found: dict[str, Any]) -> str:
-    said = [*_terms(found)]
-    said += [f"{name}: {one['verdict']}" for name, one in found["differences"].items()]
-    if found["spa"] is not None:
-        said.append(found["spa"]["verdict"])
-    said.append(f"trials so far (looks at a test split, settings of sweeps): {found['trials']}")
-    return "; ".join(said)
+def _verdict(comparison: dict[str, Any]) -> str:
+    parts = [*_terms(comparison)]
+    parts += [
+        f"{name}: {difference['verdict']}" for name, difference in comparison["differences"].items()
+    ]
+    if comparison["spa"] is not None:
+        parts.append(comparison["spa"]["verdict"])
+    parts.append(trials_note(comparison["trials"]))
+    return "; ".join(parts)
 
 
-def _terms(found: dict[str, Any]) -> Iterator[str]:
+def _terms(comparison: dict[str, Any]) -> Iterator[str]:
     """What of each version is not verified, and whether they are ranked on equal terms."""
-    for version in found["versions"]:
-        words = found["unverified"][version]
+    for version in comparison["versions"]:
+        words = comparison["unverified"][version]
         if words is None:
             yield f"{version}: unverified: all of it (its backtest is older than verification: run it again)"
         elif words:
             yield f"{version}: unverified: {', '.join(words)}"
     for part in INPUTS:
-        holds = {v: bool((found["verified"][v] or {}).get(part)) for v in found["versions"]}
+        holds = {
+            v: bool((comparison["verified"][v] or {}).get(part)) for v in comparison["versions"]
+        }
         if len(set(holds.values())) > 1:
             sound = ", ".join(version for version, holds_ in holds.items() if holds_)
             other = ", ".join(version for version, holds_ in holds.items() if not holds_)
             yield f"NOT ON EQUAL TERMS: {part} of {sound} verified, of {other} not: no ranking follows"
 
 
-def markdown(found: dict[str, Any]) -> str:
+def markdown(comparison: dict[str, Any]) -> str:
     """The comparison as a Markdown page."""
-    versions = found["versions"]
-    lines = [f"# {' against '.join(versions)} on {found['split']}", "", found["verdict"] + ".", ""]
+    versions = comparison["versions"]
+    lines = [
+        f"# {' against '.join(versions)} on {comparison['split']}",
+        "",
+        comparison["verdict"] + ".",
+        "",
+    ]
     lines += ["![equity and exits](COMPARISON.png)", "", *row(["", *versions])]
     lines += row(["---"] + ["---:"] * len(versions))
-    for label, cells in cells_of([found["metrics"][version] for version in versions]):
+    for label, cells in cells_of([comparison["metrics"][version] for version in versions]):
         lines += row([label, *cells])
-    for title, rows in found["changes"].items():
+    for title, rows in comparison["changes"].items():
         lines += ["", f"## What changed: {title}", "", *row(["key", "before", "now"])]
         lines += row(["---"] * 3)
         for key, pair in rows.items():
@@ -224,7 +238,7 @@ def markdown(found: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_comparison(root: Path, found: dict[str, Any], tested: Sequence[Tested]) -> Path:
+def write_comparison(root: Path, comparison: dict[str, Any], tested: Sequence[Tested]) -> Path:
     """COMPARISON.md and COMPARISON.png beside the registry.
 
     Returns:
@@ -233,7 +247,7 @@ def write_comparison(root: Path, found: dict[str, Any], tested: Sequence[Tested]
     with replacing(root / "COMPARISON.png") as temporary:
         _draw(tested, temporary)
     page = root / "COMPARISON.md"
-    write_text(page, markdown(found))
+    write_text(page, markdown(comparison))
     return page
 
 
@@ -244,11 +258,11 @@ def _draw(tested: Sequence[Tested], path: Path) -> None:
     figure = Figure(figsize=(10, 9), layout="constrained")
     equity, exits, actions = figure.subplots(3, 1, height_ratios=[3, 2, 2])
     styles = ("-", "--", ":", "-.")
-    for i, one in enumerate(tested):
+    for i, run in enumerate(tested):
         style = styles[i % len(styles)]
-        equity.plot(one.daily.index, one.daily.cumsum(), style, label=one.version)
-        share = one.metrics["exit_share_by_bar"]
-        exits.step(range(len(share)), share, style, where="mid", label=one.version)
+        equity.plot(run.daily.index, run.daily.cumsum(), style, label=run.version)
+        share = run.metrics["exit_share_by_bar"]
+        exits.step(range(len(share)), share, style, where="mid", label=run.version)
     equity.axhline(0, color="grey", linewidth=0.8)
     equity.set(
         title="equity, open trades marked to market",
@@ -265,12 +279,12 @@ def _draw(tested: Sequence[Tested], path: Path) -> None:
 def _draw_actions(axes: Axes, tested: Sequence[Tested]) -> None:
     names = [name for name in tested[0].metrics["actions"] if name != "HOLD"]
     width = 0.8 / len(tested)
-    for i, one in enumerate(tested):
-        attempts, trades = one.metrics["actions"], one.metrics["trades"]
+    for i, run in enumerate(tested):
+        attempts, trades = run.metrics["actions"], run.metrics["trades"]
         at = [j + i * width for j in range(len(names))]
-        bars = axes.bar(at, [attempts[name] / trades for name in names], width, label=one.version)
+        bars = axes.bar(at, [attempts[name] / trades for name in names], width, label=run.version)
         color = bars.patches[0].get_facecolor()
-        blocked = [one.metrics["blocked"][name] / trades for name in names]
+        blocked = [run.metrics["blocked"][name] / trades for name in names]
         axes.bar(at, blocked, width, color=color, hatch="//", edgecolor="white")
     axes.set_xticks([j + 0.4 - width / 2 for j in range(len(names))], names)
     axes.set(title="attempts other than HOLD (hatched: blocked)", ylabel="a trade")

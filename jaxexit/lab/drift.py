@@ -45,7 +45,7 @@ def as_trained(frozen: Experiment, yaml: Path) -> dict[str, Any]:
     return content
 
 
-def told(version: str, drift: Mapping[str, tuple[Any, Any]], root: Path) -> str:
+def drift_message(version: str, drift: Mapping[str, tuple[Any, Any]], root: Path) -> str:
     """One line: what drifted, and the command that makes it a new version.
 
     Args:
@@ -54,9 +54,7 @@ def told(version: str, drift: Mapping[str, tuple[Any, Any]], root: Path) -> str:
         root: the folder of run folders and registry.
     """
     words = ", ".join(f"{key} {_short(old)} -> {_short(new)}" for key, (old, new) in drift.items())
-    line = (
-        f"{version} is frozen since it was trained, and the experiment differs: {words}; undo that"
-    )
+    line = f"{version} was frozen when it was trained, and the experiment differs now: {words}; undo that"
     if set(drift) <= set(WORDS):  # the same experiment: nothing for a new version to try
         return f"{line}, or start over with --overwrite"
     offer = shlex.join(registry_new(version, drift, root))
@@ -80,7 +78,7 @@ def _next_name(root: Path, keys: list[str]) -> str:
     """A free name: the number after the highest, and what changed."""
     names = {*RegistryFile(root / "registry.json").load()["versions"]}
     names |= {path.stem for path in root.glob("v*_*")}
-    numbers = [int(found[1]) for name in names if (found := re.match(r"v([0-9]+)_", name))]
+    numbers = [int(match[1]) for name in names if (match := re.match(r"v([0-9]+)_", name))]
     first, *others = [key.split(".")[-1] for key in keys]
     more = f"_and_{len(others)}_more" if others else ""
     return f"v{max(numbers, default=0) + 1}_{first}{more}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def explain_write_errors(path: Path) -> Iterator[None]:
     """Say in one line why a file cannot be written: disk full, folder read-only, and so on.
 
     Raises:
@@ -40,7 +40,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         RunError: it cannot be written; what was there before still is.
     """
-    with writing(path):
+    with explain_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
         os.close(handle)
@@ -64,7 +64,7 @@ def remove_folder(folder: Path) -> None:
     if not folder.exists() and not folder.is_symlink():
         return
     doomed = folder.with_name(f".removing_{folder.name}")
-    with writing(folder):
+    with explain_write_errors(folder):
         if folder.is_symlink():
             raise OSError(f"it is a link to {folder.readlink()}")
         shutil.rmtree(doomed, ignore_errors=True)
@@ -79,7 +79,7 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     Raises:
         RunError: it cannot be written; what was there before still is.
     """
-    with writing(folder):
+    with explain_write_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = folder.with_name(f".writing_{folder.name}_{os.getpid()}")
         try:

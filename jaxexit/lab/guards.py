@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from jaxexit.config import Experiment, experiment_sha256
+from jaxexit.config import Experiment
 from jaxexit.config.trading import Guards
+from jaxexit.data import Dataset
 from jaxexit.evaluate import Backtest
 from jaxexit.evaluate.joint import joint_result
 from jaxexit.evaluate.statistics import compare
+from jaxexit.lab.summaries import proof_of
 from jaxexit.lab.tracking import read_metrics
 from jaxexit.lab.trained import TrainedVersion
 from jaxexit.lab.training import agent_params, agent_seeds, learned_policy, state_template
@@ -68,7 +71,7 @@ def without_each_guard(
 
     The network is the trained one: it never learned what to do without the guard. So this is what the guard
     forbids at the end of training, not what training without it would have given. Each guard on the test
-    split is a look, and counted; the same look again shows nothing new, and is not.
+    split is a test evaluation, and counted; the same again shows nothing new, and is not.
 
     Args:
         version: a trained one.
@@ -85,56 +88,55 @@ def without_each_guard(
     store = version.folder.checkpoints(experiment)
     checkpoint = store.restore("best", state_template(experiment, dataset))
     params = agent_params(experiment, checkpoint, "best")
-    policy = learned_policy(experiment)
-
-    def played(rules: Experiment) -> tuple[pd.DataFrame, float]:
-        """Trades of all agents together, and the share that each leaves by EXIT at bar 0."""
-        backtest = Backtest(rules, dataset, split)
-        each = [
-            backtest.play(policy, own, seed=seed)
-            for seed, own in zip(agent_seeds(experiment), params, strict=True)
-        ]
-        joint = each[0] if len(each) == 1 else joint_result(each)
-        at_once = [
-            (one.table["exit_reason"].to_numpy(str) == "EXIT")
-            & (one.table["bars_held"].to_numpy(int) == 0)
-            for one in each
-        ]
-        return joint.table, float(np.mean(at_once))
-
-    as_trained, _ = played(experiment)
-    names = guards_in_force(experiment)
-    looks = version.registry.version(experiment.version).get("test_evaluations", ())
-    proof = {
-        "snapshot_sha256": experiment_sha256(experiment),
-        "checkpoint_sha256": checkpoint.sha256,
-        "step": checkpoint.step,
-    }
-    variants = {name: switched_off(experiment, name) for name in names}
-    everything = experiment
-    for name in names:
-        everything = switched_off(everything, name)
-    if len(names) > 1:
-        variants["all of them"] = everything
+    as_trained, _ = _played(experiment, dataset, split, params)
+    known = version.registry.version(experiment.version).get("test_evaluations", ())
+    proof = proof_of(experiment, checkpoint)
     rows, net = [], dataset.unit.key("net")
-    for name, rules in variants.items():
+    for name, rules in _variants(experiment).items():
         on_guard(name)
-        look = {**proof, "guards_off": name}
-        if split == "test" and not any(look.items() <= seen.items() for seen in looks):
-            version.registry.count_look(experiment.version, look)
-        table, at_once = played(rules)
-        found = compare(as_trained, table)
+        evaluation = {**proof, "guards_off": name}
+        if split == "test" and not any(evaluation.items() <= other.items() for other in known):
+            version.registry.record_test_evaluation(experiment.version, evaluation)
+        table, at_once = _played(rules, dataset, split, params)
+        difference = compare(as_trained, table)
         rows.append(
             {
                 "guard": name,
                 "value": getattr(experiment.guards, name, None),
                 net: table[net].mean(),
-                "guard_gives": found.net.value,
-                "low": found.net.low,
-                "high": found.net.high,
+                "guard_gives": difference.net.value,
+                "low": difference.net.low,
+                "high": difference.net.high,
                 "bars_held": table["bars_held"].mean(),
                 "exits_at_bar_0": at_once,
-                "verdict": found.verdict,
+                "verdict": difference.verdict,
             }
         )
     return pd.DataFrame(rows)
+
+
+def _variants(experiment: Experiment) -> dict[str, Experiment]:
+    """The experiment with each guard in force off, and with all of them off where there are several."""
+    names = guards_in_force(experiment)
+    variants = {name: switched_off(experiment, name) for name in names}
+    if len(names) > 1:
+        variants["all of them"] = reduce(switched_off, names, experiment)
+    return variants
+
+
+def _played(
+    rules: Experiment, dataset: Dataset, split: str, params: Sequence[Any]
+) -> tuple[pd.DataFrame, float]:
+    """Trades of all agents together, and the share that each leaves by EXIT at bar 0."""
+    backtest, policy = Backtest(rules, dataset, split), learned_policy(rules)
+    agents = [
+        backtest.play(policy, network, seed=seed)
+        for seed, network in zip(agent_seeds(rules), params, strict=True)
+    ]
+    joint = agents[0] if len(agents) == 1 else joint_result(agents)
+    at_once = [
+        (agent.table["exit_reason"].to_numpy(str) == "EXIT")
+        & (agent.table["bars_held"].to_numpy(int) == 0)
+        for agent in agents
+    ]
+    return joint.table, float(np.mean(at_once))

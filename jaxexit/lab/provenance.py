@@ -73,12 +73,12 @@ def counted(dataset: Dataset) -> dict[str, Any]:
 
 
 def market_facts(dataset: Dataset) -> dict[str, Any]:
-    """The same, with what its costs are: enough to go on with other bars of the same market."""
+    """The same, with what its costs are: enough to trade other bars of the same market."""
     return {**counted(dataset), "charges": dataset.charges._asdict()}
 
 
 def session(provenance: dict[str, Any]) -> dict[str, Any]:
-    """What may be different each time that a run goes on."""
+    """What may differ each time that a run is resumed."""
     return {
         name: provenance[name]
         for name in provenance
@@ -89,9 +89,9 @@ def session(provenance: dict[str, Any]) -> dict[str, Any]:
 def _command_line() -> str:
     """The command that is running, as it could be typed again."""
     program = Path(sys.argv[0])
-    own = program.parent == Path(__file__).parent.parent
+    is_ours = program.parent == Path(__file__).parent.parent
     module = "jaxexit" if program.stem == "__main__" else f"jaxexit.{program.stem}"
-    words = ["python", "-m", module] if own else [program.name]
+    words = ["python", "-m", module] if is_ours else [program.name]
     return shlex.join([*words, *sys.argv[1:]])
 
 

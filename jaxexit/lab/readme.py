@@ -13,11 +13,10 @@ from typing import Any
 
 from jaxexit import units
 from jaxexit.config import Experiment, experiment_sha256
-from jaxexit.lab.comparison import WALK_FORWARD
 from jaxexit.lab.files import write_text
 from jaxexit.lab.metric_rows import NET_OF, cells_of, row
 from jaxexit.lab.registry import Registry
-from jaxexit.lab.run import RunFolder, read_json
+from jaxexit.lab.run import WALK_FORWARD, RunFolder, read_json
 from jaxexit.lab.verification import with_audit
 
 RESULTS = ("test", "validation", "train", WALK_FORWARD)
@@ -41,16 +40,19 @@ def write_readme(folder: RunFolder, experiment: Experiment, registry: Registry) 
 
 def _page(folder: RunFolder, experiment: Experiment, registry: Registry) -> str:
     facts = registry.version(experiment.version)
-    found = {name: read_json(folder.results(name) / "summary.json") for name in RESULTS}
-    found = {name: one and with_audit(folder, name, one) for name, one in found.items()}
+    stored = {name: read_json(folder.results(name) / "summary.json") for name in RESULTS}
     sha256 = experiment_sha256(experiment)  # a walk-forward may be of what the version was before
-    own = {name: one for name, one in found.items() if one and one["snapshot_sha256"] == sha256}
-    homes = [folder.path, *([folder.path / WALK_FORWARD] if WALK_FORWARD in own else [])]
+    summaries = {
+        name: with_audit(folder, name, summary)
+        for name, summary in stored.items()
+        if summary and summary["snapshot_sha256"] == sha256
+    }
+    homes = [folder.path, *([folder.path / WALK_FORWARD] if WALK_FORWARD in summaries else [])]
     origins = [read_json(home / "provenance.json") or {} for home in homes]
     recorded = next((origin for origin in origins if origin), {})
     lines = [f"# {experiment.version}", ""]
     lines += [
-        "Written by jaxexit, anew with each backtest: notes of your own are safer elsewhere.",
+        "Written by jaxexit with each backtest; keep your own notes in another file.",
         "",
     ]
     for title, words in (
@@ -60,11 +62,11 @@ def _page(folder: RunFolder, experiment: Experiment, registry: Registry) -> str:
         if words:
             lines += [f"**{title}.** {_escaped(words)}", ""]
     lines += _changes(experiment, facts)
-    for name, summary in own.items():
+    for name, summary in summaries.items():
         lines += _results(name, summary)
-    looks = len(facts.get("test_evaluations", ()))
+    evaluations = len(facts.get("test_evaluations", ()))
     lines += [
-        f"Looks at this version's test split: {looks}; trials in the registry: {registry.trials()}.",
+        f"Evaluations of this version on test: {evaluations}; trials in the registry: {registry.trials()}.",
         "",
     ]
     return "\n".join(lines + _origin(experiment, recorded) + _again(experiment, origins)) + "\n"
@@ -157,22 +159,22 @@ def _origin(experiment: Experiment, recorded: dict[str, Any]) -> list[str]:
         + (f" to {experiment.seed + experiment.seeds - 1}" if experiment.seeds > 1 else ""),
         "resumed": f"{len(recorded['resumed'])} times" if recorded.get("resumed") else None,
     }
-    lines = ["## Where it comes from", "", *row(["", ""]), *row(["---", "---"])]
+    lines = ["## Provenance", "", *row(["", ""]), *row(["---", "---"])]
     for name, words in said.items():
         if words:
             lines += row([name, words if name == "snapshot" else _escaped(words)])
-    return [*lines, "", "`provenance.json` has all of it, the data's fingerprints too.", ""]
+    return [*lines, "", "`provenance.json` has all of it, with fingerprints of the data.", ""]
 
 
 def _again(experiment: Experiment, origins: Sequence[dict[str, Any]]) -> list[str]:
-    """The commands: of the version's own training and of its walk-forward, those of them that there were."""
-    lines = ["## Again", ""]
+    """The commands of the version's training and of its walk-forward, where there was one."""
+    lines = ["## Reproduce", ""]
     for origin in origins:
         if origin.get("command"):
             lines += ["    " + " ".join(origin["command"].split()), ""]
     if origins[0]:
         lines += [f"    python -m jaxexit.backtest {experiment.version}", ""]
-    return [*lines, "With `--root` where this folder lies, if that is not `experiments`."]
+    return [*lines, "Add `--root DIR` if this folder is not in `experiments`."]
 
 
 def _escaped(words: str) -> str:

@@ -1,31 +1,25 @@
-"""The registry: every version, its status, its out-of-sample results, and how often anybody looked.
+"""The registry: every version, its status, its out-of-sample results, and all evaluations on test.
 
 A result is recorded only with the hashes of the snapshot and the checkpoint that earned it.
 """
 
 from __future__ import annotations
 
-import difflib
-import socket
 import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal
 
 from jaxexit.config import (
     Experiment,
-    changes,
-    load_experiment,
-    parent_file,
-    resolved,
 )
 from jaxexit.errors import RunError
 from jaxexit.lab import run_rows
-from jaxexit.lab.drift import as_trained
-from jaxexit.lab.registry_file import RegistryFile, has_proof, path_from
-from jaxexit.lab.run import RunFolder
-from jaxexit.lab.tracking import read_metrics
+from jaxexit.lab.archived import shown_status
+from jaxexit.lab.changes import changes_from_parent
+from jaxexit.lab.registry_file import RegistryFile, find_row, has_proof, path_from
+from jaxexit.lab.run import RunFolder, Start
+from jaxexit.lab.tracking import recorded_seconds
 
 Status = Literal["pending", "running", "completed", "failed"]
 
@@ -48,10 +42,11 @@ class Registry:
         return self._file.load()
 
     def versions(self) -> dict[str, dict[str, Any]]:
-        """Every version, a running one without a living process shown as `interrupted`."""
-        found = self.load()["versions"]
+        """Every version, with its status as `shown_status` says."""
+        rows = self.load()["versions"]
         return {
-            name: {**row, "status": self._shown_status(name, row)} for name, row in found.items()
+            name: {**row, "status": shown_status(RunFolder(self.root, name), row)}
+            for name, row in rows.items()
         }
 
     def version(self, name: str) -> dict[str, Any]:
@@ -60,47 +55,36 @@ class Registry:
         Raises:
             RunError: it is not registered.
         """
-        return self._row({"versions": self.versions()}, name)
+        return find_row({"versions": self.versions()}, name, self.path)
 
     def active(self) -> str | None:
         """The active version's name, None where nothing is registered."""
         return self.load()["active_version"]
 
     def trials(self) -> int:
-        """What significance must pay for: looks at a test split, over all versions, and trials of sweeps."""
+        """Trials for the deflated Sharpe ratio: test evaluations of all versions, and settings of sweeps."""
         sweeps = self.load().get("sweeps", ())
-        return len(self.looks()) + sum(sweep["trials"] for sweep in sweeps)
+        return len(self.test_evaluations()) + sum(sweep["trials"] for sweep in sweeps)
 
-    def looks(self) -> list[dict[str, Any]]:
-        """Every look at a test split: of all versions, and of runs that are kept in no registry."""
+    def test_evaluations(self) -> list[dict[str, Any]]:
+        """Every evaluation on a test split: of all versions, and of runs that are kept in no registry."""
         content = self.load()
         rows = content["versions"].values()
-        looks = [look for row in rows for look in row.get("test_evaluations", ())]
-        return looks + content.get("unregistered_looks", [])
+        evaluations = [one for row in rows for one in row.get("test_evaluations", ())]
+        return evaluations + content.get("unregistered_looks", [])
 
     def trial_sharpes(self, *, but: str) -> list[float]:
         """Annualised Sharpe ratios on test, of every other version that has one."""
         rows = self.load()["versions"].items()
         results = (row.get("results", {}).get("test", {}) for name, row in rows if name != but)
-        found = (result.get("sharpe_annual") for result in results)
-        return [sharpe for sharpe in found if sharpe is not None]
+        sharpes = (result.get("sharpe_annual") for result in results)
+        return [sharpe for sharpe in sharpes if sharpe is not None]
 
     def file(self, version: str) -> Path | None:
-        """Where the file of a registered version is; None if it is not registered, or has gone."""
+        """Where the file of a registered version is; None if it is not registered, or no longer there."""
         path = self.load()["versions"].get(version, {}).get("path")
         file = self.root / path if path else None
         return file if file is not None and file.is_file() else None
-
-    def content(self, yaml: Path) -> dict[str, Any]:
-        """The resolved content of a version's file; of a trained one what the file said by then.
-
-        Raises:
-            UserError: the file, or the version's snapshot, cannot be read.
-        """
-        folder = RunFolder(self.root, yaml.stem)
-        if folder.snapshot.is_file():
-            return as_trained(folder.frozen(), yaml)
-        return resolved(load_experiment(yaml))
 
     def locked(self) -> AbstractContextManager[None]:
         """Hold the registry for several changes at once: nobody else makes one in between."""
@@ -115,32 +99,49 @@ class Registry:
             row["path"] = path_from(self.root, yaml)
             row["parent"] = experiment.parent
             row["description"] = experiment.description
-            row["changes"] = self._changes(experiment, yaml)
+            row["changes"] = changes_from_parent(self.root, experiment, yaml)
             if content["active_version"] is None:
                 content["active_version"] = experiment.version
 
         self._file.change(add)
 
-    def started(self, experiment: Experiment, *, resumed: bool) -> None:
-        """The version is being trained by this process; its folder has begun.
+    def begin(
+        self,
+        folder: RunFolder,
+        experiment: Experiment,
+        start: Start,
+        provenance: dict[str, Any],
+    ) -> Path | None:
+        """The version, which is registered and held, begins or resumes to be trained by this process.
 
-        What the row says of a run that is set aside goes with it, and comes back with it (`recover`).
+        With `overwrite` the earlier run is moved aside first. A kill in between leaves the earlier run whole
+        and says that it is archived (`versions`), or an interrupted run that has not begun; evaluations
+        on the test split are the version's and stay counted.
+
+        Returns:
+            Where the earlier run is kept; None where there was none.
+
+        Raises:
+            RunError: something cannot be moved or written.
         """
-        folder = RunFolder(self.root, experiment.version)
-        aside = None if resumed or not folder.is_unsettled() else {"began": folder.replaced_began()}
-        self._change_row(
-            experiment.version,
-            lambda row: run_rows.begin(row, experiment, resumed=resumed, aside=aside),
+        aside = folder.set_aside() if start == "overwrite" else None
+        self.started(experiment, resumed=start == "resume")
+        if start == "resume":
+            folder.resume(provenance)
+        else:
+            folder.begin(experiment, provenance)
+        return aside
+
+    def started(self, experiment: Experiment, *, resumed: bool) -> None:
+        """The version is being trained by this process."""
+        self._file.change_row(
+            experiment.version, lambda row: run_rows.begin(row, experiment, resumed=resumed)
         )
 
     def stopped(self, version: str, *, wall_seconds: float) -> None:
         """A session has ended before the training has; without its process it shows as interrupted."""
-
-        def change(row: dict[str, Any]) -> None:
-            row.pop("replaced", None)
-            run_rows.spend(row, wall_seconds, self._recorded_seconds(version))
-
-        self._change_row(version, change)
+        recorded = recorded_seconds(RunFolder(self.root, version).metrics)
+        self._file.change_row(version, lambda row: run_rows.spend(row, wall_seconds, recorded))
 
     def finished(
         self, version: str, status: Status, *, trained_steps: int | None, wall_seconds: float
@@ -149,16 +150,18 @@ class Registry:
 
         Args:
             version: its name.
-            status: with "completed" a run that this one replaces is forgotten.
+            status: how.
             trained_steps: None leaves them as they were.
             wall_seconds: of this session; those of the sessions before are added.
         """
 
         def change(row: dict[str, Any]) -> None:
-            run_rows.spend(row, wall_seconds, self._recorded_seconds(version))
+            run_rows.spend(
+                row, wall_seconds, recorded_seconds(RunFolder(self.root, version).metrics)
+            )
             run_rows.end(row, status, trained_steps=trained_steps)
 
-        self._change_row(version, change)
+        self._file.change_row(version, change)
 
     def adopted(
         self, experiment: Experiment, yaml: Path, row: dict[str, Any], deployed: dict[str, Any]
@@ -168,7 +171,7 @@ class Registry:
         Args:
             experiment: what was trained.
             yaml: its file here.
-            row: what the other registry says of it. Its looks at the test split count here too, once.
+            row: what the other registry says of it. Its test evaluations count here too, once.
             deployed: where it was trained, how long, at what cost.
 
         Raises:
@@ -176,59 +179,35 @@ class Registry:
         """
         if not all(map(has_proof, row.get("results", {}).values())):
             raise RunError(
-                f"{experiment.version}: a result came without its hashes; it is not taken"
+                f"{experiment.version}: a result of the run has no hash of its snapshot or checkpoint"
             )
         self.register(experiment, yaml)
 
-        def change(own: dict[str, Any]) -> None:
-            run_rows.adopt(own, row)
-            own["deployed"] = deployed
+        def change(registered: dict[str, Any]) -> None:
+            run_rows.adopt(registered, row)
+            registered["deployed"] = deployed
 
-        self._change_row(experiment.version, change)
+        self._file.change_row(experiment.version, change)
 
     def found_complete(self, experiment: Experiment, yaml: Path, *, trained_steps: int) -> None:
-        """A training has come to its end: say so where a kill was faster; nothing if it is said."""
+        """The training is complete: record that where a kill came before `finished` did."""
         row = self.load()["versions"].get(experiment.version, {})
         if row.get("status") != "completed":
             self.register(experiment, yaml)
             name, steps = experiment.version, trained_steps
             self.finished(name, "completed", trained_steps=steps, wall_seconds=0.0)
 
-    def recover(self, folder: RunFolder) -> str | None:
-        """Put back a run that was to be replaced, if its successor died before its first checkpoint.
-
-        With it comes what the row said of it. Nothing is done while a living process holds the version.
-
-        Returns:
-            What happened, None where there was nothing to do.
-        """
-        row = self.load()["versions"].get(folder.version, {})
-        if not (folder.is_unsettled() or "replaced" in row) or folder.is_held():
-            return None
-
-        with folder.locked():
-            back = folder.recover()
-            if "replaced" in self.load()["versions"].get(folder.version, {}):
-                began = folder.began()
-                self._change_row(folder.version, lambda row: run_rows.put_back(row, began))
-        if not back:
-            return None
-        return (
-            f"{folder.version}: the run that --overwrite was to replace is back, since the new one ended "
-            "before its first checkpoint"
-        )
-
-    def count_look(self, version: str, look: dict[str, Any]) -> None:
-        """A look at the test split: it counts as a trial, whatever comes of it. Before anything is seen."""
+    def record_test_evaluation(self, version: str, evaluation: dict[str, Any]) -> None:
+        """Count an evaluation on the test split as a trial, before anything of it is seen."""
 
         def change(row: dict[str, Any]) -> None:
-            row.setdefault("test_evaluations", []).append({**look, "evaluated": _now()})
+            row.setdefault("test_evaluations", []).append({**evaluation, "evaluated": _now()})
 
-        self._change_row(version, change)
+        self._file.change_row(version, change)
 
-    def count_unregistered_look(self, version: str, look: dict[str, Any]) -> None:
+    def record_unregistered_evaluation(self, version: str, evaluation: dict[str, Any]) -> None:
         """The same of a run that is kept in no registry (`lab.scratch`)."""
-        entry = {"version": version, **look, "evaluated": _now()}
+        entry = {"version": version, **evaluation, "evaluated": _now()}
         self._file.change(
             lambda content: content.setdefault("unregistered_looks", []).append(entry)
         )
@@ -280,7 +259,7 @@ class Registry:
         def change(row: dict[str, Any]) -> None:
             row.setdefault("results", {})[split] = {**result, **proof}
 
-        self._change_row(version, change)
+        self._file.change_row(version, change)
 
     def record_audit(
         self, version: str, split: str, checkpoint_sha256: str, verification: dict[str, Any]
@@ -292,7 +271,7 @@ class Registry:
             if result is not None and result["checkpoint_sha256"] == checkpoint_sha256:
                 result |= verification
 
-        self._change_row(version, change)
+        self._file.change_row(version, change)
 
     def set_active(self, version: str) -> None:
         """Make a registered version the active one.
@@ -302,40 +281,11 @@ class Registry:
         """
 
         def change(content: dict[str, Any]) -> None:
-            self._row(content, version)
+            find_row(content, version, self.path)
             content["active_version"] = version
 
         change(self.load())  # before anything is written
         self._file.change(change)
-
-    def _recorded_seconds(self, version: str) -> float:
-        """Of all updates on record: what sessions that were killed have spent at least."""
-        lines = read_metrics(RunFolder(self.root, version).metrics)
-        return sum(line.get("seconds", 0.0) for line in lines)
-
-    def _shown_status(self, name: str, row: dict[str, Any]) -> str:
-        """The status, `interrupted` where it says `running` and the process is gone."""
-        here = row.get("process", {}).get("host") == socket.gethostname()
-        if row["status"] == "running" and here and not RunFolder(self.root, name).is_held():
-            return "interrupted"
-        return row["status"]
-
-    def _changes(self, experiment: Experiment, yaml: Path) -> dict[str, Any]:
-        """What differs from the parent in the resolved files: {key: [parent's value, own value]}."""
-        parent = parent_file(yaml)
-        return {} if parent is None else changes(self.content(parent), resolved(experiment))
-
-    def _row(self, content: dict[str, Any], version: str) -> dict[str, Any]:
-        rows = content["versions"]
-        if version not in rows:
-            known = ", ".join(rows) or "none"
-            near = difflib.get_close_matches(version, rows, n=1)
-            hint = f"; did you mean '{near[0]}'?" if near else ""
-            raise RunError(f"{self.path}: no version '{version}'; registered are: {known}{hint}")
-        return rows[version]
-
-    def _change_row(self, version: str, change: Callable[[dict[str, Any]], None]) -> None:
-        self._file.change(lambda content: change(self._row(content, version)))
 
 
 def _now() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import re
@@ -14,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from jaxexit.config.load import check_name
 from jaxexit.errors import RunError
-from jaxexit.lab.files import write_json, writing
+from jaxexit.lab.files import explain_write_errors, write_json
 
 SCHEMA_VERSION = 2
 LOCK_SECONDS = 30
@@ -30,7 +31,7 @@ class RegistryFile:
         self._held = False
 
     def load(self) -> dict[str, Any]:
-        """The registry as it stands, in today's schema; an empty one where there is no file.
+        """The registry as it stands, in the current schema; an empty one where there is no file.
 
         Raises:
             RunError: the file is no registry, one of a newer schema, or has a result without its proof.
@@ -47,7 +48,7 @@ class RegistryFile:
         schema = content.get("schema_version") if isinstance(content, dict) else None
         if type(schema) is int and schema > SCHEMA_VERSION:
             raise RunError(
-                f"{self.path}: has schema {schema}, and this jaxexit knows none above {SCHEMA_VERSION}; "
+                f"{self.path}: has schema {schema}, and this jaxexit reads none above {SCHEMA_VERSION}; "
                 "install the newer one that wrote it"
             )
         if type(schema) is not int or schema < 1:
@@ -91,7 +92,7 @@ class RegistryFile:
             yield
             return
         root = self.path.parent
-        with writing(self.path):
+        with explain_write_errors(self.path):
             root.mkdir(parents=True, exist_ok=True)
             lock = FileLock(root / ".registry.lock")
             try:
@@ -117,6 +118,29 @@ class RegistryFile:
             content = self.load()
             change(content)
             write_json(self.path, content)
+
+    def change_row(self, version: str, change: Callable[[dict[str, Any]], None]) -> None:
+        """Apply a change to a version's row, as `change`.
+
+        Raises:
+            RunError: the same, or the version is not registered.
+        """
+        self.change(lambda content: change(find_row(content, version, self.path)))
+
+
+def find_row(content: dict[str, Any], version: str, path: Path) -> dict[str, Any]:
+    """A version's row in the content of the registry at `path`.
+
+    Raises:
+        RunError: it is not registered; the line names the nearest that is.
+    """
+    rows = content["versions"]
+    if version not in rows:
+        known = ", ".join(rows) or "none"
+        near = difflib.get_close_matches(version, rows, n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise RunError(f"{path}: no version '{version}'; registered are: {known}{hint}")
+    return rows[version]
 
 
 def has_proof(result: Any) -> bool:

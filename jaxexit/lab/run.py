@@ -2,7 +2,7 @@
 
 <root>/<version>/experiment.yaml    the resolved, frozen snapshot with its hash
 <root>/<version>/provenance.json    code, packages, device, data, command, seed
-<root>/<version>/metrics.jsonl      one line an update
+<root>/<version>/metrics.jsonl      one line per update
 <root>/<version>/models/            checkpoints
 <root>/<version>/results/<split>/   trades.parquet, daily.parquet, summary.json, guard_stats.parquet
 """
@@ -10,12 +10,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-
-from filelock import FileLock, Timeout
 
 from jaxexit.config import (
     Experiment,
@@ -27,74 +24,55 @@ from jaxexit.config import (
     resolved,
 )
 from jaxexit.errors import RunError, UserError
-from jaxexit.lab.drift import told
+from jaxexit.lab.drift import drift_message
 from jaxexit.lab.files import write_json, write_text
+from jaxexit.lab.folders import archived_folders, archived_version, is_locked, locked, set_aside
 from jaxexit.lab.provenance import session
-from jaxexit.lab.replacement import discard, is_unsettled, put_back, set_aside
 
 if TYPE_CHECKING:
     from jaxexit.lab.checkpoints import CheckpointStore
 
+WALK_FORWARD = "walk_forward"  # the folder of a walk-forward, and the name of its results
 Start = Literal["new", "resume", "overwrite"]
-LOCK_SECONDS = 0.5  # longer than anybody needs to look whether it is held
 
 
 class RunFolder:
-    """Where one version keeps everything."""
+    """Where one run of a version keeps everything: the version's own, or one that was moved aside.
 
-    def __init__(self, root: Path, version: str) -> None:
-        """Args: the folder of run folders and registry; the version's name."""
-        self.version = version
-        self.path = root / version
+    Attributes:
+        name: of the folder: the version's, or `v2_exit_guards.1` of an archived run.
+        version: whose run it is.
+    """
+
+    def __init__(self, root: Path, name: str) -> None:
+        """Args: the folder of run folders and registry; the name of the run's folder."""
+        self.name = name
+        self.version = archived_version(name) or name
+        self.path = root / name
         self.snapshot = self.path / "experiment.yaml"
         self.metrics = self.path / "metrics.jsonl"
         self.models = self.path / "models"
+
+    @property
+    def is_archived(self) -> bool:
+        """Whether the run was moved aside by `--overwrite`: it is read, and not the version's result."""
+        return self.name != self.version
 
     def results(self, split: str) -> Path:
         """The folder of a split's results."""
         return self.path / "results" / split
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the version for this process.
+    def locked(self) -> AbstractContextManager[None]:
+        """Hold the run for this process; RunError where another one does."""
+        return locked(self.path)
 
-        Raises:
-            RunError: another process holds it.
-        """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RunError(
-                f"{self.path}: cannot be written: {error.strerror}; choose another --root"
-            ) from None
-        lock = FileLock(self.path / ".lock")
-        try:
-            lock.acquire(timeout=LOCK_SECONDS)
-        except Timeout:
-            raise RunError(
-                f"{self.version} is being trained by another process; wait for it, or stop it"
-            ) from None
-        except OSError as error:
-            raise RunError(
-                f"{self.path}: cannot be written: {error.strerror}; choose another --root"
-            ) from None
-        try:
-            yield
-        finally:
-            lock.release()
+    def is_locked(self) -> bool:
+        """Whether a living process of this machine holds the run."""
+        return is_locked(self.path)
 
-    def is_held(self) -> bool:
-        """Whether a living process of this machine holds the version.
-
-        A lock ends with its process, however that ends; a process number may be another's by now.
-        """
-        if not (self.path / ".lock").exists():
-            return False
-        try:
-            with FileLock(self.path / ".lock", timeout=0):
-                return False
-        except (Timeout, OSError):  # held; or not ours to try, so nobody can tell
-            return True
+    def archived(self) -> list[Path]:
+        """The folders of earlier runs that `--overwrite` moved aside, by number."""
+        return archived_folders(self.path)
 
     def check_start(self, experiment: Experiment, start: Start) -> None:
         """Whether a training may begin this way; writes nothing.
@@ -104,20 +82,13 @@ class RunFolder:
                 nothing to resume, the experiment drifted from the frozen snapshot, or another process
                 was faster.
         """
-        if (
-            self.is_unsettled()
-        ):  # and `Registry.recover` has looked: so it is another process's doing
-            raise RunError(
-                f"{self.version}: another process is starting over with it, or has just ended; wait for "
-                "it, or run the command again"
-            )
         exists = self.snapshot.is_file()
         if exists and start == "new":
-            self.check_drift(experiment)  # what is no longer the same is not gone on with
-        # Checkpoints without a snapshot: a kill in the middle of starting over, or a file removed by hand.
+            self.check_drift(experiment)  # drift is reported before anything else
+        # Checkpoints without a snapshot: somebody removed the file.
         if start == "new" and (exists or any(self.models.glob("step_*"))):
             raise RunError(
-                f"{self.version} was already trained or begun in {self.path}; go on with --resume, or "
+                f"{self.version} was already trained or begun in {self.path}; continue with --resume, or "
                 "start over with --overwrite"
             )
         if start == "resume":
@@ -129,52 +100,34 @@ class RunFolder:
                     f"{self.models}: no checkpoint to resume from; start over with --overwrite"
                 )
 
-    def begin(self, experiment: Experiment, start: Start, provenance: dict[str, Any]) -> None:
-        """Freeze the experiment; with `overwrite` after setting aside what an earlier run wrote.
+    def set_aside(self) -> Path | None:
+        """Move the whole run aside, with whatever else is in its folder; see `folders.set_aside`."""
+        return set_aside(self.path)
 
-        The earlier run is given up when the new one is `safe`. A resumed run keeps its snapshot; its
-        provenance says on what it went on.
+    def begin(self, experiment: Experiment, provenance: dict[str, Any]) -> None:
+        """Freeze the experiment of a new run.
 
         Raises:
-            RunError: something cannot be written or removed.
+            RunError: something cannot be written.
         """
-        where = self.path / "provenance.json"
-        if start == "resume":
-            recorded = read_json(where) or {}
-            sessions = [*recorded.get("resumed", ()), session(provenance)]
-            write_json(where, {**recorded, "resumed": sessions})
-            return
-        if start == "overwrite":
-            set_aside(self.path)
         # The snapshot last: where there is one, everything that belongs to it is there too.
-        write_json(where, provenance)
+        write_json(self.path / "provenance.json", provenance)
         write_text(self.snapshot, dump_snapshot(experiment))
 
-    def safe(self) -> None:
-        """The run has a checkpoint: one that it replaces may go."""
-        discard(self.path)
+    def resume(self, provenance: dict[str, Any]) -> None:
+        """Keep the snapshot, and record in the provenance where and how the run was resumed.
 
-    def is_unsettled(self) -> bool:
-        """Whether a run that was to be replaced is still there."""
-        return is_unsettled(self.path)
-
-    def recover(self) -> bool:
-        """Put back a run that was to be replaced, if its successor died before its first checkpoint.
-
-        Only for whoever holds the version; `Registry.recover` does it with the version's row.
-
-        Returns:
-            Whether one was put back.
+        Raises:
+            RunError: it cannot be written.
         """
-        return put_back(self.path)
+        path = self.path / "provenance.json"
+        recorded = read_json(path) or {}
+        sessions = [*recorded.get("resumed", ()), session(provenance)]
+        write_json(path, {**recorded, "resumed": sessions})
 
     def began(self) -> str | None:
-        """When the run began (UTC): tells it from another one of the same version."""
-        return _began(self.path)
-
-    def replaced_began(self) -> str | None:
-        """The same of the run that is set aside."""
-        return _began(self.path / ".replaced")
+        """When the run began (UTC): tells it from another run of the same version."""
+        return (read_json(self.path / "provenance.json") or {}).get("started")
 
     def frozen(self) -> Experiment:
         """The experiment that this version was trained with.
@@ -183,8 +136,10 @@ class RunFolder:
             RunError: it was never trained here.
         """
         if not self.snapshot.is_file():
+            earlier = self.archived()
+            known = f" (an earlier one is kept in {earlier[-1]})" if earlier else ""
             raise RunError(
-                f"{self.path}: no run of {self.version} here; train it first, or give its --root"
+                f"{self.path}: no run of {self.version} here{known}; train it first, or give its --root"
             )
         experiment = load_snapshot(self.snapshot)
         if experiment.version != self.version:
@@ -202,7 +157,7 @@ class RunFolder:
         """
         drift = differences(resolved(self.frozen()), resolved(experiment))
         if drift:
-            raise RunError(told(self.version, drift, self.path.parent))
+            raise RunError(drift_message(self.version, drift, self.path.parent))
 
     def drift_note(self, yaml: Path) -> str | None:
         """What `check_drift` would say of the version's file, for commands that need only the snapshot.
@@ -237,9 +192,9 @@ class RunFolder:
             )
         if recorded != fingerprint:
             names = {**recorded, **fingerprint}
-            odd = [name for name in names if recorded.get(name) != fingerprint.get(name)]
+            changed = [name for name in names if recorded.get(name) != fingerprint.get(name)]
             raise RunError(
-                f"{self.version}: the {' and '.join(odd)} are not those it was trained on (their "
+                f"{self.version}: the {' and '.join(changed)} are not those it was trained on (their "
                 f"fingerprint in {self.path / 'provenance.json'} differs); restore the files, or make it "
                 "a new version"
             )
@@ -250,10 +205,6 @@ class RunFolder:
         from jaxexit.lab.checkpoints import CheckpointStore
 
         return CheckpointStore(self.models, experiment_sha256(experiment))
-
-
-def _began(run: Path) -> str | None:
-    return (read_json(run / "provenance.json") or {}).get("started")
 
 
 def read_json(path: Path) -> Any:

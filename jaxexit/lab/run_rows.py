@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Mapping
 from typing import Any
 
 from jaxexit.config import Experiment, experiment_sha256
 from jaxexit.lab.provenance import git_state
+from jaxexit.metrics import REGISTRY, pick
 
 OF_A_RUN = (
     "status",
@@ -22,25 +24,18 @@ OF_A_RUN = (
     "wall_seconds_before",
     "results",
 )
-"""What a row says of one run; the rest is the version's, whatever run it has."""
+"""Keys of a row that belong to its run; the others belong to the version."""
+
+BESIDE_METRICS = ("unit", "intervals", "deflated_sharpe")
+"""What a row keeps of a result beside `metrics.REGISTRY`."""
 
 Row = dict[str, Any]
 
 
-def begin(row: Row, experiment: Experiment, *, resumed: bool, aside: Row | None) -> None:
-    """The run is trained by this process.
-
-    Args:
-        row: of its version.
-        experiment: what is trained.
-        resumed: it goes on; else what the row says of an earlier run is put aside or forgotten.
-        aside: of the run that this one is to replace when it `began`; None where none may come back.
-    """
-    row.pop("replaced", None)
+def begin(row: Row, experiment: Experiment, *, resumed: bool) -> None:
+    """The run is trained by this process; unless it is resumed, what the row says of an earlier run goes."""
     if not resumed:
-        earlier = {name: row.pop(name) for name in OF_A_RUN if name in row}
-        if aside is not None:
-            row["replaced"] = {**aside, **earlier}
+        _drop_run(row)
     row |= {"status": "running", "process": {"pid": os.getpid(), "host": socket.gethostname()}}
     row["git_commit"] = git_state()["commit"]
     row["snapshot_sha256"] = experiment_sha256(experiment)
@@ -54,31 +49,44 @@ def spend(row: Row, session: float, recorded: float) -> None:
 
 
 def end(row: Row, status: str, *, trained_steps: int | None) -> None:
-    """The training has ended; with "completed" a run that this one replaces is forgotten."""
+    """The training has ended."""
     row.pop("process", None)
     row["status"] = status
     if trained_steps is not None:
         row["trained_steps"] = trained_steps
-    if status == "completed":
-        row.pop("replaced", None)
-
-
-def put_back(row: Row, began: str | None) -> None:
-    """What was put aside counts again, if it is of the run that began then."""
-    earlier = row.pop("replaced", None)
-    if earlier is not None and earlier.pop("began") == began:
-        _take(row, earlier)
 
 
 def adopt(row: Row, other: Row) -> None:
-    """The run that another registry's row tells of is this version's now; its looks count here too, once."""
-    _take(row, {name: other[name] for name in OF_A_RUN if name in other and name != "process"})
-    looks = row.setdefault("test_evaluations", [])
-    looks += [look for look in other.get("test_evaluations", ()) if look not in looks]
+    """The version's run is now the one of another registry's row; its test evaluations count here too."""
+    _drop_run(row)
+    row |= {name: other[name] for name in OF_A_RUN if name in other and name != "process"}
+    known = row.setdefault("test_evaluations", [])
+    known += [one for one in other.get("test_evaluations", ()) if one not in known]
 
 
-def _take(row: Row, run: Row) -> None:
-    """Say of `run` what the row said of another one."""
+def _drop_run(row: Row) -> None:
     for name in OF_A_RUN:
         row.pop(name, None)
-    row |= run
+
+
+def result(summary: Mapping[str, Any]) -> Row:
+    """What a row keeps of a backtest's summary: the learned policy's metrics, and how they came about."""
+    learned = next(iter(summary["policies"].values()))
+    row = pick(learned, REGISTRY)
+    row |= {name: learned[name] for name in BESIDE_METRICS if name in learned}
+    row |= {name: summary[name] for name in ("verified", "unverified") if name in summary}
+    if "seeds" in summary:
+        row |= {"seeds": len(summary["seeds"]), "across_seeds": summary["across_seeds"]}
+    if "folds" in summary:
+        row |= {"folds": len(summary["folds"]), "layout": summary["layout"]}
+    return row
+
+
+def proof(summary: Mapping[str, Any]) -> Row:
+    """The hashes of the snapshot and the checkpoint that earned a result, and the checkpoint's step."""
+    checkpoint = summary["checkpoint"]
+    return {
+        "snapshot_sha256": summary["snapshot_sha256"],
+        "checkpoint_sha256": checkpoint["sha256"],
+        "step": checkpoint["step"],
+    }

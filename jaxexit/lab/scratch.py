@@ -9,28 +9,28 @@ from jaxexit.lab.registry import Registry
 
 
 class ScratchRegistry(Registry):
-    """A temporary registry whose looks at a test split still count in the one that stays."""
+    """A temporary registry whose test evaluations still count in the one that stays."""
 
     def __init__(self, root: Path, home: Path) -> None:
         """Make it.
 
         Args:
             root: the temporary folder.
-            home: the folder whose registry counts the looks, if there is one.
+            home: the folder whose registry counts them, if there is one.
         """
         super().__init__(root)
         lasting = Registry(home)
         self._home = lasting if lasting.path.is_file() else None
 
-    def count_look(self, version: str, look: dict[str, Any]) -> None:
-        """Count a look in both; first where it lasts."""
+    def record_test_evaluation(self, version: str, evaluation: dict[str, Any]) -> None:
+        """Count it in both; first where it lasts."""
         if self._home is not None:
-            self._home.count_unregistered_look(version, look)
-        super().count_look(version, look)
+            self._home.record_unregistered_evaluation(version, evaluation)
+        super().record_test_evaluation(version, evaluation)
 
-    def looks(self) -> list[dict[str, Any]]:
+    def test_evaluations(self) -> list[dict[str, Any]]:
         """Those of the lasting registry, this one's among them."""
-        return super().looks() if self._home is None else self._home.looks()
+        return super().test_evaluations() if self._home is None else self._home.test_evaluations()
 
     def trials(self) -> int:
         """As many as the lasting registry knows."""

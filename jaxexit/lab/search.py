@@ -18,7 +18,8 @@ from jaxexit import units
 from jaxexit.config.text import dump_value
 from jaxexit.data import Dataset
 from jaxexit.errors import ConfigError, RunError
-from jaxexit.lab.files import remove_folder, write_json
+from jaxexit.lab.files import explain_write_errors, write_json
+from jaxexit.lab.folders import set_aside
 from jaxexit.lab.lines import Line
 from jaxexit.lab.registry import Registry
 from jaxexit.lab.run import Start, read_json
@@ -80,9 +81,7 @@ def run_search(
 
     check_search(plan, root, start)
     if start == "overwrite":
-        for folder in list(_begun(plan, root)):
-            remove_folder(folder)
-            folder.with_name(folder.name + ".json").unlink(missing_ok=True)
+        _set_aside(plan, root)
     optuna.logging.set_verbosity(logging.WARNING)
     sampler = optuna.samplers.TPESampler(seed=plan.base.seed, constant_liar=True)
     study = optuna.create_study(direction="maximize", sampler=sampler)
@@ -117,7 +116,29 @@ def run_search(
 
 def _begun(plan: SweepPlan, root: Path) -> Iterator[Path]:
     """Folders of its rounds, the first one first."""
-    yield from sorted(p for p in (root / "sweeps").glob(f"{plan.name}.round_*") if p.is_dir())
+    yield from sorted(
+        path
+        for path in (root / "sweeps").glob(f"{plan.name}.round_*")
+        if path.is_dir() and path.name.count(".") == plan.name.count(".") + 2
+    )
+
+
+def _set_aside(plan: SweepPlan, root: Path) -> None:
+    """Move an earlier search aside, into one folder: its rounds and its tables.
+
+    They are gathered in <name>, the last round first: after a kill the rounds that are left can be resumed.
+    """
+    folder = root / "sweeps" / plan.name
+    set_aside(folder)  # what a kill left gathered
+    with explain_write_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for table in folder.parent.glob(f"{plan.name}.json"):
+            table.rename(folder / table.name)
+        for path in reversed(list(_begun(plan, root))):
+            for name in (path.with_name(f"{path.name}.json"), path):
+                if name.exists():
+                    name.rename(folder / name.name)
+    set_aside(folder)
 
 
 def _trained(

@@ -4,6 +4,7 @@
 <folder>/provenance.json   code, packages, device, data, command
 <folder>/metrics.jsonl     one line an update
 <folder>/models/           checkpoints, each with the plan's hash
+<folder>.1                 an earlier one, moved aside by --overwrite with what came of it (results)
 """
 
 from __future__ import annotations
@@ -16,10 +17,9 @@ from typing import Any
 
 from jaxexit.errors import RunError
 from jaxexit.lab.checkpoints import CheckpointStore
-from jaxexit.lab.files import remove_folder, write_json
-from jaxexit.lab.run import RunFolder, Start, read_json
-
-OWN = ("plan.json", "provenance.json", "metrics.jsonl", "models")
+from jaxexit.lab.files import explain_write_errors, write_json
+from jaxexit.lab.folders import locked, set_aside
+from jaxexit.lab.run import Start, read_json
 
 
 def plan_sha256(plan: dict[str, Any]) -> str:
@@ -30,16 +30,23 @@ def plan_sha256(plan: dict[str, Any]) -> str:
 class SideRun:
     """One such training."""
 
-    def __init__(self, path: Path, name: str, plan: dict[str, Any]) -> None:
-        """Args: its folder; what messages call it; everything that decides what it learns, as JSON."""
-        self.path, self.name, self.plan = path, name, plan
+    def __init__(self, path: Path, name: str, plan: dict[str, Any], results: Path) -> None:
+        """Describe it; nothing is written.
+
+        Args:
+            path: its folder.
+            name: what messages call it.
+            plan: everything that decides what it learns, as JSON.
+            results: file or folder of what comes of it, outside `path`.
+        """
+        self.path, self.name, self.plan, self.results = path, name, plan, results
         self.sha256 = plan_sha256(plan)
         self.metrics = path / "metrics.jsonl"
         self.store = CheckpointStore(path / "models", self.sha256)
 
     def locked(self) -> AbstractContextManager[None]:
         """Hold it for this process; RunError where another one does."""
-        return RunFolder(self.path.parent, self.path.name).locked()
+        return locked(self.path)
 
     def check_start(self, start: Start) -> None:
         """Whether it may begin this way; writes nothing.
@@ -65,14 +72,25 @@ class SideRun:
             )
 
     def begin(self, start: Start, provenance: dict[str, Any]) -> None:
-        """Write what is trained, after removing what an earlier one wrote; nothing with `resume`."""
+        """Write what is trained, after moving an earlier one aside; nothing with `resume`."""
         if start == "resume":
             return
         if start == "overwrite":
-            for name in OWN:
-                if (self.path / name).is_dir():
-                    remove_folder(self.path / name)
-                else:
-                    (self.path / name).unlink(missing_ok=True)
+            self.set_aside()
         write_json(self.path / "provenance.json", provenance)
         write_json(self.path / "plan.json", {"sha256": self.sha256, **self.plan})
+
+    def set_aside(self) -> Path | None:
+        """Move it aside, its results with it: they go first, so a kill in between leaves both in its folder.
+
+        Returns:
+            Where it is now; None where there was nothing.
+
+        Raises:
+            RunError: it cannot be moved.
+        """
+        kept = self.path / f"results{self.results.suffix}"
+        with explain_write_errors(self.path):
+            if self.results.exists() and self.path.is_dir() and not kept.exists():
+                self.results.rename(kept)
+        return set_aside(self.path)

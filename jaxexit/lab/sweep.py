@@ -48,7 +48,8 @@ def side_run(plan: SweepPlan, root: Path) -> SideRun:
         "method": plan.method,
         "settings": list(plan.settings),
     }
-    return SideRun(root / "sweeps" / plan.name, f"sweep {plan.name}", content)
+    path = root / "sweeps" / plan.name
+    return SideRun(path, f"sweep {plan.name}", content, path.with_name(f"{plan.name}.json"))
 
 
 def run_sweep(

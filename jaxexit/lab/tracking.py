@@ -1,4 +1,4 @@
-"""Metrics of a run: metrics.jsonl is the record, `mirrors` are views of it."""
+"""Metrics of a run: metrics.jsonl is the record; what `metric_loggers` write are views of it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any, Protocol
 
-from jaxexit.lab.files import write_text, writing
-from jaxexit.lab.mirrors import Mirrors
+from jaxexit.lab.files import explain_write_errors, write_text
+from jaxexit.lab.metric_loggers import MetricLoggers
 
 
 class Record(Protocol):
@@ -23,21 +23,21 @@ class Record(Protocol):
         ...
 
 
-class NoRecord:
-    """Of a process whose metrics another one records."""
+class NullRecord:
+    """That of a process whose metrics another process records."""
 
     def write(self, line: dict[str, Any]) -> None:
-        """Leave it to the other process."""
+        """Do nothing."""
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing."""
 
 
 class MetricsWriter:
-    """Appends a line an update, and shows it to whoever mirrors the run."""
+    """Appends one line per update, and passes it to the run's loggers."""
 
     def __init__(
-        self, path: Path, *, after_update: int = 0, mirrors: Mirrors | None = None
+        self, path: Path, *, after_update: int = 0, loggers: MetricLoggers | None = None
     ) -> None:
         """Open the record.
 
@@ -45,14 +45,14 @@ class MetricsWriter:
             path: metrics.jsonl.
             after_update: updates that are in the checkpoint being resumed; later lines, which a killed
                 run wrote past its last checkpoint, are dropped.
-            mirrors: begun already; None: nobody else is told.
+            loggers: begun already; None: there are none.
         """
-        self._mirrors = mirrors or Mirrors()
+        self._loggers = loggers or MetricLoggers()
         self._path = path
         kept = [line for line in read_metrics(path) if line["update"] <= after_update]
         if path.exists() and kept:
             write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
-        with writing(path):
+        with explain_write_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             if not kept:
                 path.unlink(missing_ok=True)
@@ -65,7 +65,7 @@ class MetricsWriter:
             RunError: the disk is full, or gone.
         """
         text = json.dumps(line, allow_nan=False) + "\n"
-        with writing(self._path):
+        with explain_write_errors(self._path):
             try:
                 self._file.write(text)
                 self._file.flush()
@@ -73,10 +73,10 @@ class MetricsWriter:
                 with contextlib.suppress(OSError):  # it would try again to write the rest
                     self._file.close()
                 raise
-        self._mirrors.log(line)
+        self._loggers.log(line)
 
     def close(self) -> None:
-        """End the record; its mirrors are their owner's to close."""
+        """End the record; its loggers are finished by whoever began them."""
         self._file.close()
 
 
@@ -91,3 +91,8 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
         except ValueError:
             break
     return lines
+
+
+def recorded_seconds(path: Path) -> float:
+    """Seconds of all updates in a metrics.jsonl: what sessions that were killed took at least."""
+    return sum(line.get("seconds", 0.0) for line in read_metrics(path))

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jaxexit import terminal
 from jaxexit.config import Experiment, find_experiment
 from jaxexit.errors import RunError
+from jaxexit.lab.folders import archived_version
 from jaxexit.lab.registry import Registry
 from jaxexit.lab.run import RunFolder, read_json
 
@@ -59,27 +59,41 @@ class TrainedVersion:
 def open_trained(
     name: str | Path, root: Path | None, sources: Sources | None = None
 ) -> TrainedVersion:
-    """Open a version; what an interrupted command left half done is settled first, and said.
+    """Open a version's run, or an archived run of it.
 
     Args:
-        name: YAML file, run folder, or the version's name.
+        name: YAML file, run folder, the version's name, or an archived run's (`v2_exit_guards.1`).
         root: where run folders and registry live; None: the experiment file's folder.
         sources: data that are given in memory.
 
     Raises:
-        UserError: there is no such experiment, it was not trained, or its file has changed since.
+        UserError: there is no such experiment, it was not trained, or its file has changed since; an archived
+            run is as it was frozen, whatever the file says now.
     """
-    yaml, root, version = _found(Path(name), root)
-    folder, registry = RunFolder(root, version), Registry(root)
-    terminal.note(registry.recover(folder))
-    return TrainedVersion(yaml, folder, registry, folder.trained_experiment(yaml), sources)
+    yaml, root, run = _located(Path(name), root)
+    folder, registry = RunFolder(root, run), Registry(root)
+    experiment = folder.frozen() if folder.is_archived else folder.trained_experiment(yaml)
+    return TrainedVersion(yaml, folder, registry, experiment, sources)
 
 
-def _found(name: Path, root: Path | None) -> tuple[Path, Path, str]:
-    """The file of a version, its root, and its name.
+def find_run(name: str | Path, near: Path) -> Path:
+    """The file of a version, or the folder of an archived run; a mere name is looked up in `near`."""
+    given = Path(name)
+    version = archived_version(given.name)
+    if version is None:
+        return find_experiment(given, near)
+    return find_experiment(given.with_name(version), near).with_name(given.name)
+
+
+def _located(name: Path, root: Path | None) -> tuple[Path, Path, str]:
+    """The file of a version, its root, and the name of the run.
 
     A run whose version was named by `jaxexit.load` has its file elsewhere: its registry knows where.
     """
+    version = archived_version(name.name)
+    if version is not None:
+        yaml, root, _ = _located(name.with_name(version), root)
+        return yaml, root, name.name
     run = name if root is None else root / name
     if (run / "experiment.yaml").is_file() and not run.with_name(f"{run.name}.yaml").is_file():
         file = Registry(run.parent).file(run.name)

@@ -25,7 +25,7 @@ from jaxexit.lab.checkpoints import Checkpoint, CheckpointStore, Onlooker, Which
 from jaxexit.lab.crew import AgentsTogether, Crew, LoneAgent, Member, Several
 from jaxexit.lab.lines import Line
 from jaxexit.lab.run import RunFolder
-from jaxexit.lab.tracking import NoRecord, Record
+from jaxexit.lab.tracking import NullRecord, Record
 from jaxexit.policies import network_policy
 from jaxexit.ppo import (
     TrainState,
@@ -172,7 +172,6 @@ def train(
         agents=experiment.seeds,
         resumed=resumed,
         on_update=on_update,
-        on_saved=folder.safe,
     )
 
 
@@ -197,7 +196,7 @@ def follow(
         experiment_crew(experiment, dataset, mesh),
         experiment,
         store,
-        lambda done: NoRecord(),
+        lambda done: NullRecord(),
         agents=experiment.seeds,
         resumed=resumed,
     )
@@ -212,7 +211,6 @@ def train_crew(
     agents: int,
     resumed: Checkpoint | None = None,
     on_update: Callable[[Line], None] = lambda line: None,
-    on_saved: Callable[[], None] = lambda: None,
 ) -> TrainingResult:
     """The host's loop around the updates of a crew.
 
@@ -224,7 +222,6 @@ def train_crew(
         agents: how many they are, for the steps/s.
         resumed: the last checkpoint, restored, to go on from.
         on_update: called with each line of metrics.
-        on_saved: called after each checkpoint.
 
     Raises:
         RunError: a loss or a network is no longer finite.
@@ -245,7 +242,6 @@ def train_crew(
     def save(*pointers: str) -> None:
         facts = {"update": done, **crew.facts()}
         store.save(done * batch_size, crew.saved(), pointers=pointers, **facts)
-        on_saved()
 
     with _stop_requests() as asked, hosts.common_work():
         stop = hosts.any_of(asked())

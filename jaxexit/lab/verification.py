@@ -1,4 +1,4 @@
-"""What of a result was verified, and what stands on its user's word: the first words of every verdict.
+"""What of a result was verified, and what rests on the user's word: how every verdict begins.
 
 `verified` of a summary says yes or no of each of `PARTS`; `unverified` says in words what keeps each no:
 
@@ -41,7 +41,7 @@ def verification(
         origins: of its data; of a walk-forward of each fold.
         audit: of what the experiment brings, before its training, as its provenance has it; None: none.
         split: whose result.
-        looks: at test splits before it, by other versions or checkpoints.
+        looks: evaluations on test splits before it, of other versions or checkpoints.
 
     Returns:
         {"verified": {part: bool}, "unverified": [words]}, for a summary.
@@ -53,7 +53,7 @@ def verification(
     costs = _each((o.spread,) for o in origins)
     unseen = [] if split in UNSEEN else [f"{split} (the agent was trained or chosen on it)"]
     if split in UNSEEN and looks:
-        unseen = [f"split (test was looked at {looks:,} times before)"]
+        unseen = [f"split (test was evaluated {looks:,} times before)"]
     words = {
         "columns": columns,
         "entries": entries,
@@ -102,12 +102,17 @@ def cap(records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def looks_before(registry: Registry, proof: Mapping[str, Any]) -> int:
-    """Looks at a test split so far by other versions or checkpoints than this one's."""
+    """Evaluations on a test split so far of other versions or checkpoints than this one."""
     own = (proof["snapshot_sha256"], proof["checkpoint_sha256"])
     return sum(
         (look.get("snapshot_sha256"), look.get("checkpoint_sha256")) != own
-        for look in registry.looks()
+        for look in registry.test_evaluations()
     )
+
+
+def trials_note(trials: int) -> str:
+    """How the number of trials (`Registry.trials`) is shown."""
+    return f"trials so far (test evaluations, sweep settings): {trials}"
 
 
 def audit_before_training(run: Path) -> Mapping[str, Any] | None:

@@ -13,7 +13,8 @@ from jaxexit.config.schema import Experiment
 from jaxexit.config.snapshot import WORDS
 from jaxexit.config.text import dump_value
 from jaxexit.errors import RunError
-from jaxexit.lab.drift import drift_of_file, told
+from jaxexit.lab.changes import version_content
+from jaxexit.lab.drift import drift_message, drift_of_file
 from jaxexit.lab.files import write_text
 from jaxexit.lab.registry import Registry
 from jaxexit.lab.run import RunFolder
@@ -40,7 +41,7 @@ def new_version(
         The file.
 
     Raises:
-        UserError: the name is taken or none, the parent is not there or has drifted, or what differs is
+        UserError: the name is taken or not valid, the parent is not there or has drifted, or what differs is
             not allowed or differs in nothing.
     """
     check_name(name, "registry new")
@@ -53,12 +54,12 @@ def new_version(
         ) from None
     parent_yaml = find_version(registry, parent)
     experiment = load_experiment(parent_yaml, overrides)
-    before, after = registry.content(parent_yaml), resolved(experiment)
+    before, after = version_content(registry.root, parent_yaml), resolved(experiment)
     _check_drift(registry, parent_yaml, overrides)
     for override in overrides:
         key = _key(override)
         if not any(one == key or one.startswith(f"{key}.") for one in _differing(before, after)):
-            raise RunError(f"--set {override}: {parent_yaml.stem} says that already; leave it out")
+            raise RunError(f"--set {override}: is what {parent_yaml.stem} says; leave it out")
     changed = changes(before, after)
     words = {
         "description": description or _own_word(before, after, "description"),
@@ -123,11 +124,11 @@ def drift_note(registry: Registry, name: str) -> str | None:
 def _check_free(registry: Registry, name: str) -> None:
     """Refuse the name of a version that has a row, a file or a folder."""
     taken = [registry.root / f"{name}{suffix}" for suffix in (".yaml", ".yml", "")]
-    found = next((str(path) for path in taken if path.exists() or path.is_symlink()), None)
+    place = next((str(path) for path in taken if path.exists() or path.is_symlink()), None)
     if name in registry.load()["versions"]:
-        found = str(registry.path)
-    if found is not None:
-        raise RunError(f"{name}: there is one already, in {found}; choose another name")
+        place = str(registry.path)
+    if place is not None:
+        raise RunError(f"{name}: exists already, in {place}; choose another name")
 
 
 def _check_drift(registry: Registry, yaml: Path, overrides: Sequence[str]) -> None:
@@ -143,7 +144,7 @@ def _check_drift(registry: Registry, yaml: Path, overrides: Sequence[str]) -> No
         if key not in WORDS and not any(key == one or key.startswith(f"{one}.") for one in said)
     ]
     if missed:
-        raise RunError(told(folder.version, drift, registry.root))
+        raise RunError(drift_message(folder.version, drift, registry.root))
 
 
 def _key(override: str) -> str:

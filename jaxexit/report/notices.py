@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxexit.evaluate.statistics import FEWEST_BLOCKS
+from jaxexit.lab.verification import trials_note
 from jaxexit.policies import LEAVE_AT_ONCE
 from jaxexit.report.run import ReportedRun, numbers
 from jaxexit.report.words import percent, signed, typographic
@@ -84,7 +85,7 @@ def _results(run: ReportedRun) -> Iterator[tuple[str, str]]:
     if deflated and deflated["trials"] > 1:
         yield (
             "note",
-            f"trials so far (evaluations of a test split, settings of sweeps): {deflated['trials']}",
+            trials_note(deflated["trials"]),
         )
 
 

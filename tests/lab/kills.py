@@ -1,4 +1,4 @@
-"""Starting over, with a kill before every single change of a file: prints which run was left.
+"""Starting over, with a kill before every single change of a file: prints what was left.
 
 A program of its own, since it forks, which a process that has started JAX must not.
 """
@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from jaxexit.config import Experiment, load_experiment
+from jaxexit.errors import RunError
+from jaxexit.lab.archived import archived_runs
 from jaxexit.lab.files import write_json
 from jaxexit.lab.registry import Registry
 from jaxexit.lab.run import RunFolder
@@ -26,7 +28,7 @@ PROOF: dict[str, Any] = {"snapshot_sha256": "a" * 64, "checkpoint_sha256": "b" *
 
 
 def killed(operation: int, act: Callable[[], Any]) -> bool:
-    """Whether a process that does `act` and is killed before a given change of a file came so far."""
+    """Whether a process that does `act` was killed before its change of a file with this number."""
     child = os.fork()
     if child == 0:
         with contextlib.suppress(BaseException):
@@ -47,62 +49,57 @@ def killed(operation: int, act: Callable[[], Any]) -> bool:
 
 
 class Run:
-    """A version under a root: the old run, and the new one that replaces it."""
+    """A version under a root: its run, and the new one that starts over."""
 
     def __init__(self, root: Path) -> None:
+        self.root = root
         self.folder, self.registry = RunFolder(root, VERSION), Registry(root)
 
     def train(self, experiment: Experiment, start: Any, step: int) -> None:
         """What `train` does to the files, with a checkpoint that is written as they are."""
         with self.folder.locked():
-            self.folder.begin(experiment, start, {"started": f"run {experiment.seed}", "data": {}})
-            self.registry.started(experiment, resumed=False)
-            self.folder.metrics.write_text('{"update": 1, "seconds": 0.1}\n')
+            self.folder.check_start(experiment, start)
+            provenance = {"started": f"run {experiment.seed}", "data": {}}
+            self.registry.begin(self.folder, experiment, start, provenance)
+            self.folder.metrics.write_text('{"update": 1, "env_steps": 64, "seconds": 0.1}\n')
             self.folder.models.mkdir()
             writing = self.folder.models / ".writing"
             writing.mkdir()
             write_json(writing / "manifest.json", {"step": step})
             writing.replace(self.folder.models / f"step_{step}")
-            self.folder.safe()
             steps, seconds = 1000 * experiment.seed, 1.0
             self.registry.finished(VERSION, "completed", trained_steps=steps, wall_seconds=seconds)
 
-    def recover(self) -> str | None:
-        """What every command does first."""
-        return self.registry.recover(self.folder)
-
-    def state(self) -> dict[str, Any]:
-        """All that the run and its row say; files that a kill left half written have a dot."""
-        files = (path for path in self.folder.path.rglob("*") if path.is_file())
-        shown = {path.relative_to(self.folder.path): path.read_text() for path in files}
+    def files(self, folder: Path) -> dict[str, str]:
+        """All files of a run; those that a kill left half written have a dot."""
+        paths = (path for path in folder.rglob("*") if path.is_file())
+        shown = {path.relative_to(folder): path.read_text() for path in paths}
         return {
-            "row": self.registry.load()["versions"][VERSION],
-            "files": {
-                path.as_posix(): text
-                for path, text in shown.items()
-                if not any(part.startswith(".") for part in path.parts)
-            },
+            path.as_posix(): text
+            for path, text in shown.items()
+            if not any(part.startswith(".") for part in path.parts)
         }
 
-    def left(self, old: dict[str, Any]) -> str:
-        """Which run there is, and all of it: "old" or "new"; else what is wrong."""
-        now = self.state()
-        if now == old:
-            return "old"
-        row = now["row"]
-        whole = (
-            self.folder.frozen().seed == NEW_SEED
-            and "models/step_200/manifest.json" in now["files"]
-            and "models/step_100/manifest.json" not in now["files"]
-            and not self.folder.is_unsettled()
-            and self.registry.version(VERSION)["status"] in ("completed", "interrupted")
-            and not {"replaced", "results"} & set(row)
-        )
-        return "new" if whole else f"neither: {now}"
+    def left(self, old: dict[str, str]) -> str:
+        """What a kill left: where the old run is, whole, and what the registry says of the version."""
+        where = [path.name for path in self.root.glob(f"{VERSION}*") if self.files(path) == old]
+        archived = [run["run"] for run in archived_runs(self.root, VERSION)]
+        assert archived == [name for name in where if name != VERSION], archived
+        row = self.registry.version(VERSION)
+        assert ("results" in row) == (VERSION in where or row["status"] == "archived"), row
+        assert len(row["test_evaluations"]) == 1
+        return f"{' '.join(where)}: {row['status']}"
+
+    def train_again(self, experiment: Experiment) -> None:
+        """What the user does next: the command as it is, and where that says so with --overwrite."""
+        try:
+            self.train(experiment, "new", 200)
+        except RunError:  # it was begun
+            self.train(experiment, "overwrite", 200)
 
 
 def main(root: Path) -> None:
-    """Kill it everywhere, sometimes a second time while the old run is put back."""
+    """Kill it everywhere, then train again."""
     os.environ["PATH"] = ""  # without git, which would take most of the time
     yaml = root / f"{VERSION}.yaml"
     yaml.write_text("description: mine\n")
@@ -110,31 +107,24 @@ def main(root: Path) -> None:
     first = Run(root / "first")
     first.registry.register(old, yaml)
     first.train(old, "new", 100)
+    first.registry.record_test_evaluation(VERSION, {"checkpoint": "best", **PROOF})
     first.registry.record_result(VERSION, "test", {"net_pips_mean": -0.2}, **PROOF)
-    write_json(first.folder.results("test") / "summary.json", {"of": "old"})
-    before = first.state()
-
-    def copy(source: Path, name: str) -> Run:
-        shutil.rmtree(root / name, ignore_errors=True)
-        shutil.copytree(source, root / name)
-        return Run(root / name)
-
-    once, twice = [], []
+    (first.folder.path / "notes.txt").write_text("the user's own")
+    before = first.files(first.folder.path)
+    left = []
     for operation in count():
-        run = copy(root / "first", "again")
+        shutil.rmtree(root / "again", ignore_errors=True)
+        shutil.copytree(root / "first", root / "again")
+        run = Run(root / "again")
         more = killed(operation, partial(run.train, new, "overwrite", 200))
-        for second in count() if operation % 12 == 5 else ():
-            after = copy(root / "again", "second")
-            if not killed(second, after.recover):
-                break
-            after.recover()
-            twice.append(after.left(before))
-        run.recover()
-        once.append(run.left(before))
-        assert run.recover() is None
+        left.append(run.left(before))
+        run.train_again(new)
+        assert run.folder.frozen().seed == NEW_SEED
+        assert run.registry.version(VERSION)["status"] == "completed"
+        assert run.files(root / "again" / f"{VERSION}.1") == before
         if not more:
             break
-    print(json.dumps({"once": once, "twice": twice}))
+    print(json.dumps(left))
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ def test_a_registry_and_a_record_that_find_the_disk_full_lose_nothing(disk: Path
     before = registry.path.read_bytes()
     filler = fill(disk, 0)
     with pytest.raises(RunError) as caught:
-        registry.count_look("v1_base", {"checkpoint": "best", "words": "x" * 10_000})
+        registry.record_test_evaluation("v1_base", {"checkpoint": "best", "words": "x" * 10_000})
     refused(caught, "registry.json: cannot be written: No space left on device; make room there")
     with pytest.raises(RunError) as caught:
         writer.write({"update": 2, "env_steps": 128, "words": "x" * 10_000})
@@ -120,7 +120,7 @@ def test_a_registry_and_a_record_that_find_the_disk_full_lose_nothing(disk: Path
     assert registry.path.read_bytes() == before
     filler.unlink()
     assert read_metrics(disk / "metrics.jsonl") == [{"update": 1, "env_steps": 64}]
-    registry.count_look("v1_base", {"checkpoint": "best"})
+    registry.record_test_evaluation("v1_base", {"checkpoint": "best"})
     assert registry.trials() == 1
 
 

@@ -12,7 +12,13 @@ import pandas as pd
 import pytest
 
 from jaxexit.errors import RunError
-from jaxexit.lab.files import remove_folder, write_json, write_parquet, write_text, writing
+from jaxexit.lab.files import (
+    explain_write_errors,
+    remove_folder,
+    write_json,
+    write_parquet,
+    write_text,
+)
 
 
 def test_a_file_is_replaced_and_nothing_else_is_left_in_its_folder(tmp_path: Path):
@@ -41,7 +47,7 @@ def test_a_place_that_cannot_be_written_is_said_in_one_line(tmp_path: Path):
     assert "\n" not in str(caught.value)
     with (
         pytest.raises(RunError, match="No space left on device; make room there"),
-        writing(tmp_path / "a.txt"),
+        explain_write_errors(tmp_path / "a.txt"),
     ):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

@@ -104,7 +104,7 @@ def test_every_look_at_the_test_split_is_a_trial_that_nothing_takes_back(registr
     registry.record_result("v1_base", "validation", {}, **PROOF)
     assert registry.trials() == 0
     for count, name in enumerate(("v1_base", "v1_base", "v2_next"), start=1):
-        registry.count_look(name, {"checkpoint": "best", **PROOF})
+        registry.record_test_evaluation(name, {"checkpoint": "best", **PROOF})
         assert registry.trials() == count
     experiment = load_experiment(registry.root / "v1_base.yaml")
     registry.record_result("v1_base", "test", {}, **PROOF)
@@ -272,7 +272,7 @@ from jaxexit.lab.registry import Registry
 registry, name, count = Registry(Path(sys.argv[1])), sys.argv[2], int(sys.argv[3])
 print("ready", flush=True)
 for step in range(1, count + 1):
-    registry.count_look(name, {"checkpoint": "best", "step": step})
+    registry.record_test_evaluation(name, {"checkpoint": "best", "step": step})
     print(step, flush=True)
 """
 

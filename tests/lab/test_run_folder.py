@@ -34,7 +34,7 @@ def experiment(yaml: Path) -> Experiment:
 def folder(tmp_path: Path, experiment: Experiment) -> RunFolder:
     """The folder of a version that has been begun and has a checkpoint."""
     folder = RunFolder(tmp_path, experiment.version)
-    folder.begin(experiment, "new", provenance(experiment, FINGERPRINT))
+    folder.begin(experiment, provenance(experiment, FINGERPRINT))
     folder.checkpoints(experiment).save(100, {"weights": np.ones(1, np.float32)})
     folder.metrics.write_text('{"update": 1}\n', encoding="utf-8")
     (folder.results("test")).mkdir(parents=True)
@@ -72,7 +72,7 @@ def test_there_is_nothing_to_resume_before_the_first_checkpoint(
     folder = RunFolder(tmp_path, experiment.version)
     with pytest.raises(RunError, match="nothing to resume"):
         folder.check_start(experiment, "resume")
-    folder.begin(experiment, "new", provenance(experiment, FINGERPRINT))
+    folder.begin(experiment, provenance(experiment, FINGERPRINT))
     with pytest.raises(RunError, match="no checkpoint to resume from; start over with --overwrite"):
         folder.check_start(experiment, "resume")
 
@@ -100,7 +100,7 @@ def test_a_version_trained_with_an_override_has_not_drifted_from_its_file(
 ):
     short = load_experiment(yaml, ["ppo.total_timesteps=1_000_000"])
     folder = RunFolder(tmp_path, short.version)
-    folder.begin(short, "new", provenance(short, FINGERPRINT))
+    folder.begin(short, provenance(short, FINGERPRINT))
     assert folder.trained_experiment(yaml) == short
 
 
@@ -114,23 +114,20 @@ def test_other_data_than_those_trained_on_are_refused(folder: RunFolder):
         folder.check_data(FINGERPRINT)
 
 
-def test_starting_over_sets_the_old_run_aside_and_touches_nothing_beside_it(
+def test_starting_over_moves_the_whole_folder_and_touches_nothing_beside_it(
     folder: RunFolder, yaml: Path, tmp_path: Path
 ):
     (folder.path / "notes.txt").write_text("mine")
+    before = {path.relative_to(folder.path) for path in folder.path.rglob("*")}
     changed = load_experiment(yaml, ["seed=8"])
-    folder.begin(changed, "overwrite", provenance(changed, FINGERPRINT))
+    assert folder.set_aside() == tmp_path / "v1_mine.1"
+    folder.begin(changed, provenance(changed, FINGERPRINT))
     assert folder.frozen().seed == 8
-    assert not folder.models.exists()
-    assert not folder.metrics.exists()
-    assert not (folder.path / "results").exists()
-    assert (folder.path / "notes.txt").read_text() == "mine"
+    assert {path.name for path in folder.path.iterdir()} == {"experiment.yaml", "provenance.json"}
+    kept = RunFolder(tmp_path, "v1_mine.1")
+    assert {path.relative_to(kept.path) for path in kept.path.rglob("*")} == before
+    assert (kept.frozen().seed, kept.is_archived, folder.is_archived) == (3, True, False)
     assert yaml.is_file()
-    folder.checkpoints(changed).save(200, {"weights": np.ones(1, np.float32)})
-    folder.safe()
-    assert not folder.recover()  # the old run is given up, the new one stays
-    assert folder.frozen().seed == 8
-    assert not list(folder.path.glob(".rep*"))
 
 
 def test_columns_of_the_users_own_that_have_changed_are_refused(folder: RunFolder):
@@ -146,13 +143,14 @@ def test_columns_of_the_users_own_that_have_changed_are_refused(folder: RunFolde
 def test_checkpoints_left_without_a_snapshot_never_mix_with_a_new_run(
     folder: RunFolder, experiment: Experiment
 ):
-    folder.snapshot.unlink()  # as after a kill in the middle of starting over
+    folder.snapshot.unlink()
     with pytest.raises(RunError, match="start over with --overwrite"):
         folder.check_start(experiment, "new")
     with pytest.raises(RunError, match="nothing to resume"):
         folder.check_start(experiment, "resume")
     folder.check_start(experiment, "overwrite")
-    folder.begin(experiment, "overwrite", provenance(experiment, FINGERPRINT))
+    folder.set_aside()
+    folder.begin(experiment, provenance(experiment, FINGERPRINT))
     assert folder.checkpoints(experiment).steps() == []
 
 
@@ -162,7 +160,7 @@ def test_resuming_keeps_the_snapshot_and_records_on_what_it_went_on(
     snapshot = folder.snapshot.read_bytes()
     first = read(folder.path / "provenance.json")
     for count in (1, 2):
-        folder.begin(experiment, "resume", provenance(experiment, FINGERPRINT))
+        folder.resume(provenance(experiment, FINGERPRINT))
         recorded = read(folder.path / "provenance.json")
         assert len(recorded.pop("resumed")) == count
         assert recorded == first

@@ -23,7 +23,7 @@ MOOD = Origin(
     ("origins", "audit", "split", "looks", "verified", "said"),
     [
         ([SOUND], None, "test", 0, {"columns", "entries", "costs", "split"}, []),
-        ([SOUND], None, "test", 3, {"columns", "entries", "costs"}, ["split (test was looked at 3"]),
+        ([SOUND], None, "test", 3, {"columns", "entries", "costs"}, ["split (test was evaluated 3"]),
         ([SOUND], None, "train", 0, {"columns", "entries", "costs"}, ["train (the agent was"]),
         ([MOOD], None, "test", 0, {"split"}, ["column `mood`", "entries of list.csv", "a constant"]),
         ([SOUND, MOOD], None, "walk_forward", 0, {"split"}, ["column `mood`"]),

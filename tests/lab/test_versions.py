@@ -60,7 +60,7 @@ def trained(root: Path, name: str, *overrides: str) -> RunFolder:
     """The version as its training leaves it, without having trained."""
     yaml, folder, registry = root / f"{name}.yaml", RunFolder(root, name), Registry(root)
     experiment = load_experiment(yaml, overrides)
-    folder.begin(experiment, "new", {"started": "now", "data": {}})
+    folder.begin(experiment, {"started": "now", "data": {}})
     registry.register(experiment, yaml)
     registry.finished(name, "completed", trained_steps=100, wall_seconds=1.0)
     return folder
@@ -144,7 +144,7 @@ def test_a_parent_may_be_a_file_elsewhere_and_the_registry_may_move_with_it(
 
 def test_a_version_may_be_begun_empty_and_says_so(root: Path, registry):
     said = registry("new", "v3_blank", "--parent", "v2_next")
-    assert "it is v2_next still: write into it what differs" in said
+    assert "it does not differ from v2_next yet: write into it what does" in said
     assert load_experiment(root / "v3_blank.yaml").description == "v2_next with nothing changed yet"
 
 
@@ -165,9 +165,9 @@ def test_the_new_version_as_json(root: Path, registry):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["v1_base", "--parent", "v2_next"], "there is one already"),  # a row
-        (["v2_next", "--parent", "v1_base"], "there is one already"),  # a file
-        (["v5_folder", "--parent", "v1_base"], "there is one already"),  # a run folder
+        (["v1_base", "--parent", "v2_next"], "exists already"),  # a row
+        (["v2_next", "--parent", "v1_base"], "exists already"),  # a file
+        (["v5_folder", "--parent", "v1_base"], "exists already"),  # a run folder
         (["mine", "--parent", "v1_base"], "expected v<N>_<what_changed>"),
         (["../v3_x", "--parent", "v1_base"], "expected v<N>_<what_changed>"),
         (["v3_x/../../v4_y", "--parent", "v1_base"], "expected v<N>_<what_changed>"),
@@ -179,7 +179,7 @@ def test_the_new_version_as_json(root: Path, registry):
         (["v3_x", "--parent", "v1_base", "--set", "guards.mode=maks"], "did you mean 'mask'?"),
         (["v3_x", "--parent", "v1_base", "--set", "ppo.entropy_coef_end=1"], "at most its start"),
         (["v3_x", "--parent", "v1_base", "--set", "version=v9_x"], "cannot be set"),
-        (["v3_x", "--parent", "v1_base", "--set", "seed=0"], "v1_base says that already"),
+        (["v3_x", "--parent", "v1_base", "--set", "seed=0"], "is what v1_base says"),
         (["v3_x", "--parent", "v1_base", "--set", "seed"], "expected section.key=value"),
         (["v3_x", "--parent", "v1_base", "-d", "\udcff"], "--description: is not UTF-8"),
     ],
@@ -226,7 +226,7 @@ def test_a_trained_version_is_what_it_was_trained_with_its_file_is_what_it_says(
     said = json.loads(out)
     assert said["before"]["file"] == str(root / "v1_base" / "experiment.yaml")
     assert said["changes"] == {"seed": [5, 0], "guards.min_bars_for_exit": [2, 9]}
-    assert err.startswith("note: v1_base is frozen since it was trained")
+    assert err.startswith("note: v1_base was frozen when it was trained")
 
 
 def test_a_side_that_is_not_there_is_told(refused):
@@ -312,7 +312,7 @@ def test_who_only_looks_is_told_of_the_drift_and_sees_all_the_same(
     assert main(words) == 0
     out, err = capsys.readouterr()
     assert "v1_base" in out
-    assert err.startswith("note: v1_base is frozen since it was trained")
+    assert err.startswith("note: v1_base was frozen when it was trained")
     assert "guards.min_bars_for_exit 2 -> 9" in err
     assert err.count("\n") == 1
     (root / "v1_base.yaml").write_text("nonsense")

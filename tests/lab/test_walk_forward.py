@@ -95,7 +95,7 @@ def test_too_few_bars_for_the_folds_are_one_line(
     yaml: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     for words, found in (
-        (["--walk-forward", "1"], "found 1, allowed is at least 2"),
+        (["--walk-forward", "1"], "got 1, expected a whole number from 2 up"),
         (["--walk-forward", "900"], "too few for 900 folds"),
         (["--walk-forward", "60"], "no trades in the"),
         (["--rolling"], "goes with --walk-forward"),

@@ -1,8 +1,8 @@
-"""Where a run's metrics are shown besides metrics.jsonl: Weights & Biases, TensorBoard.
+"""Where a run's metrics are logged besides metrics.jsonl: Weights & Biases, TensorBoard.
 
-Both are views. A mirror may fail in any way (no network, no login, a crash of its service, a full disk): that
-is said once, and training goes on without it. It does not slow training either: W&B's service is a process of
-its own that is handed each line and sends it when it can, TensorBoard's file is appended to by a thread.
+Both are views. A logger may fail in any way (no network, no login, a crash of its service, a full disk): that
+is said once, and training continues without it. It does not slow training either: W&B's service is a process
+of its own that is handed each line and sends it when it can, TensorBoard's file is appended to by a thread.
 """
 
 from __future__ import annotations
@@ -26,72 +26,64 @@ INIT_SECONDS = 15  # W&B itself would wait 90 for a network that is not there
 X_AXIS = "env_steps"
 
 
-class Mirror(Protocol):
-    """A view of the metrics. Every method may raise anything: the mirror is given up then."""
+class MetricLogger(Protocol):
+    """A service or file format that shows a run's metrics; where a method raises it is switched off."""
 
     name: str
 
     def begin(self, experiment: Experiment, folder: RunFolder, done: int) -> None:
-        """Begin, or go on after `done` environment steps; the run's folder exists."""
+        """Begin, or continue after `done` environment steps; the run's folder exists."""
         ...
 
     def log(self, scalars: Mapping[str, float], step: int) -> None:
-        """Show one update's numbers."""
+        """Log one update's numbers, at its environment step."""
         ...
 
-    def hand_in(self, experiment: Experiment, folder: RunFolder, summary: dict[str, Any]) -> None:
-        """Show what the finished run came to; `summary` is that of the backtest."""
+    def finish(self, summary: dict[str, Any] | None, *, failed: bool) -> None:
+        """End it; `summary` is that of the finished run's backtest, None where there is no result."""
         ...
 
-    def close(self, *, failed: bool) -> None:
-        """End it."""
-        ...
-
-    def abandon(self) -> None:
-        """It is broken: let nothing of it hold up or clutter the end of the program."""
+    def abort(self) -> None:
+        """Switch it off after an error: nothing of it may hold up or clutter the end of the program."""
         ...
 
 
-class Mirrors:
-    """All that mirror one run. Nothing that they do raises."""
+class MetricLoggers:
+    """All loggers of one run. Nothing that they do raises."""
 
-    def __init__(self, *mirrors: Mirror) -> None:
-        self._mirrors = list(mirrors)
+    def __init__(self, *loggers: MetricLogger) -> None:
+        self._loggers = list(loggers)
 
     def begin(self, experiment: Experiment, folder: RunFolder, done: int) -> None:
-        """See `Mirror.begin`."""
-        self._each(lambda mirror: mirror.begin(experiment, folder, done))
+        """See `MetricLogger.begin`."""
+        self._each(lambda logger: logger.begin(experiment, folder, done))
 
     def log(self, line: dict[str, Any]) -> None:
-        """Show the scalars of a line of metrics."""
+        """Log the scalars of a line of metrics."""
         scalars = {k: v for k, v in line.items() if isinstance(v, int | float)}
-        self._each(lambda mirror: mirror.log(scalars, line[X_AXIS]))
+        self._each(lambda logger: logger.log(scalars, line[X_AXIS]))
 
-    def hand_in(self, experiment: Experiment, folder: RunFolder, summary: dict[str, Any]) -> None:
-        """See `Mirror.hand_in`."""
-        self._each(lambda mirror: mirror.hand_in(experiment, folder, summary))
+    def finish(self, summary: dict[str, Any] | None = None, *, failed: bool = False) -> None:
+        """End them all; see `MetricLogger.finish`. A second call does nothing."""
+        self._each(lambda logger: logger.finish(summary, failed=failed))
+        self._loggers.clear()
 
-    def close(self, *, failed: bool) -> None:
-        """End them all; what is closed already stays so."""
-        self._each(lambda mirror: mirror.close(failed=failed))
-        self._mirrors.clear()
-
-    def _each(self, act: Callable[[Mirror], None]) -> None:
-        for mirror in list(self._mirrors):
+    def _each(self, act: Callable[[MetricLogger], None]) -> None:
+        for logger in list(self._loggers):
             try:
-                act(mirror)
+                act(logger)
             except Exception as error:
-                self._mirrors.remove(mirror)
+                self._loggers.remove(logger)
                 with contextlib.suppress(Exception):  # it is broken: that is why we are here
-                    mirror.abandon()
+                    logger.abort()
                 words = " ".join(str(error).split())[:200]
                 print(
-                    f"note: {mirror.name} is off from here on ({words}); metrics.jsonl goes on",
+                    f"note: {logger.name} is switched off ({words}); metrics.jsonl is written as before",
                     file=sys.stderr,
                 )
 
 
-def mirrors_of(experiment: Experiment, wandb_mode: str) -> Mirrors:
+def metric_loggers(experiment: Experiment, wandb_mode: str) -> MetricLoggers:
     """Those that an experiment asks for.
 
     Args:
@@ -101,19 +93,19 @@ def mirrors_of(experiment: Experiment, wandb_mode: str) -> Mirrors:
     Raises:
         ConfigError: the package of one is not installed.
     """
-    wanted: list[Mirror] = []
+    wanted: list[MetricLogger] = []
     if wandb_mode != "disabled":
-        wanted.append(WandbMirror(wandb_mode))
+        wanted.append(WandbLogger(wandb_mode))
     if experiment.tracking.tensorboard:
         if importlib.util.find_spec("tensorboardX") is None:
             raise ConfigError(
                 'tracking.tensorboard: needs a package; pip install "jaxexit[tensorboard]"'
             )
-        wanted.append(TensorBoardMirror())
-    return Mirrors(*wanted)
+        wanted.append(TensorBoardLogger())
+    return MetricLoggers(*wanted)
 
 
-class WandbMirror:
+class WandbLogger:
     """A Weights & Biases run; one for the version's whole life, however often it is resumed.
 
     Its id is kept in the run folder (wandb_run.json). What a killed run had sent past its last checkpoint
@@ -123,6 +115,7 @@ class WandbMirror:
     name = "W&B"
 
     def __init__(self, mode: str) -> None:
+        """Args: online or offline."""
         self._mode = mode
         self._run: wandb.Run | None = None
 
@@ -130,6 +123,7 @@ class WandbMirror:
         """Open the run, or the one that this version had."""
         import wandb
 
+        self._experiment, self._folder = experiment, folder
         tracking, kept = experiment.tracking, folder.path / "wandb_run.json"
         known = read_json(kept) or {"id": secrets.token_hex(4)}
         self._run = wandb.init(
@@ -153,29 +147,34 @@ class WandbMirror:
         self._run.define_metric("*", step_metric=X_AXIS)
 
     def log(self, scalars: Mapping[str, float], step: int) -> None:
-        """Hand one update's numbers to the service."""
+        """Pass one update's numbers to the service."""
         if self._run is not None:
             self._run.log(dict(scalars), step=step)
 
-    def hand_in(self, experiment: Experiment, folder: RunFolder, summary: dict[str, Any]) -> None:
-        """The test result as the run's summary; with `tracking.artifacts` what it is made of, too."""
+    def finish(self, summary: dict[str, Any] | None, *, failed: bool) -> None:
+        """Upload the results, and end the run; waits until the service has written or sent what it holds."""
         if self._run is None:
             return
+        if summary is not None:
+            self._upload(self._run, summary)
+        self._run.finish(exit_code=int(failed))
+
+    def _upload(self, run: wandb.Run, summary: dict[str, Any]) -> None:
+        """The test result as the run's summary; with `tracking.artifacts` what it is made of, too."""
         import pandas as pd
         import wandb
 
+        experiment, folder = self._experiment, self._folder
         split, learned = summary["split"], summary["policies"]["learned"]
-        self._run.summary.update(
-            {f"{split}/{name}": x for name, x in learned.items() if isinstance(x, int | float)}
-        )
+        run.summary.update(_scalars_of(split, learned))
         if not experiment.tracking.artifacts:
             return
         names = [n for n, x in learned.items() if isinstance(x, int | float | None)]
         table = pd.DataFrame(
-            [{"policy": who} | of for who, of in summary["policies"].items()],
+            [{"policy": name} | metrics for name, metrics in summary["policies"].items()],
             columns=pd.Index(["policy", *names]),
         )
-        self._run.log({f"{split}/policies": wandb.Table(dataframe=table)})
+        run.log({f"{split}/policies": wandb.Table(dataframe=table)})
         about = {"version": experiment.version, "split": split}
         results = wandb.Artifact(f"{experiment.version}-results", "results", metadata=about)
         results.add_dir(str(folder.results(split)), name=split)
@@ -184,21 +183,16 @@ class WandbMirror:
         model = wandb.Artifact(f"{experiment.version}-checkpoint", "model", metadata=about)
         model.add_dir(str(folder.models))
         for artifact in (results, model):
-            self._run.log_artifact(artifact)
+            run.log_artifact(artifact)
 
-    def close(self, *, failed: bool) -> None:
-        """End the run; waits until the service has written or sent what it holds."""
-        if self._run is not None:
-            self._run.finish(exit_code=int(failed))
-
-    def abandon(self) -> None:
+    def abort(self) -> None:
         """Stop its service: else that would print a traceback when the program ends."""
         import wandb
 
         wandb.teardown(exit_code=0)
 
 
-class TensorBoardMirror:
+class TensorBoardLogger:
     """Event files in <run folder>/tensorboard."""
 
     name = "TensorBoard"
@@ -210,6 +204,7 @@ class TensorBoardMirror:
         """Open a file; of those of a killed run, steps after `done` are not shown."""
         from tensorboardX import SummaryWriter
 
+        self._last_step = experiment.ppo.total_timesteps
         self._writer = SummaryWriter(str(folder.path / "tensorboard"), purge_step=done + 1)
 
     def log(self, scalars: Mapping[str, float], step: int) -> None:
@@ -218,18 +213,19 @@ class TensorBoardMirror:
             self._writer.add_scalar(name, value, step)
         self._writer.flush()
 
-    def hand_in(self, experiment: Experiment, folder: RunFolder, summary: dict[str, Any]) -> None:
-        """The backtest's numbers, at the last step."""
-        split, learned = summary["split"], summary["policies"]["learned"]
-        self.log(
-            {f"{split}/{name}": x for name, x in learned.items() if isinstance(x, int | float)},
-            experiment.ppo.total_timesteps,
-        )
+    def finish(self, summary: dict[str, Any] | None, *, failed: bool) -> None:
+        """Log the backtest's numbers at the last step, and write what is queued."""
+        if self._writer is None:
+            return
+        if summary is not None:
+            learned = summary["policies"]["learned"]
+            self.log(_scalars_of(summary["split"], learned), self._last_step)
+        self._writer.close()
 
-    def close(self, *, failed: bool) -> None:
-        """Write what is queued."""
-        if self._writer is not None:
-            self._writer.close()
-
-    def abandon(self) -> None:
+    def abort(self) -> None:
         """Nothing of it runs on but a daemon thread."""
+
+
+def _scalars_of(split: str, metrics: Mapping[str, Any]) -> dict[str, float]:
+    """A policy's metrics on a split that are numbers, under names such as `test/net_pips_mean`."""
+    return {f"{split}/{name}": x for name, x in metrics.items() if isinstance(x, int | float)}

@@ -16,7 +16,7 @@ from tensorboardX.proto import event_pb2
 from wandb.proto import wandb_internal_pb2
 
 from jaxexit.config import Experiment, load_experiment
-from jaxexit.lab.mirrors import Mirrors, WandbMirror
+from jaxexit.lab.metric_loggers import MetricLoggers, WandbLogger
 from jaxexit.lab.run import RunFolder
 from jaxexit.lab.tracking import MetricsWriter, read_metrics
 from tests.lab.test_tracking import line
@@ -48,17 +48,17 @@ def no_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     wandb.teardown()
 
 
-def mirrored(
+def logged(
     experiment: Experiment, folder: RunFolder, mode: str, *updates: int, after: int = 0
 ) -> None:
-    """Some updates of a run that W&B mirrors."""
-    mirrors = Mirrors(WandbMirror(mode))
-    mirrors.begin(experiment, folder, 100 * after)
-    writer = MetricsWriter(folder.metrics, after_update=after, mirrors=mirrors)
+    """Some updates of a run that W&B logs."""
+    loggers = MetricLoggers(WandbLogger(mode))
+    loggers.begin(experiment, folder, 100 * after)
+    writer = MetricsWriter(folder.metrics, after_update=after, loggers=loggers)
     for update in updates:
         writer.write(line(update))
     writer.close()
-    mirrors.close(failed=False)
+    loggers.finish()
 
 
 def offline_runs(folder: RunFolder) -> list[list[Any]]:
@@ -98,7 +98,7 @@ def history(records: list[Any]) -> list[dict[str, Any]]:
 def test_an_offline_run_holds_the_numbers_and_the_resolved_experiment(
     folder: RunFolder, experiment: Experiment, no_account: None, capfd: pytest.CaptureFixture[str]
 ):
-    mirrored(experiment, folder, "offline", 1, 2, 3)
+    logged(experiment, folder, "offline", 1, 2, 3)
     assert capfd.readouterr().out == ""  # stdout may be carrying JSON
     wandb.teardown()  # as at the end of the program: the service writes out what it holds
     (records,) = offline_runs(folder)
@@ -115,10 +115,10 @@ def test_an_offline_run_holds_the_numbers_and_the_resolved_experiment(
 
 
 def test_a_resumed_run_is_the_same_run(folder: RunFolder, experiment: Experiment, no_account: None):
-    mirrored(experiment, folder, "offline", 1, 2, 3)
+    logged(experiment, folder, "offline", 1, 2, 3)
     wandb.teardown()
     (folder.path / "wandb").rename(folder.path / "first")  # two of one second would share a name
-    mirrored(experiment, folder, "offline", 3, 4, after=2)  # killed after 3, last checkpoint at 2
+    logged(experiment, folder, "offline", 3, 4, after=2)  # killed after 3, last checkpoint at 2
     wandb.teardown()
     (second,) = offline_runs(folder)
     (folder.path / "wandb").rename(folder.path / "second")
@@ -134,30 +134,30 @@ def test_a_resumed_run_is_the_same_run(folder: RunFolder, experiment: Experiment
 def test_a_version_that_starts_over_is_another_run(
     folder: RunFolder, experiment: Experiment, no_account: None
 ):
-    mirrored(experiment, folder, "offline", 1)
+    logged(experiment, folder, "offline", 1)
     kept = folder.path / "wandb_run.json"
     before = json.loads(kept.read_text())["id"]
     kept.unlink()  # as when --overwrite puts the whole folder aside
-    mirrored(experiment, folder, "offline", 1)
+    logged(experiment, folder, "offline", 1)
     assert json.loads(kept.read_text())["id"] != before
 
 
 def test_without_an_account_there_is_one_note_and_the_record_goes_on(
     folder: RunFolder, experiment: Experiment, no_account: None, capfd: pytest.CaptureFixture[str]
 ):
-    mirrored(experiment, folder, "online", 1, 2)
+    logged(experiment, folder, "online", 1, 2)
     out, err = capfd.readouterr()
     assert out == ""
-    assert err.count("note: W&B is off from here on") == err.count("\n") == 1
+    assert err.count("note: W&B is switched off") == err.count("\n") == 1
     assert read_metrics(folder.metrics) == [line(1), line(2)]
 
 
 def test_when_the_tracker_dies_the_record_goes_on(
     folder: RunFolder, experiment: Experiment, no_account: None, capfd: pytest.CaptureFixture[str]
 ):
-    mirrors = Mirrors(WandbMirror("offline"))
-    mirrors.begin(experiment, folder, 0)
-    writer = MetricsWriter(folder.metrics, mirrors=mirrors)
+    loggers = MetricLoggers(WandbLogger("offline"))
+    loggers.begin(experiment, folder, 0)
+    writer = MetricsWriter(folder.metrics, loggers=loggers)
     writer.write(line(1))
     children = subprocess.run(
         ["pgrep", "-P", str(os.getpid()), "-f", "wandb-core"], capture_output=True, text=True
@@ -167,11 +167,11 @@ def test_when_the_tracker_dies_the_record_goes_on(
     for update in range(2, 200):
         writer.write(line(update))
     writer.close()
-    mirrors.close(failed=False)
+    loggers.finish()
     assert read_metrics(folder.metrics) == [line(update) for update in range(1, 200)]
     out, err = capfd.readouterr()
     assert out == ""
-    assert err.count("note: W&B is off from here on") == 1
+    assert err.count("note: W&B is switched off") == 1
 
 
 def events(folder: Path) -> list[Any]:
