@@ -116,18 +116,28 @@ def working(out: Console, name: str) -> Iterator[Callable[[str], None]]:
     yield say
 
 
+OF_LEARNERS = {
+    "entropy": "entropy {:.2f}",
+    "kl": "KL {:.4f}",
+    "minibatches_applied": "{} minibatches",
+}
+"""Metrics of a learner that are shown while training, where it has them."""
+
+
 def _progress_numbers(line: dict[str, Any], steps_per_second: float) -> str:
     """The few numbers of a metrics line that matter while training."""
     unit = units.found(line, "net", "mean")
     net = (
         f"{line[units.key(unit, 'net', 'mean')]:{units.mean_form(unit)}} {units.words(unit)}/trade"
     )
-    return (
-        f"{steps_per_second:,.0f} steps/s | net {net} | "
-        f"held {line['bars_held_mean']:.1f} bars | blocked {line['blocked_share']:.0%} | "
-        f"entropy {line['entropy']:.2f} | KL {line['kl']:.4f} | "
-        f"{line['minibatches_applied']} minibatches"
-    )
+    shown = [
+        f"{steps_per_second:,.0f} steps/s",
+        f"net {net}",
+        f"held {line['bars_held_mean']:.1f} bars",
+        f"blocked {line['blocked_share']:.0%}",
+    ]
+    shown += [form.format(line[name]) for name, form in OF_LEARNERS.items() if name in line]
+    return " | ".join(shown)
 
 
 COLUMNS = (

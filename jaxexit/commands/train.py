@@ -129,19 +129,20 @@ def _command(argv: Sequence[str] | None) -> int:
     from jaxexit.lab.results import headline
     from jaxexit.lab.tracking import MetricsWriter
     from jaxexit.lab.training import is_finished, state_template, train
-    from jaxexit.ppo import make_mesh, num_updates, ppo_spec
+    from jaxexit.learners import learner_of, num_updates
+    from jaxexit.learning import make_mesh
     from jaxexit.truth.before import audited_before, warn
 
-    mesh = make_mesh(ppo_spec(experiment), experiment.seeds, arguments.devices)
-    if not hosts.leads():
+    mesh = make_mesh(learner_of(experiment), experiment.seeds, arguments.devices)
+    if not hosts.is_primary():
         return _follow(experiment, folder, mesh, resume=arguments.resume)
     out = show.console(quiet=arguments.quiet, json=arguments.json)
 
     wandb_mode = _wandb_mode(experiment, asked=arguments.wandb)
     mirrors = mirrors_of(experiment, wandb_mode)
     report = arguments.report or (experiment.tracking.artifacts and wandb_mode != "disabled")
-    updates, batch_size = num_updates(experiment), ppo_spec(experiment).batch_size
-    with hosts.announcing() as announce, ExitStack() as held:
+    updates, batch_size = num_updates(experiment), learner_of(experiment).batch_size
+    with hosts.signalling_start() as announce, ExitStack() as held:
         if cluster is not None:
             terminal.note(registry.recover(folder))
             folder.check_start(experiment, start)
@@ -162,7 +163,7 @@ def _command(argv: Sequence[str] | None) -> int:
         folder.check_start(experiment, start)
         if arguments.resume and is_finished(experiment, folder):
             announce(hosts.NOTHING_TO_DO)
-            hosts.part()
+            hosts.disconnect()
             show.lines(out, [f"{experiment.version} is already trained to its end"])
             steps = updates * batch_size
             registry.found_complete(experiment, yaml, trained_steps=steps)
@@ -183,7 +184,7 @@ def _command(argv: Sequence[str] | None) -> int:
             provenance(experiment, dataset.fingerprint, mesh, audit, market_facts(dataset)),
         )
         registry.started(experiment, resumed=arguments.resume)
-        announce(hosts.BEGUN)
+        announce(hosts.STARTED)
         mirrors.begin(experiment, folder, resumed.step if resumed else 0)
         began = time.perf_counter()
         try:
@@ -199,7 +200,7 @@ def _command(argv: Sequence[str] | None) -> int:
                     resumed=resumed,
                     on_update=progress.update,
                 )
-            hosts.part()
+            hosts.disconnect()
         except BaseException:
             mirrors.close(failed=True)
             registry.finished(
@@ -243,11 +244,11 @@ def _follow(experiment: Experiment, folder: RunFolder, mesh: Mesh | None, *, res
     if resume and folder.snapshot.is_file():  # without one the first process says so
         experiment = experiment.model_copy(update={"scales": folder.frozen().scales})
     dataset = load_dataset(experiment)
-    if hosts.wait_for_word() == hosts.NOTHING_TO_DO:
-        hosts.part()
+    if hosts.wait_for_start() == hosts.NOTHING_TO_DO:
+        hosts.disconnect()
         return 0
     result = follow(experiment, dataset, folder, mesh=mesh, resume=resume)
-    hosts.part()
+    hosts.disconnect()
     return cli.INTERRUPTED if result.interrupted else 0
 
 

@@ -40,6 +40,7 @@ LATER = {
     "data.unit": "auto",
     "env.feature_scales": "auto",
     "env.flat_overnight": False,
+    "learner": "ppo",
     "seeds": 1,
     "ppo.polyak_window": 0.0,
     "tracking.artifacts": False,

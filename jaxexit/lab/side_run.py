@@ -1,4 +1,4 @@
-"""A training beside the versions' own runs: a sweep's, or a walk-forward's. Begun, stopped, resumed alike.
+"""A training that is not a version's run: a sweep's, or a walk-forward's. Started, stopped, resumed alike.
 
 <folder>/plan.json         what is trained, with its hash; written first
 <folder>/provenance.json   code, packages, device, data, command
@@ -19,7 +19,7 @@ from jaxexit.lab.checkpoints import CheckpointStore
 from jaxexit.lab.files import remove_folder, write_json
 from jaxexit.lab.run import RunFolder, Start, read_json
 
-OWN = ("plan.json", "provenance.json", "metrics.jsonl", "models")
+FILES = ("plan.json", "provenance.json", "metrics.jsonl", "models")
 
 
 def plan_sha256(plan: dict[str, Any]) -> str:
@@ -31,37 +31,37 @@ class SideRun:
     """One such training."""
 
     def __init__(self, path: Path, name: str, plan: dict[str, Any]) -> None:
-        """Args: its folder; what messages call it; everything that decides what it learns, as JSON."""
+        """Args: its folder; its name in messages; everything that decides what it learns, as JSON."""
         self.path, self.name, self.plan = path, name, plan
         self.sha256 = plan_sha256(plan)
         self.metrics = path / "metrics.jsonl"
         self.store = CheckpointStore(path / "models", self.sha256)
 
     def locked(self) -> AbstractContextManager[None]:
-        """Hold it for this process; RunError where another one does."""
+        """Lock it for this process; RunError where another one has."""
         return RunFolder(self.path.parent, self.path.name).locked()
 
     def check_start(self, start: Start) -> None:
-        """Whether it may begin this way; writes nothing.
+        """Check whether it may start this way; writes nothing.
 
         Raises:
-            RunError: it was begun before and neither --resume nor --overwrite was given, there is nothing
-                to resume, or what was begun is something else.
+            RunError: it was started before and neither --resume nor --overwrite was given, there is nothing
+                to resume, or what was started is something else.
         """
-        begun = read_json(self.path / "plan.json")
-        if begun is not None and start == "new":
+        started = read_json(self.path / "plan.json")
+        if started is not None and start == "new":
             raise RunError(
-                f"{self.name}: was begun before in {self.path}; go on with --resume, or start over with "
+                f"{self.name}: was started before in {self.path}; continue with --resume, or start over with "
                 "--overwrite"
             )
         if start != "resume":
             return
-        if begun is None or not self.store.steps():
+        if started is None or not self.store.steps():
             raise RunError(f"{self.path}: nothing to resume; run the command without --resume")
-        if begun.get("sha256") != self.sha256:
+        if started.get("sha256") != self.sha256:
             raise RunError(
-                f"{self.name}: is not what was begun in {self.path}; undo the change, or start over with "
-                "--overwrite"
+                f"{self.name}: differs from what was started in {self.path}; undo the change, or start over "
+                "with --overwrite"
             )
 
     def begin(self, start: Start, provenance: dict[str, Any]) -> None:
@@ -69,7 +69,7 @@ class SideRun:
         if start == "resume":
             return
         if start == "overwrite":
-            for name in OWN:
+            for name in FILES:
                 if (self.path / name).is_dir():
                     remove_folder(self.path / name)
                 else:

@@ -1,4 +1,4 @@
-"""A trained version, opened: what every command begins with that looks at one."""
+"""A trained version, opened: where every command about one begins."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jaxexit.config import Experiment, find_experiment
 from jaxexit.lab.registry import Registry
 from jaxexit.lab.run import RunFolder
 
-if TYPE_CHECKING:  # the data need no JAX to be named
+if TYPE_CHECKING:  # naming the data needs no JAX
     from jaxexit.data import Dataset
 
 
@@ -41,7 +41,7 @@ class TrainedVersion:
 
 
 def open_trained(name: str | Path, root: Path | None) -> TrainedVersion:
-    """Open a version; what an interrupted command left half done is settled first, and said.
+    """Open a version; what an interrupted command left half done is completed first, and reported.
 
     Args:
         name: YAML file, run folder, or the version's name.

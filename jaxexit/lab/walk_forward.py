@@ -23,8 +23,9 @@ from jaxexit.data import Dataset, Folds
 from jaxexit.env import Drawn, World, make_world
 from jaxexit.evaluate import Backtest, PolicyResult, mean_per_trade
 from jaxexit.evaluate.joint import joint_result
+from jaxexit.lab.agents import Agent, AgentBatch
+from jaxexit.lab.checkpoint_layout import Saved
 from jaxexit.lab.comparison import WALK_FORWARD
-from jaxexit.lab.crew import AgentsTogether, Member, Several
 from jaxexit.lab.files import write_text
 from jaxexit.lab.lines import Line
 from jaxexit.lab.provenance import counted, market_facts, provenance
@@ -39,15 +40,16 @@ from jaxexit.lab.training import (
     agent_seeds,
     learned_policy,
     seed_folder,
-    several_template,
-    train_crew,
+    state_template,
+    train_agents,
 )
 from jaxexit.lab.verification import audit_before_training, looks_before, verification
-from jaxexit.ppo import agent, make_mesh, ppo_params, ppo_spec
+from jaxexit.learners import hyper_of, learner_of
+from jaxexit.learning import make_mesh, take
 from jaxexit.units import key
 
 NAME = WALK_FORWARD  # of its folders, and of its result among those of the splits
-OWN = ("drawn",)  # of the world: which trades a fold draws
+PER_FOLD = ("drawn",)  # field of the world: which trades a fold draws
 
 
 def side_run(folder: RunFolder, experiment: Experiment, folds: int, *, rolling: bool) -> SideRun:
@@ -75,7 +77,7 @@ def train_folds(
         folder: of the version; held by the caller.
         start: whether it is new, resumed, or replaces an earlier one.
         rolling: as `folds` was made.
-        devices: see `ppo.make_mesh`.
+        devices: see `learning.make_mesh`.
         audit: what came out of the one before, for the provenance.
         on_update: called with each line of metrics.
 
@@ -84,47 +86,45 @@ def train_folds(
     """
     run = side_run(folder, experiment, len(folds.datasets), rolling=rolling)
     run.check_start(start)
-    crew, agents = _crew(experiment, folds, devices)
+    agents = _agents(experiment, folds, devices)
     resumed = None
     if start == "resume":
-        resumed = run.store.restore("last", several_template(experiment, folds.datasets[0], agents))
+        template = state_template(experiment, folds.datasets[0], len(agents))
+        resumed = run.store.restore("last", template)
     run.begin(
         start,
         provenance(
-            experiment, folds.fingerprint, crew.mesh, audit, market_facts(folds.datasets[0])
+            experiment, folds.fingerprint, agents.mesh, audit, market_facts(folds.datasets[0])
         ),
     )
     write_text(run.path / "experiment.yaml", dump_snapshot(experiment))
-    return train_crew(
-        crew,
+    return train_agents(
+        agents,
         experiment,
         run.store,
         lambda done: MetricsWriter(run.metrics, after_update=done),
-        agents=agents,
         resumed=resumed,
         on_update=on_update,
     )
 
 
-def _crew(
-    experiment: Experiment, folds: Folds, devices: int | None = None
-) -> tuple[AgentsTogether, int]:
-    """The agents, fold after fold, and their number."""
+def _agents(experiment: Experiment, folds: Folds, devices: int | None = None) -> AgentBatch:
+    """One agent a fold and seed, fold after fold."""
     first = folds.datasets[0]
     everything = replace(first, splits={**first.splits, "train": folds.trades})
     spec, world = make_world(experiment, everything, "train")
     longest = max(len(rows) for rows in folds.train_rows)
-    members = []
+    agents = []
     for number, (dataset, rows) in enumerate(zip(folds.datasets, folds.train_rows, strict=True)):
-        own = _drawing(world, rows, longest)
+        drawing = _drawing(world, rows, longest)
         validation = Backtest(experiment, dataset, "validation")
-        members += [
-            Member(f"fold {number}, seed {seed}", seed, ppo_params(experiment), own, validation)
+        agents += [
+            Agent(f"fold {number}, seed {seed}", seed, hyper_of(experiment), drawing, validation)
             for seed in agent_seeds(experiment)
         ]
-    learner, policy = ppo_spec(experiment), learned_policy(experiment)
-    mesh = make_mesh(learner, len(members), devices)
-    return AgentsTogether(spec, learner, policy, members, OWN, mesh=mesh), len(members)
+    learner, policy = learner_of(experiment), learned_policy(experiment)
+    mesh = make_mesh(learner, len(agents), devices)
+    return AgentBatch(spec, learner, policy, agents, PER_FOLD, mesh=mesh)
 
 
 def _drawing(world: World, rows: np.ndarray, longest: int) -> World:
@@ -176,7 +176,7 @@ def backtest_folds(
     """
     count, seeds = len(folds.datasets), agent_seeds(experiment)
     store = side_run(folder, experiment, count, rolling=rolling).store
-    template = several_template(experiment, folds.datasets[0], count * len(seeds))
+    template = state_template(experiment, folds.datasets[0], count * len(seeds))
     checkpoint = store.restore("best", template)
     proof = {
         "snapshot_sha256": experiment_sha256(experiment),
@@ -185,7 +185,7 @@ def backtest_folds(
     }
     look = {"checkpoint": "best", "sampled": False, "split": NAME, "folds": count}
     registry.count_look(experiment.version, {**proof, **look})
-    saved: Several = checkpoint.state
+    saved: Saved = checkpoint.state
     pieces, learned_pieces, rows = [], [], []
     tuned: list[dict[str, dict[str, float]]] = []
     for number, dataset in enumerate(folds.datasets):
@@ -196,7 +196,7 @@ def backtest_folds(
         learned = []
         for i, seed in enumerate(seeds):
             on_policy(f"fold {number}: {policy.name}, seed {seed}")
-            params = agent(saved.best, number * len(seeds) + i)
+            params = take(saved.best, number * len(seeds) + i)
             learned.append(backtest.play(policy, params, seed=seed, record=True))
         result = learned[0] if len(seeds) == 1 else joint_result(learned)
         others = backtest.baselines(
