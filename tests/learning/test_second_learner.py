@@ -88,9 +88,10 @@ def test_the_other_commands_take_it_too(trained: tiny.Trained, tmp_path: Path) -
     assert again["checkpoint"] == known["backtest"]["checkpoint"]
     assert (tmp_path / "v1_tiny" / "results" / "test" / "report.html").exists()
     code, _, err = tiny.run("export", yaml, "--quiet")
-    assert (code, err) == (2, "preferences are no network and cannot be exported\n")
+    assert (code, err) == (2, "error: preferences are no network and cannot be exported\n")
 
 
+@pytest.mark.slow
 def test_two_of_them_are_trained_in_one_program(trained: tiny.Trained, tmp_path: Path) -> None:
     words = ("--root", tmp_path, "--seeds", "2", "--quiet", "--json")
     code, out, err = tiny.run("train", trained.yaml, *words)
