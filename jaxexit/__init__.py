@@ -5,16 +5,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from jaxexit.api import Audit, Comparison, Result, Run, Study, load, open_run
     from jaxexit.live.advisor import Advisor
 
 __version__ = "0.1.0"
-__all__ = ["Advisor", "__version__"]
+__all__ = [
+    "Advisor",
+    "Audit",
+    "Comparison",
+    "Result",
+    "Run",
+    "Study",
+    "__version__",
+    "load",
+    "open_run",
+]
 
 
 def __getattr__(name: str) -> Any:
-    """`jaxexit.Advisor`, imported when it is asked for: it needs JAX, and the commands' help does not."""
+    """The names of `__all__`, imported when they are asked for: the commands' help needs none of them."""
     if name == "Advisor":
         from jaxexit.live.advisor import Advisor
 
         return Advisor
+    if name in __all__:
+        from jaxexit import api
+
+        return getattr(api, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,7 +14,7 @@ COMMANDS = {
     "report": "write one page that shows every decision and what it cost",
     "compare": "the same trades through several versions, and what that is worth",
     "registry": "list and show versions",
-    "exam": "sit exams whose answer is known from theory",
+    "exam": "run exams whose answer is known from theory",
     "audit": "look whether a version's result is real: leaks, fills, luck",
     "deploy": "train on a rented machine and bring the run home",
     "export": "a trained policy as ONNX and StableHLO, and the proof that they decide alike",

@@ -36,12 +36,12 @@ def require(name: str) -> None:
 
         terminal.done()
         print(
-            f"{name} (data.recipe) is a program of yours. Run it? [y/N] ", end="", file=sys.stderr
+            f"{name} (data.recipe) is Python code from outside this package. Run it? [y/N] ",
+            end="",
+            file=sys.stderr,
         )
         sys.stderr.flush()
         if sys.stdin.readline().strip().lower() in ("y", "yes"):
             give()
             return
-    raise UserError(
-        f"data.recipe: {name} is a program of the user's own, which would be run; add {FLAG} to allow it"
-    )
+    raise UserError(f"data.recipe: {name} is Python code that would be run; add {FLAG} to allow it")

@@ -1,10 +1,33 @@
 """Errors that a user can mend. Their message is one line that says what to do."""
 
+from collections.abc import Iterable
+
 
 def one_line(text: str) -> str:
     """Text as a message shows it: on one line, characters that would steer a terminal escaped."""
     joined = " ".join(text.split())
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in joined)
+
+
+def check_complete(
+    what: str, have: Iterable[str], need: Iterable[str], *, no_more: bool = False
+) -> None:
+    """Stop an import where a table of the package lacks an entry, by name.
+
+    Args:
+        what: the table.
+        have: names in it.
+        need: names that must be in it.
+        no_more: and no others.
+
+    Raises:
+        NotImplementedError: the author of a new entry has something left to write.
+    """
+    names, needed = set(have), set(need)
+    if missing := sorted(needed - names):
+        raise NotImplementedError(f"{what}: no entry for {', '.join(missing)}")
+    if no_more and (unknown := sorted(names - needed)):
+        raise NotImplementedError(f"{what}: {', '.join(unknown)} without a record")
 
 
 class UserError(Exception):
@@ -21,3 +44,7 @@ class DataError(UserError):
 
 class RunError(UserError):
     """A run folder, checkpoint or registry that does not allow what was asked."""
+
+
+class ParityError(Exception):
+    """An exported policy does not decide as the trained one: a mistake of ours, not of the user's."""

@@ -60,15 +60,15 @@ def prepare_jax(
 ) -> None:
     """Choose the platform and switch on the persistent compilation cache.
 
-    Call it before anything is computed. A device that is not there is the user's mistake.
+    Call it before anything is computed.
 
     Args:
         device: platform, None for the best there is.
-        devices: as how many devices a CPU is seen; None for two where it has two cores.
-        cluster: where the other processes are, None for a lone one.
+        devices: how many devices a CPU shows up as; None: two where it has two cores.
+        cluster: where the other processes are; None: there are none.
     """
     if devices is not None and devices < 1:
-        raise UserError(f"--devices: found {devices}, allowed are numbers from 1 up")
+        raise UserError(f"--devices: got {devices}, expected a whole number from 1 up")
     set_compiler_flags(device)
     import jax
 

@@ -48,12 +48,12 @@ class Unit(NamedTuple):
 
     @property
     def grain(self) -> float:
-        """So many of it are hardly a difference: one pip, tick or point, a basis point, a hundredth of R."""
+        """A negligible amount of it: one pip, tick or point, a basis point, a hundredth of R."""
         return _GRAINS.get(self.name, 1.0)
 
     @property
     def of_costs(self) -> Unit:
-        """In what costs are said: the same, but basis points where results are relative."""
+        """The unit of costs: the same, but basis points where results are relative."""
         return self if self.base == "price" else BPS
 
     @property
@@ -114,10 +114,10 @@ def of(document: Mapping[str, Any]) -> str:
 
 def of_table(table: Any) -> str:
     """Name of the unit in which a trade table counts, by its columns."""
-    return found(table, "net")
+    return unit_of_key(table, "net")
 
 
-def found(names: Any, *parts: str) -> str:
+def unit_of_key(names: Any, *parts: str) -> str:
     """Name of the unit with which key(unit, *parts) is among the names.
 
     Raises:
@@ -126,11 +126,11 @@ def found(names: Any, *parts: str) -> str:
     for unit in NAMES:
         if key(unit, *parts) in names:
             return unit
-    raise KeyError(f"{'_'.join(parts)} is there in no unit")
+    raise KeyError(f"no unit has a key for {'_'.join(parts)}")
 
 
 def year_words(summary: Mapping[str, Any]) -> str:
-    """What a summary's year is, in a sentence; empty for one from before calendars were told."""
+    """What a summary's year is, in a sentence; empty for one from before calendars were recorded."""
     calendar = summary.get("calendar")
     if calendar is None:
         return ""
@@ -152,16 +152,16 @@ def total_form(unit: str, *, signed: bool = True) -> str:
     return f"{'+' if signed else ''},.{digits(unit) - 1}f"
 
 
-# --- what costs are said in ------------------------------------------------------------------
+# --- units of costs ------------------------------------------------------------------
 
-AMOUNTS = "a number, or a number with its unit: '2 bps', '0.02 percent', '1.5 pips', '2 ticks', '0.1 price'"
+AMOUNTS = "a number, or one with its unit like '2 bps', '0.02 percent', '1.5 pips', '2 ticks', '0.1 price'"
 _AMOUNT = re.compile(
     r"\s*(-?[0-9.]+(?:e-?[0-9]+)?)\s*(bps?|percent|%|pips?|ticks?|points?|price)\s*", re.I
 )
 
 
 class Amount(NamedTuple):
-    """A cost as it was said: a number, and what it counts; "own": the unit of the experiment's costs."""
+    """A cost as it was written: a number and its unit; "own": the unit of the experiment's costs."""
 
     value: float
     counts: str  # own, bps, percent, pips, ticks, points or price
@@ -175,11 +175,11 @@ def amount(said: float | str) -> Amount:
     """
     if not isinstance(said, str):
         return Amount(float(said), "own")
-    found = _AMOUNT.fullmatch(said)
-    if found is None:
+    match = _AMOUNT.fullmatch(said)
+    if match is None:
         raise ValueError(AMOUNTS)
-    name = found[2].lower()
+    name = match[2].lower()
     name = {"%": "percent", "bp": "bps", "pip": "pips", "tick": "ticks", "point": "points"}.get(
         name, name
     )
-    return Amount(float(found[1]), name)
+    return Amount(float(match[1]), name)

@@ -123,7 +123,7 @@ def test_the_same_seed_finds_the_same(honest: Audit, improved: Audit):
     ("words", "says"),
     [
         (["--split", "validation"], "no result to audit; run python -m jaxexit.backtest"),
-        (["--seed", "-1"], "--seed: found -1, allowed is 0 to"),
+        (["--seed", "-1"], "--seed: got -1, expected a whole number from 0 to"),
         (["--split", "tset"], "invalid choice: 'tset'"),
     ],
 )

@@ -14,10 +14,11 @@ from tests.support import tiny
 
 SLEEPS = """
 import time
-from jaxexit.commands import cli, show
+from jaxexit.commands import cli
+from jaxexit import progress
 def body(argv):
     time.sleep(2.6)
-    show.lines(show.console(), ["the result"])
+    progress.lines(progress.console(), ["the result"])
     return 0
 raise SystemExit(cli.run(body, [], takes_long=True))
 """

@@ -43,16 +43,16 @@ def refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[...,
     [
         ("colour: red", [], "v1_tiny.yaml: colour: unknown key"),
         ("guards: {min_bar_for_exit: 3}", [], "did you mean 'min_bars_for_exit'?"),
-        ("guards: {min_bars_for_exit: three}", [], "'three', allowed is a whole number"),
+        ("guards: {min_bars_for_exit: three}", [], "'three', expected a whole number"),
         ("", ["gaurds.mode=mask"], "did you mean 'guards'?"),
-        ("", ["ppo.target_kl=-1"], "ppo.target_kl: found -1, allowed is above 0 or null"),
-        ("", ["ppo.minibatch_size=100"], "found 100, allowed is a divisor of num_envs x num_steps"),
+        ("", ["ppo.target_kl=-1"], "ppo.target_kl: got -1, expected a number above 0 or null"),
+        ("", ["ppo.minibatch_size=100"], "got 100, expected a divisor of num_envs x num_steps"),
         (
             "",
             ["ppo.entropy_coef_end=1"],
-            "ppo.entropy_coef_end: found 1.0, allowed is at most its start",
+            "ppo.entropy_coef_end: got 1.0, expected at most its start",
         ),
-        ("", ["guards.mode"], "--set guards.mode: allowed is section.key=value"),
+        ("", ["guards.mode"], "--set guards.mode: expected section.key=value"),
     ],
 )
 def test_an_impossible_experiment(
@@ -158,7 +158,7 @@ def test_a_checkpoint_that_is_not_there(refused, tmp_path: Path, trained: tiny.T
     says = refused("backtest", yaml, "--checkpoint", "77")
     assert "no checkpoint '77'; there are: " in says
     assert str(tiny.UPDATES * tiny.STEPS_PER_UPDATE) in says
-    assert "allowed are best, final, last" in refused("backtest", yaml, "--checkpoint", "bset")
+    assert "expected best, final, last" in refused("backtest", yaml, "--checkpoint", "bset")
 
 
 def test_a_checkpoint_of_another_experiment(refused, tmp_path: Path, trained: tiny.Trained):

@@ -22,6 +22,7 @@ from jaxexit.config import (
     load_snapshot,
     resolved,
 )
+from jaxexit.config.snapshot import FIRST
 from jaxexit.config.text import dump_mapping, parse_mapping
 from jaxexit.errors import ConfigError
 
@@ -130,7 +131,7 @@ def test_a_number_may_be_written_with_an_exponent_and_no_point(write, text: str,
 
 @pytest.mark.parametrize("text", ["010", "1:30", "0x10", "0o17", "0b1"])
 def test_octal_and_base_60_are_not_taken_for_numbers(write, text: str):
-    assert f"data.every: found '{text}', allowed is a whole number" in complaint(
+    assert f"data.every: got '{text}', expected a whole number" in complaint(
         write(f"data: {{every: {text}}}")
     )
 
@@ -193,17 +194,17 @@ def test_an_experiment_cannot_be_changed_after_loading(write):
 def test_a_mistake_in_a_parent_is_blamed_on_the_parent(tmp_path: Path, write):
     write("ppo: {gamma: 2}", "v1_base.yaml")
     path = write("extends: v1_base.yaml\nppo: {gae_lambda: 1}", "v2_next.yaml")
-    assert complaint(path).startswith(f"{tmp_path / 'v1_base.yaml'}: ppo.gamma: found 2")
+    assert complaint(path).startswith(f"{tmp_path / 'v1_base.yaml'}: ppo.gamma: got 2")
 
 
 def test_a_parent_must_be_an_experiment_by_itself(tmp_path: Path, write):
     # Otherwise there would be nothing to say what the child changed.
     write("ppo: {gamma: 2}", "v1_base.yaml")
     path = write("extends: v1_base.yaml\nppo: {gamma: 0.9}", "v2_next.yaml")
-    assert complaint(path).startswith(f"{tmp_path / 'v1_base.yaml'}: ppo.gamma: found 2")
+    assert complaint(path).startswith(f"{tmp_path / 'v1_base.yaml'}: ppo.gamma: got 2")
     write("seed: 1", "common.yaml")
     message = complaint(write("extends: common.yaml", "v3_odd.yaml"))
-    assert "extends: found the name 'common', allowed is v<N>_<what_changed>" in message
+    assert "extends: got the name 'common', expected v<N>_<what_changed>" in message
 
 
 def test_a_mistake_in_an_override_quotes_the_override(write):
@@ -213,8 +214,8 @@ def test_a_mistake_in_an_override_quotes_the_override(write):
         f"{path} with --set guards.min_bar_for_exit=3: guards.min_bar_for_exit"
     )
     assert "did you mean 'min_bars_for_exit'?" in message
-    assert complaint(path, ("ppo.gamma=x",)).endswith("ppo.gamma: found 'x', allowed is a number")
-    assert "ppo: found 3, allowed is a mapping" in complaint(path, ("ppo=3",))
+    assert complaint(path, ("ppo.gamma=x",)).endswith("ppo.gamma: got 'x', expected a number")
+    assert "ppo: got 3, expected a mapping" in complaint(path, ("ppo=3",))
 
 
 @pytest.mark.parametrize("override", ["seed", "=3", "a..b=1", "version=v3_x", "extends=v1_x.yaml"])
@@ -225,15 +226,15 @@ def test_an_override_that_is_none_is_refused(write, override: str):
 def test_files_that_extend_each_other_are_refused(write):
     write("extends: v2_b.yaml", "v1_a.yaml")
     message = complaint(write("extends: v1_a.yaml", "v2_b.yaml"))
-    assert "found a circle (v2_b.yaml -> v1_a.yaml -> v2_b.yaml)" in message
-    assert "found a circle" in complaint(write("extends: v3_c.yaml", "v3_c.yaml"))
+    assert "got a cycle (v2_b.yaml -> v1_a.yaml -> v2_b.yaml)" in message
+    assert "got a cycle" in complaint(write("extends: v3_c.yaml", "v3_c.yaml"))
 
 
 @pytest.mark.parametrize(
     "name", ["mine.yaml", "v_x.yaml", "v1.yaml", "v1_Exit.yaml", "v1_a-b.yaml"]
 )
 def test_a_version_has_a_number_and_says_what_changed(write, name: str):
-    assert "allowed is v<N>_<what_changed>" in complaint(write("seed: 1", name))
+    assert "expected v<N>_<what_changed>" in complaint(write("seed: 1", name))
 
 
 @pytest.mark.parametrize("odd", ["v9_mien", "v9_mien.yaml", "", ".", "/", "..", "x" * 5000, "a\0b"])
@@ -286,6 +287,25 @@ def test_the_hash_knows_every_value_and_nothing_of_where_it_was_written(experime
     same = load_experiment(experiments / "v1_baseline.yaml", ["seed=0"])
     other = load_experiment(experiments / "v1_baseline.yaml", ["ppo.gamma=0.98"])
     assert experiment_sha256(same) == experiment_sha256(v1) != experiment_sha256(other)
+
+
+def test_what_was_frozen_before_a_key_was_there_keeps_its_hash(experiments: Path, tmp_path: Path):
+    """A key that came later defaults to what was before it, and counts only where it says something else."""
+    v1 = load_experiment(experiments / "v1_baseline.yaml")
+    hashed = "00c18e8faf56aebed910e8e6c6b255431710d5094905c1fbb244183909fdc53f"
+    assert experiment_sha256(v1) == hashed
+
+    def first(values: dict, path: str = "") -> dict:
+        kept = {k: first(v, f"{path}{k}.") if isinstance(v, dict) else v for k, v in values.items()}
+        return {
+            k: v for k, v in kept.items() if (v and isinstance(v, dict)) or f"{path}{k}" in FIRST
+        }
+
+    path = tmp_path / "experiment.yaml"
+    path.write_text(yaml.safe_dump({"sha256": hashed, **first(resolved(v1))}), encoding="utf-8")
+    assert load_snapshot(path).model_copy(update={"scales": None}) == v1.model_copy(
+        update={"parent": None}
+    )
 
 
 def test_an_edited_or_damaged_snapshot_is_refused(tmp_path: Path, experiments: Path):

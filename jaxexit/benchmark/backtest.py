@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from jaxexit import checkout
 from jaxexit.benchmark.job import make_job
-from jaxexit.benchmark.timing import Stopwatch, Timing, timed
+from jaxexit.benchmark.timing import Stopwatch, timed
 from jaxexit.config import load_experiment
 from jaxexit.data import Dataset
 from jaxexit.data.features import resolve_features
@@ -27,6 +27,7 @@ TRADES, EVERY, HORIZON = 1_681, 75, 200
 BEFORE = 420  # trades of the training and validation splits, which nothing here plays
 STOP_PIPS, TARGET_PIPS = 20.0, 30.0
 RUNS = 5
+PEER = "benchmarks.exits"
 Say = Callable[[str], None]
 
 
@@ -86,9 +87,10 @@ def measure(yaml: Path, *, say: Say) -> dict[str, Any]:
         "classical_seconds": classical["classical"].as_json(),
         "backtesting_py": None,
     }
-    if package_version("backtesting") is not None:
+    if checkout.available(PEER) and package_version("backtesting") is not None:
         say("backtesting.py")
-        seconds, same = against_backtesting_py(dataset, backtest.play(CLASSICAL, ()).table)
+        exits = checkout.load(PEER, "backtesting.py")
+        seconds, same = exits.against(dataset, backtest.play(CLASSICAL, ()).table, HORIZON)
         record["backtesting_py"] = {
             "version": package_version("backtesting"),
             "seconds": seconds.as_json(),
@@ -96,31 +98,3 @@ def measure(yaml: Path, *, say: Say) -> dict[str, Any]:
             "same_exit_bar": same,
         }
     return record
-
-
-def against_backtesting_py(dataset: Dataset, ours: pd.DataFrame) -> tuple[Timing, float]:
-    """Seconds of backtesting.py on the classical exits, and the share that it closes in the same bar as we.
-
-    It knows one side of the book: longs leave on the bid bars, shorts on the ask bars, in two runs that are
-    timed together. It gets the test split's bars only.
-    """
-    from jaxexit.benchmark.peers.backtesting_py import LONG, SHORT, replay
-
-    table = dataset.tables["test"]
-    first = int(table["entry_bar"].to_numpy().min()) - 1
-    orders = table.filter(["entry_bar", "direction", "stop", "target"])
-    orders["entry_bar"] -= first
-    market = dataset.market
-    sides = {LONG: np.asarray(market.bid, float), SHORT: np.asarray(market.ask, float)}
-
-    def run() -> pd.DataFrame:
-        parts = [
-            replay(side[first:], orders.loc[orders["direction"] == way], HORIZON, at_close=False)
-            for way, side in sides.items()
-        ]
-        return pd.concat(parts).loc[orders.index]
-
-    runs = [timed(run) for _ in range(2)]
-    theirs = runs[-1][1]["exit_bar"].to_numpy() + first
-    exits = np.searchsorted(dataset.times, ours["exit_time"].dt.tz_localize(None).to_numpy())
-    return Timing(tuple(seconds for seconds, _ in runs)), float((theirs == exits).mean())

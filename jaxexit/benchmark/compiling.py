@@ -51,13 +51,13 @@ def main(words: Sequence[str]) -> None:
             getattr(needed, f"{what}_size_in_bytes") for what in ("argument", "output", "temp")
         )
         program -= needed.alias_size_in_bytes
-    found = {
+    measured = {
         "seconds": seconds,
         "program_bytes": program,
         "process_peak_bytes": peak_memory(),
         "device_peak_bytes": device_peak_memory(),
     }
-    print(json.dumps(found))
+    print(json.dumps(measured))
 
 
 if __name__ == "__main__":

@@ -48,8 +48,8 @@ def measure(yaml: Path, *, device: str | None, say: Say) -> dict[str, Any]:
             say(f"writing {bars:,} bars, {trades:,} trades")
             words = write_files(Path(folder), bars, trades)
             say(f"loading {bars:,} bars, {trades:,} trades")
-            found = in_a_process(__name__, [yaml, device or machine.DEFAULT_DEVICE, *words])
-        sizes.append({"bars": bars, "trades": trades, **found})
+            measured = in_a_process(__name__, [yaml, device or machine.DEFAULT_DEVICE, *words])
+        sizes.append({"bars": bars, "trades": trades, **measured})
     return {"sizes": sizes}
 
 
@@ -75,7 +75,7 @@ def main(words: list[str]) -> None:
     first, (market, splits) = timed(load)
     peak = peak_memory()
     again = Timing(tuple(timed(load)[0] for _ in range(LOADS)))
-    found = {
+    measured = {
         "first_seconds": first,
         "seconds": again.as_json(),
         "market_bytes": sum(leaf.nbytes for leaf in jax.tree.leaves(market)),
@@ -84,7 +84,7 @@ def main(words: list[str]) -> None:
         "process_peak_bytes": peak,
         "process_peak_bytes_before": before,
     }
-    print(json.dumps(found))
+    print(json.dumps(measured))
 
 
 if __name__ == "__main__":

@@ -63,16 +63,18 @@ def products(learner: PPOLearner, observation_size: int) -> list[Product]:
     The first layer has no gradient of its input.
     """
     envs, samples = learner.num_envs, learner.minibatch_size
-    found = []
+    products_of_update = []
     for number, (name, inputs, outputs) in enumerate(layers(learner.network, observation_size)):
         head = number >= len(learner.network.hidden_sizes)  # its kernel is [outputs, inputs]
         forward, back = ("nt", "nn") if head else ("nn", "nt")
         rows, columns = (outputs, inputs) if head else (inputs, outputs)
-        found += [
+        products_of_update += [
             Product(f"{name}, rollout", envs, inputs, outputs, forward),
             Product(f"{name}, forward", samples, inputs, outputs, forward),
             Product(f"{name}, weight gradient", rows, samples, columns, "tn"),
         ]
         if number > 0:
-            found.append(Product(f"{name}, input gradient", samples, outputs, inputs, back))
-    return found
+            products_of_update.append(
+                Product(f"{name}, input gradient", samples, outputs, inputs, back)
+            )
+    return products_of_update

@@ -100,9 +100,18 @@ def open_job(yaml: Path, overrides: Sequence[str], *, kl_stop: bool = False) -> 
     Raises:
         UserError: one line; an override that is not allowed, or the sample's bars are not installed.
     """
-    stop = () if kl_stop else (WITHOUT_STOP,)
-    experiment = load_experiment(yaml, (*FIXED, *stop, *overrides))
+    experiment = job_experiment(yaml, overrides, kl_stop=kl_stop)
     return make_job(experiment, load_dataset(experiment))
+
+
+def job_experiment(yaml: Path, overrides: Sequence[str], *, kl_stop: bool = False) -> Experiment:
+    """The experiment of the fixed job.
+
+    Raises:
+        ConfigError: an override that is not allowed.
+    """
+    stop = () if kl_stop else (WITHOUT_STOP,)
+    return load_experiment(yaml, (*FIXED, *stop, *overrides))
 
 
 def make_job(experiment: Experiment, dataset: Dataset) -> Job:

@@ -43,34 +43,34 @@ class Loop(NamedTuple):
     """The body of a loop without the loops inside it; or, with `times` 1, what is in no loop."""
 
     times: int  # in one update: the trips of the loops around it multiplied; stops are not taken
-    found: Counter[str]  # by the operation's name
+    counts: Counter[str]  # by the operation's name
 
     @property
     def operations(self) -> int:
         """Of one pass."""
-        return self.found.total()
+        return self.counts.total()
 
     def of(self, names: set[str]) -> int:
         """Operations of one pass with such names."""
-        return sum(self.found[name] for name in names)
+        return sum(self.counts[name] for name in names)
 
 
 def count(job: Job) -> dict[str, Any]:
     """The record: operations of a rollout's step, of a minibatch, and of an update."""
     lowered = update_agents.trace(*job.arguments()).lower(lowering_platforms=("cuda",))
-    found = loops(lowered.compiler_ir("stablehlo"))
+    all_loops = loops(lowered.compiler_ir("stablehlo"))
     learner = job.learner
     minibatches = learner.num_epochs * learner.num_minibatches
     # Where the network is: the loops that multiply. A rollout's step is the first of them.
-    multiply = [loop for loop in found if loop.of(PRODUCTS)]
+    multiply = [loop for loop in all_loops if loop.of(PRODUCTS)]
     step = next(loop for loop in multiply if loop.times == learner.num_steps)
     minibatch = next(loop for loop in reversed(multiply) if loop.times == minibatches)
     return {
         "rollout_step": _as_json(step),
         "minibatch": _as_json(minibatch),
         "update": {
-            "operations": sum(loop.times * loop.operations for loop in found),
-            "unfused": sum(loop.times * loop.of(UNFUSED) for loop in found),
+            "operations": sum(loop.times * loop.operations for loop in all_loops),
+            "unfused": sum(loop.times * loop.of(UNFUSED) for loop in all_loops),
         },
     }
 
@@ -86,32 +86,34 @@ def _as_json(loop: Loop) -> dict[str, int]:
 
 def loops(module: Any) -> list[Loop]:
     """Every loop of a StableHLO module's main function, calls followed, in order of appearance."""
-    functions = {str(one.attributes["sym_name"]).strip('"'): one for one in module.body.operations}
+    functions = {
+        str(view.attributes["sym_name"]).strip('"'): view for view in module.body.operations
+    }
     return list(_walk(functions["main"].operation, functions, 1))
 
 
 def _walk(owner: Any, functions: dict[str, Any], times: int) -> Iterator[Loop]:
     """The operations below `owner`, and after them those of each loop inside."""
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     inside: list[tuple[Any, int]] = []
 
     def gather(operation: Any) -> None:
         for region in operation.regions:
             for block in region.blocks:
-                for one in block.operations:
-                    name = one.operation.name
+                for view in block.operations:
+                    name = view.operation.name
                     if name == "stablehlo.while":
-                        inside.append((one.operation, times * _trips(one.operation)))
+                        inside.append((view.operation, times * _trips(view.operation)))
                     elif name == "func.call":
-                        callee = str(one.attributes["callee"]).lstrip("@").strip('"')
+                        callee = str(view.attributes["callee"]).lstrip("@").strip('"')
                         gather(functions[callee].operation)
                     elif name == "stablehlo.case":
-                        gather(one.operation)
+                        gather(view.operation)
                     elif name not in NOTHING:
-                        found[name] += 1
+                        counts[name] += 1
 
     gather(_Body(owner) if owner.name == "stablehlo.while" else owner)
-    yield Loop(times, found)
+    yield Loop(times, counts)
     for loop, passes in inside:
         yield from _walk(loop, functions, passes)
 
@@ -126,9 +128,9 @@ class _Body:
 def _trips(loop: Any) -> int:
     """How often a counted loop runs: the constant that its condition compares the counter with."""
     numbers = [
-        int(next(iter(one.attributes["value"])))
-        for one in loop.regions[0].blocks[0].operations
-        if one.operation.name == "stablehlo.constant" and "i32" in str(one.results[0].type)
+        int(next(iter(view.attributes["value"])))
+        for view in loop.regions[0].blocks[0].operations
+        if view.operation.name == "stablehlo.constant" and "i32" in str(view.results[0].type)
     ]
     if len(numbers) != 1:
         raise ValueError(f"a loop whose condition has {len(numbers)} whole numbers is not counted")

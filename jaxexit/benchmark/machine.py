@@ -68,7 +68,7 @@ def multiplication(product: Product) -> tuple[Callable[[], jax.Array], int]:
     def multiply(many: jax.Array, other: jax.Array) -> jax.Array:
         if times == 1:
             return jnp.einsum(indices, many[0], other)
-        return jax.lax.map(lambda one: jnp.einsum(indices, one, other), many)
+        return jax.lax.map(lambda matrix: jnp.einsum(indices, matrix, other), many)
 
     jax.block_until_ready(multiply(many, other))
     return lambda: multiply(many, other), times * product.flops

@@ -1,4 +1,4 @@
-"""Measuring in a process of its own: what a start costs, and how much memory one piece of work holds."""
+"""Measuring in a separate process: what a start costs, and how much memory a piece of work needs."""
 
 from __future__ import annotations
 
@@ -34,6 +34,6 @@ def in_a_process(
         text=True,
     )
     if done.returncode != 0:
-        said = done.stderr.strip().splitlines() or ["it said nothing"]
-        raise RunError(f"{module} has failed in a process of its own: {said[-1]}")
+        lines = done.stderr.strip().splitlines() or ["no message"]
+        raise RunError(f"{module} failed in a separate process: {lines[-1]}")
     return json.loads(done.stdout.splitlines()[-1])

@@ -1,6 +1,6 @@
 """`benchmark compile`: every XLA program that a command builds from a cold cache, and what each costs.
 
-The instrument against relapse: a program that appears twice has a shape or type that nobody meant to differ.
+A guard against regressions: a program that appears twice has a shape or type that differs unintentionally.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ def measure(
         operations are sums over its `count` variants, `shapes` the arguments of each.
     """
     where = [] if device is None else ["--device", device]
-    settings = [word for one in overrides for word in ("--set", one)] + where
+    settings = [word for override in overrides for word in ("--set", override)] + where
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         for file in yaml.parent.glob("*.yaml"):
             shutil.copy(file, root)
-        own = root / yaml.name
+        copied = root / yaml.name
 
         def train(version: Path) -> list[str]:
             from jaxexit.config import load_experiment
@@ -69,21 +69,21 @@ def measure(
         def run(words: Sequence[str], cache: str) -> Record:
             return in_a_process(__name__, [*words, "--quiet"], root / cache)
 
-        def one(name: str) -> Record:
+        def measured(name: str) -> Record:
             say(name)
             if name == "train":
-                return run(train(own), f"cold_{name}")
+                return run(train(copied), f"cold_{name}")
             others = [root / "v1_baseline.yaml"] if name == "compare" else []
-            for version in (own, *others):
+            for version in (copied, *others):
                 if not version.with_suffix("").exists():
                     say(f"{name}: training {version.stem} for one update first")
                     run(train(version), "warm")
             say(name)
-            words = [name, str(own), *map(str, others)]
+            words = [name, str(copied), *map(str, others)]
             words += ["--root", str(root)] if name == "compare" else where
             return run(words, f"cold_{name}")
 
-        return one(command) if command is not None else [one(name) for name in COMMANDS]
+        return measured(command) if command is not None else [measured(name) for name in COMMANDS]
 
 
 class Listener:
@@ -103,7 +103,9 @@ class Listener:
 
         within = getattr(compiler, "backend_compile_and_load", None)
         if within is None:
-            raise RunError(f"benchmark compile: does not know JAX {jax.__version__}'s compiler")
+            raise RunError(
+                f"benchmark compile: the compiler of JAX {jax.__version__} is not supported"
+            )
 
         def compiled(backend: Any, module: Any, *rest: Any, **named: Any) -> Any:
             executable = within(backend, module, *rest, **named)
@@ -130,20 +132,20 @@ class Listener:
     def _count(self, module: Any, executable: Any) -> None:
         name = str(module.operation.attributes["sym_name"]).strip('"')
         text = module.operation.get_asm(enable_debug_info=False)
-        found = self._program(_plain(name))
-        found["count"] += 1
-        found["shapes"].append(_arguments(text))
-        found["operations"]["before"] += text.count(" = ")
-        optimised = (one.to_string() for one in executable.hlo_modules())
-        found["operations"]["after"] += sum(text.count(" = ") for text in optimised)
+        entry = self._program(_plain(name))
+        entry["count"] += 1
+        entry["shapes"].append(_arguments(text))
+        entry["operations"]["before"] += text.count(" = ")
+        optimised = (module.to_string() for module in executable.hlo_modules())
+        entry["operations"]["after"] += sum(text.count(" = ") for text in optimised)
 
     def record(self, command: str) -> Record:
         """What was compiled since; programs that were traced only are left out."""
-        programs = [one for one in self.programs.values() if one["count"]]
-        programs.sort(key=lambda one: -one["compile_s"])
-        for one in programs:
-            one |= {stage: round(one[stage], 3) for stage in STAGES.values()}
-        total = round(sum(one["compile_s"] for one in programs), 3)
+        programs = [program for program in self.programs.values() if program["count"]]
+        programs.sort(key=lambda program: -program["compile_s"])
+        for program in programs:
+            program |= {stage: round(program[stage], 3) for stage in STAGES.values()}
+        total = round(sum(program["compile_s"] for program in programs), 3)
         return {"command": command, "compile_seconds": total, "programs": programs}
 
 
@@ -157,12 +159,12 @@ def _arguments(module: str) -> str:
     main = next(line for line in module.splitlines() if "func.func public @main" in line)
     types = [part.split(">")[0] for part in main.split("->")[0].split("tensor<")[1:]]
     counted: list[list[Any]] = []
-    for one in types:
-        if counted and counted[-1][1] == one:
+    for kind in types:
+        if counted and counted[-1][1] == kind:
             counted[-1][0] += 1
         else:
-            counted.append([1, one])
-    return ", ".join(one if count == 1 else f"{count} {one}" for count, one in counted)
+            counted.append([1, kind])
+    return ", ".join(kind if count == 1 else f"{count} {kind}" for count, kind in counted)
 
 
 def main(words: Sequence[str]) -> None:

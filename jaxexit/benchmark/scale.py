@@ -153,7 +153,7 @@ def main(words: Sequence[str]) -> None:
 
     first, _ = timed(advance)
     again = Timing(tuple(timed(advance)[0] for _ in range(UPDATES)))
-    found = {
+    measured = {
         "devices": 1 if mesh is None else mesh.size,
         "market_seconds": making,
         "first_update_seconds": first,
@@ -165,7 +165,7 @@ def main(words: Sequence[str]) -> None:
         "process_peak_bytes": peak_memory(),
         "device_peak_bytes": device_peak_memory(),
     }
-    print(json.dumps(found))
+    print(json.dumps(measured))
 
 
 def draw(record: dict[str, Any], path: Path) -> None:
@@ -182,10 +182,10 @@ def draw(record: dict[str, Any], path: Path) -> None:
         2, len(names), figsize=(3 * len(names), 7), layout="constrained", squeeze=False
     )
     for column, name in enumerate(names):
-        own = [row for row in record["cells"] if row["varied"] == name and row["left_out"] is None]
-        sizes = [row[name] for row in own]
-        speed = [row["steps_per_second"]["median"] / 1e3 for row in own]
-        memory = [(row["process_peak_bytes"] or 0) / 1e9 for row in own]
+        rows = [row for row in record["cells"] if row["varied"] == name and row["left_out"] is None]
+        sizes = [row[name] for row in rows]
+        speed = [row["steps_per_second"]["median"] / 1e3 for row in rows]
+        memory = [(row["process_peak_bytes"] or 0) / 1e9 for row in rows]
         for row, (values, label) in enumerate(
             ((speed, "thousand steps a second"), (memory, "peak memory of the process, GB"))
         ):

@@ -18,7 +18,7 @@ from jaxexit.errors import RunError
 RUNS = 5
 TRAININGS = 3
 PATIENCE = 600.0  # seconds: on a busy machine compiling takes long
-LOOK = 0.002  # seconds between looks at the metrics file
+LOOK = 0.002  # seconds between two reads of the metrics file
 Say = Callable[[str], None]
 
 
@@ -44,15 +44,15 @@ def measure(
         say(name)
         record[f"{name}_seconds"] = Timing(tuple(_seconds(command) for _ in range(RUNS))).as_json()
     platform = [] if device is None else ["--device", device]
-    settings = [word for one in overrides for word in ("--set", one)]
+    settings = [word for override in overrides for word in ("--set", override)]
     cold, warm = [], []
     for number in range(TRAININGS):
         with tempfile.TemporaryDirectory() as folder:
             cache = Path(folder) / "cache"
-            for kind, found in (("cold", cold), ("warm", warm)):
+            for kind, seconds in (("cold", cold), ("warm", warm)):
                 say(f"first update, {kind}, {number + 1} of {TRAININGS}")
                 root = _own_root(yaml, Path(folder) / kind)
-                found.append(_first_update(root / yaml.name, [*settings, *platform], cache))
+                seconds.append(_first_update(root / yaml.name, [*settings, *platform], cache))
     return record | {
         "first_update_cold_seconds": Timing(tuple(cold)).as_json(),
         "first_update_warm_seconds": Timing(tuple(warm)).as_json(),
@@ -84,9 +84,9 @@ def _first_update(yaml: Path, words: Sequence[str], cache: Path) -> float:
         try:
             while not (metrics.exists() and b"\n" in metrics.read_bytes()):
                 if process.poll() is not None:
-                    _, said = process.communicate()
-                    last = (said.strip().splitlines() or ["it said nothing"])[-1]
-                    raise RunError(f"the training has ended before its first update: {last}")
+                    _, message = process.communicate()
+                    last = (message.strip().splitlines() or ["no message"])[-1]
+                    raise RunError(f"the training ended before its first update: {last}")
                 if time.perf_counter() - began > PATIENCE:
                     raise RunError(f"no update after {PATIENCE:.0f} s; the machine is too busy")
                 time.sleep(LOOK)

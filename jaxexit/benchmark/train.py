@@ -11,7 +11,7 @@ import jax
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
-from jaxexit.benchmark import against, compiling, kernels, machine
+from jaxexit.benchmark import compiling, kernels, machine
 from jaxexit.benchmark.flops import products
 from jaxexit.benchmark.job import Job, open_job
 from jaxexit.benchmark.timing import Stopwatch
@@ -26,6 +26,7 @@ ROLLOUT = "rollout alone"
 ALL_DEVICES = "all devices"
 MATRIX = "matrix product"
 Say = Callable[[str], None]
+Peers = Callable[[Job, Callable[[], Any], int, Say], list[dict[str, Any]]]
 
 
 class Learning:
@@ -89,7 +90,7 @@ def measure(
     overrides: Sequence[str],
     *,
     updates: int,
-    peers: bool,
+    peers: Peers | None,
     device: str | None,
     say: Say,
 ) -> dict[str, Any]:
@@ -99,24 +100,24 @@ def measure(
         yaml: the version's file.
         overrides: changes of the fixed job.
         updates: timed updates of each learner.
-        peers: also time what is installed of other learners, in turn with this one.
+        peers: times the other learners that are installed, in turn with this one; None: none of them.
         device: platform, None for the best there is.
         say: called with what is being measured.
     """
     job = open_job(yaml, overrides)
     configured = ppo_params(open_job(yaml, overrides, kl_stop=True).experiment)
-    say("compiling in processes of their own")
+    say("compiling in separate processes")
     compiled = compiling.measure(yaml, overrides, device)
     say("compiling the update")
     mesh = make_mesh(job.learner, 1)
-    own, stopping = Learning(job, mesh), Learning(job, mesh, hyper=configured)
+    ours, stopping = Learning(job, mesh), Learning(job, mesh, hyper=configured)
     both = make_mesh(job.learner, 1, jax.local_device_count())
     shared = {} if both is None else {ALL_DEVICES: Learning(job, both).advance}
     multiply, flops = machine.multiplication(machine.LARGE)
     watch = Stopwatch(
         {
             MATRIX: multiply,
-            OWN: own.advance,
+            OWN: ours.advance,
             CONFIGURED: stopping.advance,
             ROLLOUT: rollout_of(job, mesh),
             **shared,
@@ -145,27 +146,29 @@ def measure(
         "matrix_flops_per_second_by_shape": shapes,
         "mfu": size / whole.median * job.flops_per_step / (flops / matrix.median),
         "compiling": compiled,
-        "as_configured": _as_configured(job, own, stopping, watch),
+        "as_configured": _as_configured(job, ours, stopping, watch),
         "marginal_seed": [marginal_seed(job, n, updates, say) for n in SEEDS],
         "lowered_for_cuda": kernels.count(job),
-        "peers": against.measure(job, own.advance, updates, say) if peers else None,
+        "peers": peers(job, ours.advance, updates, say) if peers else None,
     }
 
 
-def _as_configured(job: Job, own: Learning, stopping: Learning, watch: Stopwatch) -> dict[str, Any]:
+def _as_configured(
+    job: Job, ours: Learning, stopping: Learning, watch: Stopwatch
+) -> dict[str, Any]:
     """What the KL stop saves: the same program with the stop's number in it."""
     applied = [int(metrics["minibatches_computed"][0]) for metrics in stopping.metrics]
     return {
         "steps_per_second": watch[CONFIGURED].rate(job.learner.batch_size),
         "over_fixed_job": watch[OWN].median / watch[CONFIGURED].median,
         "minibatches_computed": statistics.median(applied),
-        "minibatches_without_stop": int(own.metrics[0]["minibatches_computed"][0]),
+        "minibatches_without_stop": int(ours.metrics[0]["minibatches_computed"][0]),
     }
 
 
 def marginal_seed(job: Job, seeds: int, updates: int, say: Say) -> dict[str, Any]:
-    """What each further agent of one program costs, in updates of a lone one timed in turn with it."""
-    say(f"compiling {seeds} seeds in one program")
+    """What each further agent of one program costs, in updates of a single run timed in turn with it."""
+    say(f"compiling {seeds} seeds in a single program")
     lone = Learning(job, make_mesh(job.learner, 1))
     together = Learning(job, make_mesh(job.learner, seeds), seeds=seeds)
     watch = Stopwatch({"lone": lone.advance, "together": together.advance})

@@ -1,4 +1,4 @@
-"""What the benchmark prints of its records. Nothing is measured here."""
+"""The benchmark's records as text. Nothing is measured here."""
 
 from __future__ import annotations
 
@@ -45,45 +45,45 @@ def train(record: Record) -> list[str]:
         f"v2 as configured: {stop['over_fixed_job']:.2f} times the fixed job, with "
         f"{stop['minibatches_computed']:.0f} of {stop['minibatches_without_stop']} minibatches",
         *(
-            f"{one['seeds']} seeds in one program ({one['batching']}): one more costs "
-            f"{one['marginal']:.2f} of a lone run (target 1.0)"
-            for one in record["marginal_seed"]
+            f"{row['seeds']} seeds in a single program ({row['batching']}): each further seed costs "
+            f"{row['marginal']:.2f} of a single run (target 1.0)"
+            for row in record["marginal_seed"]
         ),
         f"compiling: {_compiled(cold)} cold, {_compiled(cached)} from the cache",
-        f"memory: the program {_mb(cold['program_bytes'])}, its process at most "
+        f"memory: the program {_mb(cold['program_bytes'])}; peak of its process "
         f"{_mb(cold['process_peak_bytes'])} compiling, {_mb(cached['process_peak_bytes'])} from the cache",
     ]
     gpu = record["lowered_for_cuda"]
     lines += [
-        f"lowered for cuda, before fusion (no time on a GPU is claimed): {name} {one['operations']:,} "
-        f"operations, {one['unfused']:,} of them products, gathers, scatters, sorts, reductions"
-        for name, one in (
+        f"lowered for cuda, before fusion (not timed on a GPU): {name} {row['operations']:,} "
+        f"operations, {row['unfused']:,} of them products, gathers, scatters, sorts, reductions"
+        for name, row in (
             ("a step of the rollout", gpu["rollout_step"]),
             ("a minibatch", gpu["minibatch"]),
             ("an update", gpu["update"]),
         )
     ]
     if cold["device_peak_bytes"] is not None:
-        lines.append(f"on the device at most {_mb(cold['device_peak_bytes'])}")
+        lines.append(f"peak memory on the device: {_mb(cold['device_peak_bytes'])}")
     lines += [
         f"  {'x'.join(map(str, p['shape'])):>14} {p['what']:<28} {p['median'] / 1e9:7.1f} GFLOP/s"
         for p in record["matrix_flops_per_second_by_shape"]
     ]
-    return lines + [_peer(one, job["num_steps"]) for one in record["peers"] or ()]
+    return lines + [_peer(row, job["num_steps"]) for row in record["peers"] or ()]
 
 
-def _peer(one: Record, num_steps: int) -> str:
-    if one["missing"]:
-        return f"{one['name']}: not installed ({', '.join(one['missing'])}; extra bench)"
-    target = TARGETS.get(one["name"])
+def _peer(row: Record, num_steps: int) -> str:
+    if row["missing"]:
+        return f"{row['name']}: not installed ({', '.join(row['missing'])}; extra bench)"
+    target = TARGETS.get(row["name"])
     rollouts = ""
-    if one["shortened"]:
-        rollouts = f"; rollouts of {one['num_steps']:,} steps instead of {num_steps:,}"
-    versions = ", ".join(f"{name} {number}" for name, number in one["versions"].items())
+    if row["shortened"]:
+        rollouts = f"; rollouts of {row['num_steps']:,} steps instead of {num_steps:,}"
+    versions = ", ".join(f"{name} {number}" for name, number in row["versions"].items())
     return (
-        f"against {one['name']}: {one['ours_over_theirs']:.2f} times as fast"
-        f"{'' if target is None else f' (target {target})'}; {one['network']}; {versions}; "
-        f"{rate(one['steps_per_second'], 'steps/s')}{rollouts}"
+        f"against {row['name']}: {row['ours_over_theirs']:.2f} times as fast"
+        f"{'' if target is None else f' (target {target})'}; {row['network']}; {versions}; "
+        f"{rate(row['steps_per_second'], 'steps/s')}{rollouts}"
     )
 
 
@@ -95,11 +95,11 @@ def backtest(record: Record) -> list[str]:
     lines = [
         f"{record['trades']:,} trades under {len(record['policies'])} policies, warm: {both:.2f} s "
         f"(target 3): played {seconds(play)}, intervals and verdict {seconds(judge)}",
-        f"played for the first time, compiling: {record['first_seconds']:.1f} s",
+        f"first run, compiling included: {record['first_seconds']:.1f} s",
         f"classical exit alone {seconds(record['classical_seconds'])}",
     ]
     if peer is None:
-        return [*lines, "backtesting.py: not installed"]
+        return [*lines, "backtesting.py: not compared, it needs a checkout and the extra bench"]
     return [
         *lines,
         f"backtesting.py {peer['version']}: {seconds(peer['seconds'])}, {peer['over_ours']:,.0f} times as "
@@ -110,11 +110,11 @@ def backtest(record: Record) -> list[str]:
 def data(record: Record) -> list[str]:
     """Each size."""
     return ["target: 2 s for 500,000 bars, 7,000 trades"] + [
-        f"{one['bars']:,} bars, {one['trades']:,} trades: {seconds(one['seconds'])}, the first time "
-        f"{one['first_seconds']:.2f} s; arrays of bars {_mb(one['market_bytes'])}, of trades "
-        f"{one['trades_bytes'] / 1e3:,.0f} kB; process at most {_mb(one['process_peak_bytes'])}, before "
-        f"loading {_mb(one['process_peak_bytes_before'])}"
-        for one in record["sizes"]
+        f"{row['bars']:,} bars, {row['trades']:,} trades: {seconds(row['seconds'])}, first run "
+        f"{row['first_seconds']:.2f} s; arrays of bars {_mb(row['market_bytes'])}, of trades "
+        f"{row['trades_bytes'] / 1e3:,.0f} kB; peak of the process {_mb(row['process_peak_bytes'])}, before "
+        f"loading {_mb(row['process_peak_bytes_before'])}"
+        for row in record["sizes"]
     ]
 
 
@@ -133,18 +133,18 @@ def scale(record: Record) -> list[str]:
     """A line for each cell."""
     base = ", ".join(f"{name} {value:,}" for name, value in record["base"].items())
     lines = [
-        f"{record['samples']:,} samples an update, {record['epochs']} epochs; where not said: {base}"
+        f"{record['samples']:,} samples an update, {record['epochs']} epochs; unless stated otherwise: {base}"
     ]
     for row in record["cells"]:
         name = row["varied"]
-        said = f"{name} {row[name]:>10,}: "
+        label = f"{name} {row[name]:>10,}: "
         if row["left_out"] is not None:
-            lines.append(f"{said}left out: {row['left_out']}")
+            lines.append(f"{label}left out: {row['left_out']}")
             continue
         lines.append(
-            f"{said}{rate(row['steps_per_second'], 'steps/s')}; first update "
-            f"{row['first_update_seconds']:.1f} s; market made in {row['market_seconds']:.1f} s, "
-            f"{_mb(row['data_bytes'])} on the device; process at most {_mb(row['process_peak_bytes'])}"
+            f"{label}{rate(row['steps_per_second'], 'steps/s')}; first update "
+            f"{row['first_update_seconds']:.1f} s; market simulated in {row['market_seconds']:.1f} s, "
+            f"{_mb(row['data_bytes'])} on the device; peak of the process {_mb(row['process_peak_bytes'])}"
         )
     return lines
 
@@ -152,38 +152,38 @@ def scale(record: Record) -> list[str]:
 def compiled(record: Record | list[Record]) -> list[str]:
     """The programs of each command, longest first."""
     lines = []
-    for one in record if isinstance(record, list) else [record]:
+    for row in record if isinstance(record, list) else [record]:
         lines.append(
-            f"{one['command']}: {one['compile_seconds']:.1f} s in {_programs(one['programs'])}"
+            f"{row['command']}: {row['compile_seconds']:.1f} s in {_programs(row['programs'])}"
         )
         lines += [
             f"  {program['compile_s']:6.2f} s  {program['count']:2d} x {program['name']:<24} "
             f"trace {program['trace_s']:.2f} s, lower {program['lower_s']:.2f} s; operations "
             f"{program['operations']['before']:,} before, {program['operations']['after']:,} after"
-            for program in one["programs"]
+            for program in row["programs"]
         ]
     return lines
 
 
 def _programs(programs: Sequence[Record]) -> str:
-    count = sum(one["count"] for one in programs)
-    long = sum(one["compile_s"] > 1.0 for one in programs)
+    count = sum(row["count"] for row in programs)
+    long = sum(row["compile_s"] > 1.0 for row in programs)
     return f"{count} programs, {long} of them above a second"
 
 
-def seconds(one: Record) -> str:
+def seconds(row: Record) -> str:
     """A time's median and spread."""
-    return f"{one['median']:.2f} s ({one['min']:.2f} to {one['max']:.2f}, {one['runs']} runs)"
+    return f"{row['median']:.2f} s ({row['min']:.2f} to {row['max']:.2f}, {row['runs']} runs)"
 
 
-def rate(one: Record, unit: str, scale: float = 1.0) -> str:
+def rate(row: Record, unit: str, scale: float = 1.0) -> str:
     """A rate's median and spread."""
-    middle, low, high = (one[name] / scale for name in ("median", "min", "max"))
-    return f"{middle:,.1f} {unit} ({low:,.1f} to {high:,.1f}, {one['runs']} runs)"
+    middle, low, high = (row[name] / scale for name in ("median", "min", "max"))
+    return f"{middle:,.1f} {unit} ({low:,.1f} to {high:,.1f}, {row['runs']} runs)"
 
 
-def _compiled(one: Record) -> str:
-    seconds = one["seconds"]
+def _compiled(row: Record) -> str:
+    seconds = row["seconds"]
     return f"{sum(seconds[name] for name in ('trace', 'lower', 'compile')):.1f} s"
 
 

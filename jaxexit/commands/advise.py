@@ -37,19 +37,21 @@ def build_parser() -> cli.Parser:
     parser.add_argument(
         "--history",
         metavar="FILE",
-        help="bars before the first of --bars: indicators need them (a bar file, or 'sample')",
+        help="bars before the first of --bars, to warm up the indicators (a bar file, or 'sample')",
     )
     parser.add_argument(
         "--price-side",
         choices=("bid", "ask", "mid"),
-        help="side of one-sided bars (default: that of the history, else the experiment's)",
+        help="side of one-sided bars (default: the history's, else the experiment's)",
     )
-    parser.add_argument("--pip", type=float, help="price units (default: the experiment's)")
+    parser.add_argument(
+        "--pip", type=float, help="size of a pip in price units (default: the experiment's)"
+    )
     parser.add_argument(
         "--max-delay",
         metavar="SECONDS",
         type=float,
-        help="say which bars come later than that after their close, by this machine's clock",
+        help="flag bars that arrive later than this after their close, by this machine's clock",
     )
     cli.add_agent(parser)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu")
@@ -92,7 +94,7 @@ def from_lines(advisor: Advisor, lines: Iterable[str]) -> Iterator[list[dict[str
             if not isinstance(content, dict):
                 raise ValueError("not an object")
         except ValueError as error:
-            words = f"line {number} is no JSON object ({error}): it is not used"
+            words = f"line {number} is not a JSON object ({error}) and was ignored"
             yield [{"type": "error", "code": "bad_line", "time": None, "message": words}]
             continue
         if isinstance(content.get("open"), dict):
@@ -124,7 +126,7 @@ def from_file(advisor: Advisor, name: str, side: Any) -> Iterator[list[dict[str,
         own = [name for name in bars.table.columns if name in own or plain(str(name)) in SUMMED]
     missing = [column for column in own if column not in bars.table]
     if missing:
-        raise UserError(f"{name}: has no column '{missing[0]}', which env.features needs")
+        raise UserError(f"{name}: has no column '{missing[0]}', which the experiment needs")
     for column in own:
         table[column] = bars.table[column].to_numpy()
     return (advisor.on_bar(row) for row in table.to_dict("records"))

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from jaxexit import machine, terminal
+from jaxexit import machine
 from jaxexit.commands import cli
 
 if TYPE_CHECKING:  # annotations only: a mistake in the arguments must not wait for jax
     from rich.table import Table
 
-    from jaxexit.truth.audit import Finding
 
 FAILED = 1
 STYLES = {"pass": "green", "note": "cyan", "warning": "yellow", "fail": "bold red"}
@@ -28,7 +26,7 @@ def build_parser() -> cli.Parser:
         "--split",
         choices=("train", "validation", "test"),
         default="test",
-        help="whose result (default: test)",
+        help="the split whose result is audited (default: test)",
     )
     parser.add_argument(
         "--seed", type=int, default=0, help="of cuts, histories and null markets (default: 0)"
@@ -37,7 +35,7 @@ def build_parser() -> cli.Parser:
     return parser
 
 
-def findings_table(title: str, findings: Sequence[Finding]) -> Table:
+def findings_table(title: str, findings: Sequence[Mapping[str, str]]) -> Table:
     """A row for each finding: what and how bad, where, what to do."""
     from rich.table import Table
     from rich.text import Text
@@ -47,15 +45,15 @@ def findings_table(title: str, findings: Sequence[Finding]) -> Table:
         table.add_column(column, no_wrap=True)
     for column, share in (("finding", 6), ("where", 3), ("what to do", 4)):
         table.add_column(column, ratio=share)
-    check = findings[0].check if findings else ""
+    check = findings[0]["check"] if findings else ""
     for finding in findings:
-        if finding.check != check:
+        if finding["check"] != check:
             table.add_section()
-            check = finding.check
-        words = (f"{finding.what}: {finding.size}", finding.where, finding.advice)
+            check = finding["check"]
+        words = (f"{finding['what']}: {finding['size']}", finding["where"], finding["advice"])
         table.add_row(
-            Text(finding.severity, style=STYLES[finding.severity]),
-            finding.check,
+            Text(finding["severity"], style=STYLES[finding["severity"]]),
+            finding["check"],
             *(Text(text) for text in words),
         )
     return table
@@ -63,52 +61,32 @@ def findings_table(title: str, findings: Sequence[Finding]) -> Table:
 
 def _command(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
-    from jaxexit.errors import RunError, UserError
-    from jaxexit.lab.trained import open_trained
+    from jaxexit.api import open_run
+    from jaxexit.errors import UserError
+    from jaxexit.lab.verification import line as verified_line
+    from jaxexit.progress import Reporter, console
 
     if not 0 <= arguments.seed < 2**32:
-        raise UserError(f"--seed: found {arguments.seed}, allowed is 0 to {2**32 - 1}")
-    version = open_trained(arguments.experiment, arguments.root)
-    experiment = version.experiment
-    machine.prepare_jax(arguments.device)
-
-    from jaxexit.commands import show
-    from jaxexit.lab.results import recorded_audit
-    from jaxexit.lab.verification import line as verified_line
-    from jaxexit.truth.audit import audit_version
-
-    out = show.console(quiet=arguments.quiet, json=arguments.json)
-    dataset = version.dataset()
-    show.lines(out, dataset.summary)
-    with show.working(out, "audit") as say:
-        summary, findings = audit_version(
-            experiment,
-            dataset,
-            version.folder,
-            version.registry,
-            split=arguments.split,
-            seed=arguments.seed,
-            on_check=say,
+        raise UserError(
+            f"--seed: got {arguments.seed}, expected a whole number from 0 to {2**32 - 1}"
         )
-    checkpoint = summary["checkpoint"]
-    title = f"audit of {experiment.version} on {arguments.split}: checkpoint {checkpoint['step']:,}"
-    out.print(findings_table(f"{title} ({checkpoint['sha256'][:12]})", findings))
-    counts = Counter(finding.severity for finding in findings)
+    run = open_run(arguments.experiment, arguments.root)
+    machine.prepare_jax(arguments.device)
+    reporter = Reporter(console(quiet=arguments.quiet, json=arguments.json))
+    reporter.lines(*run.dataset.summary)
+    audit = run.audit(arguments.split, seed=arguments.seed, progress=reporter)
+    checkpoint, findings = audit.record["checkpoint"], audit.record["findings"]
+    title = f"audit of {run.version} on {arguments.split}: checkpoint {checkpoint['step']:,}"
+    reporter.out.print(findings_table(f"{title} ({checkpoint['sha256'][:12]})", findings))
+    counts = Counter(finding["severity"] for finding in findings)
     failed = counts["fail"]
     verdict = f"{failed} FAILED: the result is not real" if failed else "nothing failed"
-    told = f"{counts['warning']} warnings, {counts['note']} notes, {counts['pass']} passed"
-    record = {"version": experiment.version, "split": arguments.split, "seed": arguments.seed}
-    record |= {"checkpoint": checkpoint, "passed": not failed}
-    record["findings"] = [asdict(finding) for finding in findings]
-    known = summary
-    try:
-        known = recorded_audit(version, summary, arguments.split, record)
-    except RunError as error:  # a read-only archive can be audited too
-        terminal.note(f"what was found is not kept: {error}")
-    show.lines(out, [line for line in (verified_line(known), f"audit: {verdict}; {told}") if line])
+    others = f"{counts['warning']} warnings, {counts['note']} notes, {counts['pass']} passed"
+    lines = (verified_line(audit.summary), f"audit: {verdict}; {others}")
+    reporter.lines(*filter(None, lines))
     if arguments.json:
-        parts = {name: known[name] for name in ("verified", "unverified") if name in known}
-        print(json.dumps(record | parts))
+        names = [name for name in ("verified", "unverified") if name in audit.summary]
+        print(json.dumps(audit.record | {name: audit.summary[name] for name in names}))
     return FAILED if failed else 0
 
 

@@ -19,7 +19,7 @@ def build_parser() -> cli.Parser:
         "--split", choices=("train", "validation", "test"), default="test", help="default: test"
     )
     parser.add_argument(
-        "--sample", action="store_true", help="draw actions instead of taking the likeliest"
+        "--sample", action="store_true", help="sample actions instead of taking the most likely one"
     )
     parser.add_argument(
         "--report", action="store_true", help="write report.html beside the results"
@@ -32,38 +32,30 @@ def _command(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
     if arguments.report and (arguments.checkpoint != "best" or arguments.sample):
         raise UserError(
-            "--report: shows a version's result, the greedy best checkpoint; leave out the other"
+            "--report: shows the result of the greedy best checkpoint; leave out --checkpoint and --sample"
         )
-    from jaxexit.lab.trained import open_trained
+    from jaxexit.api import open_run
+    from jaxexit.commands import tables
+    from jaxexit.progress import Reporter, console
 
-    version = open_trained(arguments.experiment, arguments.root)
+    run = open_run(arguments.experiment, arguments.root)
     machine.prepare_jax(arguments.device)
-
-    from jaxexit.commands import show
-    from jaxexit.lab.results import backtest_version
-
-    out = show.console(quiet=arguments.quiet, json=arguments.json)
-    dataset = version.dataset()
-    show.lines(out, dataset.summary)
-    with show.working(out, "backtest") as say:
-        summary, learned = backtest_version(
-            version.experiment,
-            version.yaml,
-            dataset,
-            version.folder,
-            version.registry,
-            which=arguments.checkpoint,
-            split=arguments.split,
-            sample=arguments.sample,
-            on_policy=say,
-        )
-    show.backtest(out, summary, learned)
+    reporter = Reporter(console(quiet=arguments.quiet, json=arguments.json))
+    reporter.lines(*run.dataset.summary)
+    result = run.backtest(
+        arguments.split,
+        checkpoint=arguments.checkpoint,
+        sample=arguments.sample,
+        again=True,
+        progress=reporter,
+    )
+    tables.backtest(reporter.out, result.summary, result.learned)
     if arguments.report:
-        from jaxexit.report import report_version
-
-        show.lines(out, [f"report: {report_version(version, arguments.split)}"])
+        with reporter.working("report"):
+            path = result.report()
+        reporter.lines(f"report: {path}")
     if arguments.json:
-        print(json.dumps(summary))
+        print(json.dumps(result.summary))
     return 0
 
 

@@ -15,13 +15,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxexit import machine
+from jaxexit import checkout, machine
 from jaxexit.benchmark.programs import COMMANDS
 from jaxexit.commands import cli
 from jaxexit.errors import UserError
 
 Say = Callable[[str], None]
 UPDATES = 5
+PEERS = "benchmarks.against"
 
 
 def _train(arguments: argparse.Namespace, yaml: Path, say: Say) -> dict[str, Any]:
@@ -31,7 +32,7 @@ def _train(arguments: argparse.Namespace, yaml: Path, say: Say) -> dict[str, Any
         yaml,
         arguments.overrides,
         updates=arguments.updates,
-        peers=arguments.peers,
+        peers=checkout.load(PEERS, "--peers").measure if arguments.peers else None,
         device=arguments.device,
         say=say,
     )
@@ -59,8 +60,6 @@ def _scale(arguments: argparse.Namespace, yaml: Path, say: Say) -> dict[str, Any
     from jaxexit.benchmark import scale
 
     record = scale.measure(yaml, device=arguments.device, say=say)
-    if arguments.command is not None and arguments.part != "compile":
-        raise UserError(f"{arguments.command}: COMMAND is for compile, not for {arguments.part}")
     if arguments.png is not None:
         scale.draw(record, arguments.png)
     return record
@@ -106,7 +105,7 @@ def build_parser() -> cli.Parser:
     parser.add_argument(
         "--peers",
         action="store_true",
-        help="train: also PureJaxRL-style, rejax, Stable-Baselines3, PyTorch; extra bench",
+        help="train: also PureJaxRL-style, rejax, Stable-Baselines3, PyTorch (a checkout, and extra bench)",
     )
     parser.add_argument("--png", metavar="FILE", type=Path, help="scale: also as a picture")
     parser.add_argument(
@@ -124,34 +123,36 @@ def build_parser() -> cli.Parser:
 def _command(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
     if arguments.updates < 1:
-        raise UserError(f"--updates: found {arguments.updates}, allowed are numbers from 1 up")
+        raise UserError(f"--updates: got {arguments.updates}, expected a whole number from 1 up")
     if arguments.peers and arguments.part not in ("train", "all"):
-        raise UserError(f"--peers: is for train and all, not for {arguments.part}")
+        raise UserError(f"--peers: only for train and all, not for {arguments.part}")
     if arguments.command is not None and arguments.part != "compile":
-        raise UserError(f"{arguments.command}: COMMAND is for compile, not for {arguments.part}")
+        raise UserError(
+            f"{arguments.command}: COMMAND is only for compile, not for {arguments.part}"
+        )
     if arguments.png is not None and arguments.part not in ("scale", "all"):
-        raise UserError(f"--png: is for scale and all, not for {arguments.part}")
-    from jaxexit.benchmark.job import open_job, yaml_file
+        raise UserError(f"--png: only for scale and all, not for {arguments.part}")
+    against = checkout.load(PEERS, "--peers") if arguments.peers else None
+    from jaxexit.benchmark.job import job_experiment, yaml_file
 
     yaml = yaml_file(arguments.root)
+    # First: a mistake in the job is reported here, not minutes later.
+    experiment = job_experiment(yaml, arguments.overrides)
+    if against is not None:
+        against.check(experiment)
     machine.prepare_jax(arguments.device)
-    # First: what is wrong with the job stops here, not minutes later.
-    job = open_job(yaml, arguments.overrides)
 
-    from jaxexit.benchmark import against, words
+    from jaxexit import progress
+    from jaxexit.benchmark import words
     from jaxexit.benchmark.machine import describe
-    from jaxexit.commands import show
 
-    if arguments.peers:
-        against.check(job)
-
-    out = show.console(quiet=arguments.quiet, json=arguments.json)
-    record: dict[str, Any] = {"machine": describe(against.PACKAGES if arguments.peers else ())}
-    show.lines(out, words.machine(record["machine"]))
+    out = progress.console(quiet=arguments.quiet, json=arguments.json)
+    record: dict[str, Any] = {"machine": describe(against.PACKAGES if against else ())}
+    progress.lines(out, words.machine(record["machine"]))
     for name in PARTS if arguments.part == "all" else (arguments.part,):
-        with show.working(out, name) as say:
+        with progress.working(out, name) as say:
             record[name] = PARTS[name](arguments, yaml, say)
-        show.lines(out, ["", name, *words.PARTS[name](record[name])])
+        progress.lines(out, ["", name, *words.PARTS[name](record[name])])
     if arguments.json:
         if arguments.command is not None:  # one command's record is the object itself
             record |= record.pop("compile")

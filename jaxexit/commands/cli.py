@@ -34,15 +34,17 @@ def run(
     *,
     takes_long: bool = False,
 ) -> int:
-    """Run a command's body and turn what goes wrong into one line and an exit code.
+    """Run a command's body; turn an error into one line and an exit code.
 
-    Returns the body's own code; 2 for the user's mistake, 1 for ours, 130 after Ctrl-C. With
-    JAXEXIT_DEBUG=1 an unexpected error shows its traceback.
+    With JAXEXIT_DEBUG=1 an unexpected error shows its traceback.
 
     Args:
         command: the body.
-        argv: its words, None for the process's own.
-        takes_long: seconds are counted on a terminal until the body shows something (`commands.show`).
+        argv: its arguments; None: those of the process.
+        takes_long: whether to count seconds on the terminal until the body prints something.
+
+    Returns:
+        The body's own code; 2 for a mistake of the user's, 1 for one of ours, 130 after Ctrl-C.
     """
     consent.withdraw()
     if takes_long and "--quiet" not in (sys.argv if argv is None else argv):
@@ -75,9 +77,9 @@ def run(
 
 
 def stopped(trained_steps: int) -> int:
-    """Say that a training was stopped and saved, and how to go on; its exit code."""
+    """Say that a training was stopped and saved, and how to continue; returns the exit code."""
     print(
-        f"stopped and saved after {trained_steps:,} steps; go on with the same command and --resume",
+        f"stopped after {trained_steps:,} steps, and saved; continue with the same command and --resume",
         file=sys.stderr,
     )
     return INTERRUPTED
@@ -109,20 +111,22 @@ def add_experiment(
         metavar="DIR",
         type=Path,
         default=None,
-        help="where run folders and registry live (default: the experiment file's folder)",
+        help="directory of run folders and registry (default: that of the experiment file)",
     )
     parser.add_argument(
         consent.FLAG,
         action=AllowRecipe,
         dest=argparse.SUPPRESS,
-        help="run the program of the user's own that data.recipe names",
+        help="allow the Python file that data.recipe names to be run",
     )
     if overrides:
-        add_overrides(parser, "of the experiment, e.g. guards.min_bars_for_exit=3; recorded")
+        add_overrides(
+            parser, "of the experiment, e.g. guards.min_bars_for_exit=3; recorded with the run"
+        )
 
 
 def add_overrides(parser: argparse.ArgumentParser, what: str) -> None:
-    """`--set KEY=VALUE`, as often as one likes; `what` ends "override a key ..."."""
+    """`--set KEY=VALUE`, repeatable; `what` ends "override a key ..."."""
     parser.add_argument(
         "--set",
         metavar="KEY=VALUE",
@@ -151,7 +155,7 @@ def _which(text: str) -> str | int:
         return int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"found '{text}', allowed are best, final, last, or a number of steps"
+            f"got '{text}', expected best, final, last, or a number of steps"
         ) from None
 
 
@@ -159,16 +163,22 @@ def add_agent(parser: argparse.ArgumentParser) -> None:
     """`--checkpoint`, and `--seed` of a version with several agents."""
     add_checkpoint(parser)
     parser.add_argument(
-        "--seed", type=int, default=None, help="which agent, of a version that has several"
+        "--seed",
+        type=int,
+        default=None,
+        help="which agent, of a version trained with several seeds",
     )
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
     """`--json`, `--quiet` and `--device`."""
-    parser.add_argument("--json", action="store_true", help="the result as one JSON object")
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     parser.add_argument("--quiet", action="store_true", help="no progress, no tables")
     parser.add_argument(
-        "--device", choices=("cpu", "cuda"), default=None, help="default: the best that JAX finds"
+        "--device",
+        choices=("cpu", "cuda"),
+        default=None,
+        help="default: a GPU if JAX finds one, else the CPU",
     )
 
 
@@ -179,23 +189,21 @@ def add_devices(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=int,
         default=None,
-        help="how many devices each process uses (default: all GPUs; of a CPU one for each agent)",
+        help="devices used by each process (default: all GPUs; on a CPU one per agent)",
     )
     parser.add_argument(
         "--distributed",
         action="store_true",
-        help="one of several processes; SLURM, Open MPI, Kubernetes or JAX_COORDINATOR_ADDRESS, "
-        "JAX_NUM_PROCESSES and JAX_PROCESS_ID say which",
+        help="train together with other processes, as set by SLURM, Open MPI, Kubernetes or "
+        "JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID",
     )
-    parser.add_argument(
-        "--coordinator", metavar="HOST:PORT", help="where the first process listens"
-    )
-    parser.add_argument("--num-processes", metavar="N", type=int, help="how many there are")
-    parser.add_argument("--process-id", metavar="I", type=int, help="which one this is, from 0")
+    parser.add_argument("--coordinator", metavar="HOST:PORT", help="address of the first process")
+    parser.add_argument("--num-processes", metavar="N", type=int, help="number of processes")
+    parser.add_argument("--process-id", metavar="I", type=int, help="index of this process, from 0")
 
 
 def cluster_of(arguments: argparse.Namespace) -> Cluster | None:
-    """What `add_devices`' arguments say of other processes; None where this one is alone.
+    """The other processes that `add_devices`' arguments name; None where this one is alone.
 
     Raises:
         UserError: one of the variables is not a number.

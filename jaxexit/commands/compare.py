@@ -77,25 +77,25 @@ def _command(argv: Sequence[str] | None) -> int:
     if len(set(names)) < 2 or len(set(names)) < len(names):
         raise UserError(f"found {', '.join(names)}; give at least two different versions")
 
-    from jaxexit.commands import show
+    from jaxexit import progress
     from jaxexit.lab.comparison import compare_versions, load_tested, write_comparison
     from jaxexit.lab.registry import Registry
     from jaxexit.lab.run import RunFolder
     from jaxexit.lab.versions import drift_note
 
-    out = show.console(quiet=arguments.quiet, json=arguments.json)
+    out = progress.console(quiet=arguments.quiet, json=arguments.json)
     registry = Registry(arguments.root)
     for name in names:
         terminal.note(registry.recover(RunFolder(arguments.root, name)))
         terminal.note(drift_note(registry, name))
-    with show.working(out, "compare"):
+    with progress.working(out, "compare"):
         tested = [load_tested(arguments.root, name, arguments.split) for name in names]
         found = compare_versions(tested, registry, arguments.split)
         page = write_comparison(arguments.root, found, tested)
     out.print(comparison_table(found))
     for one in found["verdict"].split("; "):
-        show.lines(out, [one])
-    show.lines(out, [f"written: {page}"])
+        progress.lines(out, [one])
+    progress.lines(out, [f"written: {page}"])
     if arguments.json:
         print(json.dumps(found))
     return 0

@@ -1,7 +1,7 @@
-"""`python -m jaxexit.deploy EXPERIMENT --cloud C --gpu G`: train on a rented machine, bring the run home.
+"""`python -m jaxexit.deploy EXPERIMENT --cloud C --gpu G`: train on a rented machine and sync the run back.
 
-The machine is given back also when the training fails; if this computer goes away, the machine does so by
-itself after a while without work. The same command again finds the machine and goes on.
+The machine is released even if the training fails; if this computer goes offline, it shuts down after some
+idle minutes. Running the same command again finds the machine and continues.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ def build_parser() -> cli.Parser:
     parser.add_argument(
         "--cloud",
         required=True,
-        help="SkyPilot's name of it, e.g. vast; or local:DIR, a directory that stands for the machine",
+        help="cloud, by its SkyPilot name, e.g. vast; or local:DIR, which rehearses in a directory",
     )
     parser.add_argument("--gpu", metavar="NAME:COUNT", help="e.g. RTX4090:1")
     parser.add_argument(
-        "--max-hourly-cost", metavar="USD", type=float, help="rent nothing dearer than this"
+        "--max-hourly-cost", metavar="USD", type=float, help="highest hourly price to accept"
     )
     parser.add_argument(
         "--idle-minutes",
         metavar="N",
         type=int,
         default=30,
-        help="without work for so long, the machine goes away by itself (default: 30)",
+        help="shut the machine down after so many minutes without work (default: 30)",
     )
     parser.add_argument(
-        "--dry-run", action="store_true", help="print the task and the steps, and do nothing"
+        "--dry-run", action="store_true", help="print the task and the steps without running them"
     )
     parser.add_argument("--json", action="store_true", help="the result as one JSON object")
     return parser
@@ -53,15 +53,17 @@ def _command(argv: Sequence[str] | None) -> int:
     from jaxexit.lab.run import RunFolder
 
     if arguments.idle_minutes < 1:
-        raise UserError(f"--idle-minutes: found {arguments.idle_minutes}, allowed is 1 or more")
+        raise UserError(f"--idle-minutes: got {arguments.idle_minutes}, expected 1 or more")
     if arguments.max_hourly_cost is not None and not arguments.max_hourly_cost > 0:
-        raise UserError(f"--max-hourly-cost: found {arguments.max_hourly_cost}, allowed is above 0")
+        raise UserError(
+            f"--max-hourly-cost: got {arguments.max_hourly_cost}, expected a number above 0"
+        )
     yaml = find_experiment(arguments.experiment, arguments.root or Path("experiments"))
     root = arguments.root or yaml.parent
     experiment = load_experiment(yaml, arguments.overrides)
     local = arguments.cloud.startswith(LOCAL)
     if not local and not arguments.gpu:
-        raise UserError("--gpu: say which, e.g. --gpu RTX4090:1")
+        raise UserError("--gpu: missing; name one, e.g. --gpu RTX4090:1")
     job = make_job(yaml, arguments.overrides, device="cpu" if local else "cuda")
     machine = (
         Directory(Path(arguments.cloud.removeprefix(LOCAL)).absolute())
@@ -103,8 +105,8 @@ def _command(argv: Sequence[str] | None) -> int:
         print(json.dumps({"version": experiment.version, **row}))
     else:
         print(
-            f"{experiment.version}: trained on {arguments.cloud}, {hours:.2f} hours, is in {folder.path}; "
-            f"python -m jaxexit.report {yaml} shows it"
+            f"{experiment.version}: trained on {arguments.cloud} in {hours:.2f} hours, run in {folder.path}; "
+            f"see it with python -m jaxexit.report {yaml}"
         )
     return 0
 

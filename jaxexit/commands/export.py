@@ -1,15 +1,13 @@
-"""`python -m jaxexit.export EXPERIMENT`: a trained policy as ONNX and StableHLO, and the proof of it."""
+"""`python -m jaxexit.export EXPERIMENT`: a trained policy as ONNX and StableHLO, verified against JAX."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Sequence
-from importlib.util import find_spec
 
 from jaxexit import machine
 from jaxexit.commands import cli
-from jaxexit.errors import UserError
 
 
 def build_parser() -> cli.Parser:
@@ -20,7 +18,7 @@ def build_parser() -> cli.Parser:
         "--split",
         choices=("train", "validation", "test"),
         default="test",
-        help="whose decisions prove that the graphs decide as the policy does (default: test)",
+        help="split on whose decisions the graphs are verified (default: test)",
     )
     cli.add_agent(parser)
     cli.add_output(parser)
@@ -29,30 +27,27 @@ def build_parser() -> cli.Parser:
 
 def _command(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
-    missing = [name for name in ("onnx", "onnxruntime") if find_spec(name) is None]
-    if missing:
-        raise UserError(f'{missing[0]} is not installed, run: pip install "jaxexit[export]"')
-    from jaxexit.lab.trained import open_trained
+    from jaxexit.api import open_run
+    from jaxexit.commands import tables
+    from jaxexit.errors import ParityError
+    from jaxexit.progress import Reporter, console
 
-    version = open_trained(arguments.experiment, arguments.root)
+    run = open_run(arguments.experiment, arguments.root)
     machine.prepare_jax(arguments.device)
-
-    from jaxexit.commands import show
-    from jaxexit.live.exported import ParityError, write_export
-    from jaxexit.live.policy import restore_policy
-
-    out = show.console(quiet=arguments.quiet, json=arguments.json)
-    policy = restore_policy(version, arguments.checkpoint, arguments.seed)
-    dataset = version.dataset()
-    show.lines(out, dataset.summary)
+    reporter = Reporter(console(quiet=arguments.quiet, json=arguments.json))
+    reporter.lines(*run.dataset.summary)
     try:
-        with show.working(out, "export") as say:
-            manifest = write_export(policy, dataset, version.folder, arguments.split, on_part=say)
+        folder = run.export(
+            split=arguments.split,
+            checkpoint=arguments.checkpoint,
+            seed=arguments.seed,
+            progress=reporter,
+        )
     except ParityError as error:
         print(f"error: {error}", file=sys.stderr)
         return cli.OUR_MISTAKE
-    folder = version.folder.path / "export"
-    show.exported(out, manifest, folder)
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    tables.exported(reporter.out, manifest, folder)
     if arguments.json:
         print(json.dumps({"folder": str(folder), "manifest": manifest}))
     return 0

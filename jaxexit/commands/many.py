@@ -43,7 +43,7 @@ def sweep(arguments: argparse.Namespace, overrides: Sequence[str], start: Start)
         )
     machine.prepare_jax(arguments.device, arguments.devices)
 
-    from jaxexit.commands import show
+    from jaxexit import progress
     from jaxexit.data import load_dataset
     from jaxexit.lab.search import check_search, run_search
     from jaxexit.lab.sweep import run_sweep, side_run
@@ -55,35 +55,37 @@ def sweep(arguments: argparse.Namespace, overrides: Sequence[str], start: Start)
         check_search(plan, root, start)
     else:
         side_run(plan, root).check_start(start)
-    out = show.console(quiet=arguments.quiet, json=arguments.json)
+    out = progress.console(quiet=arguments.quiet, json=arguments.json)
     dataset = load_dataset(plan.base)
-    show.lines(out, dataset.summary)
+    progress.lines(out, dataset.summary)
     if start != "resume":
         warn(audited_before(plan.base, dataset, allow_failed=arguments.allow_failed_audit))
 
     with ExitStack() as shown:
 
-        def progress(sweep: SweepPlan) -> Callable[[Line], None]:
+        def bar_of(sweep: SweepPlan) -> Callable[[Line], None]:
             shown.close()  # a search shows one round after the other
             agents = len(sweep.settings) * sweep.base.seeds
             samples = learner_of(sweep.base).batch_size * agents
             words, updates = f"{sweep.name} ({agents} agents)", num_updates(sweep.base)
-            return shown.enter_context(show.TrainingProgress(out, words, updates, samples)).update
+            return shown.enter_context(
+                progress.TrainingProgress(out, words, updates, samples)
+            ).update
 
         if searches:
             steps, table = run_search(
-                plan, dataset, root, start, devices=arguments.devices, on_round=progress
+                plan, dataset, root, start, devices=arguments.devices, on_round=bar_of
             )
         else:
             result, table = run_sweep(
-                plan, dataset, root, start, devices=arguments.devices, on_update=progress(plan)
+                plan, dataset, root, start, devices=arguments.devices, on_update=bar_of(plan)
             )
             steps = result.trained_steps
     if table is None:
         return cli.stopped(steps)
     out.print(sweep_table(table))
     lines = [f"written: {root / 'sweeps' / f'{plan.name}.json'}", table["note"], table["next"]]
-    show.lines(out, lines)
+    progress.lines(out, lines)
     if arguments.json:
         print(json.dumps(table))
     return 0
@@ -107,7 +109,8 @@ def walk_forward(
     )
     machine.prepare_jax(arguments.device, arguments.devices)
 
-    from jaxexit.commands import show
+    from jaxexit import progress
+    from jaxexit.commands import tables
     from jaxexit.data import load_folds
     from jaxexit.lab.walk_forward import backtest_folds, side_run, stored_result, train_folds
     from jaxexit.learners import learner_of, num_updates
@@ -117,9 +120,9 @@ def walk_forward(
     side_run(folder, experiment, count, rolling=rolling).check_start(start)
     if folder.snapshot.is_file():
         folder.check_drift(experiment)
-    out = show.console(quiet=arguments.quiet, json=arguments.json)
+    out = progress.console(quiet=arguments.quiet, json=arguments.json)
     folds = load_folds(experiment, count, rolling=rolling)
-    show.lines(out, folds.datasets[0].summary[:1])
+    progress.lines(out, folds.datasets[0].summary[:1])
     audit = None
     if start != "resume":
         whole = replace(folds.datasets[0], splits={"test": folds.trades})
@@ -130,7 +133,7 @@ def walk_forward(
     with folder.locked():
         registry.register(experiment, yaml)
         name = f"{experiment.version} ({count} folds, {agents} agents)"
-        with show.TrainingProgress(out, name, updates, samples) as progress:
+        with progress.TrainingProgress(out, name, updates, samples) as bar:
             result = train_folds(
                 experiment,
                 folds,
@@ -139,19 +142,19 @@ def walk_forward(
                 rolling=rolling,
                 devices=arguments.devices,
                 audit=audit,
-                on_update=progress.update,
+                on_update=bar.update,
             )
         if result.interrupted:
             return cli.stopped(result.trained_steps)
         summary = stored_result(experiment, folder, count, rolling=rolling)
         if summary is None:
-            with show.working(out, "backtest") as say:
+            with progress.working(out, "backtest") as say:
                 summary, learned = backtest_folds(
                     experiment, folds, folder, registry, rolling=rolling, on_policy=say
                 )
-            show.backtest(out, summary, learned)
+            tables.backtest(out, summary, learned)
         else:
-            show.lines(out, [summary["verdict"]])
+            progress.lines(out, [summary["verdict"]])
     out.print(folds_table(summary))
     if arguments.json:
         print(json.dumps({"training": asdict(result), "backtest": summary}))
@@ -160,19 +163,14 @@ def walk_forward(
 
 def folds_table(summary: dict[str, Any]) -> Table:
     """Each fold: when, how many trades, and what it earned out of sample."""
-    from rich.table import Table
-
-    from jaxexit.commands.show import titled
+    from jaxexit.commands.tables import titled_table
 
     unit = units.of(summary)
     form = units.mean_form(unit)
-    table = Table(
-        title=titled(
-            summary,
-            f"{summary['version']}: {len(summary['folds'])} folds, {summary['layout']}, embargo "
-            f"{summary['embargo_bars']} bars; net {units.words(unit)} a trade out of sample",
-        ),
-        title_justify="left",
+    table = titled_table(
+        summary,
+        f"{summary['version']}: {len(summary['folds'])} folds, {summary['layout']}, embargo "
+        f"{summary['embargo_bars']} bars; net {units.words(unit)} a trade out of sample",
     )
     for heading in ("fold", "train from", "validation from", "tested from", "to"):
         table.add_column(heading)

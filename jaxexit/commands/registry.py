@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from jaxexit import terminal, units
 from jaxexit.commands import cli
+from jaxexit.metrics import METRICS, REGISTRY_TABLE
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -63,7 +64,7 @@ def build_parser() -> cli.Parser:
 
 def _command(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
-    from jaxexit.commands import show
+    from jaxexit import progress
     from jaxexit.errors import RunError
     from jaxexit.lab.registry import Registry
     from jaxexit.lab.run import RunFolder
@@ -74,7 +75,7 @@ def _command(argv: Sequence[str] | None) -> int:
     registry = Registry(arguments.root)
     for name in registry.load()["versions"]:
         terminal.note(registry.recover(RunFolder(arguments.root, name)))
-    out = show.console(json=arguments.json)
+    out = progress.console(json=arguments.json)
     if arguments.action == "list":
         for name in registry.load()["versions"]:
             terminal.note(drift_note(registry, name))
@@ -90,12 +91,12 @@ def _command(argv: Sequence[str] | None) -> int:
     if arguments.json:
         print(json.dumps({"active_version": arguments.name}))
     else:
-        show.lines(out, [f"{arguments.name} is the active version of {registry.path}"])
+        progress.lines(out, [f"{arguments.name} is the active version of {registry.path}"])
     return 0
 
 
 def _list(registry: Registry, out: Console, *, as_json: bool) -> int:
-    from jaxexit.commands import show
+    from jaxexit import progress
 
     versions, active = registry.versions(), registry.active()
     if as_json:
@@ -103,19 +104,19 @@ def _list(registry: Registry, out: Console, *, as_json: bool) -> int:
         print(json.dumps(content))
     elif versions:
         out.print(_versions_table(versions, active))
-        show.lines(
+        progress.lines(
             out,
             [
                 f"* is active; trials so far (looks at a test split, settings of sweeps): {registry.trials()}"
             ],
         )
     else:
-        show.lines(out, [f"{registry.path}: no versions yet; train one"])
+        progress.lines(out, [f"{registry.path}: no versions yet; train one"])
     return 0
 
 
 def _show(registry: Registry, name: str, out: Console, *, as_json: bool) -> int:
-    from jaxexit.commands import show
+    from jaxexit import progress
 
     row, active = registry.version(name), registry.active() == name
     if as_json:
@@ -130,19 +131,21 @@ def _show(registry: Registry, name: str, out: Console, *, as_json: bool) -> int:
         "trained": _training(row),
     }
     width = max(map(len, facts))
-    show.lines(out, [name, *(f"  {key:<{width}}  {text}" for key, text in facts.items() if text)])
+    progress.lines(
+        out, [name, *(f"  {key:<{width}}  {text}" for key, text in facts.items() if text)]
+    )
     if row.get("changes"):
         out.print(_changes_table(row["changes"], f"changes against {row['parent']}"))
     for split, result in row.get("results", {}).items():
         if result.get("unverified"):
-            show.lines(out, [f"  {split}: unverified: {', '.join(result['unverified'])}"])
+            progress.lines(out, [f"  {split}: unverified: {', '.join(result['unverified'])}"])
     if row.get("results"):
         out.print(_results_table(row["results"]))
     return 0
 
 
 def _new(registry: Registry, arguments: argparse.Namespace, out: Console) -> int:
-    from jaxexit.commands import show
+    from jaxexit import progress
     from jaxexit.lab.versions import new_version
 
     yaml = new_version(
@@ -157,17 +160,17 @@ def _new(registry: Registry, arguments: argparse.Namespace, out: Console) -> int
     if arguments.json:
         print(json.dumps({"version": arguments.name, "file": str(yaml), "train": train, **row}))
         return 0
-    show.lines(out, [f"{yaml}: written, and entered in {registry.path} as pending"])
+    progress.lines(out, [f"{yaml}: written, and entered in {registry.path} as pending"])
     if row["changes"]:
         out.print(_changes_table(row["changes"], f"changes against {row['parent']}"))
     else:
-        show.lines(out, [f"it is {row['parent']} still: write into it what differs"])
-    show.lines(out, [f"next: {train}"])
+        progress.lines(out, [f"it is {row['parent']} still: write into it what differs"])
+    progress.lines(out, [f"next: {train}"])
     return 0
 
 
 def _diff(registry: Registry, before: str, after: str, out: Console, *, as_json: bool) -> int:
-    from jaxexit.commands import show
+    from jaxexit import progress
     from jaxexit.config import changes, resolved
     from jaxexit.lab.versions import drift_note, load_version
 
@@ -182,7 +185,7 @@ def _diff(registry: Registry, before: str, after: str, out: Console, *, as_json:
     elif differ:
         out.print(_changes_table(differ, f"{one_file} -> {other_file}"))
     else:
-        show.lines(out, [f"{one_file} and {other_file} are the same experiment"])
+        progress.lines(out, [f"{one_file} and {other_file} are the same experiment"])
     return 0
 
 
@@ -197,7 +200,7 @@ def _versions_table(versions: dict[str, Row], active: str | None) -> Table:
     table = Table(title="versions; results on the test split, net of costs", title_justify="left")
     for heading in ("", "version", "status", "parent"):
         table.add_column(heading)
-    for heading in ("steps", "trades", "net/trade", "R/trade", "win", "PF", "Sharpe", "max DD"):
+    for heading in ("steps", *_headings()):
         table.add_column(heading, justify="right")
     table.add_column("unverified")
     for name, row in versions.items():
@@ -233,7 +236,7 @@ def _results_table(results: dict[str, Row]) -> Table:
     table = Table(title="results, net of costs", title_justify="left")
     for heading in ("split", "checkpoint"):
         table.add_column(heading)
-    for heading in ("trades", "net/trade", "R/trade", "win", "PF", "Sharpe", "max DD"):
+    for heading in _headings():
         table.add_column(heading, justify="right")
     table.add_column("unverified")
     for split, result in results.items():
@@ -253,19 +256,16 @@ def _unverified(result: Row) -> str:
     return "\n".join(["AUDIT FAILED"] * failed + parts)
 
 
+def _headings() -> list[str]:
+    return [METRICS[name].heading for name in REGISTRY_TABLE]
+
+
 def _figures(result: Row) -> list[str]:
-    unit = units.of(result)
-    net = result.get(units.key(unit, "net", "mean"))
-    fall = result.get(units.key(unit, "max_drawdown"))
-    return [
-        _number(result.get("trades"), ",.0f"),
-        "-" if net is None else f"{net:{units.mean_form(unit)}} {units.words(unit)}",
-        _number(result.get("net_r_mean"), units.mean_form("r")),
-        _number(result.get("win_rate"), ".1%"),
-        _number(result.get("profit_factor"), ".2f"),
-        _number(result.get("sharpe_annual"), ".2f"),
-        _number(fall, units.total_form(unit, signed=False)),
-    ]
+    """The metrics of a result; the net result names its unit."""
+    cells = {name: METRICS[name].text(result) for name in REGISTRY_TABLE}
+    if cells["net_mean"] != "-":
+        cells["net_mean"] += f" {units.words(units.of(result))}"
+    return list(cells.values())
 
 
 def _value(value: Any) -> str:

@@ -17,7 +17,10 @@ def build_parser() -> cli.Parser:
     parser = cli.Parser(prog="python -m jaxexit.report", description=__doc__)
     cli.add_experiment(parser, overrides=False)
     parser.add_argument(
-        "versions", metavar="VERSION", nargs="*", help="compared with it on the same trades"
+        "versions",
+        metavar="VERSION",
+        nargs="*",
+        help="versions to compare with it on the same trades",
     )
     parser.add_argument(
         "--split", choices=("train", "validation", "test"), default="test", help="default: test"
@@ -29,7 +32,7 @@ def build_parser() -> cli.Parser:
         help="default: report.html beside the results in the run folder",
     )
     parser.add_argument(
-        "--audit", action="store_true", help="audit the results and show what it finds"
+        "--audit", action="store_true", help="audit the results too, and show the findings"
     )
     parser.add_argument("--open", action="store_true", help="open it in a browser")
     cli.add_output(parser)
@@ -38,35 +41,28 @@ def build_parser() -> cli.Parser:
 
 def _command(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
+    from jaxexit.api import open_run
     from jaxexit.config import find_experiment
-    from jaxexit.lab.trained import open_trained
+    from jaxexit.progress import Reporter, console
 
     first = find_experiment(arguments.experiment, arguments.root or Path("experiments"))
-    yamls = [first, *(find_experiment(name, first.parent) for name in arguments.versions)]
-    versions = [open_trained(yaml, arguments.root) for yaml in yamls]
+    files = [first, *(find_experiment(name, first.parent) for name in arguments.versions)]
+    run, *others = [open_run(file, arguments.root) for file in files]
     machine.prepare_jax(arguments.device)
-
-    from jaxexit.commands import show
-    from jaxexit.report.page import report_path, write_report
-    from jaxexit.report.run import audited, check_comparable, read_run
-
-    out = show.console(quiet=arguments.quiet, json=arguments.json)
+    reporter = Reporter(console(quiet=arguments.quiet, json=arguments.json))
     began = time.perf_counter()
-    runs = []
-    with show.working(out, "report") as say:
-        for version in versions:
-            say(f"replay {version.yaml.stem}")
-            runs.append(read_run(version, arguments.split))
-        check_comparable(runs)
-        if arguments.audit:
-            runs = [audited(run, say) for run in runs]
-        path = arguments.out or report_path(runs[0])
-        say("write the page")
-        size = write_report(runs, path)
-    said = f"{path}: {len(runs[0].table):,} trades, {size / 1e6:.1f} MB"
-    show.lines(out, [f"{said}, in {time.perf_counter() - began:.1f} s"])
+    path = run.report(
+        arguments.out,
+        split=arguments.split,
+        against=others,
+        audit=arguments.audit,
+        progress=reporter,
+    )
+    size, trades = path.stat().st_size, run.result(arguments.split).count
+    seconds = time.perf_counter() - began
+    reporter.lines(f"{path}: {trades:,} trades, {size / 1e6:.1f} MB, in {seconds:.1f} s")
     if arguments.json:
-        print(json.dumps({"report": str(path), "bytes": size, "trades": len(runs[0].table)}))
+        print(json.dumps({"report": str(path), "bytes": size, "trades": trades}))
     if arguments.open:
         webbrowser.open(path.resolve().as_uri())
     return 0

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 AUTO = "auto"  # the clock that the file's format has
-HISTDATA = "HistData"  # the clock found in that site's files
-WEST, EAST = timedelta(hours=-12), timedelta(hours=14)  # from UTC: no clock on Earth lies beyond
+HISTDATA = "HistData"  # the clock of that site's files
+WEST, EAST = timedelta(hours=-12), timedelta(hours=14)  # from UTC: the range of clocks on Earth
 CLOCKS = (
-    "auto, a zone name such as UTC, Europe/London or America/New_York, or one with hours ahead of it, such "
-    "as UTC+3 or America/New_York+7"
+    "auto, a zone name such as UTC, Europe/London or America/New_York, or a zone with an offset in hours, "
+    "such as UTC+3 or America/New_York+7"
 )
 # As MetaTrader names them; minutes.
 TIMEFRAMES = {
@@ -25,7 +25,7 @@ _SHIFTED = re.compile(
 
 
 def zone_and_shift(clock: str) -> tuple[ZoneInfo, timedelta] | None:
-    """The zone that a clock is named after and how far it is ahead of it; None where it is no such name."""
+    """The zone of a clock's name and how far the clock is ahead of it; None for any other name."""
     if zone := _zone(clock):
         return zone, timedelta(0)
     shifted = _SHIFTED.fullmatch(clock)

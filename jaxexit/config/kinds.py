@@ -1,7 +1,7 @@
 """What a value of an experiment may be: numbers that the device can hold, counts that are sane, paths.
 
-The device computes in float32 and int32. A number that only Python can hold would become infinite there,
-or 0, or another number, and nobody would be told.
+The device computes in float32 and int32. A number that only Python can hold would silently become
+infinite, 0 or another number there.
 """
 
 from __future__ import annotations
@@ -37,14 +37,16 @@ def _float32(value: float) -> float:
 def _held(value: float) -> float:
     if value and not SMALLEST <= abs(_float32(value)) < float("inf"):
         raise PydanticCustomError(
-            "float32", "a number that float32 holds: 0, or from 1.2e-38 to 3.4e38 in size"
+            "float32", "a number that float32 can hold: 0, or 1.2e-38 to 3.4e38 in magnitude"
         )
     return value
 
 
 def _held_below_one(value: float) -> float:
     if _float32(value) >= 1:
-        raise PydanticCustomError("float32", "at most 0.99999994: nearer to 1 it is 1 in float32")
+        raise PydanticCustomError(
+            "float32", "at most 0.99999994 (closer to 1 it rounds to 1 in float32)"
+        )
     return _held(value)
 
 
@@ -54,8 +56,8 @@ def _a_path(text: str) -> str:
     if any(ord(character) < 32 for character in text):
         raise PydanticCustomError(
             "path",
-            "a path without control characters; in double quotes a backslash begins one, use single quotes "
-            "or /",
+            "a path without control characters (in double quotes a backslash starts an escape: use "
+            "single quotes, or /)",
         )
     return text
 
@@ -64,7 +66,7 @@ def _a_recipe(text: str) -> str:
     if "/" in text or "\\" in text or not text.endswith(".py") or text == ".py":
         raise PydanticCustomError(
             "recipe",
-            "the name of a Python file that lies beside the experiment's, like my_columns.py",
+            "the name of a Python file beside the experiment's, like my_columns.py",
         )
     return _a_path(text)
 
@@ -91,7 +93,7 @@ def _an_amount(said: float | str) -> float | str:
 
 def _no_credit(said: float | str) -> float | str:
     if amount(said).value < 0:
-        raise PydanticCustomError("amount", "at least 0")
+        raise PydanticCustomError("amount", "an amount from 0 up")
     return said
 
 

@@ -73,24 +73,24 @@ class PPO(Section):
         batch = self.num_envs * self.num_steps
         if batch > MOST_SAMPLES:
             raise ValueError(
-                f"num_steps: found {self.num_steps}, allowed with num_envs {self.num_envs} is at most "
-                f"{MOST_SAMPLES // self.num_envs}"
+                f"num_steps: got {self.num_steps}, expected at most {MOST_SAMPLES // self.num_envs} "
+                f"with num_envs {self.num_envs}"
             )
         if self.minibatch_size > batch or batch % self.minibatch_size:
             raise ValueError(
-                f"minibatch_size: found {self.minibatch_size}, allowed is a divisor of "
+                f"minibatch_size: got {self.minibatch_size}, expected a divisor of "
                 f"num_envs x num_steps = {batch}"
             )
         if self.total_timesteps < batch:
             raise ValueError(
-                f"total_timesteps: found {self.total_timesteps}, allowed is at least one update: "
+                f"total_timesteps: got {self.total_timesteps}, expected at least one update: "
                 f"num_envs x num_steps = {batch}"
             )
         for name in ("entropy_coef", "learning_rate"):
             start = getattr(self, f"{name}_start" if name == "entropy_coef" else name)
             end = getattr(self, f"{name}_end")
             if end > start:
-                raise ValueError(f"{name}_end: found {end}, allowed is at most its start, {start}")
+                raise ValueError(f"{name}_end: got {end}, expected at most its start, {start}")
         return self
 
 

@@ -1,7 +1,7 @@
 """An experiment's file laid over what it extends, `--set` laid over that, and all of it validated.
 
-Every error is one line: <file>: <key>: found <value>, allowed is <what>[; did you mean '<name>'?]. The
-file is the one that says it, be it a parent; with `--set` the override is quoted.
+Every error is one line: <file>: <key>: got <value>, expected <what>[; did you mean '<name>'?]. The file is
+the one that sets the value, be it a parent; with `--set` the override is quoted.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _recipe(path: Path, content: Mapping[str, Any]) -> dict[str, str] | None:
     file = path.parent / name
     if not file.is_file():
         raise ConfigError(
-            f"{path}: data.recipe: found {shown(name)}, no such file; put it beside {path.name}"
+            f"{path}: data.recipe: got {shown(name)}, expected a file beside {path.name}"
         )
     source = read_text(file)
     sha256 = hashlib.sha256(source.encode()).hexdigest()
@@ -149,7 +149,7 @@ def check_name(name: str, where: str) -> None:
     """Refuse what is no version's name; `where` begins the line."""
     if not VERSION_NAME.fullmatch(name):
         raise ConfigError(
-            f"{where}: found the name {shown(name)}, allowed is v<N>_<what_changed> in small letters, "
+            f"{where}: got the name {shown(name)}, expected v<N>_<what_changed> in lower-case letters, "
             "digits and underscores"
         )
 
@@ -158,13 +158,11 @@ def _layers(path: Path, seen: tuple[Path, ...]) -> tuple[list[_Layer], str | Non
     """A file and all that it extends, the first ancestor first; and the direct parent's name."""
     if path.resolve() in seen:
         chain = " -> ".join(p.name for p in (*seen, path))
-        raise ConfigError(
-            f"{path}: extends: found a circle ({chain}), allowed is a chain that ends"
-        )
+        raise ConfigError(f"{path}: extends: got a cycle ({chain}), expected a chain that ends")
     content = parse_mapping(read_text(path), str(path))
     for name in SET_BY_PROGRAM:
         if name in content:
-            raise ConfigError(f"{path}: {name}: is set by the program; take it out of the file")
+            raise ConfigError(f"{path}: {name}: is set by jaxexit; remove it from the file")
     base = _base(path, content)
     content.pop("extends", None)
     if base is None:
@@ -179,22 +177,19 @@ def _base(path: Path, content: Mapping[str, Any]) -> Path | None:
     if said is None:
         return None
     if not isinstance(said, str) or Path(said).suffix not in (".yaml", ".yml"):
-        raise ConfigError(
-            f"{path}: extends: found {shown(said)}, allowed is the name of a YAML file"
-        )
+        raise ConfigError(f"{path}: extends: got {shown(said)}, expected the name of a YAML file")
     base = path.parent / said
     try:
         there = base.is_file()
     except OSError as error:  # a name too long, a folder that must not be entered
         raise ConfigError(
-            f"{path}: extends: found {shown(said)}, allowed is the name of a file that can be read "
+            f"{path}: extends: got {shown(said)}, expected the name of a readable file "
             f"({error.strerror})"
         ) from None
     if not there:
         known = [p.name for p in path.parent.glob("v*_*.yaml") if p != path]
         raise ConfigError(
-            f"{path}: extends: found {shown(said)}, no such file beside {path.name}, allowed is the "
-            f"name of one"
+            f"{path}: extends: got {shown(said)}, expected a file beside {path.name}"
             f"{nearest(said, known) or backslash_hint(said)}"
         )
     check_name(base.stem, f"{path}: extends")
@@ -221,7 +216,7 @@ def _override(path: Path, text: str) -> _Layer:
     key, equals, value = text.partition("=")
     names = key.strip().split(".")
     if not equals or not all(names):
-        raise ConfigError(f"--set {text}: allowed is section.key=value")
+        raise ConfigError(f"--set {text}: expected section.key=value")
     if names[0] in (*SET_BY_PROGRAM, "extends"):
         raise ConfigError(f"--set {text}: '{names[0]}' cannot be set")
     content = parse_value(value, f"--set {text}")

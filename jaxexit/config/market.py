@@ -32,11 +32,11 @@ def _place(name: str, start: float | str) -> float | datetime.datetime:
             instant = datetime.datetime.fromisoformat(start)
         except ValueError:
             raise ValueError(
-                f"{name}: found '{start}', allowed is an ISO date like 2015-01-01"
+                f"{name}: got '{start}', expected an ISO date like 2015-01-01"
             ) from None
         return instant if instant.tzinfo else instant.replace(tzinfo=datetime.UTC)
     if not 0 < start < 1:
-        raise ValueError(f"{name}: found {start}, allowed is a fraction above 0 and below 1")
+        raise ValueError(f"{name}: got {start}, expected a fraction above 0 and below 1")
     return start
 
 
@@ -67,9 +67,9 @@ class Split(Section):
         first, second = places.values()
         # A date and a fraction can only be compared where the bars are known: at load.
         if type(first) is type(second) and not first < second:  # type: ignore[operator]
-            found, other = starts.values()
+            validation, test = starts.values()
             raise ValueError(
-                f"validation_start: found {found}, allowed is before test_start ({other})"
+                f"validation_start: got {validation}, expected a start before test_start ({test})"
             )
         return self
 
@@ -178,15 +178,13 @@ class Data(Section):
     @model_validator(mode="after")
     def _entries_have_their_source(self) -> Data:
         if self.entries == "trades" and self.trades is None:
-            raise ValueError("trades: found null, allowed with entries 'trades' is a path")
+            raise ValueError("trades: got null, expected a path with entries 'trades'")
         if self.entries != "trades" and self.trades is not None:
-            raise ValueError(
-                f"entries: found '{self.entries}', allowed with a trades file is 'trades'"
-            )
+            raise ValueError(f"entries: got '{self.entries}', expected 'trades' with a trades file")
         if self.entries != "trades" and self.filled_at != "bar_close":
             raise ValueError(
-                f"filled_at: found '{self.filled_at}', allowed with entries '{self.entries}' is "
-                "'bar_close'"
+                f"filled_at: got '{self.filled_at}', expected 'bar_close' with entries "
+                f"'{self.entries}'"
             )
         return self
 
@@ -265,7 +263,7 @@ class Costs(Section):
     def _said_once(self) -> Costs:
         for name in ("spread", "slippage", "swap_long", "swap_short"):
             if getattr(self, name) is not None and getattr(self, f"{name}_pips"):
-                raise ValueError(f"{name}: found beside {name}_pips, allowed is one of them")
+                raise ValueError(f"{name}: got {name}_pips as well, expected one of the two")
         return self
 
     @model_validator(mode="after")
@@ -273,7 +271,7 @@ class Costs(Section):
         for name in ("commission_per_lot", "commission_minimum"):
             if getattr(self, name) and self.point_value is None:
                 raise ValueError(
-                    f"point_value: found null, allowed with {name} is the money that a lot, contract "
-                    "or share earns when the price rises by 1"
+                    f"point_value: got null, expected with {name} the money that a lot, contract or "
+                    "share earns when the price rises by 1"
                 )
         return self

@@ -1,12 +1,12 @@
-"""What Pydantic finds wrong, in one line that says what to do.
+"""Pydantic's validation errors as one line that says what to do.
 
-<key>: found <value>, allowed is <what>[; did you mean '<name>'?]
+<key>: got <value>, expected <what>[; did you mean '<name>'?]
 """
 
 from __future__ import annotations
 
 import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -30,11 +30,11 @@ _EXPECTED = {
     "dict_type": "a mapping of keys",
     "finite_number": "a finite number",
 }
-_COMPARISONS = {
-    "greater_than": ("gt", "above"),
-    "greater_than_equal": ("ge", "at least"),
-    "less_than": ("lt", "below"),
-    "less_than_equal": ("le", "at most"),
+_BOUNDS = {
+    "greater_than": ("gt", "above {}"),
+    "greater_than_equal": ("ge", "from {} up"),
+    "less_than": ("lt", "below {}"),
+    "less_than_equal": ("le", "up to {}"),
 }
 # Pydantic puts the name of a union's member into an error's location, where no key of ours is.
 _UNION_MEMBERS = {"str", "float", "int", "bool", "none", UserFeature.__name__}
@@ -48,23 +48,23 @@ class Mistake(NamedTuple):
 
 
 def worst(error: ValidationError) -> Mistake:
-    """The mistake to tell first: a key that should not be there, else the deepest."""
-    found = error.errors(include_url=False)
-    unknown = [e for e in found if e["type"] == "extra_forbidden"]
+    """The mistake to report first: an unknown key, else the most deeply nested."""
+    errors = error.errors(include_url=False)
+    unknown = [e for e in errors if e["type"] == "extra_forbidden"]
     # Of a union's complaints the one that went deepest is about what was meant.
-    first = (unknown or sorted(found, key=lambda e: -len(_keys(e))))[0]
-    return _mistake(first, [e for e in found if _keys(e) == _keys(first)])
+    first = (unknown or sorted(errors, key=lambda e: -len(_keys(e))))[0]
+    return _mistake(first, [e for e in errors if _keys(e) == _keys(first)])
 
 
 def _keys(error: ErrorDetails) -> tuple[str, ...]:
     location = error["loc"]
-    own_last = error["type"] == "extra_forbidden"  # whatever it is called, the user wrote it
+    users_last = error["type"] == "extra_forbidden"  # whatever it is called, the user wrote it
     last = len(location) - 1
     return tuple(
         str(part)
         for i, part in enumerate(location)
         if isinstance(part, int)
-        or (own_last and i == last)
+        or (users_last and i == last)
         or not (part in _UNION_MEMBERS or "[" in part)
     )
 
@@ -72,34 +72,42 @@ def _keys(error: ErrorDetails) -> tuple[str, ...]:
 def _mistake(error: ErrorDetails, same_place: Sequence[ErrorDetails]) -> Mistake:
     keys = _keys(error)
     key = ".".join(keys)
-    kind, context, found = error["type"], error.get("ctx", {}), shown(error["input"])
+    kind, context, got = error["type"], error.get("ctx", {}), shown(error["input"])
     model, field = _schema(keys)
-    if kind == "value_error":  # one of ours: it names its key itself
+    if kind == "value_error":  # raised by a validator of the schema, which names its key itself
         words = f"{key}.{context['error']}" if key else str(context["error"])
         return Mistake(tuple(words.partition(":")[0].split(".")), words)
     if kind == "extra_forbidden":
         names = [name for name in model.model_fields if name not in SET_BY_PROGRAM]
         hint = nearest(keys[-1], names)
-        return Mistake(keys, f"{key}: unknown key, allowed are {', '.join(names)}{hint}")
+        return Mistake(keys, f"{key}: unknown key, expected one of {', '.join(names)}{hint}")
     if kind == "missing":
-        return Mistake(keys, f"{key}: missing; write it, {_description(field)}")
+        return Mistake(keys, f"{key}: missing, expected: {_description(field)}")
     if kind == "literal_error":
-        allowed = str(context["expected"]).replace(" or ", ", ")
-        hint = nearest(str(error["input"]), [name.strip(" '") for name in allowed.split(",")])
-        return Mistake(keys, f"{key}: found {found}, allowed are {allowed}{hint}")
-    if kind in _COMPARISONS:
-        name, words = _COMPARISONS[kind]
-        allowed = (
-            f"{words} {context[name]:g}" if context[name] < 1e6 else f"{words} {context[name]}"
-        )
+        choices = str(context["expected"]).replace(" or ", ", ")
+        hint = nearest(str(error["input"]), [name.strip(" '") for name in choices.split(",")])
+        several = "one of " if "," in choices else ""
+        return Mistake(keys, f"{key}: got {got}, expected {several}{choices}{hint}")
+    if kind in _BOUNDS:
+        expected = _within(kind, context)
     elif kind == "too_short":
-        allowed = f"at least {context['min_length']} item"
+        expected = f"at least {context['min_length']} item"
     elif kind == "too_long":
-        allowed = f"at most {context['max_length']} items"
+        expected = f"at most {context['max_length']} items"
     else:
         kinds = dict.fromkeys(_EXPECTED.get(e["type"], e["msg"]) for e in same_place)
-        allowed = " or ".join(kinds)
-    return Mistake(keys, f"{key}: found {found}, allowed is {allowed}{_or_null(field)}")
+        expected = " or ".join(kinds)
+    return Mistake(keys, f"{key}: got {got}, expected {expected}{_or_null(field)}")
+
+
+def _within(kind: str, context: Mapping[str, Any]) -> str:
+    """A bound in words: a whole number from 1 up."""
+    name, words = _BOUNDS[kind]
+    bound = context[name]
+    whole = isinstance(bound, int)
+    return ("a whole number " if whole else "a number ") + words.format(
+        bound if whole else f"{bound:g}"
+    )
 
 
 def _description(field: FieldInfo | None) -> str:

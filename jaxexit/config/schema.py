@@ -60,8 +60,8 @@ class Experiment(Section):
     def _given_prices_come_from_a_file(self) -> Experiment:
         if self.env.entry_fill == "given" and self.data.entries != "trades":
             raise ValueError(
-                "env.entry_fill: found 'given', allowed with data.entries "
-                f"'{self.data.entries}' are 'next_open' and 'bar_close'"
+                "env.entry_fill: got 'given', expected 'next_open' or 'bar_close' with data.entries "
+                f"'{self.data.entries}'"
             )
         return self
 
@@ -69,7 +69,6 @@ class Experiment(Section):
     def _every_agent_has_a_seed(self) -> Experiment:
         if self.seed + self.seeds > 2**32:
             raise ValueError(
-                f"seeds: found {self.seeds}, allowed with seed {self.seed} is at most "
-                f"{2**32 - self.seed}"
+                f"seeds: got {self.seeds}, expected at most {2**32 - self.seed} with seed {self.seed}"
             )
         return self

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,39 +15,29 @@ from jaxexit.config.text import dump_mapping, parse_mapping
 from jaxexit.errors import ConfigError
 
 WORDS = ("version", "description", "hypothesis")  # keys that are no change of an experiment
-LATER = {
-    "costs.borrow": 0.0,
-    "costs.commission_maker": None,
-    "costs.commission_minimum": 0.0,
-    "costs.commission_per_lot": 0.0,
-    "costs.funding": 0.0,
-    "costs.lots": 1.0,
-    "costs.point_value": None,
-    "costs.slippage": None,
-    "costs.spread": None,
-    "costs.swap_long": None,
-    "costs.swap_short": None,
-    "data.align": "exact",
-    "data.calendar": "auto",
-    "data.allow_partial": False,
-    "data.columns": {},
-    "data.direction_codes": {},
-    "data.recipe": None,
-    "data.stamps": "auto",
-    "data.stops": "file",
-    "data.symbol": None,
-    "data.tick_size": None,
-    "data.trades_timezone": None,
-    "data.unit": "auto",
-    "env.feature_scales": "auto",
-    "env.flat_overnight": False,
-    "learner": "ppo",
-    "seeds": 1,
-    "ppo.polyak_window": 0.0,
-    "tracking.artifacts": False,
-    "tracking.tensorboard": False,
+_FIRST = {
+    "": "version description hypothesis seed",
+    "data": "bars price_side entries trades filled_at every warmup timeframe timezone pip",
+    "data.split": "validation_start test_start embargo_bars",
+    "costs": "spread_pips commission slippage_pips swap_long_pips swap_short_pips",
+    "env": "max_bars entry_fill order_fill initial_stop_atr tighten_fraction partial_fraction "
+    "max_partials breakeven_buffer min_stop_distance features",
+    "guards": "mode exit_allows_loss min_profit_for_exit min_bars_for_exit min_profit_for_partial "
+    "min_bars_for_partial min_profit_for_trail min_bars_for_trail tighten_cooldown",
+    "reward": "w_realized w_mtm reward_scale regret_coef time_coef time_sigmoid_center tighten_sl_cost "
+    "trail_sl_cost invalid_action_penalty risk_coef dd_threshold",
+    "ppo": "num_envs num_steps total_timesteps num_epochs minibatch_size gamma gae_lambda clip_epsilon "
+    "value_clip value_coef target_kl learning_rate learning_rate_end max_grad_norm entropy_coef_start "
+    "entropy_coef_end entropy_anneal_steps",
+    "network": "hidden_sizes layer_norm initial_hold_probability",
+    "evaluation": "validate_every checkpoint_every score",
+    "tracking": "wandb project entity group tags",
 }
-"""Keys that came after the first snapshots were frozen, and what those were trained with."""
+FIRST = frozenset(
+    f"{section}.{name}".lstrip(".") for section, names in _FIRST.items() for name in names.split()
+)
+"""Keys of the first snapshots, which are always part of the hash. Closed: a key that came later is part of it
+only where it is not at its default, so a new key must default to what was before it."""
 HEADER = "# Frozen by jaxexit: what this version was trained with. Do not edit.\n"
 
 
@@ -62,19 +53,31 @@ def resolved(experiment: Experiment) -> dict[str, Any]:
 def experiment_sha256(experiment: Experiment) -> str:
     """SHA-256 of the canonical JSON of what decides the result.
 
-    A key of `LATER` counts only where it says something else than the time before it: what was frozen
-    without it has the same hash still.
+    A key that is not one of `FIRST` counts only where it is not at its default: what was frozen before the
+    key existed keeps its hash.
     """
-    content = resolved(experiment)
-    for key, before in LATER.items():
-        *sections, name = key.split(".")
-        section = content
-        for each in sections:
-            section = section[each]
-        if section[name] == before:
-            section.pop(name)
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(_hashed(resolved(experiment)), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _hashed(content: Mapping[str, Any]) -> dict[str, Any]:
+    def kept(values: Mapping[str, Any], defaults: Mapping[str, Any], path: str) -> dict[str, Any]:
+        result = {}
+        for key, value in values.items():
+            default = defaults.get(key)
+            if isinstance(value, Mapping) and isinstance(default, Mapping):
+                if inner := kept(value, default, f"{path}{key}."):
+                    result[key] = inner
+            elif f"{path}{key}" in FIRST or value != default:
+                result[key] = value
+        return result
+
+    return kept(content, _defaults(), "")
+
+
+@lru_cache(maxsize=1)
+def _defaults() -> dict[str, Any]:
+    return resolved(Experiment(version=""))
 
 
 def dump_snapshot(experiment: Experiment) -> str:
@@ -105,7 +108,7 @@ def load_snapshot(path: Path) -> Experiment:
     experiment = validate(content, lambda keys: str(path))
     if experiment_sha256(experiment) != frozen:
         raise ConfigError(
-            f"{path}: was changed after it was frozen (its SHA-256 differs); restore it, or train again "
+            f"{path}: was edited after it was frozen (its SHA-256 differs); restore it, or train again "
             "with --overwrite"
         )
     return experiment
@@ -113,18 +116,18 @@ def load_snapshot(path: Path) -> Experiment:
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """Dotted keys whose values differ between two resolved experiments: (before, after)."""
-    found: dict[str, tuple[Any, Any]] = {}
+    pairs: dict[str, tuple[Any, Any]] = {}
     for key in {**before, **after}:
         old, new = before.get(key), after.get(key)
         if isinstance(old, Mapping) and isinstance(new, Mapping):
             inner = differences(old, new)
-            found |= {f"{key}.{name}": pair for name, pair in inner.items()}
+            pairs |= {f"{key}.{name}": pair for name, pair in inner.items()}
         elif old != new:
-            found[key] = (old, new)
-    return found
+            pairs[key] = (old, new)
+    return pairs
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
     """The same as JSON has it, without the words: {key: [value before, value now]}."""
-    found = differences(before, after)
-    return {key: list(pair) for key, pair in found.items() if key not in WORDS}
+    pairs = differences(before, after)
+    return {key: list(pair) for key, pair in pairs.items() if key not in WORDS}

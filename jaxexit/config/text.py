@@ -82,7 +82,7 @@ def parse_mapping(text: str, where: str) -> dict[str, Any]:
     if content is None:
         raise ConfigError(f"{where}: the file is empty; write an experiment, or `extends:` one")
     if not isinstance(content, dict):
-        raise ConfigError(f"{where}: found {shown(content)}, allowed is a mapping of sections")
+        raise ConfigError(f"{where}: got {shown(content)}, expected a mapping of sections")
     return content
 
 

@@ -1,4 +1,4 @@
-"""Sections `env`, `guards` and `reward`: the timeline, the actions and their rules, and what is paid."""
+"""Sections `env`, `guards` and `reward`: the timeline, the actions and their guards, the reward's terms."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from jaxexit.config.actions import ACTIONS
+from jaxexit.config.features import DEFAULT_FEATURES, FEATURE_RECORDS
 from jaxexit.config.kinds import (
     Fraction,
     NonNegative,
@@ -17,6 +19,7 @@ from jaxexit.config.kinds import (
     Share,
 )
 from jaxexit.config.text import nearest, shown
+from jaxexit.errors import check_complete
 
 MOST_HORIZON = 100_000  # bars; results have one number for each of them
 MOST_PARTIALS = 100
@@ -32,34 +35,8 @@ class UserFeature(Section):
     directional: bool = Field(default=False, description="multiplied by the trade's direction")
 
 
-FEATURE_NAMES = (
-    "atr_ratio",
-    "adx",
-    "rsi",
-    "bollinger_b",
-    "bollinger_width_ratio",
-    "ema_spread",
-    "return_1",
-    "return_4",
-    "return_16",
-    "spread",
-    "hour_sin",
-    "hour_cos",
-    "weekday_sin",
-    "weekday_cos",
-    "entry_atr",
-    "entry_adx",
-    "entry_rsi",
-    "entry_bollinger_width",
-    "entry_ema_spread",
-)
-"""What `data.features` can make of the bars; all of them, unless a file says otherwise."""
-SESSION_FEATURES = ("session_left", "overnight")
-"""Only where a file names them: of a market with sessions."""
-
-
 class Env(Section):
-    """The timeline and the five actions."""
+    """The timeline and the actions."""
 
     max_bars: Annotated[int, Field(ge=1, le=MOST_HORIZON)] = Field(
         default=200, description="bars: the horizon H, after which a trade is closed"
@@ -95,7 +72,7 @@ class Env(Section):
         description="fraction of the entry price: least distance of a moved stop from the close",
     )
     features: tuple[str | UserFeature, ...] = Field(
-        default=FEATURE_NAMES,
+        default=DEFAULT_FEATURES,
         max_length=MOST_FEATURES,
         description="what the agent sees of the market, besides its position",
     )
@@ -115,7 +92,7 @@ class Env(Section):
     def _partials_leave_something(self) -> Env:
         if self.max_partials * self.partial_fraction >= 1:
             raise ValueError(
-                f"max_partials: found {self.max_partials}, allowed is less than "
+                f"max_partials: got {self.max_partials}, expected less than "
                 f"{math.ceil(1 / self.partial_fraction)}: partial closes must leave something open"
             )
         return self
@@ -123,16 +100,16 @@ class Env(Section):
     @model_validator(mode="after")
     def _features_are_known_and_different(self) -> Env:
         seen: set[str] = set()
+        allowed = [record.name for record in FEATURE_RECORDS]
         for feature in self.features:
             name = feature if isinstance(feature, str) else feature.column
-            allowed = (*FEATURE_NAMES, *SESSION_FEATURES)
             if isinstance(feature, str) and name not in allowed:
                 raise ValueError(
-                    f"features: found {shown(name)}, allowed are {', '.join(allowed)} and mappings "
-                    f"with `column` for a column of the bar file{nearest(name, allowed)}"
+                    f"features: got {shown(name)}, expected one of {', '.join(allowed)}, or a "
+                    f"mapping with `column` for a column of the bar file{nearest(name, allowed)}"
                 )
             if name in seen:
-                raise ValueError(f"features: found {shown(name)} twice, allowed is once")
+                raise ValueError(f"features: got {shown(name)} twice, expected each name once")
             seen.add(name)
         return self
 
@@ -193,3 +170,10 @@ class Reward(Section):
         default=0.0, description="weight of the drawdown from the best unrealised result, each bar"
     )
     dd_threshold: NonNegative = Field(default=0.0, description="fraction of drawdown that is free")
+
+
+check_complete(
+    "config.trading: guards and costs of the actions in config.actions",
+    (*Guards.model_fields, *Reward.model_fields),
+    (key for a in ACTIONS for key in (a.min_profit, a.min_bars, a.cost) if key),
+)

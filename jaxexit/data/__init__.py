@@ -2,6 +2,7 @@
 
 from jaxexit.data.dataset import Dataset, Folds, Origin, load_dataset, load_folds
 from jaxexit.data.features import FEATURES, Feature, resolve_features
+from jaxexit.data.sources import Sources
 from jaxexit.data.types import Market, Trades
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Folds",
     "Market",
     "Origin",
+    "Sources",
     "Trades",
     "load_dataset",
     "load_folds",

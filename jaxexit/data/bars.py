@@ -19,6 +19,7 @@ from jaxexit.data.calendars import FX_CALENDAR, Calendar, calendar_of
 from jaxexit.data.doubts import doubts
 from jaxexit.data.markets import MarketKind, UnitName, recognise, unit_of
 from jaxexit.data.quotes import Quotes, Stamps, read_quotes
+from jaxexit.data.sources import BARS, InMemory
 from jaxexit.data.spreads import POINTS, point_of
 from jaxexit.data.tables import plain
 from jaxexit.data.ticks import as_table, bins, merge, timeframe_length
@@ -108,7 +109,7 @@ class Bars:
 
 
 def load_bars(
-    path: Path,
+    path: Path | InMemory,
     *,
     timezone: str = AUTO,
     timeframe: str | None = None,
@@ -116,7 +117,7 @@ def load_bars(
     names: Mapping[str, str] | None = None,
     **book: Unpack[Book],
 ) -> Bars:
-    """Read a bar or tick file of any format and complete the book.
+    """Read a bar or tick file of any format, or such a table, and complete the book.
 
     `timezone`: clock of stamps without an offset (see `zones`). `timeframe`: e.g. "M15", made of the file's
     shorter bars or ticks; None: as they are, ticks to M1. `stamps`, `names`: see `read_quotes`. Errors are
@@ -180,7 +181,9 @@ def complete_book(
     against the file, and where a market that is no currency pair has no spread and none is said.
     """
     prices = next(iter(quotes.sides.values()))
-    market = recognise(quotes.where, quotes.table, quotes.times, prices, symbol, quotes.family)
+    market = recognise(
+        quotes.file or quotes.where, quotes.table, quotes.times, prices, symbol, quotes.family
+    )
     counted = unit_of(market, prices, unit=unit, pip=pip, tick_size=tick_size)
     if counted.name == "pips":
         pip = counted.size
@@ -340,7 +343,8 @@ def describe(bars: Bars) -> str:
     if bars.widened:
         parts.append(f"{bars.widened:,} bars widened by a rounding of open or close")
     parts += bars.remarks
-    return f"bars {bars.where}: " + "; ".join(parts)
+    named = bars.where if bars.where == BARS else f"bars {bars.where}"
+    return f"{named}: " + "; ".join(parts)
 
 
 def counted_in(bars: Bars) -> str:

@@ -34,7 +34,8 @@ from jaxexit.data.features import (
 )
 from jaxexit.data.fingerprint import fingerprint_bars, fingerprint_trades, fingerprint_user_columns
 from jaxexit.data.market import build_market
-from jaxexit.data.sample import experiment_bars
+from jaxexit.data.sample import experiment_bars, list_of
+from jaxexit.data.sources import NAMED, InMemory, Sources
 from jaxexit.data.split import SPLITS, Bounds, assign_splits, fold_bounds, split_bounds
 from jaxexit.data.trades import load_trades, reading_of
 from jaxexit.data.types import Market, Trades, padded_size
@@ -82,15 +83,20 @@ class Dataset:
         int  # trades: every split's list is padded to so many, so that all share compiled programs
     )
     origin: Origin = MADE_HERE
+    sources: Sources = NAMED  # the tables that it was loaded from, in place of files
 
 
-def load_dataset(experiment: Experiment) -> Dataset:
+def load_dataset(experiment: Experiment, sources: Sources = NAMED) -> Dataset:
     """Read, check, match, split and move to the device what `experiment` names.
 
-    Raises DataError (one line) for whatever is wrong with the files, and for a split without
-    trades.
+    Args:
+        experiment: a validated experiment.
+        sources: bars and trades from memory, in place of the files that it names.
+
+    Raises:
+        DataError: one line, for whatever is wrong with the files or tables, and for a split without trades.
     """
-    read = _read(experiment, lambda bars: _own_bounds(experiment, bars)["train"].end)
+    read = _read(experiment, sources, lambda bars: _own_bounds(experiment, bars)["train"].end)
     dataset, _ = _divided(experiment, read, _own_bounds(experiment, read.bars))
     return dataset
 
@@ -112,10 +118,13 @@ class Folds:
     fingerprint: dict[str, dict[str, int | str]]
 
 
-def load_folds(experiment: Experiment, folds: int, *, rolling: bool) -> Folds:
+def load_folds(
+    experiment: Experiment, folds: int, *, rolling: bool, sources: Sources = NAMED
+) -> Folds:
     """The same data cut into the folds of a walk-forward (`data.split.fold_bounds`).
 
-    Raises: as `load_dataset`, also for a fold with a split without trades.
+    Raises:
+        DataError: as `load_dataset`, also for a fold with a split without trades.
     """
 
     def bounds_of(bars: Bars) -> list[dict[str, Bounds]]:
@@ -123,7 +132,9 @@ def load_folds(experiment: Experiment, folds: int, *, rolling: bool) -> Folds:
         return fold_bounds(len(bars.times), own, folds, rolling=rolling)
 
     # What is fixed at training must not know more than the fold that knows least.
-    read = _read(experiment, lambda bars: min(each["train"].end for each in bounds_of(bars)))
+    read = _read(
+        experiment, sources, lambda bars: min(each["train"].end for each in bounds_of(bars))
+    )
     bounds = bounds_of(read.bars)
     divided = [_divided(experiment, read, each) for each in bounds]
     longest = max(dataset.padded_to for dataset, _ in divided)
@@ -141,6 +152,8 @@ def load_folds(experiment: Experiment, folds: int, *, rolling: bool) -> Folds:
 class _Read:
     """What is in an experiment's files, before it is split."""
 
+    sources: Sources
+
     bars: Bars
     features: tuple[Feature, ...]
     market: Market
@@ -152,10 +165,11 @@ class _Read:
     scales: dict[str, float]
 
 
-def _read(experiment: Experiment, train_end: Callable[[Bars], int]) -> _Read:
+def _read(experiment: Experiment, sources: Sources, train_end: Callable[[Bars], int]) -> _Read:
     """The files of an experiment; `train_end` is the bar before which it may fix what it observes by."""
     data, env = experiment.data, experiment.env
-    bars = experiment_bars(experiment)
+    listed = list_of(experiment, sources)
+    bars = experiment_bars(experiment, sources)
     charges = charges_of(experiment.costs, bars)
     features = with_scales(resolve_features(env.features), experiment.scales or {})
     finished, made = set(map(str, bars.table.columns)), None
@@ -166,7 +180,7 @@ def _read(experiment: Experiment, train_end: Callable[[Bars], int]) -> _Read:
     first = max(data.warmup, first_ready)
     if first + env.max_bars >= len(bars.times):
         raise DataError(
-            f"{data.bars}: {len(bars.times):,} bars, the warm-up alone is {first:,} (data.warmup, or what "
+            f"{bars.where}: {len(bars.times):,} bars, the warm-up alone is {first:,} (data.warmup, or what "
             f"features need) and a trade is held for {env.max_bars:,} (env.max_bars): bring more bars"
         )
     scales = experiment.scales
@@ -175,18 +189,19 @@ def _read(experiment: Experiment, train_end: Callable[[Bars], int]) -> _Read:
         if scales:
             features = with_scales(features, scales)
             columns, _, _ = feature_columns(features, bars)
-    candidates, counts, remarks = _candidates(experiment, bars, atr, first)
+    candidates, counts, remarks = _candidates(experiment, listed, bars, atr, first)
     at_close = env.entry_fill != "next_open" and "given_fill" not in candidates
     sound, unsound = keep_sound(
         candidates, first, exit_side_close(bars, candidates) if at_close else None
     )
-    if data.trades is not None:
+    if listed is not None:
         if not data.allow_partial:
-            listed = len(candidates) + sum(counts.values())
-            check_used(counts | unsound, listed, data.trades)
-        rows, _ = load_trades(Path(data.trades), reading_of(data))
-        check_not_by_result(rows, sound, counts | unsound, data.trades)
+            whole = len(candidates) + sum(counts.values())
+            check_used(counts | unsound, whole, str(listed))
+        rows, _ = load_trades(listed, reading_of(data))
+        check_not_by_result(rows, sound, counts | unsound, str(listed))
     return _Read(
+        sources=sources,
         bars=bars,
         features=features,
         market=build_market(bars, columns, atr, charges, flat_overnight=env.flat_overnight),
@@ -200,7 +215,7 @@ def _read(experiment: Experiment, train_end: Callable[[Bars], int]) -> _Read:
                 dict.fromkeys(f.column for f in features if f.from_bars and f.column in finished)
             ),
             reads=() if made is None else made.reads,
-            entries=_word_on_entries(experiment, bars, candidates, made),
+            entries=_word_on_entries(listed, bars, candidates, made),
             spread=bars.assumed_spread
             or (None if np.median(bars.spread) > 0 else "a spread of 0 in the bar file"),
         ),
@@ -223,13 +238,12 @@ def _scales(
 
 
 def _word_on_entries(
-    experiment: Experiment, bars: Bars, listed: pd.DataFrame, made: recipe.Made | None
+    source: Path | InMemory | None, bars: Bars, listed: pd.DataFrame, made: recipe.Made | None
 ) -> str | None:
     """What a list of entries is, in words: the user's word, unless the recipe makes just these."""
-    data = experiment.data
-    if data.entries != "trades":
+    if source is None:
         return None
-    name = f"entries of {Path(data.trades or '').name}"
+    name = f"entries of {source if isinstance(source, InMemory) else source.name}"
     if made is None or made.entries is None:
         return name
     # A bar's time and direction: two trades of one bar and direction are one decision.
@@ -291,7 +305,7 @@ def _divided(
         scales=read.scales,
         summary=(
             describe(bars),
-            _describe_entries(experiment, len(kept), counts),
+            _describe_entries(experiment, read.sources, len(kept), counts),
             *(f"note: {remark}" for remark in read.remarks),
             *feature_warnings(
                 read.features,
@@ -304,6 +318,7 @@ def _divided(
         fingerprint=_fingerprint(read, kept),
         counts=counts,
         origin=read.origin,
+        sources=read.sources,
         padded_to=padded_size(max(len(table) for table in tables.values())),
     )
     return dataset, split
@@ -329,7 +344,11 @@ def device_trades(table: pd.DataFrame) -> Trades:
 
 
 def _candidates(
-    experiment: Experiment, bars: Bars, atr: np.ndarray, first: int
+    experiment: Experiment,
+    listed: Path | InMemory | None,
+    bars: Bars,
+    atr: np.ndarray,
+    first: int,
 ) -> tuple[pd.DataFrame, dict[str, int], tuple[str, ...]]:
     """Candidate trades of the experiment's kind, drops by reason, remarks."""
     data, env = experiment.data, experiment.env
@@ -338,9 +357,9 @@ def _candidates(
         return table, {}, ()
     if data.entries == "ema_bb":
         return ema_bb_candidates(bars, first), {}, ()
-    assert data.trades is not None  # the experiment has checked it
+    assert listed is not None  # the experiment has checked it
     return file_candidates(
-        Path(data.trades),
+        listed,
         bars,
         atr,
         reading_of(data),
@@ -363,9 +382,11 @@ def _require_trades(
     )
 
 
-def _describe_entries(experiment: Experiment, kept: int, counts: dict[str, int]) -> str:
+def _describe_entries(
+    experiment: Experiment, sources: Sources, kept: int, counts: dict[str, int]
+) -> str:
     data = experiment.data
-    source = data.trades if data.entries == "trades" else data.entries
+    source = list_of(experiment, sources) or data.entries
     if data.entries == "every_bar" and data.every > 1:
         source = f"every_bar (one bar in {data.every})"
     dropped = "; ".join(f"{n:,} {reason}" for reason, n in counts.items()) or "none"

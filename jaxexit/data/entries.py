@@ -19,6 +19,7 @@ from jaxexit.data.ema_bb import ema_bb_entries
 from jaxexit.data.features import feature_columns
 from jaxexit.data.list_checks import winners_apart
 from jaxexit.data.matching import Align, FilledAt, listed_decisions, match_bars
+from jaxexit.data.sources import InMemory
 from jaxexit.data.trades import Reading, load_trades
 from jaxexit.errors import DataError
 
@@ -108,7 +109,7 @@ def built_in_candidates(
 
 
 def file_candidates(
-    path: Path,
+    path: Path | InMemory,
     bars: Bars,
     atr: np.ndarray,
     reading: Reading | str,

@@ -19,13 +19,14 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from jaxexit.config.trading import SESSION_FEATURES, UserFeature
+from jaxexit.config.features import COLUMNS, FEATURE_RECORDS, SESSION_FEATURES
+from jaxexit.config.trading import UserFeature
 from jaxexit.data.bars import Bars, find_gaps
 from jaxexit.data.calendars import Calendar
 from jaxexit.data.indicators import Indicators, talib_indicators
 from jaxexit.data.sessions import session_left
 from jaxexit.data.tables import as_numbers
-from jaxexit.errors import DataError
+from jaxexit.errors import DataError, check_complete
 
 SMALLEST_RATIO_BASE = 1e-12  # price units: a column that others are divided by is never 0
 
@@ -47,7 +48,7 @@ class Feature:
     from_bars: bool = False
     center: float = 0.0  # user columns: in the column's own units
     scale: float = 1.0
-    divisor: float = 1.0  # of a built-in column: see `SCALED`
+    divisor: float = 1.0  # of a built-in column: see env.feature_scales
     column_index: int = -1  # in `Market.features`; set by `resolve_features`
 
     @property
@@ -56,30 +57,16 @@ class Feature:
         return self.from_bars, self.column, self.center, self.scale
 
 
-_BUILT_IN = (
-    Feature("atr_ratio", "atr", ratio_to_entry=True),
-    Feature("adx", "adx"),
-    Feature("rsi", "rsi", directional=True),
-    Feature("bollinger_b", "bollinger_b", directional=True),
-    Feature("bollinger_width_ratio", "bollinger_width", ratio_to_entry=True),
-    Feature("ema_spread", "ema_spread", directional=True),
-    Feature("return_1", "return_1", directional=True),
-    Feature("return_4", "return_4", directional=True),
-    Feature("return_16", "return_16", directional=True),
-    Feature("spread", "spread"),
-    Feature("hour_sin", "hour_sin"),
-    Feature("hour_cos", "hour_cos"),
-    Feature("weekday_sin", "weekday_sin"),
-    Feature("weekday_cos", "weekday_cos"),
-    Feature("session_left", "session_left"),
-    Feature("overnight", "overnight"),
-    Feature("entry_atr", "atr_share", at="entry"),
-    Feature("entry_adx", "adx", at="entry"),
-    Feature("entry_rsi", "rsi", at="entry", directional=True),
-    Feature("entry_bollinger_width", "bollinger_width_share", at="entry"),
-    Feature("entry_ema_spread", "ema_spread", at="entry", directional=True),
-)
-FEATURES: dict[str, Feature] = {feature.name: feature for feature in _BUILT_IN}
+FEATURES: dict[str, Feature] = {
+    record.name: Feature(
+        record.name,
+        record.column,
+        at=record.at,
+        directional=record.directional,
+        ratio_to_entry=record.ratio_to_entry,
+    )
+    for record in FEATURE_RECORDS
+}
 
 
 def resolve_features(names: Iterable[str | UserFeature]) -> tuple[Feature, ...]:
@@ -97,24 +84,20 @@ def resolve_features(names: Iterable[str | UserFeature]) -> tuple[Feature, ...]:
     return tuple(features)
 
 
-SCALED = ("atr_share", "bollinger_width_share")
-"""Columns whose size is the market's: thousandths and percent of the price suit a currency's hours."""
-
-
 def scales_of(features: tuple[Feature, ...], columns: np.ndarray, rows: slice) -> dict[str, float]:
-    """What `SCALED` columns are divided by: their median over rows of `columns` [T, F] that are defined.
+    """What columns of the market's size are divided by: their median over rows of `columns` [T, F].
 
     Args:
         features: with divisors of 1.
         columns: of `feature_columns`.
         rows: of the training split, from the first that is defined on.
     """
-    found: dict[str, float] = {}
+    scales: dict[str, float] = {}
     for feature in features:
-        if feature.column in SCALED and not feature.from_bars:
+        if not feature.from_bars and COLUMNS[feature.column].market_sized:
             median = float(np.median(columns[rows, feature.column_index].astype(float)))
-            found[feature.column] = median if median > 0 else 1.0
-    return found
+            scales[feature.column] = median if median > 0 else 1.0
+    return scales
 
 
 def with_scales(features: tuple[Feature, ...], scales: Mapping[str, float]) -> tuple[Feature, ...]:
@@ -238,14 +221,14 @@ def _session(market: MidBars, which: int) -> np.ndarray:
         return np.full(len(market.times), np.nan)
     step = find_gaps(market.times.to_numpy()).step
     key = f"env.features: {SESSION_FEATURES[which]}"
-    found = session_left(market.calendar, market.times.to_numpy(), step, key)
-    return np.asarray(found[which], float)
+    left_and_overnight = session_left(market.calendar, market.times.to_numpy(), step, key)
+    return np.asarray(left_and_overnight[which], float)
 
 
-# Built-in columns: what each is, from mid prices and TA-Lib indicators.
+# How each built-in column is computed; its formula in words is in `config.features`.
 _COLUMNS: dict[str, Callable[[MidBars, Indicators], np.ndarray]] = {
-    "atr": lambda bars, i: np.maximum(i.atr, SMALLEST_RATIO_BASE),  # price units
-    "atr_share": lambda bars, i: 1000 * i.atr / bars.close,  # thousandths of the price
+    "atr": lambda bars, i: np.maximum(i.atr, SMALLEST_RATIO_BASE),
+    "atr_share": lambda bars, i: 1000 * i.atr / bars.close,
     "adx": lambda bars, i: i.adx / 100,
     "rsi": lambda bars, i: (i.rsi - 50) / 50,
     "bollinger_b": lambda bars, i: _ratio(bars.close - i.band_middle, i.band_upper - i.band_lower),
@@ -256,10 +239,13 @@ _COLUMNS: dict[str, Callable[[MidBars, Indicators], np.ndarray]] = {
     "return_4": _change(4),
     "return_16": _change(16),
     "spread": lambda bars, i: _ratio(bars.spread, i.atr),
-    "session_left": lambda bars, _: _session(bars, 0),  # 1 at its open, 0 at its close
-    "overnight": lambda bars, _: _session(bars, 1),  # 1 at the last bar before the market shuts
+    "session_left": lambda bars, _: _session(bars, 0),
+    "overnight": lambda bars, _: _session(bars, 1),
     "hour_sin": _wave(np.sin, _hour),
     "hour_cos": _wave(np.cos, _hour),
     "weekday_sin": _wave(np.sin, _weekday),
     "weekday_cos": _wave(np.cos, _weekday),
 }
+
+check_complete("data.features._COLUMNS", _COLUMNS, COLUMNS, no_more=True)
+check_complete("config.features.COLUMNS", COLUMNS, (record.column for record in FEATURE_RECORDS))

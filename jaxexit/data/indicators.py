@@ -1,4 +1,4 @@
-"""Indicators: TA-Lib's for the features, the built-in strategy's own for its entries.
+"""Indicators: TA-Lib's for the features, the built-in strategy's for its entries.
 
 All are causal: the value at bar t depends on bars up to and including t. Prices are float64 [T];
 what is not defined yet is nan. The two families differ on purpose: TA-Lib seeds its averages with a
@@ -13,9 +13,15 @@ import numpy as np
 import pandas as pd
 import talib
 
-EMA_FAST, EMA_SLOW = 30, 50
-ATR_BARS = ADX_BARS = RSI_BARS = 14
-BAND_BARS, BAND_DEVIATIONS = 20, 2.0
+from jaxexit.config.features import (
+    ADX_BARS,
+    ATR_BARS,
+    BAND_BARS,
+    BAND_DEVIATIONS,
+    EMA_FAST,
+    EMA_SLOW,
+    RSI_BARS,
+)
 
 Series = np.ndarray  # float64 [T]
 
@@ -38,8 +44,7 @@ def talib_indicators(high: Series, low: Series, close: Series) -> Indicators:
     high, low, close = (np.ascontiguousarray(side, np.float64) for side in (high, low, close))
     upper, middle, lower = talib.BBANDS(close, BAND_BARS, BAND_DEVIATIONS, BAND_DEVIATIONS)
     rsi = talib.RSI(close, RSI_BARS)
-    # TA-Lib says 0, "only losses", where nothing has moved at all: then the mirror image says 0 as
-    # well.
+    # TA-Lib gives 0, "only losses", where nothing has moved at all: then the mirror image is 0 too.
     rsi[(rsi == 0) & (talib.RSI(-close, RSI_BARS) == 0)] = 50.0
     return Indicators(
         ema_fast=talib.EMA(close, EMA_FAST),
@@ -92,7 +97,7 @@ def strategy_adx(high: Series, low: Series, close: Series) -> Series:
 
 
 def strategy_indicators(high: Series, low: Series, close: Series) -> StrategyIndicators:
-    """The strategy's own indicators, exactly those behind the trade lists."""
+    """The strategy's indicators, exactly those behind the trade lists."""
     window = pd.Series(close).rolling(BAND_BARS)
     middle, deviation = np.asarray(window.mean()), np.asarray(window.std(ddof=1))
     ranges = pd.Series(true_range(high, low, close))

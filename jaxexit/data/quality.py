@@ -56,7 +56,12 @@ def assess(quotes: Quotes, book: Book | None = None, bars: Bars | None = None) -
     asked: Book = book or {}
     prices = next(iter(quotes.sides.values()))
     market = recognise(
-        quotes.where, quotes.table, quotes.times, prices, asked.get("symbol"), quotes.family
+        quotes.file or quotes.where,
+        quotes.table,
+        quotes.times,
+        prices,
+        asked.get("symbol"),
+        quotes.family,
     )
     unit = unit_of(
         market,

@@ -22,6 +22,7 @@ from jaxexit.data.formats.delimited import joined
 from jaxexit.data.formats.source import LABELS, Side, Source
 from jaxexit.data.hours import in_weekend
 from jaxexit.data.list_checks import SYMBOLS
+from jaxexit.data.sources import BARS, InMemory
 from jaxexit.data.spreads import column_of_spreads
 from jaxexit.data.tables import Columns, mapped, plain
 from jaxexit.data.ticks import bars_from_ticks, has_ticks
@@ -66,10 +67,11 @@ class Quotes:
     family: str = ""  # the file's format
     clock: str = ""  # how its stamps became UTC, and where that is known from
     remarks: tuple[str, ...] = ()  # what was done to its numbers
+    file: str = ""  # the file's name, which may say what market it is of
 
 
 def read_quotes(
-    path: Path,
+    path: Path | InMemory,
     timezone: str = AUTO,
     source_offset: str | None = None,
     *,
@@ -91,7 +93,7 @@ def read_quotes(
 
 
 def read_unchecked(
-    path: Path,
+    path: Path | InMemory,
     timezone: str = AUTO,
     source_offset: str | None = None,
     *,
@@ -100,10 +102,13 @@ def read_unchecked(
 ) -> Quotes:
     """`read_quotes` with whatever the file holds: see `find_faults`."""
 
-    def read(name: Path) -> Quotes:
+    def read(name: Path | InMemory) -> Quotes:
         source = read_source(name)
-        return quotes_of(source, str(name), timezone, source_offset, stamps=stamps, names=names)
+        quotes = quotes_of(source, str(name), timezone, source_offset, stamps=stamps, names=names)
+        return replace(quotes, file=name.name)
 
+    if isinstance(path, InMemory):
+        return read(path)
     parts = str(path).split(",")
     if len(parts) == 2 and not path.exists():
         first, second = (read(Path(part)) for part in parts)
@@ -307,7 +312,7 @@ def check_quotes(quotes: Quotes) -> Quotes:
         place = f"row {row + 1}: time {stamp}" if fault.of_time else f"row {row + 1} ({stamp}):"
         raise DataError(
             f"{where}: {place} {fault.what}, {fault.remedy} ({int(fault.rows.sum())} such rows)"
-            + ("; data convert --repair removes them" if fault.repairable else "")
+            + ("; data convert --repair removes them" if fault.repairable and where != BARS else "")
         )
     return _widened(quotes)
 

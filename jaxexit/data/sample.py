@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from jaxexit.data.bars import Bars, Book, PriceSide, load_bars
 from jaxexit.data.quotes import Stamps
+from jaxexit.data.sources import NAMED, InMemory, Sources
 from jaxexit.data.zones import AUTO
 from jaxexit.errors import DataError
 
@@ -43,7 +44,7 @@ def sample_path() -> Path:
 
 
 def load_named_bars(
-    name: str,
+    name: str | InMemory,
     *,
     timezone: str = AUTO,
     timeframe: str | None = None,
@@ -51,8 +52,11 @@ def load_named_bars(
     names: Mapping[str, str] | None = None,
     **book: Unpack[Book],
 ) -> Bars:
-    """`load_bars` for what `data.bars` may hold: a path, or "sample" with its known side and zone."""
-    path = Path(name)
+    """`load_bars` for what `data.bars` may hold, or a table in its place.
+
+    That is a path, or "sample" with its known side and zone.
+    """
+    path = name if isinstance(name, InMemory) else Path(name)
     if name == SAMPLE:
         side = book.get("price_side", "auto")
         if side not in ("auto", SAMPLE_SIDE):
@@ -65,20 +69,37 @@ def load_named_bars(
     bars = load_bars(
         path, timezone=timezone, timeframe=timeframe, stamps=stamps, names=names, **book
     )
-    return replace(bars, where=name)
+    return replace(bars, where=str(name))
 
 
-def experiment_bars(experiment: Experiment) -> Bars:
-    """The bars that an experiment names."""
+def experiment_bars(experiment: Experiment, sources: Sources = NAMED) -> Bars:
+    """The bars that an experiment names, or those that are given in their place."""
     data = experiment.data
     return load_named_bars(
-        data.bars,
+        sources.table_of_bars(data.bars) or data.bars,
         timezone=data.timezone,
         timeframe=data.timeframe,
         stamps=data.stamps,
         names=data.columns,
         **book_of(experiment),
     )
+
+
+def list_of(experiment: Experiment, sources: Sources = NAMED) -> Path | InMemory | None:
+    """The list of trades that an experiment names, or the one given in its place; None: it has none.
+
+    Raises:
+        DataError: trades are given to an experiment whose entries are others.
+    """
+    data = experiment.data
+    if data.entries == "trades" and data.trades is not None:
+        return sources.table_of_trades(data.trades) or Path(data.trades)
+    if sources.trades is not None:
+        raise DataError(
+            f"data.entries: got {data.entries}, expected trades, since a list of trades is given: set it, "
+            "and data.trades to the list's name"
+        )
+    return None
 
 
 def book_of(experiment: Experiment) -> Book:

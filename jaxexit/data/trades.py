@@ -17,6 +17,7 @@ import pandas as pd
 from jaxexit.data.directions import directions
 from jaxexit.data.formats import read_source
 from jaxexit.data.list_checks import check_prices, joined_pieces, of_one_symbol, profits
+from jaxexit.data.sources import InMemory
 from jaxexit.data.tables import Columns, mapped, plain
 from jaxexit.data.times import to_utc
 from jaxexit.data.zones import AUTO
@@ -66,8 +67,10 @@ def reading_of(data: Data) -> Reading:
     )
 
 
-def load_trades(path: Path, reading: Reading | str) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """A trade file as rows, one a trade; the index is the row of the file.
+def load_trades(
+    path: Path | InMemory, reading: Reading | str
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """A trade file, or a table of trades, as rows, one a trade; the index is the row of the file.
 
     `reading`: how; a clock alone stands for all else as usual.
 

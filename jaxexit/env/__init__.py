@@ -1,15 +1,16 @@
 """The environment of one trade: honest fills, guards, reward, observation, a pure `step`."""
 
 from jaxexit.env.book import in_units, initial_risk
-from jaxexit.env.environment import order_from_action, reset, situation, step
+from jaxexit.env.environment import step
 from jaxexit.env.guards import RULES, guard_counts, rule_set_name, valid_actions
 from jaxexit.env.hindsight import compute_hindsight
 from jaxexit.env.observation import observation_names, observation_size, observe
+from jaxexit.env.orders import order_from_action
 from jaxexit.env.params import env_params, env_spec, without_guards
+from jaxexit.env.situation import reset, situation
 from jaxexit.env.types import (
     ACTIONS,
     REASONS,
-    Drawn,
     EnvParams,
     EnvSpec,
     EnvState,
@@ -17,6 +18,7 @@ from jaxexit.env.types import (
     Order,
     Outcome,
     Situation,
+    TrainingRows,
     World,
 )
 from jaxexit.env.world import make_world
@@ -25,7 +27,6 @@ __all__ = [
     "ACTIONS",
     "REASONS",
     "RULES",
-    "Drawn",
     "EnvParams",
     "EnvSpec",
     "EnvState",
@@ -33,6 +34,7 @@ __all__ = [
     "Order",
     "Outcome",
     "Situation",
+    "TrainingRows",
     "World",
     "compute_hindsight",
     "env_params",

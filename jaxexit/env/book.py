@@ -123,7 +123,7 @@ def market_net(costs: Costs, price: Array, entry: Array, size: Array | float = 1
 
 
 def late_entry(spec: EnvSpec, bar: Quote, trades: Trades, trade: Array) -> tuple[Array, Array]:
-    """The fill of an entry that comes into being after decision 0 (`spec.opens_late`).
+    """The fill of an entry after decision 0 (`spec.enters_next_bar`).
 
     No situation of decision 0 may show it. Entries are not slipped.
 

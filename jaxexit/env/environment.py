@@ -1,4 +1,4 @@
-"""The environment: `reset`, `situation`, `step`. Pure functions of one trade; batch them with `vmap`.
+"""The environment's `step`: a pure function of one trade; batch it with `vmap`.
 
 Training, backtest, baselines, audits, the report and live use all call this `step`. The timeline
 (docs: "Timeline of a trade"): decision k is taken at the close of bar e+k; a market order sent there fills
@@ -10,13 +10,11 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxexit.data.types import Market, Trades
 from jaxexit.env.book import (
     commission_fraction,
     fill_stop,
     fill_target,
     holding_fractions,
-    initial_risk,
     late_entry,
     market_net,
     net_fraction,
@@ -24,20 +22,18 @@ from jaxexit.env.book import (
     slippage,
 )
 from jaxexit.env.guards import blocks
+from jaxexit.env.orders import level_wanted, order_reason, size_wanted
 from jaxexit.env.reward import reward_terms
+from jaxexit.env.situation import situation
 from jaxexit.env.types import (
     BY_BREAKEVEN_STOP,
-    BY_EXIT,
-    BY_PARTIAL,
     BY_STOP,
     BY_TARGET,
     BY_TIME,
-    EXIT,
     HOLD,
     NOT_CLOSED,
     PARTIAL,
     TIGHTEN_SL,
-    TRAIL_BE,
     CostFractions,
     EnvParams,
     EnvSpec,
@@ -51,84 +47,12 @@ from jaxexit.env.types import (
 
 Array = jax.Array
 
-LONG_AGO = -(2**20)  # bars: "never yet", without risk of overflow in a difference
-
-
-def order_from_action(action: Array) -> Order:
-    """The order of a policy that only chooses among the five actions."""
-    return Order(
-        action=jnp.asarray(action, jnp.int32),
-        stop=jnp.float32(-jnp.inf),
-        target=jnp.float32(jnp.inf),
-    )
-
-
-def reset(
-    spec: EnvSpec, params: EnvParams, market: Market, trades: Trades, trade: Array
-) -> EnvState:
-    """The state of trade number `trade` at decision 0. Nothing of an earlier trade is in it."""
-    direction = trades.direction[trade]
-    entry = direction * trades.entry_price[trade]
-    now = quote(market, trades.entry_bar[trade], direction)
-    profit = jnp.float32(0.0)
-    if not spec.opens_late:
-        profit = market_net(params.costs, now.close, entry)
-    return EnvState(
-        trade=jnp.asarray(trade, jnp.int32),
-        k=jnp.int32(0),
-        entry=entry,
-        entry_half_spread=entry - 0.5 * (now.close + now.entry_close),
-        stop=direction * trades.stop[trade],
-        close=now.close,
-        remaining=jnp.float32(1.0),
-        partials_used=jnp.int32(0),
-        last_action=jnp.int32(HOLD),
-        last_tighten=jnp.int32(LONG_AGO),
-        mfe=profit,
-        mae=profit,
-        realised=jnp.float32(0.0),
-    )
-
-
-def situation(spec: EnvSpec, params: EnvParams, trades: Trades, state: EnvState) -> Situation:
-    """Everything that may be known at the state's decision."""
-    profit = market_net(params.costs, state.close, state.entry, state.remaining)
-    if spec.opens_late:
-        # At decision 0 nothing has been filled: there is no result yet, not even the spread's loss.
-        profit = jnp.where(state.k == 0, 0.0, profit)
-    entry_bar = trades.entry_bar[state.trade]
-    direction = trades.direction[state.trade]
-    return Situation(
-        trade=state.trade,
-        k=state.k,
-        bar=entry_bar + state.k,
-        entry_bar=entry_bar,
-        direction=direction,
-        entry=state.entry,
-        stop=state.stop,
-        target=direction * trades.target[state.trade],
-        risk=initial_risk(trades, state.trade),
-        close=state.close,
-        profit=profit,
-        mfe=state.mfe,
-        mae=state.mae,
-        remaining=state.remaining,
-        partials_used=state.partials_used,
-        last_action=state.last_action,
-        bars_since_tighten=state.k - state.last_tighten,
-    )
-
 
 def _moved_stop(params: EnvParams, now: Situation, action: Array, asked: Array) -> Array:
     """The stop in force from the coming bar on, from what is known at the decision."""
-    orders = params.orders
-    tightened = now.stop + orders.tighten_fraction * (now.close - now.stop)
-    break_even = now.entry + orders.breakeven_buffer * jnp.abs(now.entry)
-    by_action = jnp.where(
-        action == TIGHTEN_SL, tightened, jnp.where(action == TRAIL_BE, break_even, -jnp.inf)
-    )
-    distance = orders.min_stop_distance * jnp.abs(now.entry)
-    candidate = jnp.minimum(jnp.maximum(by_action, asked), now.close - distance)
+    distance = params.orders.min_stop_distance * jnp.abs(now.entry)
+    wanted = jnp.maximum(level_wanted(params, now, action), asked)
+    candidate = jnp.minimum(wanted, now.close - distance)
     return jnp.maximum(now.stop, candidate)
 
 
@@ -158,7 +82,7 @@ def step(spec: EnvSpec, world: World, state: EnvState, order: Order) -> tuple[En
     entry, half_spread_in = state.entry, state.entry_half_spread
     mfe, mae = state.mfe, state.mae
     fills_now = jnp.bool_(False)  # whether the position comes into being at this bar's open
-    if spec.opens_late:
+    if spec.enters_next_bar:
         fills_now = state.k == 0
         fill, half_spread = late_entry(spec, bar, trades, state.trade)
         entry = jnp.where(fills_now, fill, entry)
@@ -167,13 +91,8 @@ def step(spec: EnvSpec, world: World, state: EnvState, order: Order) -> tuple[En
         mfe = jnp.where(fills_now, -jnp.inf, mfe)
         mae = jnp.where(fills_now, jnp.inf, mae)
 
-    # 2. EXIT and PARTIAL are market orders.
-    wanted = jnp.where(
-        action == EXIT,
-        state.remaining,
-        jnp.where(action == PARTIAL, params.orders.partial_fraction, 0.0),
-    )
-    sold = jnp.minimum(wanted, state.remaining)
+    # 2. EXIT and PARTIAL send a market order.
+    sold = jnp.minimum(size_wanted(params, now, action), state.remaining)
     left = state.remaining - sold
     order_price, order_bar, half_spread_order = bar.open, now.bar + 1, bar.half_spread_open
     if spec.order_fill == "bar_close":
@@ -217,7 +136,6 @@ def step(spec: EnvSpec, world: World, state: EnvState, order: Order) -> tuple[En
     moved = stop > now.direction * trades.stop[state.trade]
     stop_reason = jnp.where(moved & (stop >= entry), BY_BREAKEVEN_STOP, BY_STOP)
     bar_reason = jnp.where(stopped, stop_reason, jnp.where(on_target, BY_TARGET, BY_TIME))
-    order_reason = jnp.where(action == EXIT, BY_EXIT, BY_PARTIAL)
 
     # Money. Swap is charged as a rollover is crossed, on the size that crosses it. Between two bars: an
     # order at the open fills after the crossing, an order at the close before it. Inside the bar (four
@@ -308,7 +226,7 @@ def step(spec: EnvSpec, world: World, state: EnvState, order: Order) -> tuple[En
             size=sold,
             bar=order_bar,
             price=now.direction * order_price,
-            reason=jnp.where(sold > 0, order_reason, NOT_CLOSED),
+            reason=jnp.where(sold > 0, order_reason(action), NOT_CLOSED),
         ),
         bar_fill=Fill(
             size=bar_size,

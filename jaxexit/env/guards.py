@@ -1,59 +1,62 @@
 """Guards: small rules that block an action. v2 differs from v1 by their numbers alone.
 
-A rule says, for each of the five actions, whether it forbids it in a situation. A blocked action becomes
+A rule says, for each action, whether it forbids it in a situation. A blocked action becomes
 HOLD and is penalised (mode `penalise`), or is never sampled (mode `mask`). Every block is counted by
 action, by the rules that fired, by bar and by profit band: `guard_counts`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from jaxexit.env.types import ACTIONS, EnvParams, Situation
+from jaxexit.config.actions import ACTION_NAMES, ACTIONS
+from jaxexit.env.types import EnvParams, Situation
 
 Array = jax.Array
 
 
 class Rule(NamedTuple):
-    """One reason to block: `blocks` returns [5] bool, one for each action."""
+    """One reason to block: `blocks` returns [actions] bool."""
 
     name: str
     blocks: Callable[[EnvParams, Situation], Array]
 
 
-def _by_action(**blocked: Array) -> Array:
-    return jnp.stack([blocked.get(name, jnp.zeros((), bool)) for name in ACTIONS])
+def _by_action(blocked: Mapping[str, Array]) -> Array:
+    return jnp.stack([blocked.get(name, jnp.zeros((), bool)) for name in ACTION_NAMES])
 
 
 def _min_profit(params: EnvParams, now: Situation) -> Array:
     guards = params.guards
-    tolerated_loss = guards.exit_allows_loss & (now.profit < 0)
-    return _by_action(
-        EXIT=(now.profit < guards.min_profit_for_exit) & ~tolerated_loss,
-        TRAIL_BE=now.profit < guards.min_profit_for_trail,
-        PARTIAL=now.profit < guards.min_profit_for_partial,
-    )
+    too_little = {
+        action.name: now.profit < getattr(guards, action.min_profit)
+        for action in ACTIONS
+        if action.min_profit
+    }
+    too_little["EXIT"] &= ~(guards.exit_allows_loss & (now.profit < 0))
+    return _by_action(too_little)
 
 
 def _min_bars(params: EnvParams, now: Situation) -> Array:
-    guards = params.guards
     return _by_action(
-        EXIT=now.k < guards.min_bars_for_exit,
-        TRAIL_BE=now.k < guards.min_bars_for_trail,
-        PARTIAL=now.k < guards.min_bars_for_partial,
+        {
+            action.name: now.k < getattr(params.guards, action.min_bars)
+            for action in ACTIONS
+            if action.min_bars
+        }
     )
 
 
 def _none_left(params: EnvParams, now: Situation) -> Array:
-    return _by_action(PARTIAL=now.partials_used >= params.orders.max_partials)
+    return _by_action({"PARTIAL": now.partials_used >= params.orders.max_partials})
 
 
 def _cooldown(params: EnvParams, now: Situation) -> Array:
-    return _by_action(TIGHTEN_SL=now.bars_since_tighten < params.guards.tighten_cooldown)
+    return _by_action({"TIGHTEN_SL": now.bars_since_tighten < params.guards.tighten_cooldown})
 
 
 RULES: tuple[Rule, ...] = (
@@ -65,12 +68,12 @@ RULES: tuple[Rule, ...] = (
 
 
 def blocks(params: EnvParams, now: Situation) -> Array:
-    """[rules, 5] bool: which rule forbids which action here."""
+    """[rules, actions] bool: which rule forbids which action here."""
     return jnp.stack([rule.blocks(params, now) for rule in RULES])
 
 
 def valid_actions(params: EnvParams, now: Situation) -> Array:
-    """[5] bool: the actions that no rule forbids. HOLD always is one."""
+    """[actions] bool: those that no rule forbids, HOLD always among them."""
     return ~blocks(params, now).any(axis=0)
 
 

@@ -26,14 +26,14 @@ def _best_of_one(
     entry_bar, direction = trades.entry_bar[trade], trades.direction[trade]
     stop = direction * trades.stop[trade]
     entry = direction * trades.entry_price[trade]
-    if spec.opens_late:
+    if spec.enters_next_bar:
         entry, _ = late_entry(spec, quote(market, entry_bar + 1, direction), trades, trade)
 
     def decision(k: Array, carry: tuple[Array, Array, Array, Array]):
         alive, swap, best_net, best_decision = carry
         bar = quote(market, entry_bar + k + 1, direction)
         crossed, inside = holding_fractions(costs, market, entry_bar + k + 1, direction, entry)
-        fills_now = (k == 0) & spec.opens_late
+        fills_now = (k == 0) & spec.enters_next_bar
         swap_at_open = swap + jnp.where(fills_now, 0.0, crossed)
         price, paid = bar.open, swap_at_open
         if spec.order_fill == "bar_close":

@@ -7,6 +7,8 @@ the trade's direction, so that a trade and its mirror image look the same.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,22 +20,53 @@ Array = jax.Array
 
 CLIP = 10.0
 
-POSITION_NAMES = (
-    "age",  # k / H
-    "unrealised",  # in R, net
-    "mfe",  # in R, net
-    "mae",  # in R, net
-    "stop_distance",  # in R, from the exit-side close
-    "remaining",  # share of the original size
-    "stop_protects_entry",  # 1 when the stop is at or past break-even
-    "partials_left",  # share of `max_partials`
-    *(f"last_{name.lower()}" for name in ACTIONS),
+
+class Entry(NamedTuple):
+    """One entry of the observation that is about the position."""
+
+    name: str
+    formula: str  # long form, see `live.definitions`
+    unit: str
+    group: str  # as a trader would name it
+
+
+_FACTS = (
+    Entry("age", "k / H", "share of the horizon", "age"),
+    Entry("unrealised", "profit(close) * |entry| / risk", "R, net", "profit so far"),
+    Entry(
+        "mfe",
+        "max of profit(high) over bars e+1..e+k, at k = 0 of profit(close) (kept, where the entry was filled "
+        "at that close); * |entry| / risk",
+        "R, net",
+        "profit so far",
+    ),
+    Entry(
+        "mae", "min of profit(low), otherwise as mfe; * |entry| / risk", "R, net", "profit so far"
+    ),
+    Entry("stop_distance", "(close - stop) / risk", "R", "stop"),
+    Entry("remaining", "open size / original size", "share", "size"),
+    Entry("stop_protects_entry", "1 if stop >= entry else 0", "0 or 1", "stop"),
+    Entry(
+        "partials_left",
+        "(max_partials - partials taken) / max(max_partials, 1)",
+        "share",
+        "size",
+    ),
+)
+POSITION = _FACTS + tuple(
+    Entry(
+        f"last_{name.lower()}",
+        f"1 if the last effective action was {name} else 0 (at k = 0: HOLD)",
+        "0 or 1",
+        "last action",
+    )
+    for name in ACTIONS
 )
 
 
 def observation_names(spec: EnvSpec) -> tuple[str, ...]:
     """Name of each entry of the observation, in order."""
-    return POSITION_NAMES + tuple(feature.name for feature in spec.features)
+    return tuple(entry.name for entry in (*POSITION, *spec.features))
 
 
 def observation_size(spec: EnvSpec) -> int:
@@ -44,19 +77,18 @@ def observation_size(spec: EnvSpec) -> int:
 def _position(params: EnvParams, now: Situation) -> Array:
     in_r = jnp.abs(now.entry) / now.risk
     max_partials = params.orders.max_partials
-    facts = jnp.stack(
-        [
-            now.k / params.orders.max_bars,
-            now.profit * in_r,
-            now.mfe * in_r,
-            now.mae * in_r,
-            (now.close - now.stop) / now.risk,
-            now.remaining,
-            (now.stop >= now.entry).astype(jnp.float32),
-            (max_partials - now.partials_used) / jnp.maximum(max_partials, 1),
-        ]
-    )
-    return jnp.concatenate([facts, jax.nn.one_hot(now.last_action, len(ACTIONS))])
+    facts = {
+        "age": now.k / params.orders.max_bars,
+        "unrealised": now.profit * in_r,
+        "mfe": now.mfe * in_r,
+        "mae": now.mae * in_r,
+        "stop_distance": (now.close - now.stop) / now.risk,
+        "remaining": now.remaining,
+        "stop_protects_entry": (now.stop >= now.entry).astype(jnp.float32),
+        "partials_left": (max_partials - now.partials_used) / jnp.maximum(max_partials, 1),
+    }
+    last = jax.nn.one_hot(now.last_action, len(ACTIONS))
+    return jnp.concatenate([jnp.stack([facts[entry.name] for entry in _FACTS]), last])
 
 
 def _features(spec: EnvSpec, market: Market, now: Situation) -> Array:

@@ -5,7 +5,7 @@ hashable and part of a compilation's identity. `EnvParams` holds every number a 
 or int32 scalars: changing one never recompiles, and a batch of them can be `vmap`ped.
 
 Long form. Inside the environment every price is multiplied by the trade's direction, so that a short is
-written as a long on the negated book: "higher is better" and "the stop lies below" hold for both, and the
+written as a long on the negated book: "higher is better" and "the stop is below" hold for both, and the
 mirror symmetry of the market is exact, since negating a float loses nothing.
 """
 
@@ -15,17 +15,22 @@ from typing import Literal, NamedTuple
 
 import jax
 
+from jaxexit.config.actions import ACTION_NAMES, REASON_NAMES
 from jaxexit.data.types import Market, Trades
+from jaxexit.env.reward import RewardTerms, RewardWeights
 
 Array = jax.Array
 
-# Actions. The order is part of the interface: checkpoints, tables and exports use these ids.
-HOLD, EXIT, TIGHTEN_SL, TRAIL_BE, PARTIAL = range(5)
-ACTIONS = ("HOLD", "EXIT", "TIGHTEN_SL", "TRAIL_BE", "PARTIAL")
-
-# Why a piece of a position was closed. NOT_CLOSED marks an unused fill slot.
-NOT_CLOSED, BY_EXIT, BY_STOP, BY_BREAKEVEN_STOP, BY_TARGET, BY_TIME, BY_PARTIAL = range(7)
-REASONS = ("", "EXIT", "STOP", "BREAKEVEN_STOP", "TARGET", "TIME", "PARTIAL")
+ACTIONS = ACTION_NAMES
+"""Their ids are their places; the order is part of the interface: checkpoints, tables and exports use it."""
+HOLD, EXIT, TIGHTEN_SL, TRAIL_BE, PARTIAL = map(
+    ACTIONS.index, ("HOLD", "EXIT", "TIGHTEN_SL", "TRAIL_BE", "PARTIAL")
+)
+REASONS = REASON_NAMES
+"""Why a piece of a position was closed; the first marks an unused fill slot."""
+NOT_CLOSED, BY_EXIT, BY_STOP, BY_BREAKEVEN_STOP, BY_TARGET, BY_TIME = map(
+    REASONS.index, ("", "EXIT", "STOP", "BREAKEVEN_STOP", "TARGET", "TIME")
+)
 
 
 class EnvSpec(NamedTuple):
@@ -38,8 +43,8 @@ class EnvSpec(NamedTuple):
     unit: str = "pips"  # name of the unit of results (`jaxexit.units`); `World.unit` is its size
 
     @property
-    def opens_late(self) -> bool:
-        """Whether the position comes into being at the open of bar e+1, after decision 0."""
+    def enters_next_bar(self) -> bool:
+        """Whether the entry fills at the open of bar e+1, after decision 0."""
         return self.entry_fill in ("next_open", "given_next_open")
 
 
@@ -65,7 +70,7 @@ class Costs(NamedTuple):
 
 
 class Orders(NamedTuple):
-    """Numbers of the five actions. Scalars."""
+    """Numbers of the actions. Scalars."""
 
     max_bars: Array  # int32, bars: the horizon H
     tighten_fraction: Array  # share of the way from the stop to the close
@@ -88,23 +93,6 @@ class Guards(NamedTuple):
     tighten_cooldown: Array  # int32, bars
 
 
-class RewardWeights(NamedTuple):
-    """Weights of the reward's terms. Scalars, float32."""
-
-    w_realized: Array
-    w_mtm: Array
-    reward_scale: Array
-    regret_coef: Array
-    time_coef: Array
-    time_sigmoid_center: Array  # bars
-    tighten_sl_cost: Array
-    trail_sl_cost: Array
-    invalid_action_penalty: Array
-    risk_coef: Array
-    dd_threshold: Array  # net fraction
-    gamma: Array  # the learner's discount: the dense term is a potential in it
-
-
 class EnvParams(NamedTuple):
     """Every number of the environment that a user tunes: traced leaves."""
 
@@ -121,8 +109,8 @@ class Hindsight(NamedTuple):
     best_decision: Array  # [N] int32: the decision k that earns it (H: held to the horizon)
 
 
-class Drawn(NamedTuple):
-    """Which of a world's trades the training draws: a list that is padded, so that lists can be batched."""
+class TrainingRows(NamedTuple):
+    """The trades that training samples from: a list that is padded, so that lists can be batched."""
 
     rows: Array  # [M] int32: rows of `Trades`
     length: Array  # int32: how many of them count, the first ones
@@ -136,7 +124,7 @@ class World(NamedTuple):
     trades: Trades
     hindsight: Hindsight  # of the same trades
     unit: Array  # size of the unit of results: price units, a fraction of the entry, or 1 (R)
-    drawn: Drawn | None = None  # None: all of them
+    sampled: TrainingRows | None = None  # what training samples from; None: all of them
 
 
 class EnvState(NamedTuple):
@@ -189,7 +177,7 @@ class Order(NamedTuple):
     order; both obey the environment's rules (a stop never loosens, the stop fills first).
     """
 
-    action: Array  # int32, 0..4
+    action: Array  # int32: place in ACTIONS
     stop: Array  # long-form price asked for, -inf for none
     target: Array  # long-form limit price resting in the coming bar, +inf for none
 
@@ -214,18 +202,6 @@ class CostFractions(NamedTuple):
     commission: Array
     slippage: Array
     swap: Array
-
-
-class RewardTerms(NamedTuple):
-    """What the agent was paid for, term by term; the reward is their sum. Scalars."""
-
-    realised: Array
-    dense: Array
-    regret: Array
-    time: Array
-    action_cost: Array
-    invalid: Array
-    drawdown: Array
 
 
 class Outcome(NamedTuple):

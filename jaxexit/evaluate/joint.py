@@ -1,7 +1,7 @@
 """Several agents of one version: the record of all of them together, and how they spread.
 
-A version of N agents is what one has who trades each of them with an Nth of the size: every trade's result
-is the mean over the agents, and so is every bar's. No agent is chosen, so nothing is selected.
+A version of N agents trades each of them with an Nth of the size: every trade's result is the mean over the
+agents, and so is every bar's. No agent is chosen, so there is no selection bias.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ import numpy as np
 from jaxexit.env.types import ACTIONS
 from jaxexit.evaluate.backtest import PolicyResult
 from jaxexit.evaluate.table import OF_ONE_POSITION
-from jaxexit.units import key, of
+from jaxexit.metrics import METRICS, SPREAD
+from jaxexit.units import of
 
 SEEDS_DIFFER = "SEEDS_DIFFER"
-"""Exit reason of a trade that the agents did not all leave for the same one."""
+"""Exit reason of a trade for which the agents' reasons differ."""
 
 
 def joint_result(results: Sequence[PolicyResult]) -> PolicyResult:
     """The record of several agents that each trade an equal share.
 
     Money, costs, bars held, MFE and MAE of a trade are means over the agents, attempts and blocks too; it is
-    ambiguous where it is for one of them, and left when the last of them leaves it. Fills and stops are
-    those of no one position and are not there.
+    ambiguous where it is for one of them, and it ends when the last of them closes it. Fills and stops belong
+    to a single position and are left out.
 
     Args:
         results: of the same trades in the same order.
@@ -33,8 +34,8 @@ def joint_result(results: Sequence[PolicyResult]) -> PolicyResult:
     tables = [result.table for result in results]
     first = tables[0]
     joint = first.drop(columns=[name for name in OF_ONE_POSITION if name in first])
-    own = list(joint.columns)
-    for name in own[own.index("entry_fill") :]:
+    names = list(joint.columns)
+    for name in names[names.index("entry_fill") :]:
         columns = [table[name] for table in tables]
         if name == "exit_time":
             joint[name] = np.max(np.stack([c.to_numpy("datetime64[ns]") for c in columns]), axis=0)
@@ -58,16 +59,18 @@ def counted_together(each: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     Args:
         each: metrics of each agent (`evaluate.metrics.summarise`).
     """
-    reasons = sorted({reason for one in each for reason in one["exit_reasons"]})
+    reasons = sorted({reason for agent in each for reason in agent["exit_reasons"]})
     means: dict[str, Any] = {
-        "exit_share_by_bar": np.mean([one["exit_share_by_bar"] for one in each], axis=0).tolist(),
+        "exit_share_by_bar": np.mean(
+            [agent["exit_share_by_bar"] for agent in each], axis=0
+        ).tolist(),
         "exit_reasons": {
-            reason: _mean([one["exit_reasons"].get(reason, 0) for one in each])
+            reason: _mean([agent["exit_reasons"].get(reason, 0) for agent in each])
             for reason in reasons
         },
     }
     for name in ("actions", "blocked"):
-        means[name] = {action: _mean([one[name][action] for one in each]) for action in ACTIONS}
+        means[name] = {action: _mean([agent[name][action] for agent in each]) for action in ACTIONS}
     return means
 
 
@@ -80,27 +83,21 @@ def spread(each: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float] | No
     Returns:
         None for a metric that an agent does not have (a Sharpe ratio without variation).
     """
-    found: dict[str, dict[str, float] | None] = {}
-    for name in shown_of_each(of(each[0])):
-        values = [one[name] for one in each]
+    across: dict[str, dict[str, float] | None] = {}
+    for name in (METRICS[metric].key(of(each[0])) for metric in SPREAD):
+        values = [agent[name] for agent in each]
         if any(value is None for value in values):
-            found[name] = None
+            across[name] = None
             continue
         numbers = np.asarray(values, float)
-        found[name] = {
+        across[name] = {
             "mean": float(numbers.mean()),
             "standard_deviation": float(numbers.std(ddof=1)),
             "min": float(numbers.min()),
             "median": float(np.median(numbers)),
             "max": float(numbers.max()),
         }
-    return found
-
-
-def shown_of_each(unit: str) -> tuple[str, ...]:
-    """Metrics whose spread over the agents is shown."""
-    net, fall = key(unit, "net", "mean"), key(unit, "max_drawdown")
-    return (net, "sharpe_annual", "win_rate", fall, "bars_held_mean")
+    return across
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -160,7 +160,7 @@ def _given(
     world = world._replace(
         trades=Trades(*padded(world.trades, size)),
         hindsight=Hindsight(*padded(world.hindsight, size)),
-        drawn=None,
+        sampled=None,
     )
     salted = None if salt is None else np.uint32(salt)
     return spec, policy, min(lanes, size), world, policy_params, key, salted, count

@@ -68,9 +68,15 @@ class Registry:
 
     def trials(self) -> int:
         """What significance must pay for: looks at a test split, over all versions, and trials of sweeps."""
+        sweeps = self.load().get("sweeps", ())
+        return len(self.looks()) + sum(sweep["trials"] for sweep in sweeps)
+
+    def looks(self) -> list[dict[str, Any]]:
+        """Every look at a test split: of all versions, and of runs that are kept in no registry."""
         content = self.load()
-        looks = sum(len(row.get("test_evaluations", ())) for row in content["versions"].values())
-        return looks + sum(sweep["trials"] for sweep in content.get("sweeps", ()))
+        rows = content["versions"].values()
+        looks = [look for row in rows for look in row.get("test_evaluations", ())]
+        return looks + content.get("unregistered_looks", [])
 
     def trial_sharpes(self, *, but: str) -> list[float]:
         """Annualised Sharpe ratios on test, of every other version that has one."""
@@ -219,6 +225,13 @@ class Registry:
             row.setdefault("test_evaluations", []).append({**look, "evaluated": _now()})
 
         self._change_row(version, change)
+
+    def count_unregistered_look(self, version: str, look: dict[str, Any]) -> None:
+        """The same of a run that is kept in no registry (`lab.scratch`)."""
+        entry = {"version": version, **look, "evaluated": _now()}
+        self._file.change(
+            lambda content: content.setdefault("unregistered_looks", []).append(entry)
+        )
 
     def count_sweep(self, name: str, version: str, trials: int, sha256: str) -> None:
         """A sweep over variants of a version counts as the trials that it is. Before anything is trained.

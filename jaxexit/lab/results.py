@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,25 +38,10 @@ from jaxexit.lab.verification import (
     verification,
     with_audit,
 )
-from jaxexit.units import key, of
+from jaxexit.metrics import OF_A_SEED, REGISTRY, pick
 
-REGISTRY_METRICS = (
-    "trades",
-    "unit",
-    "return_total",
-    "net_r_mean",
-    "sharpe_annual",
-    "win_rate",
-    "profit_factor",
-    "intervals",
-    "deflated_sharpe",
-)
-"""What the registry keeps of a result, with `REGISTRY_MONEY` in its unit."""
-REGISTRY_MONEY = (("net", "mean"), ("net", "total"), ("max_drawdown",))
-
-OF_A_SEED = ("unit", "net_r_mean", "sharpe_annual", "win_rate", "profit_factor", "bars_held_mean")
-"""What the summary of several agents says of each, with `MONEY_OF_A_SEED` in its unit."""
-MONEY_OF_A_SEED = (("net", "mean"), ("gross", "mean"), ("net", "total"), ("max_drawdown",))
+BESIDE_METRICS = ("unit", "intervals", "deflated_sharpe")
+"""What the registry keeps of a result beside `metrics.REGISTRY`."""
 
 
 def results_name(split: str, which: Which, *, sampled: bool) -> str:
@@ -230,8 +215,8 @@ def together(summary: dict[str, Any], each: Sequence[dict[str, Any]], name: str)
     seeds = [
         {
             "seed": one["seed"],
-            **{metric: metrics[metric] for metric in OF_A_SEED},
-            **in_its_unit(metrics, MONEY_OF_A_SEED),
+            "unit": metrics["unit"],
+            **pick(metrics, OF_A_SEED),
             "intervals": metrics["intervals"],
             "verdict": one["verdict"],
         }
@@ -301,12 +286,6 @@ def recorded_audit(
     return known
 
 
-def in_its_unit(metrics: Mapping[str, Any], names: Iterable[tuple[str, ...]]) -> dict[str, Any]:
-    """Those of a policy's metrics that name its unit."""
-    keys = [key(of(metrics), *name) for name in names]
-    return {name: metrics[name] for name in keys}
-
-
 def register_result(summary: dict[str, Any], registry: Registry) -> None:
     """Enter the first policy's result in the registry, with its hashes."""
     learned = next(iter(summary["policies"].values()))
@@ -318,8 +297,8 @@ def register_result(summary: dict[str, Any], registry: Registry) -> None:
     registry.record_result(
         summary["version"],
         summary["split"],
-        {name: learned[name] for name in REGISTRY_METRICS}
-        | in_its_unit(learned, REGISTRY_MONEY)
+        pick(learned, REGISTRY)
+        | {name: learned[name] for name in BESIDE_METRICS}
         | {name: summary[name] for name in ("verified", "unverified") if name in summary}
         | several,
         snapshot_sha256=summary["snapshot_sha256"],

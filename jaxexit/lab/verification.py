@@ -104,9 +104,10 @@ def cap(records: Sequence[Mapping[str, Any]]) -> str:
 def looks_before(registry: Registry, proof: Mapping[str, Any]) -> int:
     """Looks at a test split so far by other versions or checkpoints than this one's."""
     own = (proof["snapshot_sha256"], proof["checkpoint_sha256"])
-    rows = registry.load()["versions"].values()
-    looks = (look for row in rows for look in row.get("test_evaluations", ()))
-    return sum((one.get("snapshot_sha256"), one.get("checkpoint_sha256")) != own for one in looks)
+    return sum(
+        (look.get("snapshot_sha256"), look.get("checkpoint_sha256")) != own
+        for look in registry.looks()
+    )
 
 
 def audit_before_training(run: Path) -> Mapping[str, Any] | None:

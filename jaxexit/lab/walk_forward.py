@@ -20,7 +20,7 @@ import pandas as pd
 from jaxexit.arrays import on_device
 from jaxexit.config import Experiment, dump_snapshot, experiment_sha256, resolved
 from jaxexit.data import Dataset, Folds
-from jaxexit.env import Drawn, World, make_world
+from jaxexit.env import TrainingRows, World, make_world
 from jaxexit.evaluate import Backtest, PolicyResult, mean_per_trade
 from jaxexit.evaluate.joint import joint_result
 from jaxexit.lab.agents import Agent, AgentBatch
@@ -131,7 +131,7 @@ def _drawing(world: World, rows: np.ndarray, longest: int) -> World:
     """A world that draws the trades `rows`; their list is padded to `longest`."""
     padded = np.zeros(longest, np.int32)
     padded[: len(rows)] = rows
-    return world._replace(drawn=Drawn(*on_device((padded, np.int32(len(rows))))))
+    return world._replace(sampled=TrainingRows(*on_device((padded, np.int32(len(rows))))))
 
 
 def stored_result(

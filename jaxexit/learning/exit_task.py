@@ -46,9 +46,11 @@ class StepInfo(NamedTuple):
 
 
 def _draw(data: World, key: Array, shape: tuple[int, ...]) -> Array:
-    if data.drawn is None:
+    if data.sampled is None:
         return jax.random.randint(key, shape, 0, data.trades.entry_bar.shape[0], dtype=jnp.int32)
-    return data.drawn.rows[jax.random.randint(key, shape, 0, data.drawn.length, dtype=jnp.int32)]
+    return data.sampled.rows[
+        jax.random.randint(key, shape, 0, data.sampled.length, dtype=jnp.int32)
+    ]
 
 
 def _see(spec: EnvSpec, data: World, state: EnvState) -> Array:

@@ -11,6 +11,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -21,6 +22,7 @@ from jaxexit.config import experiment_sha256, resolved
 from jaxexit.data import Dataset
 from jaxexit.env import ACTIONS, observation_size
 from jaxexit.env.observation import CLIP
+from jaxexit.errors import ParityError
 from jaxexit.lab.files import replacing_folder, write_json
 from jaxexit.lab.provenance import counted
 from jaxexit.lab.run import RunFolder, read_json
@@ -42,10 +44,6 @@ PLATFORMS = ("cpu", "cuda")
 FORMAT = 1
 
 
-class ParityError(Exception):
-    """An exported graph does not decide as the policy does: ours to mend."""
-
-
 def stablehlo(policy: TrainedPolicy) -> bytearray:
     """The policy as a `jax.export` artefact: observations [b, size] float32 -> logits [b, 5], values [b]."""
 
@@ -62,6 +60,7 @@ def write_export(
     dataset: Dataset,
     folder: RunFolder,
     split: str,
+    out: Path | None = None,
     on_part: Callable[[str], None] = lambda name: None,
 ) -> dict[str, Any]:
     """Write the export folder, if the graphs decide as the policy does on every decision of a split.
@@ -71,6 +70,7 @@ def write_export(
         dataset: the run's data.
         folder: the run's folder.
         split: whose decisions are compared.
+        out: where to; None: `export` in the run's folder.
         on_part: called with the name of each part before it is made.
 
     Returns:
@@ -120,7 +120,7 @@ def write_export(
             **{name: {**parity._asdict(), "holds": True} for name, parity in parities.items()},
         },
     }
-    with replacing_folder(folder.path / "export") as temporary:
+    with replacing_folder(out or folder.path / "export") as temporary:
         for name, content in files.items():
             (temporary / name).write_bytes(content)
         write_json(temporary / "manifest.json", manifest)

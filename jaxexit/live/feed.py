@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from jaxexit.config import Experiment
-from jaxexit.config.trading import SESSION_FEATURES
+from jaxexit.config.features import SESSION_FEATURES
 from jaxexit.data.bars import NOT_RECOGNISED, SUMMED, Bars, PriceSide, duration
 from jaxexit.data.calendars import FX, calendar_of
 from jaxexit.data.charges import Charges, carry, charges_of

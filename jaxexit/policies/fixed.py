@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxexit.env.environment import order_from_action
+from jaxexit.env.orders import order_from_action
 from jaxexit.env.types import EXIT, HOLD, Hindsight, Order
 from jaxexit.policies.types import Policy, View, stateless
 

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxexit.config.learning import Network
-from jaxexit.env.environment import order_from_action
+from jaxexit.env.orders import order_from_action
 from jaxexit.env.types import ACTIONS, HOLD, Order
 from jaxexit.policies.normalised_relu import normalised_relu
 from jaxexit.policies.types import Policy, View, stateless

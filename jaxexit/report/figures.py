@@ -1,8 +1,7 @@
 """The pictures, as Plotly figures: of the tables in the run folder and of the replayed decisions.
 
 A figure says what is drawn; colours of text, grid and ground are the page's, which has a light and a dark
-theme. Colours are Okabe and Ito's, told apart by people who see fewer; every series has a dash or a symbol
-of its own as well.
+theme. Colours and hatchings are in `report.style`.
 """
 
 from __future__ import annotations
@@ -16,19 +15,14 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from jaxexit.env import ACTIONS, REASONS
-from jaxexit.env.guards import PROFIT_BANDS
+from jaxexit.env import REASONS
 from jaxexit.policies import ORACLE
+from jaxexit.report.decision_figures import blocked_attempts, chosen_actions
 from jaxexit.report.run import ReportedRun, numbers
+from jaxexit.report.style import DASHES, PALETTE, SYMBOLS, bar_style, rounded
 from jaxexit.report.words import signed
 from jaxexit.units import score_key
 
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1", "#7F7F7F")
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
-SYMBOLS = ("circle", "diamond", "square", "x", "triangle-up", "cross", "star")
-ACTION_COLOURS: dict[str, str] = dict(
-    zip(ACTIONS, ("#7F7F7F", "#0072B2", "#E69F00", "#009E73", "#CC79A7"), strict=True)
-)
 MOST_POINTS = 3000  # of the scatter plot; SVG becomes slow beyond
 SHOWN_AT_FIRST = ("classical", "listed")  # other baselines wait in the legend
 
@@ -45,19 +39,19 @@ class Picture(NamedTuple):
 def pictures(runs: Sequence[ReportedRun]) -> list[Picture]:
     """All pictures of a report, in order; the first run is the report's own."""
     run = runs[0]
-    found = [
+    drawn = [
         ("equity", "Equity and drawdown", *_equity(runs)),
-        ("excursion", "What was there, and what was taken", *_excursion(run)),
+        ("excursion", "Best excursion against realised result", *_excursion(run)),
         ("held", "Bars held", *_bars_held(runs)),
         ("reasons", "How trades ended", *_reasons(runs)),
-        ("actions", "What the agent chose, bar by bar", *_actions(run)),
-        ("blocked_bar", "Guard blocks by bar", *_blocked(run, "k")),
-        ("blocked_profit", "Guard blocks by profit", *_blocked(run, "profit_band")),
+        ("actions", "What the agent chose, bar by bar", *chosen_actions(run)),
+        ("blocked_bar", "Guard blocks by bar", *blocked_attempts(run, "k")),
+        ("blocked_profit", "Guard blocks by profit", *blocked_attempts(run, "profit_band")),
         ("reward", "What the reward paid for", *_reward(runs)),
     ]
     if run.metrics:
-        found.append(("training", "Training", *_training(run)))
-    return [Picture(key, title, words, _as_json(figure)) for key, title, figure, words in found]
+        drawn.append(("training", "Training", *_training(run)))
+    return [Picture(key, title, words, _as_json(figure)) for key, title, figure, words in drawn]
 
 
 def _as_json(figure: go.Figure) -> str:
@@ -103,9 +97,9 @@ def _equity(runs: Sequence[ReportedRun]) -> tuple[go.Figure, str]:
             "visible": True if shown else "legendonly",
         }
         label = f"{name} (not attainable)" if name == ORACLE.name else name
-        figure.add_scatter(y=_rounded(total), name=label, **common, row=1, col=1)
+        figure.add_scatter(y=rounded(total), name=label, **common, row=1, col=1)
         figure.add_scatter(
-            y=_rounded(fall),
+            y=rounded(fall),
             name=f"{label}: drawdown",
             showlegend=False,
             fill="tozeroy" if i == 0 else None,
@@ -121,21 +115,6 @@ def _equity(runs: Sequence[ReportedRun]) -> tuple[go.Figure, str]:
     )
 
 
-def _pattern(shape: str) -> dict[str, Any]:
-    """A hatching over a bar's colour."""
-    return {
-        "shape": shape,
-        "fillmode": "overlay",
-        "fgcolor": "#ffffff",
-        "solidity": 0.15,
-        "size": 6,
-    }
-
-
-def _rounded(values: np.ndarray) -> list[float]:
-    return np.round(values, 2).tolist()
-
-
 def _excursion(run: ReportedRun) -> tuple[go.Figure, str]:
     table = run.table
     unit, every = run.dataset.unit, -(-len(table) // MOST_POINTS)
@@ -145,8 +124,8 @@ def _excursion(run: ReportedRun) -> tuple[go.Figure, str]:
     for i, reason in enumerate(r for r in REASONS[1:] if (shown["exit_reason"] == r).any()):
         rows = shown[shown["exit_reason"] == reason]
         figure.add_scatter(
-            x=_rounded(rows[unit.key("mfe")].to_numpy(float)),
-            y=_rounded(rows[unit.key("net")].to_numpy(float)),
+            x=rounded(rows[unit.key("mfe")].to_numpy(float)),
+            y=rounded(rows[unit.key("net")].to_numpy(float)),
             customdata=rows.index.to_list(),
             mode="markers",
             name=reason,
@@ -166,8 +145,8 @@ def _excursion(run: ReportedRun) -> tuple[go.Figure, str]:
     figure.update_xaxes(title_text=f"best unrealised net result (MFE), {unit.words}")
     figure.update_yaxes(title_text=f"realised net, {unit.words}")
     words = (
-        "A point is a trade: the best that it showed while open against what was realised. The "
-        "dotted line is everything. Click a point to open its trade."
+        "A point is a trade: its best unrealised result against what was realised. On the dotted line "
+        "all of it was. Click a point to open its trade."
     )
     return figure, words + (f" Every {every}th trade is drawn." if every > 1 else "")
 
@@ -187,10 +166,7 @@ def _bars_held(runs: Sequence[ReportedRun]) -> tuple[go.Figure, str]:
             x=list(range(longest + 1)),
             y=np.round(share, 3).tolist(),
             name=name,
-            marker={
-                "color": PALETTE[i % len(PALETTE)],
-                "pattern": _pattern(("", "/", ".", "x")[i % 4]),
-            },
+            marker=bar_style(i),
         )
     figure.update_xaxes(title_text=f"bars held ({longest}: that many or more)")
     figure.update_yaxes(title_text="% of trades")
@@ -212,15 +188,13 @@ def _reasons(runs: Sequence[ReportedRun]) -> tuple[go.Figure, str]:
         results = [net[ended == reason] for reason in present]
         figure.add_bar(
             y=present,
-            x=[round(float(own.sum()), 2) for own in results],
+            x=[round(float(part.sum()), 2) for part in results],
             name=name,
             orientation="h",
-            marker={
-                "color": PALETTE[i % len(PALETTE)],
-                "pattern": _pattern(("", "/", ".", "x")[i % 4]),
-            },
+            marker=bar_style(i),
             text=[
-                f"{len(own):,} trades, {signed(float(own.mean()), digits)} each" for own in results
+                f"{len(part):,} trades, {signed(float(part.mean()), digits)} each"
+                for part in results
             ],
             textposition="auto",
         )
@@ -230,80 +204,6 @@ def _reasons(runs: Sequence[ReportedRun]) -> tuple[go.Figure, str]:
         figure,
         "Total net result of the trades that ended this way, how many there were, and their mean.",
     )
-
-
-def _counts(
-    run: ReportedRun, by: str, order: Sequence[Any], *, blocked: bool = False
-) -> np.ndarray:
-    """Attempts of guard_stats.parquet: [actions, values of the column `by`]."""
-    guards = run.guards
-    kept = guards["blocked"].to_numpy(bool) | (not blocked)
-    action = np.array([ACTIONS.index(name) for name in guards["action"]])
-    place = {value: i for i, value in enumerate(order)}
-    column = np.array([place[value] for value in guards[by]])
-    found = np.zeros((len(ACTIONS), len(order)))
-    np.add.at(found, (action[kept], column[kept]), numbers(guards, "count")[kept])
-    return found
-
-
-def _actions(run: ReportedRun) -> tuple[go.Figure, str]:
-    bars = np.unique(run.guards["k"].to_numpy(int)).tolist()
-    counts = _counts(run, "k", bars)
-    share = 100 * counts / counts.sum(axis=0)
-    figure = go.Figure()
-    for i, action in enumerate(ACTIONS):
-        figure.add_bar(
-            x=bars,
-            y=_rounded(share[i]),
-            name=action,
-            marker={
-                "color": ACTION_COLOURS[action],
-                "pattern": _pattern(("", "/", ".", "x", "-")[i]),
-            },
-        )
-    figure.update_layout(barmode="stack", bargap=0.05)
-    figure.update_xaxes(title_text="bar (decision k)")
-    figure.update_yaxes(title_text="% of choices", range=[0, 100])
-    return figure, (
-        "The action chosen at each bar, before guards, as a share of the trades still open there. Late bars "
-        "have few trades."
-    )
-
-
-def _blocked(run: ReportedRun, by: str) -> tuple[go.Figure, str]:
-    figure = go.Figure()
-    order = (
-        list(PROFIT_BANDS)
-        if by == "profit_band"
-        else np.unique(run.guards["k"].to_numpy(int)).tolist()
-    )
-    tried, stopped = _counts(run, by, order), _counts(run, by, order, blocked=True)
-    share = 100 * stopped / np.maximum(tried, 1)
-    for i, action in enumerate(ACTIONS):
-        if not stopped[i].any():
-            continue
-        figure.add_bar(
-            x=order,
-            y=stopped[i].tolist(),
-            name=action,
-            customdata=np.stack([tried[i], share[i].round(1)], 1).tolist(),
-            hovertemplate="%{y} of %{customdata[0]} attempts blocked (%{customdata[1]}%)"
-            "<extra>%{fullData.name}</extra>",
-            marker={
-                "color": ACTION_COLOURS[action],
-                "pattern": _pattern(("", "/", ".", "x", "-")[i]),
-            },
-        )
-    figure.update_layout(barmode="stack")
-    figure.update_xaxes(
-        title_text="bar (decision k)" if by == "k" else "unrealised net profit at the attempt"
-    )
-    figure.update_yaxes(title_text="attempts blocked")
-    if not figure.data:
-        figure.add_annotation(
-            text="no attempt was blocked", showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper"
-        )
-    return figure, "Attempts that a guard turned into HOLD."
 
 
 def _reward(runs: Sequence[ReportedRun]) -> tuple[go.Figure, str]:
@@ -319,16 +219,13 @@ def _reward(runs: Sequence[ReportedRun]) -> tuple[go.Figure, str]:
             textposition="outside",
             cliponaxis=False,
             text=[signed(mean, 3) for mean in means],
-            marker={
-                "color": PALETTE[i % len(PALETTE)],
-                "pattern": _pattern(("", "/", ".", "x")[i % 4]),
-            },
+            marker=bar_style(i),
         )
     figure.update_xaxes(title_text="reward a trade")
     figure.update_yaxes(automargin=True, autorange="reversed")
     return figure, (
         "Mean over trades of each reward term, undiscounted. The agent maximises their discounted sum; only "
-        "'realised' is money. What dominates here is what it was taught."
+        "'realised' is money. What dominates here is what it was trained for."
     )
 
 
@@ -354,5 +251,5 @@ def _training(run: ReportedRun) -> tuple[go.Figure, str]:
     figure.update_yaxes(title_text=f"net {unit.words} a trade")
     return figure, (
         "Net result a trade on the training split and on validation. A gap that opens between "
-        "them is what was learned by heart."
+        "them is overfitting."
     )

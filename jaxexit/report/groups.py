@@ -6,39 +6,25 @@ from collections.abc import Sequence
 
 import numpy as np
 
-OWN_COLUMNS = "own columns"
+from jaxexit.config.features import FEATURE_RECORDS
+from jaxexit.env.observation import POSITION
 
-GROUPS: dict[str, tuple[str, ...]] = {
-    "profit so far": ("unrealised", "mfe", "mae"),
-    "stop": ("stop_distance", "stop_protects_entry"),
-    "age": ("age",),
-    "size": ("remaining", "partials_left"),
-    "last action": (
-        "last_hold",
-        "last_exit",
-        "last_tighten_sl",
-        "last_trail_be",
-        "last_partial",
-    ),
-    "momentum": ("rsi", "bollinger_b", "return_1", "return_4", "return_16", "entry_rsi"),
-    "trend": ("adx", "ema_spread", "entry_adx", "entry_ema_spread"),
-    "volatility": ("atr_ratio", "bollinger_width_ratio", "entry_atr", "entry_bollinger_width"),
-    "spread": ("spread",),
-    "clock": ("hour_sin", "hour_cos", "weekday_sin", "weekday_cos"),
-}
+USER_COLUMNS = "own columns"
+
+GROUP_OF = {record.name: record.group for record in (*POSITION, *FEATURE_RECORDS)}
+GROUPS = (*dict.fromkeys(GROUP_OF.values()), USER_COLUMNS)
 
 
 def membership(names: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
     """Which observation belongs to which group.
 
     Args:
-        names: of the observations, in order; a name that no group has is a column of the user's own.
+        names: of the observations, in order; a name without a record is a column of the user's.
 
     Returns:
         (names of the groups that occur, [groups, observations] float32 of 0 and 1); each observation is in
         exactly one group.
     """
-    group_of = {name: group for group, members in GROUPS.items() for name in members}
-    groups = [group_of.get(name, OWN_COLUMNS) for name in names]
-    present = tuple(group for group in (*GROUPS, OWN_COLUMNS) if group in groups)
-    return present, np.array([[own == group for own in groups] for group in present], np.float32)
+    groups = [GROUP_OF.get(name, USER_COLUMNS) for name in names]
+    present = tuple(sorted(set(groups), key=GROUPS.index))
+    return present, np.array([[group == own for own in groups] for group in present], np.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -16,16 +16,19 @@ import pandas as pd
 from plotly.offline import get_plotlyjs
 
 from jaxexit import __version__
+from jaxexit.config.actions import ACTIONS
 from jaxexit.config.market import Costs
+from jaxexit.config.trading import Guards
 from jaxexit.env.types import CostFractions
 from jaxexit.lab.files import write_text
 from jaxexit.lab.verification import cap, line
 from jaxexit.report.blob import compress, pack
 from jaxexit.report.figures import pictures
 from jaxexit.report.notices import notices
-from jaxexit.report.panel import columns, rows, verdict, whiskers
+from jaxexit.report.panel import columns, rows
 from jaxexit.report.payload import detail_payload, trades_payload
 from jaxexit.report.run import ReportedRun, numbers
+from jaxexit.report.verdict import verdict, whiskers
 
 SCRIPTS = (
     "words.js",
@@ -62,7 +65,7 @@ def report_path(run: ReportedRun) -> Path:
 
 def render(runs: Sequence[ReportedRun]) -> str:
     """The page."""
-    first, found = runs[0], columns(runs)
+    first, shown = runs[0], columns(runs)
     drawn = pictures(runs)
     script = "\n".join(_static(name) for name in SCRIPTS)
     trades, facts = trades_payload(runs)
@@ -73,12 +76,12 @@ def render(runs: Sequence[ReportedRun]) -> str:
         first=first,
         facts=_facts(first),
         provenance=[(run.version, _provenance(run)) for run in runs],
-        verdict=verdict(found, cap=cap([run.summary for run in runs])),
+        verdict=verdict(shown, cap=cap([run.summary for run in runs])),
         verified=[(run.version, line(run.summary)) for run in runs],
-        whiskers=whiskers(found),
+        whiskers=whiskers(shown),
         unit=first.dataset.unit.words,
-        columns=found,
-        rows=rows(found),
+        columns=shown,
+        rows=rows(shown),
         notices=notices(runs),
         pictures=drawn,
         generator=f"jaxexit {__version__}",
@@ -119,7 +122,7 @@ def _sha256(text: str) -> str:
 
 
 def _facts(run: ReportedRun) -> list[tuple[str, str]]:
-    """What was tested, under which costs."""
+    """What was tested, and under which costs."""
     entries, costs = pd.DatetimeIndex(run.table["entry_time"]), run.experiment.costs
     data = run.experiment.data
     parts = [
@@ -139,9 +142,7 @@ def _facts(run: ReportedRun) -> list[tuple[str, str]]:
         ),
         (
             "Guards",
-            f"{guards.mode}; EXIT from {guards.min_profit_for_exit:.4g} profit and bar "
-            f"{guards.min_bars_for_exit}, PARTIAL from {guards.min_profit_for_partial:.4g} and bar "
-            f"{guards.min_bars_for_partial}",
+            f"{guards.mode}; {', '.join(_guarded(guards))}",
         ),
         (
             "Checkpoint",
@@ -150,26 +151,34 @@ def _facts(run: ReportedRun) -> list[tuple[str, str]]:
     ]
 
 
+def _guarded(guards: Guards) -> Iterator[str]:
+    """What each guarded action needs."""
+    for action in ACTIONS:
+        if action.min_profit and action.min_bars:
+            profit, bars = (getattr(guards, key) for key in (action.min_profit, action.min_bars))
+            yield f"{action.name} from {profit:.4g} profit and bar {bars}"
+
+
 def _mean(run: ReportedRun, kind: str) -> float:
     return float(numbers(run.table, run.dataset.unit.key(kind)).mean())
 
 
 def _costs_set(costs: Costs) -> str:
-    """What the experiment says of costs, as it says it."""
-    plain = {"slippage_pips", "commission"}  # shown even where they are 0
-    said = {
-        name: value
+    """The experiment's costs, as its file gives them."""
+    always = {"slippage_pips", "commission"}  # shown even where they are 0
+    fields = type(costs).model_fields
+    words = (
+        f"{name.replace('_', ' ')} {value}"
         for name, value in costs
-        if name in plain or value != type(costs).model_fields[name].default
-    }
-    words = (f"{name.replace('_', ' ')} {value}" for name, value in said.items())
+        if name in always or value != fields[name].default
+    )
     return f"{', '.join(words)}; commission is of notional, a side"
 
 
 def _provenance(run: ReportedRun) -> list[tuple[str, str]]:
     """What a rerun would want to know."""
     known, git = run.provenance, run.provenance.get("git") or {}
-    found: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "Trained": known.get("started"),
         "Command": known.get("command"),
         "Seed": run.experiment.seed,
@@ -181,4 +190,4 @@ def _provenance(run: ReportedRun) -> list[tuple[str, str]]:
         "Bars": (run.dataset.fingerprint.get("bars") or {}).get("sha256"),
         "Trades": (run.dataset.fingerprint.get("trades") or {}).get("sha256"),
     }
-    return [(name, str(value)) for name, value in found.items() if value is not None]
+    return [(name, str(value)) for name, value in facts.items() if value is not None]

@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from jaxexit.config import actions
+from jaxexit.config.features import BAND_BARS, BAND_DEVIATIONS, EMA_FAST, EMA_SLOW
 from jaxexit.data.indicators import talib_indicators
 from jaxexit.env import ACTIONS, REASONS
 from jaxexit.env.guards import RULES
 from jaxexit.env.types import CostFractions, RewardTerms
+from jaxexit.metrics import METRICS
 from jaxexit.policies import ORACLE
 from jaxexit.report.run import ReportedRun, numbers
 from jaxexit.units import NAMES, key
@@ -61,8 +64,15 @@ def trades_payload(runs: Sequence[ReportedRun]) -> tuple[Columns, dict[str, Any]
     facts = {
         "ids": [str(trade) for trade in table["trade_id"]],
         "tags": _tags(table),
-        "actions": list(ACTIONS),
-        "reasons": list(REASONS),
+        "actions": [action._asdict() for action in actions.ACTIONS],
+        "reasons": [reason._asdict() for reason in actions.REASONS],
+        "costs": list(CostFractions._fields),
+        "headings": {name: metric.heading for name, metric in METRICS.items()},
+        "indicators": {
+            "ema_fast": f"EMA {EMA_FAST}",
+            "ema_slow": f"EMA {EMA_SLOW}",
+            "bands": f"Bollinger {BAND_BARS}/{BAND_DEVIATIONS:g}",
+        },
         "versions": [run.version for run in runs],
         "learned": [run.learned for run in runs],
         "baselines": [name for name in first.tables if name != first.learned],
@@ -148,7 +158,8 @@ def _own_columns(run: ReportedRun, first: ReportedRun) -> Columns:
     path, path_offsets = _flat(table["stop_path"].tolist())
     zero = first_bar(first)
     levels = _stop_levels(run)
-    is_stop = np.isin([fill["reason"] for fill in fills], ("STOP", "BREAKEVEN_STOP"))
+    stops = [reason.name for reason in actions.REASONS if reason.filled == "stop"]
+    is_stop = np.isin([fill["reason"] for fill in fills], stops)
     direction = np.repeat(numbers(table, "direction"), np.diff(fill_offsets))
     price = np.array([fill["price"] for fill in fills])
     beyond = direction * (np.repeat(levels, np.diff(fill_offsets)) - price)

@@ -1,4 +1,4 @@
-"""Trained adversaries of the martingale exam: PPO, paid in money, on the very market that pays nobody.
+"""Trained adversaries of the martingale exam: PPO, rewarded in money, on a market where no policy can earn.
 
 If a fill, a stop or an observation gives anything away, this is who finds it: three agents that differ in
 their seed, and one that must hold long, since an agent that can find nothing soon learns to leave.
@@ -13,8 +13,9 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from jaxexit.config.features import DEFAULT_FEATURES
 from jaxexit.config.market import Costs
-from jaxexit.config.trading import FEATURE_NAMES, Env
+from jaxexit.config.trading import Env
 from jaxexit.data.features import Feature, resolve_features
 from jaxexit.env import Order, order_from_action, without_guards
 from jaxexit.env.types import HOLD
@@ -33,7 +34,7 @@ PATIENCE = 25  # bars that the patient one must hold
 
 def observed() -> tuple[Feature, ...]:
     """What the adversaries see: all that an experiment's agent sees by default."""
-    return resolve_features(FEATURE_NAMES)
+    return resolve_features(DEFAULT_FEATURES)
 
 
 @lru_cache(maxsize=8)
@@ -62,27 +63,27 @@ def adversaries(
     rng = np.random.default_rng([seed, 2**31])  # not a market of the exam
     spec, world = make_world(TRAINING, rng, TRAINING_TRADES, observed())
     world = world._replace(params=without_guards(world.params))
-    found = []
+    examinees = []
     for number in (*SEEDS[: 1 if quick else None], PATIENT_SEED):
         patient = number == PATIENT_SEED
         name = "adversary_patient" if patient else f"adversary_{number}"
         experiment = money_experiment(
             "martingale", env=Env(max_bars=HORIZON), costs=Costs(), steps=steps, seed=number
         )
-        own = world
+        its_world = world
         if patient:  # a forbidden action becomes HOLD, and costs nothing
             wait = jnp.int32(PATIENCE)
-            guards = own.params.guards._replace(
+            guards = its_world.params.guards._replace(
                 min_bars_for_exit=wait, min_bars_for_partial=wait, min_bars_for_trail=wait
             )
-            own = own._replace(params=own.params._replace(guards=guards))
+            its_world = its_world._replace(params=its_world.params._replace(guards=guards))
         params = train(
             experiment,
             spec,
-            own,
+            its_world,
             lambda done, total, name=name: on_update(f"train {name}, {done} of {total} updates"),
         )
         free = learner_of(experiment).policy(masked=False)
         policy = _patient(free) if patient else free
-        found.append(Examinee(policy._replace(guarded=False), params, label=name))
-    return found
+        examinees.append(Examinee(policy._replace(guarded=False), params, label=name))
+    return examinees

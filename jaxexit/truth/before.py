@@ -30,19 +30,23 @@ def audited_before(
         DataError: something failed, and that is not allowed.
     """
     findings = audit_inputs(experiment, dataset)
-    found = {
+    by_severity = {
         severity: [finding for finding in findings if finding.severity == severity]
         for severity in ("fail", "warning")
     }
-    if found["fail"] and not allow_failed:
-        first, more = found["fail"][0], len(found["fail"]) - 1
+    if by_severity["fail"] and not allow_failed:
+        first, more = by_severity["fail"][0], len(by_severity["fail"]) - 1
         others = f" (and {more} more)" if more else ""
         raise DataError(
             f"the audit before training failed: {first.what}: {first.size}{others}; {first.advice}, or go on "
-            f"with {FLAG}, which marks the run and its results for ever"
+            f"with {FLAG}, which marks the run and its results permanently"
         )
-    words = {severity: [f.what for f in some] for severity, some in found.items()}
-    return {"passed": not found["fail"], "failed": words["fail"], "warnings": words["warning"]}
+    words = {severity: [f.what for f in some] for severity, some in by_severity.items()}
+    return {
+        "passed": not by_severity["fail"],
+        "failed": words["fail"],
+        "warnings": words["warning"],
+    }
 
 
 def warn(audit: dict[str, Any]) -> None:

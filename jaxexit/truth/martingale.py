@@ -129,7 +129,7 @@ def examine(
     features: tuple[Feature, ...] = (),
     on_setting: Callable[[str], None] = lambda name: None,
 ) -> list[Verdict]:
-    """Let everyone sit the exam.
+    """Examine every policy on every market.
 
     Args:
         examinees: policies with their numbers; a trained network is one of them.
@@ -140,7 +140,7 @@ def examine(
         on_setting: called with each setting's name before it begins.
     """
     verdicts = []
-    played = together([(one.policy, one.params) for one in examinees])
+    played = together([(examinee.policy, examinee.params) for examinee in examinees])
     for number, setting in enumerate(settings):
         on_setting(setting.name)
         tallies = [Tally() for _ in examinees]

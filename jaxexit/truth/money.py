@@ -1,4 +1,4 @@
-"""The learner that sits exams: paid in money and nothing else."""
+"""The learner of the exams: rewarded in money and nothing else."""
 
 from __future__ import annotations
 

@@ -1,13 +1,12 @@
 """The exams with a known optimum: how much of it does an agent learn, and is it never more than that?
 
-The whole product sits them: an experiment, the compiled update, the network as a policy, the environment's
-own `step`. Trained on simulated trades, examined on others.
+The whole product is examined: an experiment, the compiled update, the network as a policy, the environment's
+`step`. Trained on simulated trades, examined on others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -29,15 +28,15 @@ from jaxexit.truth.known_answers import Disorder, Reversion
 from jaxexit.truth.known_markets import HORIZON, MARKETS, SPREAD_PIPS, KnownMarket, luck
 from jaxexit.truth.money import money_experiment, train
 from jaxexit.truth.simple_rules import best_simple_rules, fixed_hold_values
+from jaxexit.truth.verdict import Share
 
 BATCH = 25_000  # trades examined at once
 FOR_COMPARISON = 200_000  # trades at most of a learned policy of which nothing is asked
 LEARNER = ("ppo", "network", "reward")  # sections of the experiment that may be overridden
-CEILING_ERRORS = 3.0  # standard errors that a raw mean may lie above the ceiling
 
 
 def exam_experiment(name: str, steps: int, seed: int, overrides: Sequence[str] = ()) -> Experiment:
-    """The learner that sits an exam.
+    """The learner that is examined.
 
     Args:
         name: of the exam.
@@ -51,13 +50,12 @@ def exam_experiment(name: str, steps: int, seed: int, overrides: Sequence[str] =
     for text in overrides:
         if text.split(".")[0].strip() not in LEARNER:
             raise ConfigError(
-                f"--set {text}: the market of an exam is given, allowed are keys of "
-                f"{', '.join(LEARNER)}"
+                f"--set: got {text}, expected a key of {', '.join(LEARNER)}; the market of an exam is fixed"
             )
     env, costs = Env(max_bars=HORIZON), Costs(spread_pips=SPREAD_PIPS)
-    own = money_experiment(name, env=env, costs=costs, steps=2_000_000, seed=seed)
+    experiment = money_experiment(name, env=env, costs=costs, steps=2_000_000, seed=seed)
     schedule = (f"ppo.total_timesteps={steps}", f"ppo.entropy_anneal_steps={steps}")
-    return with_overrides(own, (*schedule, *overrides))
+    return with_overrides(experiment, (*schedule, *overrides))
 
 
 def make_world(
@@ -74,48 +72,6 @@ def make_world(
         unit=jnp.float32(PIP),
     )
     return env_spec(experiment, known.features), world
-
-
-@dataclass(frozen=True)
-class Share:
-    """How much of the optimum a policy earned. Money in pips a trade, net."""
-
-    examinee: str
-    market: str
-    steps: int
-    seed: int
-    trades: int
-    mean: float
-    standard_error: float
-    share: float  # of the optimum, the market's luck taken off
-    share_error: float
-    bars_held: float
-    ceiling: float
-    asked: float | None  # share that must be reached; None: shown for comparison
-
-    @property
-    def leaks(self) -> bool:
-        """Whether it earned more than anybody can."""
-        return self.mean > self.ceiling + CEILING_ERRORS * self.standard_error
-
-    @property
-    def passed(self) -> bool:
-        """Whether it earned enough, and not too much."""
-        return not self.leaks and (self.asked is None or self.share >= self.asked)
-
-    @property
-    def words(self) -> str:
-        """The verdict in words."""
-        if self.leaks:
-            return "FAIL: more than anybody can earn"
-        if self.asked is None:
-            return ""
-        return f"reaches {self.asked:.1%}" if self.passed else f"FAIL: {self.asked:.1%} is asked"
-
-    def as_json(self) -> dict[str, Any]:
-        """The attributes, None for what is not a number, and `passed`."""
-        numbers = {k: None if v != v else v for k, v in asdict(self).items()}
-        return numbers | {"passed": self.passed}
 
 
 class Entrant(NamedTuple):
@@ -156,22 +112,22 @@ def examine(
     seed: int,
     on_batch: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Share]:
-    """Let everyone play the same fresh trades. Memory does not grow with their number.
+    """All entrants play the same fresh trades. Memory does not grow with their number.
 
     Args:
         known: the market.
         entrants: who.
         trades: how many each plays; a learned policy of which nothing is asked `FOR_COMPARISON` at most.
-        seed: of market and sampled policies; not one that anybody was trained on.
+        seed: of market and sampled policies; no policy was trained on it.
         on_batch: called with (batches done, batches in all).
     """
     experiment = exam_experiment(known.name, 2_000_000, 0)
     best = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), known.solution)
     everyone = [Entrant("best rule", known.best, best), *entrants]
-    ready = together([(one.policy, one.params) for one in everyone])
+    ready = together([(entrant.policy, entrant.params) for entrant in everyone])
     wanted = [
-        min(trades, FOR_COMPARISON) if one.steps and one.asked is None else trades
-        for one in everyone
+        min(trades, FOR_COMPARISON) if entrant.steps and entrant.asked is None else trades
+        for entrant in everyone
     ]
     played_by = np.zeros(len(everyone), int)
     sums = np.zeros((len(everyone), 5))  # of net, net^2, skill, skill^2, bars held
@@ -223,7 +179,7 @@ SEEDS = (0, 1, 2)
 QUICK_TRADES = 10_000
 
 
-def sit(
+def run_exam(
     name: str,
     *,
     quick: bool,
@@ -258,30 +214,30 @@ def sit(
     targets = known.quick if quick else {n: max(x, halfway) for n, x in known.targets.items()}
     for length in steps or targets:
         asked = targets.get(length)
-        for own in seeds or SEEDS[: 1 if quick else None]:
-            experiment = exam_experiment(name, length, own, (*known.learner, *overrides))
-            on_step(f"{length:,} steps, seed {own}: make the market")
-            rng = np.random.default_rng([2**31, own])  # not a market of the examination
+        for training_seed in seeds or SEEDS[: 1 if quick else None]:
+            experiment = exam_experiment(name, length, training_seed, (*known.learner, *overrides))
+            on_step(f"{length:,} steps, seed {training_seed}: make the market")
+            rng = np.random.default_rng([2**31, training_seed])  # not a market of the examination
             fresh = known.simulate(rng, known.training_trades(length))
             spec, world = make_world(experiment, known, fresh)
             params = train(
                 experiment,
                 spec,
                 world,
-                lambda done, total, length=length, own=own: on_step(
-                    f"{length:,} steps, seed {own}: {done} of {total} updates"
+                lambda done, total, length=length, training_seed=training_seed: on_step(
+                    f"{length:,} steps, seed {training_seed}: {done} of {total} updates"
                 ),
             )
             entrants += learned(experiment, params, asked, known.sampled_less)
     trades = trades or (QUICK_TRADES if quick else known.trades)
-    found = examine(
+    examined = examine(
         known,
         entrants,
         trades=trades,
         seed=seed,
         on_batch=lambda done, total: on_step(f"examine: {done} of {total} batches"),
     )
-    return rules + found
+    return rules + examined
 
 
 def simple_rules(known: KnownMarket) -> list[Share]:
@@ -289,9 +245,9 @@ def simple_rules(known: KnownMarket) -> list[Share]:
     market = Reversion() if known.name == "ou" else Disorder()
     optimum = float(known.solution.value)
     holds = fixed_hold_values(market)
-    found = {f"hold {int(holds.argmax())} bars": (float(holds.max()), 0.0)}
+    values = {f"hold {int(holds.argmax())} bars": (float(holds.max()), 0.0)}
     for rule in best_simple_rules(market, known.solution).values():
-        found[rule.name] = rule.value, rule.standard_error
+        values[rule.name] = rule.value, rule.standard_error
     return [
         Share(
             examinee=name,
@@ -307,5 +263,5 @@ def simple_rules(known: KnownMarket) -> list[Share]:
             ceiling=known.ceiling,
             asked=None,
         )
-        for name, (value, error) in found.items()
+        for name, (value, error) in values.items()
     ]

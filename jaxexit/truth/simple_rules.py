@@ -193,17 +193,17 @@ def best_simple_rules(
             loss = _at(losses, rule(tuning)).mean()
             if loss < best:
                 best, chosen[family] = loss, (name, rule)
-    found: dict[str, list[np.ndarray]] = {family: [] for family in chosen}
+    losses_of: dict[str, list[np.ndarray]] = {family: [] for family in chosen}
     horizon: dict[str, list[np.ndarray]] = {family: [] for family in chosen}
     for paths in _batches(market, trades, seed + 1, 25_000):
         losses = loss_if_left(solution, paths)
         for family, (_, rule) in chosen.items():
             left = rule(paths)
-            found[family].append(_at(losses, left))
+            losses_of[family].append(_at(losses, left))
             horizon[family].append(left == market.horizon)
     values = {}
     for family in chosen:
-        loss = np.concatenate(found[family]).astype(np.float64)
+        loss = np.concatenate(losses_of[family]).astype(np.float64)
         value = float(solution.value - loss.mean())
         values[family] = RuleValue(
             name=chosen[family][0],

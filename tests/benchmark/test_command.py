@@ -22,12 +22,12 @@ SETTINGS = [word for one in SMALL for word in ("--set", one)]
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["train", "--updates", "0"], "--updates: found 0, allowed are numbers from 1 up"),
+        (["train", "--updates", "0"], "--updates: got 0, expected a whole number from 1 up"),
         (["train", "--set", "ppo.num_envs=0"], "ppo.num_envs"),
         (["train", "--root", "nowhere"], "no such experiment file"),
-        (["start", "audit"], "audit: COMMAND is for compile, not for start"),
-        (["start", "--peers"], "--peers: is for train and all, not for start"),
-        (["train", "--peers", "--set", "guards.mode=mask"], "which the peers cannot; use penalise"),
+        (["start", "audit"], "audit: COMMAND is only for compile, not for start"),
+        (["start", "--peers"], "--peers: only for train and all, not for start"),
+        (["train", "--peers", "--set", "guards.mode=mask"], "which the peers of --peers cannot do"),
         (["nonsense"], "invalid choice: 'nonsense'"),
     ],
 )

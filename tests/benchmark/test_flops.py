@@ -51,7 +51,7 @@ def test_the_designs_job_costs_4_555_million_operations_a_step() -> None:
 def test_the_count_is_what_the_network_multiplies(network: NetworkSpec) -> None:
     samples, size = 128, 32
     seen = jnp.zeros((samples, size))
-    params = make_network(network).init(jax.random.key(0), seen)
+    params = jax.eval_shape(make_network(network).init, jax.random.key(0), seen)
 
     def total(params) -> jax.Array:
         logits, value = forward(network, params, seen)

@@ -21,7 +21,7 @@ def test_operations_are_counted_as_often_as_their_loops_run() -> None:
     lowered = program.trace(jnp.ones((4, 4))).lower(lowering_platforms=("cuda",))
     whole, around, within = loops(lowered.compiler_ir("stablehlo"))
     assert (whole.times, around.times, within.times) == (1, 5, 15)
-    assert whole.found["stablehlo.cosine"] == 1
-    assert within.found["stablehlo.sine"] == 1
+    assert whole.counts["stablehlo.cosine"] == 1
+    assert within.counts["stablehlo.sine"] == 1
     assert (around.of(PRODUCTS), around.of(UNFUSED)) == (1, 2)  # the product; and the sort
     assert within.of(UNFUSED) == 0

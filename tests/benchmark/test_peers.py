@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxexit.benchmark.against import PEERS
-from jaxexit.benchmark.peers.purejaxrl import ActorCritic, Transition, loss
-from jaxexit.benchmark.peers.work import Work
+from benchmarks.against import PEERS
+from benchmarks.peers.purejaxrl import ActorCritic, Transition, loss
+from benchmarks.peers.work import Work
 from jaxexit.policies import NetworkSpec, make_network
 from jaxexit.ppo.loss import ppo_loss
 from jaxexit.ppo.types import Batch

@@ -137,7 +137,10 @@ def test_what_cannot_be_sent_is_said_before_anything_is_rented(
     path = tiny.write_tiny(tmp_path)
     for words, said in (
         (["--cloud", "vast"], "--gpu: say which"),
-        (["--cloud", "vast", "--gpu", "A:1", "--max-hourly-cost", "-1"], "allowed is above 0"),
+        (
+            ["--cloud", "vast", "--gpu", "A:1", "--max-hourly-cost", "-1"],
+            "expected a number above 0",
+        ),
         (["--cloud", "vast", "--gpu", "A:1", "--set", "data.bars=nowhere.csv"], "no such file"),
         (["--cloud", "vast", "--gpu", "A:1", "--set", "data.bars=../x.csv"], "absolute path"),
         (["--cloud", "vast", "--gpu", "A:1", "--set", "ppo.gama=1"], "did you mean 'gamma'"),

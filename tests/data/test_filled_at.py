@@ -132,7 +132,9 @@ def test_the_real_list_is_filled_at_the_close_and_says_so(shared_data: Path, tmp
 
 
 def test_built_in_entries_have_no_stamp_to_interpret():
-    with pytest.raises(ConfigError, match=r"filled_at: found 'bar_open', allowed with entries"):
+    with pytest.raises(
+        ConfigError, match=r"filled_at: got 'bar_open', expected 'bar_close' with entries"
+    ):
         load_experiment("v1_baseline", ["data.filled_at=bar_open"])
 
 

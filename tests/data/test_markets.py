@@ -236,14 +236,12 @@ def test_a_market_of_365_days_is_annualised_by_them() -> None:
 
 def test_money_needs_the_value_of_a_point(tmp_path) -> None:
     with pytest.raises(
-        ConfigError, match=r"costs\.point_value: found null, allowed with commission_per_lot"
+        ConfigError, match=r"costs\.point_value: got null, expected with commission_per_lot"
     ):
         experiment(tmp_path, "costs.commission_per_lot=3.5")
-    with pytest.raises(ConfigError, match=r"costs\.spread: found beside spread_pips"):
+    with pytest.raises(ConfigError, match=r"costs\.spread: got spread_pips as well"):
         experiment(tmp_path, "costs.spread=2", "costs.spread_pips=1")
-    with pytest.raises(
-        ConfigError, match=r"costs\.slippage: found '2 dollars', allowed is a number"
-    ):
+    with pytest.raises(ConfigError, match=r"costs\.slippage: got '2 dollars', expected a number"):
         experiment(tmp_path, "costs.slippage=2 dollars")
 
 

@@ -76,7 +76,7 @@ def test_what_knows_later_bars_is_caught_by_recomputation(tmp_path: Path, source
     (failure,) = found(tmp_path, source)
     assert (failure.severity, failure.what) == (
         "fail",
-        "column `mood` of the recipe knows later bars",
+        "column `mood` of the recipe uses later bars",
     )
 
 
@@ -209,10 +209,10 @@ def test_entries_that_know_later_bars_are_caught(tmp_path: Path):
     listed(tmp_path, source)
     inputs = make_inputs(load_experiment(tmp_path / "v1_recipe.yaml"))
     (failure,) = recomputed.check(inputs, moments=10)
-    assert (failure.severity, failure.what) == ("fail", "the entries of the recipe know later bars")
+    assert (failure.severity, failure.what) == ("fail", "the entries of the recipe use later bars")
 
 
 def test_the_audit_before_a_training_makes_the_columns_again(tmp_path: Path):
     experiment = load_experiment(written(tmp_path, DAILY))
     failed = [f for f in audit_inputs(experiment, load_dataset(experiment)) if f.severity == "fail"]
-    assert "column `mood` of the recipe knows later bars" in {f.what for f in failed}
+    assert "column `mood` of the recipe uses later bars" in {f.what for f in failed}

@@ -188,7 +188,7 @@ def test_a_name_that_would_be_a_folder_elsewhere_is_refused(registry: Registry, 
     content = registry.load()
     content["versions"][name] = {"status": "running", "replaced": {"began": None}}
     registry.path.write_text(json.dumps(content))
-    assert "allowed is v<N>_<what_changed>" in refused(registry.versions)
+    assert "expected v<N>_<what_changed>" in refused(registry.versions)
 
 
 def test_a_registry_of_schema_1_is_read_and_kept_in_todays(registry: Registry, tmp_path: Path):

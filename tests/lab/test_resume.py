@@ -72,7 +72,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(story: Story):
     assert 3 <= asked.updates_recorded < tiny.UPDATES
     assert asked.last_step == asked.updates_recorded * tiny.STEPS_PER_UPDATE
     assert asked.err.splitlines() == [
-        f"stopped and saved after {asked.last_step:,} steps; go on with the same command and --resume"
+        f"stopped after {asked.last_step:,} steps, and saved; continue with the same command and --resume"
     ]
     assert asked.status == "interrupted"
 

@@ -191,8 +191,8 @@ def test_seeds_that_there_are_not(
     several: tiny.Trained, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ):
     for words, found in (
-        (["--seeds", "0"], "seeds: found 0, allowed is at least 1"),
-        (["--seed", str(2**32 - 2), "--seeds", "3"], "allowed with seed 4294967294 is at most 2"),
+        (["--seeds", "0"], "seeds: got 0, expected a whole number from 1 up"),
+        (["--seed", str(2**32 - 2), "--seeds", "3"], "expected at most 2 with seed 4294967294"),
     ):
         assert main(["train", str(several.yaml), "--root", str(tmp_path / "no"), *words]) == 2
         assert found in capsys.readouterr().err

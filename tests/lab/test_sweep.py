@@ -171,7 +171,7 @@ def test_what_can_be_varied_changes_numbers_and_never_the_program():
         ("ppo.learning_rat: [1e-3, 1e-4]", "did you mean 'ppo.learning_rate'?"),
         ("ppo.gamma: []", "got an empty list"),
         ("ppo.gamma: {low: 0.9, high: 0.99}", "expected a list of values in a grid"),
-        ("ppo.gamma: [0.9, 1.5]", "allowed is at most 1"),
+        ("ppo.gamma: [0.9, 1.5]", "expected a number up to 1"),
         ("ppo.gamma: [0.9]", "trials: got 1"),
         ("ppo.gamma: 0.9", "expected a list of values, or low and high"),
     ],

@@ -91,7 +91,7 @@ def overruled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
     yaml = leaky(tmp_path_factory.mktemp("leaky") / "root")
     code, out, err = tiny.run("train", yaml, "--json", "--allow-failed-audit")
     assert code == 0, err
-    assert "note: AUDIT FAILED AND IS OVERRULED: column `mood` foretells" in err
+    assert "note: AUDIT FAILED AND IS OVERRULED: column `mood` predicts" in err
     return yaml, json.loads(out)["backtest"]
 
 
@@ -99,7 +99,7 @@ def test_a_column_that_fails_stops_the_training_before_anything_is_written(tmp_p
     yaml = leaky(tmp_path / "root")
     code, out, err = tiny.run("train", yaml, "--quiet")
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert "the audit before training failed: column `mood` foretells" in err
+    assert "the audit before training failed: column `mood` predicts" in err
     assert "--allow-failed-audit" in err
     assert not yaml.with_suffix("").exists()
     assert not (yaml.parent / "registry.json").exists()
@@ -107,7 +107,7 @@ def test_a_column_that_fails_stops_the_training_before_anything_is_written(tmp_p
 
 def test_an_overruled_audit_is_said_wherever_the_result_is(overruled):
     yaml, summary = overruled
-    first = "unverified: AUDIT FAILED AND WAS OVERRULED (column `mood` foretells"
+    first = "unverified: AUDIT FAILED AND WAS OVERRULED (column `mood` predicts"
     assert summary["verdict"].startswith(first)
     assert not summary["verified"]["columns"]
     row = Registry(yaml.parent).version("v1_leaky")["results"]["test"]

@@ -168,10 +168,10 @@ def test_the_new_version_as_json(root: Path, registry):
         (["v1_base", "--parent", "v2_next"], "there is one already"),  # a row
         (["v2_next", "--parent", "v1_base"], "there is one already"),  # a file
         (["v5_folder", "--parent", "v1_base"], "there is one already"),  # a run folder
-        (["mine", "--parent", "v1_base"], "allowed is v<N>_<what_changed>"),
-        (["../v3_x", "--parent", "v1_base"], "allowed is v<N>_<what_changed>"),
-        (["v3_x/../../v4_y", "--parent", "v1_base"], "allowed is v<N>_<what_changed>"),
-        (["v3_x\nseed: 1", "--parent", "v1_base"], "allowed is v<N>_<what_changed>"),
+        (["mine", "--parent", "v1_base"], "expected v<N>_<what_changed>"),
+        (["../v3_x", "--parent", "v1_base"], "expected v<N>_<what_changed>"),
+        (["v3_x/../../v4_y", "--parent", "v1_base"], "expected v<N>_<what_changed>"),
+        (["v3_x\nseed: 1", "--parent", "v1_base"], "expected v<N>_<what_changed>"),
         (["v3_x", "--parent", "v1_bsae"], "did you mean 'v1_base'?"),
         (["v3_x", "--parent", ""], "no such experiment file"),
         (["v3_x"], "required: --parent"),
@@ -180,7 +180,7 @@ def test_the_new_version_as_json(root: Path, registry):
         (["v3_x", "--parent", "v1_base", "--set", "ppo.entropy_coef_end=1"], "at most its start"),
         (["v3_x", "--parent", "v1_base", "--set", "version=v9_x"], "cannot be set"),
         (["v3_x", "--parent", "v1_base", "--set", "seed=0"], "v1_base says that already"),
-        (["v3_x", "--parent", "v1_base", "--set", "seed"], "allowed is section.key=value"),
+        (["v3_x", "--parent", "v1_base", "--set", "seed"], "expected section.key=value"),
         (["v3_x", "--parent", "v1_base", "-d", "\udcff"], "--description: is not UTF-8"),
     ],
 )
@@ -317,7 +317,7 @@ def test_who_only_looks_is_told_of_the_drift_and_sees_all_the_same(
     assert err.count("\n") == 1
     (root / "v1_base.yaml").write_text("nonsense")
     assert main(words) == 0
-    assert "found 'nonsense', allowed is a mapping" in capsys.readouterr().err
+    assert "got 'nonsense', expected a mapping" in capsys.readouterr().err
     (root / "v1_base.yaml").unlink()  # the snapshot is enough
     assert main(words) == 0
     assert capsys.readouterr().err == ""

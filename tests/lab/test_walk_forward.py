@@ -14,7 +14,7 @@ import pytest
 from jaxexit.__main__ import main
 from jaxexit.config import Experiment, load_experiment
 from jaxexit.data import Dataset, Folds, Trades, load_folds
-from jaxexit.env import Drawn, World
+from jaxexit.env import TrainingRows, World
 from jaxexit.lab.registry import Registry
 from jaxexit.lab.training import experiment_agents
 from jaxexit.lab.walk_forward import _agents
@@ -133,9 +133,9 @@ def test_a_padded_list_is_drawn_from_as_if_there_were_only_its_own_trades():
     trades = Trades(jnp.arange(count), column, column, column, column, column)
     world = World(None, None, trades, None, None)  # type: ignore[arg-type]
     plain = _draw(world, key, (5000,))
-    listed = world._replace(drawn=Drawn(jnp.arange(2 * count), jnp.int32(count)))
+    listed = world._replace(sampled=TrainingRows(jnp.arange(2 * count), jnp.int32(count)))
     np.testing.assert_array_equal(plain, _draw(listed, key, (5000,)))
-    own = world._replace(drawn=Drawn(jnp.array([5, 9, 30, 0, 0]), jnp.int32(3)))
+    own = world._replace(sampled=TrainingRows(jnp.array([5, 9, 30, 0, 0]), jnp.int32(3)))
     assert set(np.asarray(_draw(own, key, (5000,))).tolist()) == {5, 9, 30}
 
 

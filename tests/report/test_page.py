@@ -67,9 +67,9 @@ def test_sums_of_the_page_are_those_of_the_summary(
     for run, row in zip(runs, rows, strict=True):
         said, metrics = dict(zip(head, row, strict=True)), run.summary["policies"][run.learned]
         assert said["trades"] == f"{metrics['trades']:,}"
-        assert said["net pips"] == written(metrics["net_pips_total"], 1)
-        assert said["net a trade"] == written(metrics["net_pips_mean"], 2)
-        assert said["won"] == f"{100 * metrics['win_rate']:.1f}%"
+        assert said["net total"] == written(metrics["net_pips_total"], 1)
+        assert said["net/trade"] == written(metrics["net_pips_mean"], 2)
+        assert said["win"] == f"{100 * metrics['win_rate']:.1f}%"
         assert said["gross"] == written(metrics["gross_pips_mean"] * metrics["trades"], 1)
 
 

@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from jaxexit.config.features import FEATURE_RECORDS
+from jaxexit.env.observation import POSITION
 from jaxexit.errors import RunError
 from jaxexit.lab.trained import open_trained
-from jaxexit.report.groups import GROUPS, OWN_COLUMNS, membership
+from jaxexit.report.groups import USER_COLUMNS, membership
 from jaxexit.report.run import ReportedRun, check_comparable, read_run
 from jaxexit.report.words import percent, plain, signed, typographic
 from tests.support import tiny
@@ -48,10 +50,11 @@ def test_the_greedy_policy_chose_what_it_thought_likeliest(runs: list[ReportedRu
 
 
 def test_every_observation_is_in_one_group() -> None:
-    names = [name for members in GROUPS.values() for name in members]
+    names = [record.name for record in (*POSITION, *FEATURE_RECORDS)]
     assert len(names) == len(set(names))
+    np.testing.assert_array_equal(membership(names)[1].sum(axis=0), 1)
     present, matrix = membership(["age", "rsi", "vix", "return_1"])
-    assert present == ("age", "momentum", OWN_COLUMNS)
+    assert present == ("age", "momentum", USER_COLUMNS)
     np.testing.assert_array_equal(matrix, [[1, 0, 0, 0], [0, 1, 0, 1], [0, 0, 1, 0]])
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxexit.benchmark.peers.backtesting_py import NO_BAR, REFUSED, STOP, TARGET, TIME
+from benchmarks.peers.backtesting_py import NO_BAR, REFUSED, STOP, TARGET, TIME
 
 UNEXPLAINED = "unexplained"
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jaxexit.benchmark.peers.backtesting_py import LONG, SHORT, replay
+from benchmarks.peers.backtesting_py import LONG, SHORT, replay
 from jaxexit.config import load_experiment
 from jaxexit.data import load_dataset
 from jaxexit.data.dataset import device_trades

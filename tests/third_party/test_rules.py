@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jaxexit.benchmark.peers.backtesting_py import (
+from benchmarks.peers.backtesting_py import (
     LONG,
     NO_BAR,
     REFUSED,

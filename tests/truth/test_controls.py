@@ -12,14 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from jaxexit import exam
+from jaxexit import checkout, exam
+from jaxexit.__main__ import main
 from jaxexit.data import dataset, features
 from jaxexit.env import environment
 from jaxexit.evaluate import backtest, run
 from jaxexit.lab import results
-from jaxexit.truth import controls, traps
-from jaxexit.truth.controls import CAUGHT_BY, EXAM, Control, Scene, try_trap
-from jaxexit.truth.traps import Trap, planted
+from jaxexit.truth.verdict import Control
+from tests.truth.planted import controls, traps
+from tests.truth.planted.controls import CAUGHT_BY, EXAM, try_trap
+from tests.truth.planted.scene import Scene
+from tests.truth.planted.traps import Trap, planted
 
 # The traps that truth demands, and what must see each.
 MEANT_TO_CATCH = {
@@ -53,7 +56,7 @@ HONEST = attributes()
 
 @pytest.fixture(scope="module")
 def sat() -> list[Control]:
-    return controls.sit(quick=True, seed=0)
+    return controls.run_exam(quick=True, seed=0)
 
 
 def test_every_trap_that_truth_demands_is_planted():
@@ -124,7 +127,7 @@ def seen(caught: bool) -> Callable[..., list[Control]]:
 def test_the_command_fails_for_a_trap_that_is_not_caught(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], caught: bool
 ):
-    monkeypatch.setattr(controls, "sit", seen(caught))
+    monkeypatch.setattr(controls, "run_exam", seen(caught))
     monkeypatch.setenv("JAXEXIT_CACHE_DIR", "")
     assert exam.main(["controls", "--quick", "--json"]) == (0 if caught else 1)
     captured = capsys.readouterr()
@@ -138,3 +141,16 @@ def test_a_false_alarm_is_a_failure():
     alarm = Control("", "nothing", "an exam", "t = +9.0", True)
     assert not alarm.passed
     assert alarm.words == "FAIL: false alarm"
+
+
+def test_an_installed_package_says_that_the_controls_need_a_checkout(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
+    monkeypatch.setattr(checkout, "ROOT", tmp_path)
+    assert exam.main(["controls", "--quick"]) == 2
+    assert main(["benchmark", "train", "--peers"]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith(
+        "error: exam controls: needs tests/truth/planted/controls of a checkout"
+    )
+    assert second.startswith("error: --peers: needs benchmarks/against of a checkout")

@@ -6,27 +6,27 @@ import numpy as np
 import pytest
 
 from jaxexit.__main__ import main
-from jaxexit.truth import leaks
-from jaxexit.truth.audit.dependence import market_of
+from jaxexit.truth import leaks, leaky_inputs
+from jaxexit.truth.audit.market import market_of
 
 
 def test_strong_leaks_are_caught_and_honest_inputs_are_not():
     rng = np.random.default_rng(11)
-    bars = leaks.made_bars(rng)
-    market = market_of(bars, leaks.FIRST, leaks.LONGEST)
-    found = list(leaks._leaks(rng, bars, market, 40))
+    bars = leaky_inputs.simulated_bars(rng)
+    market = market_of(bars, leaks.FIRST, leaky_inputs.LONGEST)
+    tries = list(leaks._leaks(rng, bars, market, 40))
     strong = [
         caught
-        for kind, strength, caught in found
+        for kind, strength, caught in tries
         if kind in ("column: returns", "entries", "stamps", "fills") and strength > 0.5
     ]
     assert len(strong) > 8
     assert all(strong)
-    assert not any(leaks._honest_alarm(rng, bars, market) for _ in range(8))
+    assert not any(leaks._false_alarm(rng, bars, market) for _ in range(8))
 
 
-def test_made_bars_are_bars_and_nothing_of_them_can_be_foretold():
-    bars = leaks.made_bars(np.random.default_rng(0))
+def test_simulated_bars_are_bars_and_nothing_of_them_can_be_predicted():
+    bars = leaky_inputs.simulated_bars(np.random.default_rng(0))
     assert (bars.bid[:, 1] >= bars.bid.max(axis=1)).all()
     assert (bars.bid[:, 2] <= bars.bid.min(axis=1)).all()
     move = np.diff(np.log(bars.mid[:, 3]))

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxexit.env.environment import order_from_action
+from jaxexit.env.orders import order_from_action
 from jaxexit.env.types import EXIT, HOLD
 from jaxexit.policies import (
     DEFAULT_PARAMS,
@@ -19,7 +19,8 @@ from jaxexit.policies import (
 )
 from jaxexit.policies.types import stateless
 from jaxexit.truth.known_markets import MARKETS, KnownMarket, luck
-from jaxexit.truth.optimal_exits import Entrant, Share, examine, simple_rules
+from jaxexit.truth.optimal_exits import Entrant, examine, simple_rules
+from jaxexit.truth.verdict import Share
 
 TRADES = 4_000
 
@@ -92,7 +93,7 @@ def test_who_knows_the_future_is_found_to_earn_more_than_anybody_can() -> None:
     policy = Policy("peek", stateless, _peek)
     found = examine(known, [Entrant("peek", policy, future)], trades=TRADES, seed=seed)[1]
     assert found.leaks
-    assert found.words == "FAIL: more than anybody can earn"
+    assert found.words == "FAIL: above the upper bound"
     assert found.share < 1.0  # which the share would have hidden: foresight is luck, and taken off
 
 

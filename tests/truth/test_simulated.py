@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from jaxexit.config.trading import FEATURE_NAMES, UserFeature
+from jaxexit.config.features import DEFAULT_FEATURES
+from jaxexit.config.trading import UserFeature
 from jaxexit.data import resolve_features
 from jaxexit.data.simulated import (
     LEVEL,
@@ -196,7 +197,7 @@ def test_realistic_market_has_no_drift() -> None:
 
 def test_a_simulated_market_goes_through_the_pipeline() -> None:
     level = UserFeature(column="deviation_pips", scale=20.0, directional=True)
-    features = resolve_features([*FEATURE_NAMES, level])
+    features = resolve_features([*DEFAULT_FEATURES, level])
     dataset = to_dataset(ornstein_uhlenbeck(rng(12), 100, horizon=50), features)
     assert [len(dataset.tables[name]) for name in ("train", "validation", "test")] == [70, 15, 15]
     values = np.asarray(dataset.market.features)

@@ -4,7 +4,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jaxexit.env.environment import order_from_action
+from jaxexit.env.orders import order_from_action
 from jaxexit.env.types import EXIT, HOLD
 from jaxexit.policies import Policy
 from jaxexit.policies.types import stateless

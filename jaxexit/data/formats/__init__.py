@@ -41,6 +41,7 @@ from jaxexit.data.formats import (
 )
 from jaxexit.data.formats.format import Format, Rows, known
 from jaxexit.data.formats.source import Source
+from jaxexit.data.sources import InMemory
 from jaxexit.errors import DataError
 
 __all__ = ["Source", "read_source"]
@@ -79,11 +80,13 @@ _PARQUET, _NUMPY = b"PAR1", b"\x93NUMPY"
 _FEATHER = (b"ARROW1", b"FEA1")
 
 
-def read_source(path: Path) -> Source:
-    """A file of bars, ticks or trades as it is, with what its format says of clock and side.
+def read_source(path: Path | InMemory) -> Source:
+    """A file or table of bars, ticks or trades as it is, with what its format says of clock and side.
 
     Raises DataError for a file that is missing, empty or of no known kind.
     """
+    if isinstance(path, InMemory):
+        return frames.describe(frames.as_columns(path), path)
     try:
         if not path.exists():
             hint = backslash_hint(str(path))

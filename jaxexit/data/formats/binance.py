@@ -13,6 +13,7 @@ from typing import Any
 from jaxexit.data.formats.delimited import Head, read_delimited
 from jaxexit.data.formats.format import Format
 from jaxexit.data.formats.source import EPOCHS, Source
+from jaxexit.data.sources import InMemory
 from jaxexit.data.tables import Columns, table_of
 
 NAMES = (
@@ -40,7 +41,7 @@ def _recognise_table(columns: Columns) -> bool:
     return "takerbuyvolume" in columns or "quotevolume" in columns or "quoteassetvolume" in columns
 
 
-def _read_table(path: Path, columns: Columns) -> Source:
+def _read_table(path: Path | InMemory, columns: Columns) -> Source:
     del path
     return Source(FAMILY, columns.table, "UTC", EPOCHS)
 

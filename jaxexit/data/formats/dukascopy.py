@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from jaxexit.data.formats.source import LABELS, Source, named_side
+from jaxexit.data.sources import InMemory
 from jaxexit.data.tables import Columns, plain
 from jaxexit.data.zones import AUTO
 
@@ -20,7 +21,7 @@ _JFOREX = re.compile(r"time ?\((?P<zone>[A-Za-z/_]+)\)", re.IGNORECASE)
 _ZONES = {"gmt": "UTC", "utc": "UTC", "eet": "EET"}
 
 
-def by_columns(columns: Columns, path: Path) -> Source | None:
+def by_columns(columns: Columns, path: Path | InMemory) -> Source | None:
     """Dukascopy's files by header and first stamp; None for others."""
     table = columns.table
     first = str(table.columns[0])

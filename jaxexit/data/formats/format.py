@@ -14,8 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from jaxexit.data.formats.source import Source
 
@@ -29,7 +28,7 @@ class Format(Generic[Seen]):
 
     name: str
     recognise: Callable[[Seen], bool]  # at most the beginning of a file is shown
-    read: Callable[[Path, Seen], Source]
+    read: Callable[[Any, Seen], Source]
 
 
 def known(formats: Sequence[Format[Seen]], seen: Seen) -> Format[Seen] | None:

@@ -20,8 +20,10 @@ from jaxexit.data.formats import (
     ninjatrader,
     tradingview,
 )
+from jaxexit.data.formats.delimited import numbered
 from jaxexit.data.formats.format import Format, known
 from jaxexit.data.formats.source import LABELS, Source, named_side
+from jaxexit.data.sources import InMemory
 from jaxexit.data.tables import Columns, plain
 from jaxexit.data.times import labelled
 from jaxexit.errors import DataError
@@ -54,7 +56,7 @@ TABLES: tuple[Format[Columns], ...] = (
 _TRADINGVIEW = ["time", "open", "high", "low", "close"]
 
 
-def describe(table: pd.DataFrame, path: Path) -> Source:
+def describe(table: pd.DataFrame, path: Path | InMemory) -> Source:
     """The source of a table with a header; one of an unknown origin is taken by its column names."""
     table = _with_named_index(flat(table, path))
     columns = Columns(table, str(path))
@@ -110,7 +112,7 @@ def _nautilus(table: pd.DataFrame) -> Source:
     return Source("NautilusTrader positions", table, "UTC", "NautilusTrader's times are in UTC")
 
 
-def flat(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+def flat(table: pd.DataFrame, path: Path | InMemory) -> pd.DataFrame:
     """One level of column names: yfinance has a second one with the ticker.
 
     Raises DataError where there are several tickers.
@@ -128,3 +130,29 @@ def flat(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     if len(tickers) > 1:
         raise DataError(f"{path}: bars of {', '.join(tickers[:4])}, keep one ticker in a file")
     return table.set_axis([pair[0] for pair in pairs], axis=1)
+
+
+def as_columns(table: InMemory) -> pd.DataFrame:
+    """The rows of a table as a file of them would give them: the index as a column, names as text.
+
+    An index without a name that only counts rows is left out. Of columns with one name the later ones are
+    numbered. The frame itself is not modified.
+
+    Raises:
+        DataError: there are no rows, or the index and another column have one name.
+    """
+    frame = table.frame
+    if not len(frame) or not len(frame.columns):
+        raise DataError(f"{table}: has no rows")
+    if not isinstance(frame.columns, pd.MultiIndex):
+        frame = frame.set_axis(numbered([str(name) for name in frame.columns]), axis=1)
+    index = frame.index
+    if index.nlevels == 1 and index.name is None and pd.api.types.is_integer_dtype(index.dtype):
+        return frame.reset_index(drop=True)
+    repeated = [name for name in index.names if name is not None and str(name) in frame.columns]
+    for name in repeated:
+        if not (index.get_level_values(name) == pd.Index(frame[str(name)])).all():
+            raise DataError(f"{table}: the index and a column are both called '{name}', rename one")
+    if len(repeated) == index.nlevels:  # `set_index(name, drop=False)`
+        return frame.reset_index(drop=True)
+    return frame.reset_index(level=[name for name in index.names if name not in repeated])

@@ -13,6 +13,7 @@ import pandas as pd
 
 from jaxexit.data.formats.format import Format
 from jaxexit.data.formats.source import Source
+from jaxexit.data.sources import InMemory
 from jaxexit.data.tables import Columns, as_numbers
 
 
@@ -26,12 +27,12 @@ def _coded(family: str, columns: Columns) -> Source:
     return Source(family, table, "UTC", f"{family} are in the clock of their bars, taken as UTC")
 
 
-def _read_vectorbt(path: Path, columns: Columns) -> Source:
+def _read_vectorbt(path: Path | InMemory, columns: Columns) -> Source:
     del path
     return _coded("vectorbt records", columns)
 
 
-def _read_lean(path: Path, columns: Columns) -> Source:
+def _read_lean(path: Path | InMemory, columns: Columns) -> Source:
     del path
     return _coded("Lean trades", columns)
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from jaxexit.data.formats.format import Format
 from jaxexit.data.formats.source import SERVER, Source
+from jaxexit.data.sources import InMemory
 from jaxexit.data.tables import Columns, as_numbers, plain
 
 _SIDES = {0: "long", 1: "short"}
@@ -24,7 +25,7 @@ def _sides(columns: Columns, rows: np.ndarray) -> np.ndarray:
     return np.array([_SIDES.get(int(code), "") if np.isfinite(code) else "" for code in codes])
 
 
-def _read_positions(path: Path, columns: Columns) -> Source:
+def _read_positions(path: Path | InMemory, columns: Columns) -> Source:
     del path
     table = columns.table
     rows = np.arange(len(table))
@@ -34,7 +35,7 @@ def _read_positions(path: Path, columns: Columns) -> Source:
     return Source("MT5 positions", renamed, rule=SERVER, server_time=True)
 
 
-def _read_deals(path: Path, columns: Columns) -> Source:
+def _read_deals(path: Path | InMemory, columns: Columns) -> Source:
     """Entries and exits paired by their position; one left by several deals ends with the last of them."""
     del path
     table = columns.table

@@ -17,6 +17,7 @@ import pandas as pd
 from jaxexit.data.formats.format import Format
 from jaxexit.data.formats.source import Source
 from jaxexit.data.pairing import paired
+from jaxexit.data.sources import InMemory
 from jaxexit.data.tables import Columns
 from jaxexit.data.zones import AUTO
 from jaxexit.errors import DataError
@@ -24,13 +25,13 @@ from jaxexit.errors import DataError
 RULE = "NinjaTrader's times are in the zone it is set to: taken as UTC unless you say"
 
 
-def _read_trades(path: Path, columns: Columns) -> Source:
+def _read_trades(path: Path | InMemory, columns: Columns) -> Source:
     del path
     renamed = columns.table.rename(columns={columns.find(["marketpos"]): "direction"})
     return Source("NinjaTrader trades", renamed, AUTO, RULE)
 
 
-def _read_executions(path: Path, columns: Columns) -> Source:
+def _read_executions(path: Path | InMemory, columns: Columns) -> Source:
     """Raises DataError for rows that are neither Entry nor Exit, and where no position is opened."""
     table = columns.table
 

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 import pandas as pd
 
+from jaxexit.data.sources import InMemory
 from jaxexit.data.zones import AUTO
 
 Side = Literal["bid", "ask", "mid"]
@@ -34,7 +35,7 @@ class Source:
     last_stops: bool = False  # a list's stops are those of the trades' end, where they were moved
 
 
-def named_side(path: Path) -> Side | None:
+def named_side(path: Path | InMemory) -> Side | None:
     """The side that stands in a file's name as a word of its own."""
     found = {match.lower() for match in _SIDE.findall(path.stem.replace("_", " "))}
     for side in get_args(Side):

@@ -10,6 +10,7 @@ import pandas as pd
 
 from jaxexit.data.formats.format import Format
 from jaxexit.data.formats.source import Source
+from jaxexit.data.sources import InMemory
 from jaxexit.data.tables import Columns, plain
 from jaxexit.errors import DataError
 
@@ -21,7 +22,7 @@ def recognise(columns: Columns) -> bool:
     return all(columns.find(names) is not None for names in (_NUMBER, _WHEN, ("type",)))
 
 
-def read(path: Path, columns: Columns) -> Source:
+def read(path: Path | InMemory, columns: Columns) -> Source:
     """One row a trade. Raises DataError for a list in another language, or without a price."""
     del path
     table = columns.table

@@ -7,8 +7,6 @@ let shown = new Int32Array(0);
 /** Per trade, made once: what can be searched, months, flags. @type {any} */
 let facets = null;
 
-const COSTS = ["spread", "commission", "slippage", "swap"];
-
 const KINDS = {
   "": ["every trade", () => true],
   loss: ["losses", (i) => own(0, inUnit("net"))[i] < 0],
@@ -17,7 +15,7 @@ const KINDS = {
   partial: ["partly closed", (i) => facets.partial[i] === 1],
   gap: ["stop jumped over", (i) => facets.gap[i] > 0],
   ambiguous: ["stop and target in one bar", (i) => own(0, "ambiguous")[i] === 1],
-  at_once: ["left at bar 0", (i) => own(0, "bars_held")[i] === 0],
+  at_once: ["closed at bar 0", (i) => own(0, "bars_held")[i] === 0],
   differ: ["versions differ", (i) => facets.difference !== null && Math.abs(facets.difference[i]) > 0.005],
 };
 
@@ -35,17 +33,14 @@ function makeFacets() {
   const { columns, facts } = T;
   const count = facts.ids.length;
   const partial = new Uint8Array(count), gap = new Float64Array(count), month = [], haystack = [];
-  const partialReason = facts.reasons.indexOf("PARTIAL");
-  const offsets = own(0, "fill_offsets"), reasons = own(0, "fill_reason"), gaps = own(0, inUnit("fill_gap"));
+  const offsets = own(0, "fill_offsets"), gaps = own(0, inUnit("fill_gap"));
   const tags = Object.entries(facts.tags);
   for (let i = 0; i < count; i++) {
-    for (let f = offsets[i]; f < offsets[i + 1]; f++) {
-      if (reasons[f] === partialReason) partial[i] = 1;
-      gap[i] = Math.max(gap[i], gaps[f]);
-    }
+    partial[i] = Number(offsets[i + 1] - offsets[i] > 1);
+    for (let f = offsets[i]; f < offsets[i + 1]; f++) gap[i] = Math.max(gap[i], gaps[f]);
     const entered = moment(columns.entry_time[i]);
     month.push(entered.slice(0, 7));
-    const words = [facts.ids[i], `#${facts.ids[i]}`, entered, columns.direction[i] > 0 ? "long" : "short", facts.reasons[own(0, "reason")[i]]];
+    const words = [facts.ids[i], `#${facts.ids[i]}`, entered, columns.direction[i] > 0 ? "long" : "short", reasonOf(own(0, "reason")[i]).name];
     for (const [name, values] of tags) if (values[i]) words.push(name, values[i]);
     haystack.push(words.join(" ").toLowerCase());
   }
@@ -67,7 +62,7 @@ function startFilters() {
   options("sort", Object.entries(SORTS).filter(([key]) => compared || key !== "differ").map(([key, [label]]) => [key, label]));
   options("by-kind", Object.entries(KINDS).filter(([key]) => compared || key !== "differ").map(([key, [label]]) => [key, label]));
   const used = new Set(own(0, "reason"));
-  options("by-reason", [...used].sort().map((reason) => [reason, facts.reasons[reason]]));
+  options("by-reason", [...used].sort().map((reason) => [reason, reasonOf(reason).name]));
   options("by-month", [...new Set(facets.month)].sort().map((month) => [month, month]));
   const form = byId("filters");
   form.addEventListener("input", applyFilters);
@@ -81,21 +76,21 @@ function applyFilters() {
   const words = byId("search").value.toLowerCase().split(/\s+/).filter(Boolean);
   const reason = byId("by-reason").value, direction = byId("by-direction").value, month = byId("by-month").value;
   const kind = KINDS[byId("by-kind").value][1];
-  const found = [];
+  const kept = [];
   for (let i = 0; i < T.facts.ids.length; i++) {
     if (reason !== "" && own(0, "reason")[i] !== Number(reason)) continue;
     if (direction !== "" && T.columns.direction[i] !== Number(direction)) continue;
     if (month !== "" && facets.month[i] !== month) continue;
     if (!words.every((word) => facets.haystack[i].includes(word))) continue;
-    if (kind(i)) found.push(i);
+    if (kind(i)) kept.push(i);
   }
   const key = SORTS[byId("sort").value][1];
   if (key) {
     const keys = new Float64Array(T.facts.ids.length);
-    for (const i of found) keys[i] = key(i);
-    found.sort((a, b) => keys[a] - keys[b] || a - b);
+    for (const i of kept) keys[i] = key(i);
+    kept.sort((a, b) => keys[a] - keys[b] || a - b);
   }
-  shown = Int32Array.from(found);
+  shown = Int32Array.from(kept);
   showTotals();
   byId("count").textContent = `${shown.length.toLocaleString("en-US")} of ${T.facts.ids.length.toLocaleString("en-US")} trades. Enter opens a card; / searches.`;
   layCards(true);
@@ -105,7 +100,8 @@ function applyFilters() {
 function showTotals() {
   const sum = (values) => { let total = 0; for (const i of shown) total += values[i]; return total; };
   const several = T.facts.versions.length > 1;
-  const head = ["", "trades", "gross", ...COSTS, `net ${T.facts.unit.words}`, "net R", "won", "net a trade"];
+  const { trades, net_total, net_r_total, win_rate, net_mean } = T.facts.headings;
+  const head = ["", trades, "gross", ...T.facts.costs, net_total, net_r_total, win_rate, net_mean];
   const rows = T.facts.versions.map((version, v) => {
     const net = sum(own(v, inUnit("net")));
     let won = 0;
@@ -113,7 +109,7 @@ function showTotals() {
     const r = sum(own(v, "net_r"));
     const cells = [
       [shown.length.toLocaleString("en-US")], [signed(sum(own(v, inUnit("gross"))), unitDigits())],
-      ...COSTS.map((cost) => [plain(sum(own(v, inUnit(cost))), unitDigits())]),
+      ...T.facts.costs.map((cost) => [plain(sum(own(v, inUnit(cost))), unitDigits())]),
       [signed(net, unitDigits()), `net ${signClass(net)}`], [signed(r, 2), signClass(r)],
       [shown.length ? percent(won / shown.length) : NOTHING], [shown.length ? signed(net / shown.length, T.facts.unit.digits) : NOTHING, signClass(net)],
     ];
@@ -180,18 +176,18 @@ function totalTable(i, brief) {
   // On a phone an opened trade's table is wider than the screen: what it came to stands first there.
   const resultFirst = !brief && innerWidth <= 560;
   const laidOut = (label, parts, result) => [label, ...(resultFirst ? [...result, ...parts] : [...parts, ...result])];
-  const head = laidOut("", ["gross", ...(brief ? ["spread", "comm", "slip", "swap"] : COSTS)], [`net ${T.facts.unit.words}`, "R", "exit"]);
+  const head = laidOut("", ["gross", ...T.facts.costs.map((cost) => (brief && cost.length > 6 ? cost.slice(0, 4) : cost))], [`net ${T.facts.unit.words}`, "R", "exit"]);
   const rows = T.facts.versions.map((version, v) => {
     const net = own(v, inUnit("net"))[i], r = own(v, "net_r")[i];
     const label = element("th", { scope: "row" }, several ? (brief ? version.split("_")[0] : `TOTAL ${version}`) : "TOTAL");
     const parts = [
       element("td", {}, signed(own(v, inUnit("gross"))[i], unitDigits())),
-      ...COSTS.map((cost) => element("td", {}, plain(own(v, inUnit(cost))[i], unitDigits()))),
+      ...T.facts.costs.map((cost) => element("td", {}, plain(own(v, inUnit(cost))[i], unitDigits()))),
     ];
     const result = [
       element("td", { class: `net ${signClass(net)}` }, signed(net, unitDigits())),
       element("td", { class: signClass(r) }, signed(r, 2)),
-      element("td", {}, T.facts.reasons[own(v, "reason")[i]].replace("BREAKEVEN_STOP", brief ? "BE_STOP" : "BREAKEVEN_STOP")),
+      element("td", {}, (brief && reasonOf(own(v, "reason")[i]).short) || reasonOf(own(v, "reason")[i]).name),
     ];
     return element("tr", { "data-version": version }, ...laidOut(label, parts, result));
   });
@@ -227,12 +223,12 @@ function drawWaitingCards() {
 /** Everything about the trades shown, a line a trade. @returns {string} */
 function tradesAsCsv() {
   const { facts } = T;
-  const names = [inUnit("net"), "net_r", inUnit("gross"), ...COSTS.map((cost) => inUnit(cost)), inUnit("mfe"), inUnit("mae"), "bars_held", "entry_fill", "exit_price"];
+  const names = [inUnit("net"), "net_r", inUnit("gross"), ...T.facts.costs.map((cost) => inUnit(cost)), inUnit("mfe"), inUnit("mae"), "bars_held", "entry_fill", "exit_price"];
   const head = ["trade_id", "entry_time", "direction", ...facts.versions.flatMap((version) => [...names, "exit_time", "exit_reason"].map((name) => facts.versions.length > 1 ? `${version}.${name}` : name)), ...facts.baselines.map((name) => `${name}.${inUnit("net")}`), ...Object.keys(facts.tags)];
   const lines = [head];
   for (const i of shown) {
     const line = [facts.ids[i], new Date(T.columns.entry_time[i]).toISOString(), T.columns.direction[i]];
-    facts.versions.forEach((_, v) => line.push(...names.map((name) => own(v, name)[i]), new Date(own(v, "exit_time")[i]).toISOString(), facts.reasons[own(v, "reason")[i]]));
+    facts.versions.forEach((_, v) => line.push(...names.map((name) => own(v, name)[i]), new Date(own(v, "exit_time")[i]).toISOString(), reasonOf(own(v, "reason")[i]).name));
     line.push(...facts.baselines.map((name) => baseline(name, inUnit("net"))[i]), ...Object.values(facts.tags).map((values) => values[i]));
     lines.push(line);
   }
@@ -244,7 +240,7 @@ const MOST_PRINTED = 1000;
 /** On paper cards would be a book: a table of the trades shown instead. */
 function printList() {
   const rows = [...shown.slice(0, MOST_PRINTED)].map((i) => element("tr", {},
-    ...[titleOf(i), moment(T.columns.entry_time[i]), moment(own(0, "exit_time")[i]), own(0, "bars_held")[i], T.facts.reasons[own(0, "reason")[i]],
+    ...[titleOf(i), moment(T.columns.entry_time[i]), moment(own(0, "exit_time")[i]), own(0, "bars_held")[i], reasonOf(own(0, "reason")[i]).name,
       ...T.facts.versions.flatMap((_, v) => [signed(own(v, inUnit("gross"))[i], unitDigits()), signed(own(v, inUnit("net"))[i], unitDigits()), signed(own(v, "net_r")[i])])].map((text) => element("td", {}, String(text)))));
   const head = ["trade", "in", "out", "bars", "exit", ...T.facts.versions.flatMap((version) => [`gross (${version})`, `net ${T.facts.unit.words}`, "R"])];
   byId("print-list").replaceChildren(

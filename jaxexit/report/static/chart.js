@@ -1,6 +1,5 @@
 /* The chart of an open trade: what the agent knew at a step, and nothing beyond it. */
 
-const SYMBOLS = { TIGHTEN_SL: "triangle-up", TRAIL_BE: "triangle-up-open", PARTIAL: "diamond", EXIT: "square", STOP: "x", BREAKEVEN_STOP: "x", TARGET: "star", TIME: "hourglass" };
 /** Bars before the entry bar. */
 const context = () => (innerWidth < 560 ? 12 : 30);
 
@@ -23,7 +22,7 @@ function chartAt(i, v, step, indicators) {
   const fills = fillsOf(v, i);
   const end = Math.max(...T.facts.versions.map((_, n) => fillsOf(n, i).at(-1).bar));
   const hindsight = hindsightOf(i);
-  // Hindsight may lie far behind the trade: it is drawn where there is room, and always said in words.
+  // Hindsight may be long after the trade: it is drawn where there is room, and always given in words.
   const view = end + Math.max(12, end - entryBar);
   const from = Math.max(0, entryBar - context());
   const to = over ? Math.min(open.length - 1, Math.min(Math.max(end, hindsight?.bar ?? 0) + 6, view)) : entryBar + step;
@@ -35,10 +34,10 @@ function chartAt(i, v, step, indicators) {
   const price = (extra) => ({ xaxis: "x", yaxis: "y", ...extra });
   if (indicators) {
     const band = { mode: "lines", line: { width: 0.8, color: colour("--soft") }, hoverinfo: "skip" };
-    traces.push(price({ ...band, type: "scatter", name: "Bollinger 20/2", x: k, y: pick(D.columns["bar.band_upper"]), showlegend: false }),
-      price({ ...band, type: "scatter", name: "Bollinger 20/2 (mid)", x: k, y: pick(D.columns["bar.band_lower"]), fill: "tonexty", fillcolor: colour("--band") }),
-      price({ type: "scatter", mode: "lines", name: "EMA 30", x: k, y: pick(D.columns["bar.ema_fast"]), line: { width: 1.2, color: "#56B4E9" }, hoverinfo: "skip" }),
-      price({ type: "scatter", mode: "lines", name: "EMA 50", x: k, y: pick(D.columns["bar.ema_slow"]), line: { width: 1.2, color: "#CC79A7", dash: "dash" }, hoverinfo: "skip" }));
+    traces.push(price({ ...band, type: "scatter", name: T.facts.indicators.bands, x: k, y: pick(D.columns["bar.band_upper"]), showlegend: false }),
+      price({ ...band, type: "scatter", name: `${T.facts.indicators.bands} (mid)`, x: k, y: pick(D.columns["bar.band_lower"]), fill: "tonexty", fillcolor: colour("--band") }),
+      price({ type: "scatter", mode: "lines", name: T.facts.indicators.ema_fast, x: k, y: pick(D.columns["bar.ema_fast"]), line: { width: 1.2, color: "#56B4E9" }, hoverinfo: "skip" }),
+      price({ type: "scatter", mode: "lines", name: T.facts.indicators.ema_slow, x: k, y: pick(D.columns["bar.ema_slow"]), line: { width: 1.2, color: "#CC79A7", dash: "dash" }, hoverinfo: "skip" }));
   }
   traces.push(price({
     type: "candlestick", name: `${side} bars`, x: k, open: pick(open), high: pick(high), low: pick(low), close: pick(close),
@@ -62,19 +61,19 @@ function chartAt(i, v, step, indicators) {
       price({ type: "scatter", mode: "markers", name: `${version}: ${exit.reason}`, x: [exit.x - entryBar], y: [exit.price], marker: { symbol: "circle-open", size: 13, color: grey, line: { width: 2 } }, hovertemplate: `${version}: ${exit.reason} ${priced(exit.price)}<extra></extra>` }));
   });
   const rows = Array.from({ length: Math.min(step + 1, count) }, (_, n) => offsets[i] + n);
-  for (const name of ["TIGHTEN_SL", "TRAIL_BE"]) {
-    const moved = rows.filter((row) => T.facts.actions[decided(v, "action")[row]] === name);
-    if (moved.length) traces.push(price({ type: "scatter", mode: "markers", name, x: moved.map((row) => decided(v, "k")[row] + 0.5), y: moved.map((row) => decided(v, "stop")[row]), marker: { symbol: SYMBOLS[name], size: 10, color: colour(`--${name}`), line: { width: 1.6, color: colour(`--${name}`) } }, hovertemplate: `${name}: stop to %{y}<extra></extra>` }));
+  for (const [id, { name, colour: fill, marker }] of T.facts.actions.entries()) {
+    const moved = marker ? rows.filter((row) => decided(v, "action")[row] === id) : [];
+    if (moved.length) traces.push(price({ type: "scatter", mode: "markers", name, x: moved.map((row) => decided(v, "k")[row] + 0.5), y: moved.map((row) => decided(v, "stop")[row]), marker: { symbol: marker, size: 10, color: fill, line: { width: 1.6, color: fill } }, hovertemplate: `${name}: stop to %{y}<extra></extra>` }));
   }
   const blocked = rows.filter((row) => decided(v, "fired")[row] > 0);
-  if (blocked.length) traces.push(price({ type: "scatter", mode: "markers", name: "blocked attempt", x: blocked.map((row) => decided(v, "k")[row] + 0.45), y: blocked.map((row) => close[entryBar + decided(v, "k")[row]]), text: blocked.map((row) => `${T.facts.actions[decided(v, "chosen")[row]]} blocked: ${rulesOf(decided(v, "fired")[row])}`), marker: { symbol: "circle-x-open", size: 10, color: colour("--text"), line: { width: 1.3 } }, hovertemplate: "%{text}<extra></extra>" }));
+  if (blocked.length) traces.push(price({ type: "scatter", mode: "markers", name: "blocked attempt", x: blocked.map((row) => decided(v, "k")[row] + 0.45), y: blocked.map((row) => close[entryBar + decided(v, "k")[row]]), text: blocked.map((row) => `${actionOf(decided(v, "chosen")[row]).name} blocked: ${rulesOf(decided(v, "fired")[row])}`), marker: { symbol: "circle-x-open", size: 10, color: colour("--text"), line: { width: 1.3 } }, hovertemplate: "%{text}<extra></extra>" }));
   for (const fill of fills) {
     if (!over && fill.bar > entryBar + step) continue;
     const gained = (fill.price - own(v, "entry_fill")[i]) * direction > 0;
-    traces.push(price({ type: "scatter", mode: "markers+text", name: `${fill.reason} ${priced(fill.price)}`, x: [fill.x - entryBar], y: [fill.price], text: [`${fill.reason}${fill.size < 1 ? ` ${percent(fill.size, 0)}` : ""}`], textposition: fill.x - entryBar < -0.5 ? "top right" : "top center", textfont: { color: colour("--text"), size: 11 }, cliponaxis: false, marker: { symbol: SYMBOLS[fill.reason], size: 12, color: gained ? colour("--gain") : colour("--loss"), line: { width: 1.2, color: colour("--ground") } }, hovertemplate: `${fill.reason} ${priced(fill.price)}, ${percent(fill.size, 0)} of the position${fill.gap > 0 ? `, jumped the stop by ${plain(fill.gap, unitDigits())} ${T.facts.unit.words}` : ""}<extra></extra>` }));
+    traces.push(price({ type: "scatter", mode: "markers+text", name: `${fill.reason} ${priced(fill.price)}`, x: [fill.x - entryBar], y: [fill.price], text: [`${fill.reason}${fill.size < 1 ? ` ${percent(fill.size, 0)}` : ""}`], textposition: fill.x - entryBar < -0.5 ? "top right" : "top center", textfont: { color: colour("--text"), size: 11 }, cliponaxis: false, marker: { symbol: fill.marker, size: 12, color: gained ? colour("--gain") : colour("--loss"), line: { width: 1.2, color: colour("--ground") } }, hovertemplate: `${fill.reason} ${priced(fill.price)}, ${percent(fill.size, 0)} of the position${fill.gap > 0 ? `, jumped the stop by ${plain(fill.gap, unitDigits())} ${T.facts.unit.words}` : ""}<extra></extra>` }));
   }
-  if (over && hindsight && hindsight.bar <= to) traces.push(price({ type: "scatter", mode: "markers", name: "hindsight best", x: [hindsight.bar - entryBar + (T.facts.order_fill === "bar_close" ? 0.42 : -0.42)], y: [hindsight.price], marker: { symbol: "star-open", size: 14, color: colour("--EXIT"), line: { width: 1.6 } }, hovertemplate: `best single order in hindsight ${priced(hindsight.price)}<extra></extra>` }));
-  T.facts.actions.forEach((action, a) => traces.push({ type: "bar", name: `P(${action})`, xaxis: "x", yaxis: "y2", x: rows.map((row) => decided(v, "k")[row]), y: rows.map((row) => decided(v, `p${a}`)[row]), marker: { color: colour(`--${action}`), pattern: { shape: ["", "/", ".", "x", "-"][a], size: 5, solidity: 0.15, fillmode: "overlay", fgcolor: colour("--ground") } }, showlegend: false, hovertemplate: `${action} %{y:.1%}<extra></extra>` }));
+  if (over && hindsight && hindsight.bar <= to) traces.push(price({ type: "scatter", mode: "markers", name: "hindsight best", x: [hindsight.bar - entryBar + (T.facts.order_fill === "bar_close" ? 0.42 : -0.42)], y: [hindsight.price], marker: { symbol: "star-open", size: 14, color: colour("--accent"), line: { width: 1.6 } }, hovertemplate: `best single order in hindsight ${priced(hindsight.price)}<extra></extra>` }));
+  T.facts.actions.forEach(({ name, colour: fill, hatching }, a) => traces.push({ type: "bar", name: `P(${name})`, xaxis: "x", yaxis: "y2", x: rows.map((row) => decided(v, "k")[row]), y: rows.map((row) => decided(v, `p${a}`)[row]), marker: { color: fill, pattern: { shape: hatching, size: 5, solidity: 0.15, fillmode: "overlay", fgcolor: colour("--ground") } }, showlegend: false, hovertemplate: `${name} %{y:.1%}<extra></extra>` }));
   return { traces, layout: chartLayout(i, v, k, bars, time, known, over, count) };
 }
 
@@ -90,9 +89,9 @@ function stopKnown(i, v, step, over) {
     x.push(path.x[p], Math.min(path.x[p + 1], limit));
     y.push(path.y[p], path.y[p + 1]);
   }
-  // The order just sent rests at its level from this bar's close on.
+  // The stop just sent is in force from this bar's close on, unless everything is sold.
   const row = decided(v, "offsets")[i] + step;
-  if (T.facts.actions[decided(v, "action")[row]] !== "EXIT") {
+  if (actionOf(decided(v, "action")[row]).closes !== "all") {
     x.push(limit, limit + 0.5);
     y.push(decided(v, "stop")[row], decided(v, "stop")[row]);
   }

@@ -71,28 +71,35 @@ const priceDigits = () => Math.max(0, Math.round(-Math.log10(T.facts.grain)) + 1
 /** @param {number} price */
 const priced = (price) => plain(price, priceDigits()).replaceAll(",", "");
 
-/** Where in its bar a fill lies, from -0.5 (open) to 0.5 (close); a stop inside the bar in its middle.
- * @param {string} reason @param {boolean} gapped */
+/** Actions and reasons are records from Python: names, colours, markers. @param {number} id */
+const actionOf = (id) => T.facts.actions[id];
+/** @param {number} id */
+const reasonOf = (id) => T.facts.reasons[id];
+/** Of all actions the first holds: it asks for nothing. */
+const HOLD = 0;
+
+/** Where in its bar a fill is drawn, from -0.5 (open) to 0.5 (close); a stop inside the bar in its middle.
+ * @param {{filled: string}} reason @param {boolean} gapped */
 function placeInBar(reason, gapped) {
-  if (reason === "EXIT" || reason === "PARTIAL") return T.facts.order_fill === "bar_close" ? 0.42 : -0.42;
-  if (reason === "TIME") return 0.42;
+  if (reason.filled === "order") return T.facts.order_fill === "bar_close" ? 0.42 : -0.42;
+  if (reason.filled === "close") return 0.42;
   return gapped ? -0.42 : 0;
 }
 
 /** Fills of a trade. @param {number} version @param {number} i */
 function fillsOf(version, i) {
   const offsets = own(version, "fill_offsets");
-  const found = [];
+  const fills = [];
   for (let f = offsets[i]; f < offsets[i + 1]; f++) {
-    const reason = T.facts.reasons[own(version, "fill_reason")[f]];
+    const reason = reasonOf(own(version, "fill_reason")[f]);
     const gap = own(version, inUnit("fill_gap"))[f];
     const bar = own(version, "fill_bar")[f];
-    found.push({
-      bar, reason, gap, x: bar + placeInBar(reason, gap > 0),
+    fills.push({
+      bar, gap, reason: reason.name, filled: reason.filled, marker: reason.marker, x: bar + placeInBar(reason, gap > 0),
       price: own(version, "fill_price")[f], size: own(version, "fill_size")[f],
     });
   }
-  return found;
+  return fills;
 }
 
 /** The stop's path: levels in force, each from the left edge of its bar; it ends where the trade does.
@@ -101,7 +108,7 @@ function stopPathOf(version, i) {
   const offsets = own(version, "stop_offsets");
   const bars = own(version, "stop_bar"), prices = own(version, "stop_price");
   const last = fillsOf(version, i).at(-1);
-  const end = last.reason === "EXIT" ? Math.floor(last.bar + (last.x > last.bar ? 1 : 0)) - 0.5 : Math.max(last.x, last.bar - 0.5);
+  const end = last.filled === "order" ? Math.floor(last.bar + (last.x > last.bar ? 1 : 0)) - 0.5 : Math.max(last.x, last.bar - 0.5);
   const x = [], y = [];
   for (let p = offsets[i]; p < offsets[i + 1]; p++) {
     const from = bars[p] - 0.5;

@@ -1,7 +1,6 @@
 /* The small pictures of a card: candles with the stop's path and the fills, and a strip of actions. */
 
 const BEFORE = 8, AFTER = 4; // bars shown around a trade on its card
-const GLYPHS = { HOLD: "\u00b7", EXIT: "E", TIGHTEN_SL: "T", TRAIL_BE: "B", PARTIAL: "P" };
 
 /** Inner width of a card, CSS pixels. */
 const cardWidth = () => Math.max(200, Math.floor(grid().width) - 24);
@@ -64,15 +63,15 @@ function actionStrip(version, i) {
   const words = [];
   for (let k = 0; k < count; k++) {
     const row = offsets[i] + k;
-    const action = T.facts.actions[chosen[row]];
+    const held = chosen[row] === HOLD, action = actionOf(chosen[row]);
     const blocked = fired[row] > 0;
-    const height = action === "HOLD" ? 5 : 14;
+    const height = held ? 5 : 14;
     svg.append(drawn("rect", {
       x: (k * width + 0.5).toFixed(1), y: 10 - height / 2, width: Math.max(0.8, width - 1).toFixed(1), height, rx: width > 6 ? 2 : 0,
-      style: blocked ? `stroke:var(--${action});fill:none;stroke-dasharray:2 2` : `fill:var(--${action})`,
+      style: blocked ? `stroke:${action.colour};fill:none;stroke-dasharray:2 2` : `fill:${action.colour}`,
     }));
-    if (action !== "HOLD" && width > 9) svg.append(drawn("text", { x: (k * width + width / 2).toFixed(1), y: 13.5, style: blocked ? "" : "fill:#000" }, blocked ? "\u00d7" : GLYPHS[action]));
-    if (action !== "HOLD") words.push(`bar ${k}: ${action}${blocked ? " (blocked)" : ""}`);
+    if (!held && width > 9) svg.append(drawn("text", { x: (k * width + width / 2).toFixed(1), y: 13.5, style: blocked ? "" : "fill:#000" }, blocked ? "\u00d7" : action.letter));
+    if (!held) words.push(`bar ${k}: ${action.name}${blocked ? " (blocked)" : ""}`);
   }
   svg.setAttribute("aria-label", words.length ? words.join(", ") : "held at every bar");
   svg.prepend(drawn("title", {}, words.length ? words.join("\n") : "held at every bar"));

@@ -82,7 +82,7 @@ function momentText() {
     return `Entered at ${priced(own(v, "entry_fill")[i])}, then ${parts.join(", ")}. Held ${barCount(own(v, "bars_held")[i])}.${best ? ` Best single order in hindsight: ${priced(best.price)} at bar ${best.bar - T.columns.entry_bar[i]}, ${signed(best.net, unitDigits())} ${T.facts.unit.words} net.` : ""}`;
   }
   const row = decided(v, "offsets")[i] + step;
-  const action = T.facts.actions[decided(v, "chosen")[row]], mask = decided(v, "fired")[row];
+  const action = actionOf(decided(v, "chosen")[row]).name, mask = decided(v, "fired")[row];
   return `Bar ${step}, close of ${moment(D.columns["bar.time"][T.columns.entry_bar[i] + step])}: ${signed(decided(v, inUnit("profit"))[row], unitDigits())} ${T.facts.unit.words} unrealised; chooses ${action}${mask ? `, blocked by ${rulesOf(mask)}: HOLD` : ""}.`;
 }
 
@@ -109,10 +109,10 @@ function showInsight() {
   const figure = (label, tip, text) => element("div", {}, element("dt", {}, term(label, tip)), element("dd", {}, text));
   byId("insight").replaceChildren(
     element("h3", {}, `Decision at bar ${step}`),
-    barsOf(T.facts.actions.map((name, a) => [name, decided(v, `p${a}`)[row], percent(decided(v, `p${a}`)[row]), `var(--${name})`, a === chosen])),
+    barsOf(T.facts.actions.map(({ name, colour: fill }, a) => [name, decided(v, `p${a}`)[row], percent(decided(v, `p${a}`)[row]), fill, a === chosen])),
     element("dl", { class: "three" },
       figure("confidence", "Probability of the action that was chosen.", percent(decided(v, `p${chosen}`)[row])),
-      figure("entropy", "Of the five probabilities, in nats: 0 is certain, 1.61 is no preference at all.", plain(decided(v, "entropy")[row])),
+      figure("entropy", `Of the probabilities, in nats: 0 is certain, ${plain(Math.log(T.facts.actions.length))} is no preference at all.`, plain(decided(v, "entropy")[row])),
       figure("value", "The network's estimate of the discounted reward still to come, in units of the reward (not of money).", signed(decided(v, "value")[row]))),
     element("h3", {}, term("What would move this decision", "Length of the gradient of log p(chosen action) with respect to the observations of a group, and its share of the sum. It says how strongly a small change there would change the choice, not why the market moved. Observations are dimensionless and clipped to -10 to 10.")),
     barsOf(groups.map((name, g) => [name, gradient[g] / total, percent(gradient[g] / total, 0), "var(--accent)", false]).sort((a, b) => b[1] - a[1])));
@@ -132,20 +132,20 @@ function showTradeTables() {
     const reward = D.facts.terms.reduce((sum, name) => sum + c(`r.${name}`, row), 0);
     costs += c(inUnit("costs"), row);
     rows.push([
-      String(c("k", row)), moment(D.columns["bar.time"][T.columns.entry_bar[i] + c("k", row)]), T.facts.actions[chosen], c("fired", row) ? rulesOf(c("fired", row)) : "",
+      String(c("k", row)), moment(D.columns["bar.time"][T.columns.entry_bar[i] + c("k", row)]), actionOf(chosen).name, c("fired", row) ? rulesOf(c("fired", row)) : "",
       [signed(c(inUnit("profit"), row), unitDigits()), signClass(c(inUnit("profit"), row))], priced(c("stop", row)), percent(c(`p${chosen}`, row)), plain(c("entropy", row)), signed(c("value", row)),
       known ? [signed(c(inUnit("booked"), row), unitDigits()), signClass(c(inUnit("booked"), row))] : "", known ? plain(c(inUnit("costs"), row), unitDigits()) : "", known ? percent(c("remaining", row), 0) : "", known ? signed(reward, 3) : "",
     ]);
   }
   const net = own(v, inUnit("net"))[i];
-  const foot = over ? ["TOTAL", "", "", "", "", "", "", "", "", [signed(net, unitDigits()), signClass(net)], plain(COSTS.reduce((sum, cost) => sum + own(v, inUnit(cost))[i], 0), unitDigits()), "", ""] : null;
+  const foot = over ? ["TOTAL", "", "", "", "", "", "", "", "", [signed(net, unitDigits()), signClass(net)], plain(T.facts.costs.reduce((sum, cost) => sum + own(v, inUnit(cost))[i], 0), unitDigits()), "", ""] : null;
   const parts = [];
   if (over) {
     parts.push(tableSection("Fills", "trade-fills", [["what"], ["bar, UTC"], ["size", "Share of the original position."], ["price", "After slippage."], [`beyond the stop, ${T.facts.unit.words}`, "What the market jumped over the stop's level."]],
       fillsOf(v, i).map((fill) => [fill.reason, moment(D.columns["bar.time"][fill.bar]), percent(fill.size, 0), priced(fill.price), fill.gap > 0 ? plain(fill.gap, unitDigits()) : ""])));
     const others = [...T.facts.versions.map((name, n) => [name, (column) => own(n, column)[i]]), ...T.facts.baselines.map((name) => [name, (column) => baseline(name, column)[i]])];
     parts.push(tableSection("This trade under every exit", "trade-policies", [["exit rule"], ["reason"], ["bars"], ["exit price"], [`gross ${T.facts.unit.words}`], [`net ${T.facts.unit.words}`], ["R"]],
-      others.map(([name, of]) => [name === T.facts.oracle ? `${name} (not attainable)` : name, T.facts.reasons[of("reason")], String(of("bars_held")), priced(of("exit_price")), signed(of(inUnit("gross")), unitDigits()), [signed(of(inUnit("net")), unitDigits()), signClass(of(inUnit("net")))], signed(of("net_r"))])));
+      others.map(([name, of]) => [name === T.facts.oracle ? `${name} (not attainable)` : name, reasonOf(of("reason")).name, String(of("bars_held")), priced(of("exit_price")), signed(of(inUnit("gross")), unitDigits()), [signed(of(inUnit("net")), unitDigits()), signClass(of(inUnit("net")))], signed(of("net_r"))])));
   }
   parts.push(tableSection("Bar by bar", "trade-decisions", [
     ["bar", "Decision k, taken at the close of the k-th bar after entry."], ["bar opened, UTC"], ["chosen", "Before guards."], ["blocked by", "Rules that turned the choice into HOLD."],

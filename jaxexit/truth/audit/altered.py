@@ -1,6 +1,6 @@
 """An experiment's data with another future: every bar after a cut replaced, all else read and made anew.
 
-The replacement is made in the bar file's own table, so that all of the product's pipeline (reading, the book,
+The replacement is made in the table of the bar file, so that all of the product's pipeline (reading, book,
 indicators, features, entries, splits) works on it: blocks of rows from random places of the same file. Such
 rows are sound bars, with whatever columns the user has added, and have nothing to do with what they replace.
 Times are kept.
@@ -8,8 +8,8 @@ Times are kept.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -18,12 +18,14 @@ from jaxexit.config import Experiment
 from jaxexit.data import Dataset, load_dataset
 from jaxexit.data.bars import Bars
 from jaxexit.data.markets import asking_for
+from jaxexit.data.sample import experiment_bars, list_of
+from jaxexit.data.sources import InMemory, Sources
 from jaxexit.data.tables import plain
 from jaxexit.data.trades import load_trades, reading_of
 from jaxexit.data.types import CLOSE, OPEN
-from jaxexit.truth.audit.subject import Subject, experiment_bars
+from jaxexit.truth.audit.subject import Subject
 
-OUR_OWN: dict[str, object] = {  # how the list is read that is written here
+AS_MADE_HERE: dict[str, object] = {  # how the altered list is read
     "columns": {},
     "direction_codes": {},
     "symbol": None,
@@ -43,28 +45,23 @@ def with_another_future(subject: Subject, last: int, rng: np.random.Generator) -
     Raises:
         DataError: the pipeline refuses the altered bars.
     """
-    data = subject.experiment.data
     rows = another_future(len(subject.bars.times), subject.first_entry, last, rng)
-    table = _storable(subject.bars.table.take(rows), subject.bars.times)
-    with TemporaryDirectory(prefix="jaxexit_audit_") as folder:
-        bars, trades = Path(folder) / "bars.parquet", Path(folder) / "trades.parquet"
-        table.to_parquet(bars, index=False)
-        facts = {
-            "bars": str(bars),
-            "price_side": subject.bars.side,
-            "timezone": "UTC",
-            "stamps": "open",
-            "columns": {},
-            "timeframe": None,
-            "pip": subject.bars.pip,
-            **asking_for(subject.bars.unit),
-        }
-        experiment = _with_data(subject.experiment, facts)
-        if data.trades is not None:
-            altered = experiment_bars(experiment)
-            _trades(subject, last, altered).to_parquet(trades, index=False)
-            experiment = _with_data(experiment, {"trades": str(trades), **OUR_OWN})
-        return load_dataset(experiment)
+    facts = {
+        "price_side": subject.bars.side,
+        "timezone": "UTC",
+        "stamps": "open",
+        "columns": {},
+        "timeframe": None,
+        "pip": subject.bars.pip,
+        **asking_for(subject.bars.unit),
+    }
+    experiment = _with_data(subject.experiment, facts)
+    sources = Sources(bars=_with_times(subject.bars.table.take(rows), subject.bars.times))
+    if (listed := list_of(subject.experiment, subject.dataset.sources)) is not None:
+        trades = _trades(subject, listed, last, experiment_bars(experiment, sources))
+        sources = replace(sources, trades=trades)
+        experiment = _with_data(experiment, AS_MADE_HERE)
+    return load_dataset(experiment, sources)
 
 
 def another_future(count: int, first: int, last: int, rng: np.random.Generator) -> np.ndarray:
@@ -81,19 +78,17 @@ def _with_data(experiment: Experiment, facts: dict[str, object]) -> Experiment:
     return experiment.model_copy(update={"data": experiment.data.model_copy(update=facts)})
 
 
-def _storable(table: pd.DataFrame, times: np.ndarray) -> pd.DataFrame:
-    """A table as Parquet can hold it, with one time column: `times` in UTC."""
+def _with_times(table: pd.DataFrame, times: np.ndarray) -> pd.DataFrame:
+    """A table with one time column: `times` in UTC."""
     table = table.rename(columns=str).reset_index(drop=True)
     table = table.drop(columns=[name for name in table.columns if plain(name) == "time"])
-    mixed = {name: "string" for name in table.columns if table[name].dtype == object}
-    return table.astype(mixed).assign(time=pd.DatetimeIndex(times, tz="UTC"))
+    return table.assign(time=pd.DatetimeIndex(times, tz="UTC"))
 
 
-def _trades(subject: Subject, last: int, altered: Bars) -> pd.DataFrame:
-    """The trades' file, its later rows filled at the altered bars' prices."""
+def _trades(subject: Subject, listed: Path | InMemory, last: int, altered: Bars) -> pd.DataFrame:
+    """The list of trades, its later rows filled at the altered bars' prices."""
     data = subject.experiment.data
-    assert data.trades is not None
-    rows, _ = load_trades(Path(data.trades), reading_of(data))
+    rows, _ = load_trades(listed, reading_of(data))
     times = altered.times
     entered = rows["entry_time"].to_numpy().astype("datetime64[ns]")
     bar = np.minimum(np.searchsorted(times, entered), len(times) - 1)
@@ -106,5 +101,4 @@ def _trades(subject: Subject, last: int, altered: Bars) -> pd.DataFrame:
     for name in ("entry_time", "exit_time"):
         rows[name] = pd.DatetimeIndex(rows[name], tz="UTC")
     rows.loc[later, "exit_time"] = pd.NaT
-    mixed = {name: "string" for name in rows.columns if rows[name].dtype == object}
-    return rows.rename(columns=str).astype(mixed)
+    return rows

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from jaxexit.data.bars import Bars
+from jaxexit.data.sample import list_of
 from jaxexit.data.tables import as_numbers
 from jaxexit.data.trades import load_trades, reading_of
 from jaxexit.truth.audit.finding import Finding
@@ -33,11 +33,11 @@ def _spread(inputs: Inputs) -> Finding:
     free = float((spread <= 0).mean())
     where, size = (
         f"{len(spread):,} bars",
-        f"median {np.median(spread):.2f} {inputs.bars.unit.of_costs.words}, {free:.1%} of bars free",
+        f"median {np.median(spread):.2f} {inputs.bars.unit.of_costs.words}, {free:.1%} of bars without one",
     )
     if free < FREE:
         return Finding(CHECK, "pass", "trading costs a spread", where, size)
-    advice = "no market trades for nothing: bring quotes of both sides, or set costs.spread"
+    advice = "no market is free to trade: supply bid and ask quotes, or set costs.spread"
     return Finding(CHECK, "warning", "the spread is 0", where, size, advice)
 
 
@@ -63,7 +63,13 @@ def _scaled(inputs: Inputs) -> Iterator[Finding]:
             sound += 1
     if sound:
         what = "no column of the file is scaled by a whole sample"
-        yield Finding(CHECK, "pass", what, "the file, and either side of test", f"{sound} columns")
+        yield Finding(
+            CHECK,
+            "pass",
+            what,
+            "the file, and the bars before and from test on",
+            f"{sound} columns",
+        )
 
 
 def _splits(inputs: Inputs, values: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
@@ -91,19 +97,19 @@ def _standardised(x: np.ndarray) -> str | None:
 
 def _fills(inputs: Inputs) -> list[Finding]:
     """What a list's own prices say of its stamps and of how they came about."""
-    data = inputs.experiment.data
-    if data.entries != "trades" or data.trades is None:
+    listed = list_of(inputs.experiment, inputs.dataset.sources)
+    if listed is None:
         return []
-    rows, _ = load_trades(Path(data.trades), reading_of(data))
+    rows, _ = load_trades(listed, reading_of(inputs.experiment.data))
     entered = rows["entry_time"].to_numpy().astype("datetime64[ns]")
     price, side = rows["entry_price"].to_numpy(float), rows["direction"].to_numpy(float)
-    return judge_fills(inputs.bars, entered, price, side, Path(data.trades).name)
+    return judge_fills(inputs.bars, entered, price, side, listed.name)
 
 
 def judge_fills(
     bars: Bars, entered: np.ndarray, price: np.ndarray, side: np.ndarray, name: str
 ) -> list[Finding]:
-    """Whether fills lie in the bars that carry their times, and are not the best price of each.
+    """Whether fills are within the bars of their times, and are not the best price of each.
 
     Args:
         bars: T of them.
@@ -133,20 +139,20 @@ def judge_fills(
     size = ", ".join(f"{share:.0%} fit {_WHICH[shift]}" for shift, share in fits.items())
     best = max(fits, key=lambda shift: fits[shift])
     if best != 0 and fits[best] >= fits[0] + FITS:
-        advice = "give bars and trades one clock (data.timezone), and stamp bars at their opens"
-        what = f"fills lie in {_WHICH[best]}: bars and trades are stamped differently"
+        advice = "use one clock for bars and trades (data.timezone), and stamp bars at their opens"
+        what = f"fills match {_WHICH[best]}: bars and trades are stamped differently"
         return [Finding(CHECK, "fail", what, where, size, advice)]
-    found = [Finding(CHECK, "pass", "fills lie in the bars that carry their times", where, size)]
+    findings = [Finding(CHECK, "pass", "fills are within the bars of their times", where, size)]
     width = np.maximum(high[bar] - low[bar], 1e-12)
     missed = np.where(side > 0, price - low[bar], high[bar] - price) / width
     picked = float((missed < NEAR_THE_BEST).mean())
     if picked > PICKED:
-        size = f"{picked:.0%} within {NEAR_THE_BEST:.0%} of their bar's range of it"
-        advice = "a bar's extreme is known when it is over: give the price that was traded"
-        found.append(
+        size = f"{picked:.0%} within {NEAR_THE_BEST:.0%} of their bar's range from it"
+        advice = "a bar's extreme is known only after its close: give the price that was traded"
+        findings.append(
             Finding(CHECK, "fail", "fills are the best price of their bar", where, size, advice)
         )
-    return found
+    return findings
 
 
 _WHICH = {-1: "the bar before", 0: "their own bar", 1: "the bar after"}

@@ -32,7 +32,7 @@ COLLAPSED = 0.05  # nats; five even actions have 1.61
 def check(subject: Subject) -> list[Finding]:
     """One finding for each sign of degeneracy that was looked for."""
     table, where = subject.result.table, f"{subject.split}, {len(subject.result.table):,} trades"
-    found = [
+    findings = [
         _at_once(table, where),
         _one_action(table, where),
         _blocked(table, where),
@@ -40,24 +40,24 @@ def check(subject: Subject) -> list[Finding]:
         _few_trades(table, where),
     ]
     if subject.policy.name.startswith("learned"):
-        found.append(_entropy(subject))
-    return found
+        findings.append(_entropy(subject))
+    return findings
 
 
 def _at_once(table: pd.DataFrame, where: str) -> Finding:
     held = table["bars_held"].to_numpy(int)
-    zero, one = float((held == 0).mean()), float((held == 1).mean())
-    size = f"{zero:.1%} at bar 0, {one:.1%} at bar 1"
-    if zero + one <= AT_ONCE:
-        return Finding(CHECK, "pass", "trades are not closed at once", where, size)
+    at_zero, at_one = float((held == 0).mean()), float((held == 1).mean())
+    size = f"{at_zero:.1%} at bar 0, {at_one:.1%} at bar 1"
+    if at_zero + at_one <= AT_ONCE:
+        return Finding(CHECK, "pass", "trades are not closed immediately", where, size)
     return Finding(
         CHECK,
         "warning",
         "most trades are closed at bars 0 and 1",
         where,
         size,
-        "usually holding is dearer than it earns (reward.time_coef, penalties), or the initial stop is in "
-        "the noise (env.initial_stop_atr), or the agent never explored waiting",
+        "usual causes: holding costs more than it earns (reward.time_coef, penalties), the initial stop is "
+        "within the noise (env.initial_stop_atr), or the agent never explored waiting",
     )
 
 
@@ -70,10 +70,10 @@ def _one_action(table: pd.DataFrame, where: str) -> Finding:
     return Finding(
         CHECK,
         "warning",
-        "one action is nearly all",
+        "nearly all choices are one action",
         where,
         size,
-        "a fixed rule does the same: compare it with the baselines hold_to_horizon and leave_at_once",
+        "a fixed rule would do the same: compare it with the baselines hold_to_horizon and leave_at_once",
     )
 
 
@@ -84,7 +84,7 @@ def _blocked(table: pd.DataFrame, where: str) -> Finding:
     share = blocked / chosen
     size = f"{share:.1%} of {chosen:,.0f} choices"
     if share <= BLOCKED:
-        return Finding(CHECK, "pass", "guards block little", where, size)
+        return Finding(CHECK, "pass", "guards block few choices", where, size)
     return Finding(
         CHECK,
         "warning",
@@ -107,7 +107,7 @@ def _break_even(table: pd.DataFrame, where: str) -> Finding:
         "most trades end at a break-even stop",
         where,
         size,
-        "a high win rate of tiny gains: if it pays, see first that the fills passed, then try a larger "
+        "a high win rate of tiny gains: check that the fills passed, then try a larger "
         "guards.min_profit_for_trail",
     )
 
@@ -116,20 +116,20 @@ def _few_trades(table: pd.DataFrame, where: str) -> Finding:
     unit = of_table(table)
     net, form = np.sort(table[key(unit, "net")].to_numpy(float)), total_form(unit)
     total, best = float(net.sum()), float(net[-FEW:].sum())
-    size = (
-        f"{total:{form}} {words(unit)} in all, {total - best:{form}} without its {FEW} best trades"
-    )
+    size = f"{total:{form}} {words(unit)} in total, {total - best:{form}} without its {FEW} best trades"
     if total <= 0:
         return Finding(CHECK, "note", "no net profit to attribute", where, size)
     if best <= FEW_SHARE * total:
-        return Finding(CHECK, "pass", f"the {FEW} best trades do not make the result", where, size)
+        return Finding(
+            CHECK, "pass", f"the {FEW} best trades do not account for the result", where, size
+        )
     return Finding(
         CHECK,
         "warning",
-        f"the {FEW} best trades make {best / total:.0%} of the result",
+        f"the {FEW} best trades account for {best / total:.0%} of the result",
         where,
         size,
-        "a few lucky moves: judge it by the interval, on more data",
+        "a few lucky moves may explain it: judge it by the interval, on more data",
     )
 
 
@@ -159,7 +159,7 @@ def _entropy(subject: Subject) -> Finding:
     where = f"{subject.split}, {int(seen.taken.sum()):,} decisions"
     size = f"mean {entropy:.3f} nats of {np.log(len(ACTIONS)):.2f}"
     if entropy > COLLAPSED:
-        return Finding(CHECK, "pass", "the policy still draws more than one action", where, size)
+        return Finding(CHECK, "pass", "the policy's entropy has not collapsed", where, size)
     return Finding(
         CHECK,
         "warning",
@@ -167,5 +167,5 @@ def _entropy(subject: Subject) -> Finding:
         where,
         size,
         "it stopped exploring: raise ppo.entropy_coef_end or lengthen ppo.entropy_anneal_steps, and see "
-        "whether several seeds end alike",
+        "whether several seeds agree",
     )

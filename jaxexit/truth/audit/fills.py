@@ -1,6 +1,6 @@
-"""Fills: every one lies in its bar, and each trade is derived again by the plain simulator.
+"""Fills: every one lies in its bar, and each trade is replayed by the reference simulator.
 
-The plain simulator (`truth.reference`) shares nothing with the environment. It is given the file's bars,
+The reference simulator (`truth.reference`) shares nothing with the environment. It is given the file's bars,
 the bar that opens at the trade's entry time, direction and first stop, the experiment's rules, and the
 actions that the policy chose; entry, guards, orders, stops, costs and net result it works out for itself.
 Prices are rounded to single precision first, so that an exact touch of a level is one for both.
@@ -38,17 +38,19 @@ CHECK = "fills"
 MONEY = (
     5e-6  # fraction of the price: roundings of single precision over a long trade (0.05 pips at 1)
 )
-MOST_DERIVED = 2_000  # trades derived again; of more, so many spread evenly
+MOST_REPLAYED = 2_000  # trades that are replayed; of more, so many spread evenly
 SHOWN = 3  # trades described, of those that differ
 
 PRICED = ("slippage", "swap_long", "swap_short")  # charges in price units
 _STOPS = ("STOP", "BREAKEVEN_STOP")
-_ADVICE = "the backtest's fills are wrong: believe no number of it, and report it with this line"
-_ENTRY_ADVICE = "trades begin at another bar than they say: correct how entries are matched to bars"
+_ADVICE = "the backtest's fills are wrong: trust none of its numbers, and report this line"
+_ENTRY_ADVICE = (
+    "trades do not begin at the bar of their entry time: correct how entries are matched to bars"
+)
 
 
 def check(subject: Subject) -> list[Finding]:
-    """Entries at their own bars, fills inside theirs, and trades derived again."""
+    """Entries at their own bars, fills inside theirs, and trades replayed."""
     trades: list[dict[str, Any]] = subject.result.table.to_dict("records")  # type: ignore[assignment]
     return [
         _entries(subject, trades),
@@ -81,7 +83,7 @@ def _entries(subject: Subject, trades: Sequence[dict[str, Any]]) -> Finding:
     off = np.unique(played[wrong] - by_time[wrong])
     size = f"{len(wrong):,} trades are {', '.join(f'{bars:+d}' for bars in off[:SHOWN])} bars off"
     where = _name(subject, trades[wrong[0]])
-    return Finding(CHECK, "fail", "trades begin at another bar", where, size, _ENTRY_ADVICE)
+    return Finding(CHECK, "fail", "trades begin at the wrong bar", where, size, _ENTRY_ADVICE)
 
 
 # --- inside their bars ---------------------------------------------------------------------
@@ -95,7 +97,9 @@ def _inside(subject: Subject, trades: Sequence[dict[str, Any]]) -> Finding:
     ]
     count = sum(len(trade["fills"]) for trade in trades)
     if not wrong:
-        what = "every fill is a price that its bar traded, and no stop beats its open"
+        what = (
+            "every fill is a price traded in its bar, and no stop fills better than the bar's open"
+        )
         return Finding(CHECK, "pass", what, f"{count:,} fills", "0 impossible")
     trade, words = wrong[0]
     size = f"{len(wrong):,} of {len(trades):,} trades; the first: {words}"
@@ -126,11 +130,11 @@ def _impossible(subject: Subject, entry_bar: int, trade: dict[str, Any]) -> str 
     return None
 
 
-# --- derived again -------------------------------------------------------------------------
+# --- replayed -----------------------------------------------------------------------------
 
 
 def _derived(subject: Subject, trades: Sequence[dict[str, Any]]) -> Iterator[Finding]:
-    chosen = np.linspace(0, len(trades) - 1, min(len(trades), MOST_DERIVED)).astype(int)
+    chosen = np.linspace(0, len(trades) - 1, min(len(trades), MOST_REPLAYED)).astype(int)
     rules = plain_rules(subject.experiment, subject.dataset.charges)
     bars, entry_bars = _plain_bars(subject), _entry_bars(subject)
     records = jax.tree.map(np.asarray, subject.records)
@@ -145,28 +149,28 @@ def _derived(subject: Subject, trades: Sequence[dict[str, Any]]) -> Iterator[Fin
             different.append((trades[i], words))
     where = f"{len(chosen):,} of {len(trades):,} trades"
     if not different:
-        what = "trades derived again by the plain simulator agree, fill for fill"
+        what = "trades replayed by the reference simulator agree, fill for fill"
         size = f"all within {MONEY / 1e-6:g} millionths of the price"
         if undecided:
-            size = f"{undecided:,} decided by less than single precision can tell; the rest agree"
+            size = f"{undecided:,} decided by less than float32 precision; the rest agree"
         yield Finding(CHECK, "pass", what, where, size)
     for trade, words in different[:SHOWN]:
         size = f"{words} (one of {len(different):,} such trades of {len(chosen):,})"
-        what = "the plain simulator disagrees with the backtest"
+        what = "the reference simulator disagrees with the backtest"
         yield Finding(CHECK, "fail", what, _name(subject, trade), size, _ADVICE)
 
 
 def plain_rules(experiment: Experiment, charges: Charges) -> Rules:
-    """The plain simulator's rules: each field from the experiment's key, or the charge, of the same name."""
-    found: dict[str, Any] = {"pip": 1.0}  # the charges are in price units
+    """The reference simulator's rules: each field from the key, or the charge, of the same name."""
+    rules: dict[str, Any] = {"pip": 1.0}  # the charges are in price units
     names = {field.name for field in fields(Rules)}
     for section in (experiment.env, experiment.guards, experiment.reward):
-        found |= {name: value for name, value in section if name in names}
-    found |= {name: value for name, value in charges._asdict().items() if name in names}
-    found |= {f"{name}_pips": getattr(charges, name) for name in PRICED}
+        rules |= {name: value for name, value in section if name in names}
+    rules |= {name: value for name, value in charges._asdict().items() if name in names}
+    rules |= {f"{name}_pips": getattr(charges, name) for name in PRICED}
     if experiment.env.entry_fill == "given" and experiment.data.filled_at == "bar_open":
-        found["entry_fill"] = "given_next_open"
-    return Rules(**found, gamma=experiment.ppo.gamma)
+        rules["entry_fill"] = "given_next_open"
+    return Rules(**rules, gamma=experiment.ppo.gamma)
 
 
 def _plain_bars(subject: Subject) -> list[Bar]:
@@ -232,36 +236,36 @@ def _steps_disagree(fired: list[set[str]], stops: np.ndarray, result: Result) ->
     """The first decision whose guards, or the stop that it left in force, differ."""
     for k, (rules, stop, step) in enumerate(zip(fired, stops, result.steps, strict=True)):
         if rules != step.blocked:
-            here, plainly = ("+".join(sorted(names)) or "none" for names in (rules, step.blocked))
-            return f"at decision {k} blocked by {here}, plainly by {plainly}"
+            here, expected = ("+".join(sorted(names)) or "none" for names in (rules, step.blocked))
+            return f"at decision {k} blocked by {here}, by the reference: {expected}"
         if step.stop is not None and abs(stop - step.stop) > MONEY * step.stop:
-            return f"after decision {k} stop at {stop:.5f}, plainly at {step.stop:.5f}"
+            return f"after decision {k} stop at {stop:.5f}, reference {step.stop:.5f}"
     return None
 
 
 def _disagrees(trade: dict[str, Any], result: Result, unit: Unit, plain: Trade) -> str | None:
-    """The first difference between the backtest's row of a trade and the plain simulator's result."""
+    """The first difference between the backtest's row of a trade and the reference simulator's result."""
     entry = result.entry_price
     if abs(trade["entry_fill"] - entry) > MONEY * entry:
-        return f"entry at {trade['entry_fill']:.5f}, plainly at {entry:.5f}"
+        return f"entry at {trade['entry_fill']:.5f}, reference {entry:.5f}"
     for played, fill in zip(trade["fills"], result.fills, strict=False):
         close = abs(played["price"] - fill.price) <= MONEY * entry
         same = (played["bar"], played["reason"]) == (fill.bar, fill.reason)
         if not (same and close and abs(played["size"] - fill.size) <= MONEY):
             here = f"{played['reason']} at {played['price']:.5f} in bar {played['bar']}"
-            return f"{here}, plainly {fill.reason} at {fill.price:.5f} in bar {fill.bar}"
+            return f"{here}, reference {fill.reason} at {fill.price:.5f} in bar {fill.bar}"
     counts = {"fills": (len(trade["fills"]), len(result.fills))}
     counts["bars held"] = (trade["bars_held"], result.bars_held)
-    for name, (here, plainly) in counts.items():
-        if here != plainly:
-            return f"{here} {name}, plainly {plainly}"
+    for name, (here, expected) in counts.items():
+        if here != expected:
+            return f"{here} {name}, reference {expected}"
     money = {"net": (trade[unit.key("net")], result.net)}
     for kind in ("spread", "commission", "slippage", "swap"):
         money[kind] = (trade[unit.key(kind)], getattr(result.costs, kind))
     in_units = float(unit.per_fraction(entry, abs(plain.entry_price - plain.stop)))
     for name, (here, fraction) in money.items():
         if abs(here / in_units - fraction) > MONEY:
-            return f"{name} {here:.3f} {unit.words}, plainly {fraction * in_units:.3f}"
+            return f"{name} {here:.3f} {unit.words}, reference {fraction * in_units:.3f}"
     return None
 
 

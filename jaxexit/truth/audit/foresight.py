@@ -19,15 +19,9 @@ import numpy as np
 
 from jaxexit.env import ACTIONS
 from jaxexit.machine import cores
-from jaxexit.truth.audit.dependence import (
-    LONGEST,
-    Market,
-    Seen,
-    Series,
-    market_of,
-    strongest,
-)
+from jaxexit.truth.audit.dependence import Seen, Series, strongest
 from jaxexit.truth.audit.finding import Finding, Severity
+from jaxexit.truth.audit.market import LONGEST, Market, market_of
 from jaxexit.truth.audit.subject import Inputs, Subject
 
 CHECK = "foresight"
@@ -38,20 +32,22 @@ ODD, IMPOSSIBLE = {"return": 0.04, "size": 0.1}, {"return": 0.06, "size": 0.15}
 # Sharpe ratio of nearly 5 would be made.
 ODD_EDGE, IMPOSSIBLE_EDGE = 0.15, 0.3
 
-_ADVICE = "shift it to the bar at whose close it is known, make it by a recipe (data.recipe), or leave it out"
+_ADVICE = (
+    "shift it to the bar at whose close it is known, compute it in data.recipe, or leave it out"
+)
 
 
 def check(inputs: Inputs) -> list[Finding]:
-    """Columns of the observation that foretell later bars, and entries that do."""
+    """Columns of the observation, and entries, that predict later bars."""
     return _of(inputs, range(np.asarray(inputs.dataset.market.features).shape[1]))
 
 
 def check_brought(inputs: Inputs) -> list[Finding]:
     """The same of what the program does not make of the bars by itself: before every training."""
-    brought = sorted({f.column_index for f in inputs.dataset.features if f.from_bars})
-    if not brought and inputs.experiment.data.entries != "trades":
+    from_file = sorted({f.column_index for f in inputs.dataset.features if f.from_bars})
+    if not from_file and inputs.experiment.data.entries != "trades":
         return []
-    return _of(inputs, brought)
+    return _of(inputs, from_file)
 
 
 def _of(inputs: Inputs, tested: Sequence[int]) -> list[Finding]:
@@ -74,7 +70,7 @@ def horizon(inputs: Inputs) -> int:
 
 
 def judge_columns(market: Market, columns: Mapping[str, np.ndarray]) -> list[Finding]:
-    """Columns that foretell more than an honest one could.
+    """Columns that predict more than an honest one could.
 
     Args:
         market: n bars.
@@ -82,13 +78,15 @@ def judge_columns(market: Market, columns: Mapping[str, np.ndarray]) -> list[Fin
     """
     _ = market.returns, market.ranges, market.sizes, market.exits  # once, before the threads
     with ThreadPoolExecutor(cores()) as pool:
-        found = list(pool.map(lambda column: dict(strongest(market, column)), columns.values()))
-    family = sum(seen.tests for one in found for seen in one.values())
+        strongest_of = list(
+            pool.map(lambda column: dict(strongest(market, column)), columns.values())
+        )
+    family = sum(seen.tests for by_kind in strongest_of for seen in by_kind.values())
     ranked = sorted(
         (
             (seen, kind, name)
-            for name, one in zip(columns, found, strict=True)
-            for kind, seen in one.items()
+            for name, by_kind in zip(columns, strongest_of, strict=True)
+            for kind, seen in by_kind.items()
         ),
         key=lambda row: -abs(row[0].z),
     )
@@ -103,14 +101,14 @@ def judge_columns(market: Market, columns: Mapping[str, np.ndarray]) -> list[Fin
     seen, _, name = ranked[0]
     size = f"strongest: {name} with {seen.what}, r = {seen.r:+.3f}, "
     size += f"p {_p(seen, family)} of {family:,} tests"
-    return [Finding(CHECK, "pass", "no column foretells what it could not", where, size)]
+    return [Finding(CHECK, "pass", "no column predicts more than an honest one could", where, size)]
 
 
 def _column(name: str, kind: str, seen: Seen, family: int, where: str) -> Finding:
     severity: Severity = "fail" if abs(seen.r) >= IMPOSSIBLE[kind] else "warning"
     size = f"r = {seen.r:+.2f}, p {_p(seen, family)} of {family:,} tests"
-    size += "; no honest column does" if severity == "fail" else ""
-    what = f"column {name} foretells {seen.what}"
+    size += "; no honest column predicts so well" if severity == "fail" else ""
+    what = f"column {name} predicts {seen.what}"
     return Finding(CHECK, severity, what, where, size, _ADVICE)
 
 
@@ -128,8 +126,8 @@ def judge_entries(market: Market, bar: np.ndarray, side: np.ndarray) -> list[Fin
         side: [N] +1 long, -1 short.
     """
     return _events(
-        market, bar, side, f"{len(bar):,} entries", "entries know what follows them",
-        "enter on what is known at the entry bar's close; a list made in hindsight is no strategy",
+        market, bar, side, f"{len(bar):,} entries", "entries anticipate later moves",
+        "enter on what is known at the entry bar's close; a list chosen in hindsight is no strategy",
     )  # fmt: skip
 
 
@@ -144,8 +142,8 @@ def exits(subject: Subject) -> list[Finding]:
     )
     return _events(
         market, subject.entry_bars[rows] + ks, -side[rows],
-        f"{len(rows):,} exits on {subject.split}", "exits know what follows them",
-        "some column of the observation, or the fills, know later bars: see the other checks",
+        f"{len(rows):,} exits on {subject.split}", "exits anticipate later moves",
+        "a column of the observation, or a fill, uses later bars: see the other checks",
     )  # fmt: skip
 
 
@@ -163,12 +161,12 @@ def _events(
     )
     # In standard deviations of the move, for each event.
     per_event = float(signed.std()) * len(market.close) / max(float(np.abs(signed).sum()), 1.0)
-    best = max(seen, key=lambda one: one.z)
+    best = max(seen, key=lambda statistic: statistic.z)
     edge = best.r * per_event
     size = f"{best.what}: {edge:+.2f} standard deviations each, "
     size += f"p {_p(best, len(seen))} of {len(seen):,} tests"
     if best.p(len(seen)) >= SURE or edge < ODD_EDGE:
-        said = what.replace(" know", " do not know")
-        return [Finding(CHECK, "pass", said, where, size)]
+        negated = what.replace(" anticipate", " do not anticipate")
+        return [Finding(CHECK, "pass", negated, where, size)]
     severity: Severity = "fail" if edge >= IMPOSSIBLE_EDGE else "warning"
     return [Finding(CHECK, severity, what, where, size, advice)]

@@ -33,8 +33,8 @@ DONE = (
 )  # fmt: skip
 
 _FEATURE_ADVICE = "it reads later bars: compute it from bars up to its own, then train again"
-_ENTRY_ADVICE = "entries know the future: enter on what is known at the entry bar's close"
-_RUN_ADVICE = "the simulation or an observation reads later bars: no result of it is real"
+_ENTRY_ADVICE = "entries use the future: enter on what is known at the entry bar's close"
+_RUN_ADVICE = "the simulation or an observation reads later bars: none of its results is real"
 
 
 def check(subject: Subject) -> list[Finding]:
@@ -48,12 +48,12 @@ def check(subject: Subject) -> list[Finding]:
             where = f"bars after {minute(subject.bars.times[cut])} replaced"
             advice = "audit another --split or --seed; a pipeline that depends on later bars does this too"
             return [
-                Finding(CHECK, "warning", "the data cannot be made anew", where, str(error), advice)
+                Finding(CHECK, "warning", "the data cannot be rebuilt", where, str(error), advice)
             ]
         for what, advice, before in _leaks(subject, other, cut):
             leaks.setdefault((what, advice), []).append((cut, before))
     if not leaks:
-        what = "features, entries, observations, actions and fills do not know later bars"
+        what = "features, entries, observations, actions and fills do not depend on later bars"
         where = f"{len(cuts)} cuts, {minute(subject.bars.times[min(cuts)])} to "
         where += minute(subject.bars.times[max(cuts)])
         return [Finding(CHECK, "pass", what, where, "bit-identical")]
@@ -62,11 +62,11 @@ def check(subject: Subject) -> list[Finding]:
             CHECK,
             "fail",
             what,
-            f"at {len(found)} of {len(cuts)} cuts, first {minute(subject.bars.times[found[0][0]])}",
-            f"differs from {max(before for _, before in found):,} bars before the cut on",
+            f"at {len(places)} of {len(cuts)} cuts, first {minute(subject.bars.times[places[0][0]])}",
+            f"differs from {max(before for _, before in places):,} bars before the cut on",
             advice,
         )
-        for (what, advice), found in leaks.items()
+        for (what, advice), places in leaks.items()
     ]
 
 
@@ -81,8 +81,8 @@ def _cuts(subject: Subject) -> list[int]:
 def _leaks(subject: Subject, other: Dataset, cut: int) -> Iterator[tuple[str, str, int]]:
     """(what changed, advice, how many bars before the cut) at one cut."""
     mine = subject.dataset
-    for name, own, changed in _columns(mine, other):
-        rows = np.flatnonzero(_differs(own[: cut + 1], changed[: cut + 1], axes=1))
+    for name, original, changed in _columns(mine, other):
+        rows = np.flatnonzero(_differs(original[: cut + 1], changed[: cut + 1], axes=1))
         if len(rows):
             yield name, _FEATURE_ADVICE, cut - int(rows[0])
     known = _known_entries(subject, mine, cut)

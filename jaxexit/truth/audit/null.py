@@ -1,4 +1,4 @@
-"""Null: how often chance does as well on the user's own entries.
+"""Null: how often chance does as well on the user's entries.
 
 The same policy plays the same entries (bar and direction) in markets that have lost what it may know:
 
@@ -65,7 +65,7 @@ def check(subject: Subject) -> list[Finding]:
     """How often chance does as well, in either kind of market."""
     table, unit = subject.result.table, subject.dataset.unit
     rows = np.linspace(0, len(table) - 1, min(len(table), MOST_TRADES)).astype(int)
-    own = float(table[unit.key("net")].to_numpy(float)[rows].mean())
+    actual = float(table[unit.key("net")].to_numpy(float)[rows].mean())
     longest = int(table["bars_held"].to_numpy(int)[rows].max()) + 1
     markets = int(np.clip(BARS // (len(rows) * longest), FEWEST, MOST))
     step = find_gaps(subject.bars.times).step
@@ -79,18 +79,18 @@ def check(subject: Subject) -> list[Finding]:
     for number, (kind, alter) in enumerate(kinds.items()):
         rng = subject.rng(200 + number)
         by_chance = np.array([stage.score(alter, rng) for _ in range(markets)])
-        as_good = int((by_chance >= own).sum())
+        as_good = int((by_chance >= actual).sum())
         p = (1 + as_good) / (1 + markets)
         where = f"{subject.split}, {len(rows):,} trades, {markets} markets of {kind}"
         size = (
-            f"{own:{form}} {unit.words} a trade; by chance {by_chance.mean():{form}} on average, "
+            f"{actual:{form}} {unit.words} a trade; by chance {by_chance.mean():{form}} on average, "
             f"as good in {as_good} of {markets} (p = {p:.3f})"
         )
         if p < SIGNIFICANT:
-            findings.append(Finding(CHECK, "pass", "chance seldom does as well", where, size))
+            findings.append(Finding(CHECK, "pass", "better than chance", where, size))
             continue
-        advice = "not distinguishable from luck: bring more trades, or do not bet on it"
-        findings.append(Finding(CHECK, "warning", "chance does as well", where, size, advice))
+        advice = "not distinguishable from luck: test it on more trades before trusting it"
+        findings.append(Finding(CHECK, "warning", "no better than chance", where, size, advice))
     return findings
 
 
@@ -143,16 +143,16 @@ class _Stage:
     def _trades(self, bars: Bars, atr: np.ndarray) -> Trades:
         """The same entries at the altered bars' prices."""
         names = ("entry_price", "stop", "target", "given_fill")
-        own = {name: np.asarray(getattr(self.trades, name), float) for name in names}
+        original = {name: np.asarray(getattr(self.trades, name), float) for name in names}
         known = self._book(self.bars, 0, CLOSE), self._book(bars, 0, CLOSE)
         late = self._book(self.bars, 1, OPEN), self._book(bars, 1, OPEN)
-        price = known[1] + (own["entry_price"] - known[0])
+        price = known[1] + (original["entry_price"] - known[0])
         stretched = atr[self.entries] / self.atr
         altered = (
             price,
-            price + (own["stop"] - own["entry_price"]) * stretched,
-            price + (own["target"] - own["entry_price"]) * stretched,
-            late[1] + (own["given_fill"] - late[0]),
+            price + (original["stop"] - original["entry_price"]) * stretched,
+            price + (original["target"] - original["entry_price"]) * stretched,
+            late[1] + (original["given_fill"] - late[0]),
         )
         prices = {n: np.asarray(p, np.float32) for n, p in zip(names, altered, strict=True)}
         entry_bar: Any = np.asarray(self.entries, np.int32)

@@ -24,11 +24,13 @@ from jaxexit.truth.audit.subject import Inputs
 CHECK = "recipe"
 MOMENTS, FEW_MOMENTS = 50, 8  # of an audit; before a training
 
-_ADVICE = "make it of bars up to its own: no centred window, no mean of the whole sample, no merge by date"
+_ADVICE = (
+    "use bars up to its own only: no centred window, no mean of the whole sample, no merge by date"
+)
 
 
 def check(inputs: Inputs, moments: int = MOMENTS) -> list[Finding]:
-    """Columns and entries of the recipe that know later bars; nothing where there is no recipe."""
+    """Columns and entries of the recipe that use later bars; nothing where there is no recipe."""
     made_by = inputs.experiment.recipe
     if made_by is None:
         return []
@@ -51,9 +53,9 @@ def check(inputs: Inputs, moments: int = MOMENTS) -> list[Finding]:
                 return [Finding(CHECK, "fail", what, where, str(error), _ADVICE)]
             for what, before, off in _differences(whole, again, names, inputs.bars.times, cut):
                 odd.setdefault(what, []).append((cut, before, off))
-    findings = [_finding(inputs.bars, what, found, moments) for what, found in odd.items()]
+    findings = [_finding(inputs.bars, what, places, moments) for what, places in odd.items()]
     if not findings:
-        what = f"{made_by.name} makes the same values whatever bars follow"
+        what = f"{made_by.name} gives the same values whatever bars follow"
         size = f"bit-identical, {2 * moments} runs"
         first_cut, last_cut = (minute(inputs.bars.times[int(cut)]) for cut in (cuts[0], cuts[-1]))
         where = f"{moments} moments, {first_cut} to {last_cut}"
@@ -65,7 +67,7 @@ def check(inputs: Inputs, moments: int = MOMENTS) -> list[Finding]:
                 "warning",
                 f"{made_by.name} opens {', '.join(whole.reads)}",
                 "while it runs",
-                "what it takes from there cannot be made again",
+                "what it reads there cannot be reproduced",
                 "compute it from the bars it is given",
             )
         )
@@ -116,16 +118,16 @@ def _differences(
         yield "the entries", 0, float("inf")
 
 
-def _finding(bars: Bars, what: str, found: list[tuple[int, int, float]], moments: int) -> Finding:
-    cuts = {cut for cut, _, _ in found}
-    off = max(off for _, _, off in found)
-    size = f"differ from {max(before for _, before, _ in found):,} bars before the moment on"
+def _finding(bars: Bars, what: str, places: list[tuple[int, int, float]], moments: int) -> Finding:
+    cuts = {cut for cut, _, _ in places}
+    off = max(off for _, _, off in places)
+    size = f"differ from {max(before for _, before, _ in places):,} bars before the moment on"
     if np.isfinite(off):
         size += f", by up to {off:.2g}"
     return Finding(
         CHECK,
         "fail",
-        f"{what} of the recipe {'know' if what.endswith('s') else 'knows'} later bars",
+        f"{what} of the recipe {'use' if what.endswith('s') else 'uses'} later bars",
         f"{len(cuts)} of {moments} moments, first {minute(bars.times[min(cuts)])}",
         size,
         _ADVICE,

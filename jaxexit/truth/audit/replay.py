@@ -19,7 +19,7 @@ CHECK = "replay"
 PRECISION = 1e-6  # relative: other devices add in another order
 SHOWN = 3  # numbers named, of those that differ
 
-_AGAIN = "run the backtest again; if it differs still, report it"
+_AGAIN = "run the backtest again; if it still differs, report it"
 
 
 def check(
@@ -43,13 +43,15 @@ def _hashes(
         "snapshot": experiment_sha256(subject.experiment),
         "checkpoint": checkpoint_sha256,
     }
-    said = {
+    recorded_hashes = {
         ("summary.json", "snapshot"): summary.get("snapshot_sha256"),
         ("summary.json", "checkpoint"): summary["checkpoint"].get("sha256"),
         ("registry.json", "snapshot"): row.get("snapshot_sha256"),
         ("registry.json", "checkpoint"): row.get("checkpoint_sha256"),
     }
-    wrong = [(file, part) for (file, part), sha256 in said.items() if sha256 != true[part]]
+    wrong = [
+        (file, part) for (file, part), sha256 in recorded_hashes.items() if sha256 != true[part]
+    ]
     where = f"result on {subject.split}, step {summary['checkpoint']['step']:,}"
     if not wrong:
         what = "registry and summary name this snapshot and this checkpoint"
@@ -62,16 +64,16 @@ def _hashes(
 def _numbers(subject: Subject, summary: Mapping[str, Any], row: Mapping[str, Any]) -> Finding:
     recorded = summary["policies"][subject.policy.name]
     again = subject.backtest.summary(subject.result)
-    wrong = [f"{name} {_said(old)} -> {_said(new)}" for name, old, new in _odd(recorded, again)]
+    wrong = [f"{name} {_shown(old)} -> {_shown(new)}" for name, old, new in _odd(recorded, again)]
     wrong += [
-        f"registry's {name} {_said(row[name])} -> {_said(again[name])}"
+        f"registry's {name} {_shown(row[name])} -> {_shown(again[name])}"
         for name in sorted(row.keys() & again.keys())
         if not _same(row[name], again[name])
     ]
     where = f"result on {subject.split}, {again['trades']:,} trades"
     if not wrong:
         net = key(of(again), "net", "mean")
-        size = f"net {again[net]:+.4f} {words(of(again))} a trade again"
+        size = f"net {again[net]:+.4f} {words(of(again))} a trade, as recorded"
         return Finding(CHECK, "pass", "the recorded result replays", where, size)
     more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
     size = ", ".join(wrong[:SHOWN]) + more
@@ -98,7 +100,7 @@ def _same(old: Any, new: Any) -> bool:
     return old == new
 
 
-def _said(value: Any) -> str:
+def _shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     return f"({len(value)} numbers)" if isinstance(value, list) else str(value)

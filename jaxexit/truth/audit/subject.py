@@ -66,7 +66,7 @@ def make_inputs(experiment: Experiment, *, dataset: Dataset | None = None, seed:
     dataset = load_dataset(experiment) if dataset is None else dataset
     return Inputs(
         experiment=_fixed(experiment, dataset),
-        bars=experiment_bars(experiment),
+        bars=experiment_bars(experiment, dataset.sources),
         dataset=dataset,
         seed=seed,
     )
@@ -97,7 +97,7 @@ def make_subject(
         split=split,
         policy=policy,
         params=params,
-        bars=experiment_bars(experiment),
+        bars=experiment_bars(experiment, dataset.sources),
         dataset=dataset,
         backtest=Backtest(experiment, dataset, split),
         seed=seed,

@@ -64,7 +64,7 @@ def _trace(spec: EnvSpec, policy: Policy, horizon: int, world: World, policy_par
         policy.init(policy_params),
     )
 
-    def one(state, memory, key):
+    def trace_trade(state, memory, key):
         now = situation(spec, params, trades, state)
         view = View(
             now=now,
@@ -85,6 +85,6 @@ def _trace(spec: EnvSpec, policy: Policy, horizon: int, world: World, policy_par
     def decide(carry, k):
         keys = jax.vmap(partial(jax.random.fold_in, jax.random.fold_in(jax.random.key(0), k)))(each)
         state, memory = carry
-        return jax.vmap(one)(state, memory, keys)
+        return jax.vmap(trace_trade)(state, memory, keys)
 
     return jax.lax.scan(decide, (state, memory), jnp.arange(horizon))[1]

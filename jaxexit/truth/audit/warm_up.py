@@ -64,7 +64,7 @@ def _finding(
 ) -> Finding:
     if needed >= longest:
         size = f"still {off[used:].max():.3g} off after {longest:,} bars"
-        advice = "give it a finite memory: live, no history begins where this file does"
+        advice = "give it a finite memory: in live use the history begins elsewhere"
         what = f"{name} depends on where the file begins"
         return Finding(CHECK, "warning", what, where, size, advice)
     size = f"up to {off[used:needed].max():.3g} off at entries, tolerance {TOLERANCE:g}"

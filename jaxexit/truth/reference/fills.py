@@ -162,8 +162,8 @@ def swap_of_crossing(
     if k == 0 and rules.opens_late:
         return 0.0  # the position opens after the rollover
     bar = bars[trade.entry_bar + k + 1]
-    own = swap_of_nights(bar.nights, trade, entry, rules)
-    return own + carried(bar, bar.carry, trade, entry)
+    swap = swap_of_nights(bar.nights, trade, entry, rules)
+    return swap + carried(bar, bar.carry, trade, entry)
 
 
 def swap_of_nights(nights: float, trade: Trade, entry: float, rules: Rules) -> float:

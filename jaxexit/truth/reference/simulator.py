@@ -20,11 +20,11 @@ from jaxexit.truth.reference.fills import (
     moved_stop,
     net_at_market,
     net_fraction,
-    stop_fill,
     swap_inside,
     swap_of_crossing,
     tightened,
 )
+from jaxexit.truth.reference.guards import forbidden_actions
 from jaxexit.truth.reference.records import (
     EXIT,
     HOLD,
@@ -35,131 +35,19 @@ from jaxexit.truth.reference.records import (
     TRAIL_BE,
     Bar,
     Fill,
-    GuardRule,
     Order,
     Result,
     Rules,
     Step,
     Trade,
 )
-
-# --- guards --------------------------------------------------------------------------------
-
-
-def forbidden_actions(
-    k: int,
-    profit: float,
-    partials_used: int,
-    last_tighten: int | None,
-    rules: Rules,
-    calls: ClosestCall,
-) -> dict[int, frozenset[GuardRule]]:
-    """For each action that a guard stops at decision k, the rules that stop it."""
-    exit_rules: set[GuardRule] = set()
-    calls.note(profit, rules.min_profit_for_exit)
-    if profit < rules.min_profit_for_exit:
-        if not rules.exit_allows_loss:
-            exit_rules.add("min_profit")
-        else:
-            calls.note(profit, 0.0)
-            if profit >= 0.0:
-                exit_rules.add("min_profit")
-    if k < rules.min_bars_for_exit:
-        exit_rules.add("min_bars")
-
-    tighten_rules: set[GuardRule] = set()
-    if last_tighten is not None and k - last_tighten < rules.tighten_cooldown:
-        tighten_rules.add("cooldown")
-
-    trail_rules: set[GuardRule] = set()
-    calls.note(profit, rules.min_profit_for_trail)
-    if profit < rules.min_profit_for_trail:
-        trail_rules.add("min_profit")
-    if k < rules.min_bars_for_trail:
-        trail_rules.add("min_bars")
-
-    partial_rules: set[GuardRule] = set()
-    calls.note(profit, rules.min_profit_for_partial)
-    if profit < rules.min_profit_for_partial:
-        partial_rules.add("min_profit")
-    if k < rules.min_bars_for_partial:
-        partial_rules.add("min_bars")
-    if partials_used >= rules.max_partials:
-        partial_rules.add("none_left")
-
-    found = {
-        EXIT: exit_rules,
-        TIGHTEN_SL: tighten_rules,
-        TRAIL_BE: trail_rules,
-        PARTIAL: partial_rules,
-    }
-    return {action: frozenset(names) for action, names in found.items() if names}
-
-
-# --- hindsight -----------------------------------------------------------------------------
-
-
-def best_single_order(
-    bars: Sequence[Bar], trade: Trade, entry: float, rules: Rules, calls: ClosestCall
-) -> tuple[float, int]:
-    """Hindsight: the best net fraction of one order for everything, and its first decision.
-
-    Only decisions that the untouched initial stop lets the trade reach count; guards do not.
-    Decision `max_bars` stands for the close at the horizon.
-    """
-    best, best_decision = -math.inf, 0
-    swap = 0.0
-    for k in range(rules.max_bars):
-        swap_after = swap + swap_of_crossing(bars, trade, k, entry, rules)
-        fill = market_order(bars, trade, k, 1.0, "EXIT", rules)
-        paid = swap_after if rules.order_fill == "next_open" else swap
-        net = net_fraction(fill.price, entry, trade.direction, rules, 1.0) - paid
-        if net > best:
-            best, best_decision = net, k
-        swap = swap_after
-        if stop_fill(trade.stop, bars[trade.entry_bar + k + 1], trade.direction, calls):
-            return best, best_decision
-        swap += swap_inside(bars[trade.entry_bar + k + 1], trade, entry, None, rules)
-        if bars[trade.entry_bar + k + 1].flat:
-            close = exit_side(bars[trade.entry_bar + k + 1], trade.direction).close
-            net = net_at_market(close, entry, trade.direction, rules, 1.0) - swap
-            return (net, rules.max_bars) if net > best else (best, best_decision)
-    close = exit_side(bars[trade.entry_bar + rules.max_bars], trade.direction).close
-    net = net_at_market(close, entry, trade.direction, rules, 1.0) - swap
-    if net > best:
-        best, best_decision = net, rules.max_bars
-    return best, best_decision
-
-
-# --- reward --------------------------------------------------------------------------------
-
-
-def regret(hindsight: float, net: float, rules: Rules) -> float:
-    """Reward lost for the money missed, when the trade closes."""
-    return -rules.regret_coef * rules.reward_scale * max(0.0, hindsight - net)
-
-
-def impatience(k: int, rules: Rules) -> float:
-    """Reward lost for being still open after step k."""
-    return -rules.time_coef / (1.0 + math.exp(-0.05 * (k - rules.time_sigmoid_center)))
-
-
-def action_cost(effective: int, rules: Rules) -> float:
-    """Reward lost for moving the stop by an action."""
-    if effective == TIGHTEN_SL:
-        return -rules.tighten_sl_cost
-    if effective == TRAIL_BE:
-        return -rules.trail_sl_cost
-    return 0.0
-
-
-def drawdown(mfe: float, unrealised: float, rules: Rules) -> float:
-    """Reward lost for what was given back from the best, beyond the threshold."""
-    given_back = max(0.0, mfe - unrealised - rules.dd_threshold)
-    return -rules.risk_coef * rules.reward_scale * given_back
-
-
-# --- the trade -----------------------------------------------------------------------------
+from jaxexit.truth.reference.reward import (
+    action_cost,
+    best_single_order,
+    drawdown,
+    impatience,
+    regret,
+)
 
 
 def simulate(
@@ -172,131 +60,69 @@ def simulate(
     nor -1, or the initial stop is not on the losing side of the entry price.
     """
     check(bars, trade, rules)
-    direction = trade.direction
-    opens_late = rules.opens_late
-    entry, entry_half_spread = entry_fill(bars, trade, rules)
-    calls = ClosestCall()
-    hindsight, hindsight_decision = best_single_order(bars, trade, entry, rules, calls)
-
-    stop = trade.stop
-    remaining = 1.0
-    partials_used = 0
-    last_tighten: int | None = None
-    first_close = exit_side(bars[trade.entry_bar], direction).close
-    at_once = net_at_market(first_close, entry, direction, rules, 1.0)
-    unrealised = 0.0 if opens_late else at_once
-    mfe = mae = unrealised
-    net = swap_paid = 0.0
-    ambiguous = False
-    fills: list[Fill] = []
-    steps: list[Step] = []
-
+    position = Position(bars, trade, rules)
     for k in range(rules.max_bars):
         order = orders[k] if k < len(orders) else HOLD
-        if not isinstance(order, Order):
-            order = Order(int(order))
-        row = trade.entry_bar + k + 1
-        bar = bars[row]
-        close = exit_side(bars[row - 1], direction).close
-        known_entry = trade.entry_price if opens_late and k == 0 else entry
-        size_at_decision = remaining
-        step_fills: list[Fill] = []
+        position.step(k, order if isinstance(order, Order) else Order(int(order)))
+        if not position.is_open:
+            break
+    return position.result()
 
-        # 1. Guards.
-        forbidden = forbidden_actions(k, unrealised, partials_used, last_tighten, rules, calls)
+
+class Position:
+    """A trade, step by step: what is open of it, its stop, and what it has earned so far."""
+
+    def __init__(self, bars: Sequence[Bar], trade: Trade, rules: Rules) -> None:
+        self.bars, self.trade, self.rules = bars, trade, rules
+        self.direction = trade.direction
+        self.entry, self.entry_half_spread = entry_fill(bars, trade, rules)
+        self.calls = ClosestCall()
+        self.hindsight = best_single_order(bars, trade, self.entry, rules, self.calls)
+
+        self.stop = trade.stop
+        self.remaining = 1.0
+        self.partials_used = 0
+        self.last_tighten: int | None = None
+        first_close = exit_side(bars[trade.entry_bar], self.direction).close
+        at_once = net_at_market(first_close, self.entry, self.direction, rules, 1.0)
+        self.unrealised = 0.0 if rules.opens_late else at_once
+        self.mfe = self.mae = self.unrealised
+        self.net = self.swap_paid = 0.0
+        self.ambiguous = False
+        self.fills: list[Fill] = []
+        self.steps: list[Step] = []
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything of the position is left."""
+        return self.remaining > 0.0
+
+    def step(self, k: int, order: Order) -> None:
+        """Decision k, and bar entry_bar + k + 1 after it."""
+        rules, size = self.rules, self.remaining
+        unrealised, mfe, mae = self.unrealised, self.mfe, self.mae
+        phi = rules.w_mtm * size * unrealised
+        forbidden = forbidden_actions(
+            k, unrealised, self.partials_used, self.last_tighten, rules, self.calls
+        )
         blocked = forbidden.get(order.action, frozenset())
         effective = HOLD if blocked else order.action
 
-        # 2. Market orders.
-        if effective == EXIT:
-            step_fills.append(market_order(bars, trade, k, remaining, "EXIT", rules))
-            remaining = 0.0
-        elif effective == PARTIAL:
-            size = rules.partial_fraction
-            step_fills.append(market_order(bars, trade, k, size, "PARTIAL", rules))
-            remaining -= size
-            partials_used += 1
+        fills = self._market_orders(k, effective)
+        # The rollover comes between an order at this close and an order at the next open.
+        crossing_size = size if rules.order_fill == "next_open" else self.remaining
+        swap = crossing_size * swap_of_crossing(self.bars, self.trade, k, self.entry, rules)
+        stop_in_force = None
+        size_in_bar = self.remaining
+        if self.is_open:
+            self._move_stop(k, effective, order.stop)
+            stop_in_force = self.stop
+            swap += self._coming_bar(k, order.target, fills)
 
-        # The rollover lies between an order at this close and an order at the next open.
-        crossing_size = size_at_decision if rules.order_fill == "next_open" else remaining
-        swap = crossing_size * swap_of_crossing(bars, trade, k, entry, rules)
-
-        # 3. The new stop, from what is known at decision k.
-        if remaining > 0.0:
-            if effective == TIGHTEN_SL:
-                level = tightened(stop, close, direction, rules)
-                stop = moved_stop(stop, level, close, known_entry, direction, rules)
-                last_tighten = k
-            elif effective == TRAIL_BE:
-                level = breakeven(known_entry, direction, rules)
-                stop = moved_stop(stop, level, close, known_entry, direction, rules)
-            if order.stop is not None:
-                stop = moved_stop(stop, order.stop, close, known_entry, direction, rules)
-        stop_in_force = stop if remaining > 0.0 else None
-
-        # 4. to 6. The coming bar: the stop, else the target, else the horizon.
-        size_in_bar = remaining
-        if remaining > 0.0:
-            is_last = k + 1 == rules.max_bars or bar.flat
-            fill, ambiguous = coming_bar_fill(
-                bar,
-                row,
-                stop,
-                stop != trade.stop,
-                None if k == 0 and opens_late and trade.inside_bar else order.target,
-                remaining,
-                is_last,
-                entry,
-                direction,
-                rules,
-                calls,
-            )
-            if fill is not None:
-                step_fills.append(fill)
-            swap += remaining * swap_inside(bar, trade, entry, fill, rules)
-            if fill is not None:
-                remaining = 0.0
-        is_open = remaining > 0.0
-
-        # Money.
-        realised = -swap
-        for fill in step_fills:
-            realised += fill.size * net_of(fill, entry, direction, rules)
-        net += realised
-        swap_paid += swap
-        fills.extend(step_fills)
-
-        # Best and worst so far; a bar that was not held to its end counts only by its fills.
-        mfe_seen, mae_seen = mfe, mae
-        if opens_late and k == 0:
-            mfe, mae = -math.inf, math.inf  # what was seen before the entry was no result
-        side = exit_side(bar, direction)
-        if is_open or (step_fills and step_fills[-1].reason == "TIME"):
-            best_price, worst_price = (
-                (side.high, side.low) if direction == LONG else (side.low, side.high)
-            )
-            mfe = max(mfe, net_at_market(best_price, entry, direction, rules, size_in_bar))
-            mae = min(mae, net_at_market(worst_price, entry, direction, rules, size_in_bar))
-        else:
-            for fill in step_fills:
-                mfe = max(mfe, net_of(fill, entry, direction, rules))
-                mae = min(mae, net_of(fill, entry, direction, rules))
-
-        next_unrealised = 0.0
-        if is_open:
-            next_unrealised = net_at_market(side.close, entry, direction, rules, remaining)
-        phi = rules.w_mtm * size_at_decision * unrealised
-        next_phi = rules.w_mtm * remaining * next_unrealised
-        reward = {
-            "realised": rules.w_realized * rules.reward_scale * realised,
-            "dense": rules.reward_scale * (rules.gamma * next_phi - phi),
-            "regret": 0.0 if is_open else regret(hindsight, net, rules),
-            "time": impatience(k, rules) if is_open else 0.0,
-            "action_cost": action_cost(effective, rules),
-            "invalid": -rules.invalid_action_penalty if blocked else 0.0,
-            "drawdown": drawdown(mfe, next_unrealised, rules) if is_open else 0.0,
-        }
-        steps.append(
+        realised = self._book(fills, swap)
+        self._extremes(k, fills, size_in_bar)
+        self.unrealised = self._unrealised(k)
+        self.steps.append(
             Step(
                 k=k,
                 chosen=order.action,
@@ -305,35 +131,136 @@ def simulate(
                 forbidden=forbidden,
                 stop=stop_in_force,
                 unrealised=unrealised,
-                mfe=mfe_seen,
-                mae=mae_seen,
-                remaining=size_at_decision,
+                mfe=mfe,
+                mae=mae,
+                remaining=size,
                 realised=realised,
-                reward=reward,
+                reward=self._reward(k, effective, bool(blocked), realised, phi),
             )
         )
-        unrealised = next_unrealised
-        if not is_open:
-            break
 
-    costs = costs_by_kind(fills, entry, entry_half_spread, swap_paid, rules)
-    last = fills[-1]
-    return Result(
-        entry_price=entry,
-        fills=fills,
-        steps=steps,
-        exit_reason=last.reason,
-        ambiguous=ambiguous,
-        bars_held=steps[-1].k if last.reason == "EXIT" else steps[-1].k + 1,
-        net=net,
-        gross=net + costs.total,
-        costs=costs,
-        mfe=mfe,
-        mae=mae,
-        hindsight=hindsight,
-        hindsight_decision=hindsight_decision,
-        closest_call=calls.smallest,
-    )
+    def _market_orders(self, k: int, effective: int) -> list[Fill]:
+        """EXIT and PARTIAL."""
+        if effective == EXIT:
+            fill = market_order(self.bars, self.trade, k, self.remaining, "EXIT", self.rules)
+            self.remaining = 0.0
+            return [fill]
+        if effective == PARTIAL:
+            size = self.rules.partial_fraction
+            self.remaining -= size
+            self.partials_used += 1
+            return [market_order(self.bars, self.trade, k, size, "PARTIAL", self.rules)]
+        return []
+
+    def _move_stop(self, k: int, effective: int, requested: float | None) -> None:
+        """The new stop, from what is known at decision k."""
+        rules, direction = self.rules, self.direction
+        close = exit_side(self.bars[self.trade.entry_bar + k], direction).close
+        entry = self.trade.entry_price if rules.opens_late and k == 0 else self.entry
+        if effective == TIGHTEN_SL:
+            level = tightened(self.stop, close, direction, rules)
+            self.stop = moved_stop(self.stop, level, close, entry, direction, rules)
+            self.last_tighten = k
+        elif effective == TRAIL_BE:
+            level = breakeven(entry, direction, rules)
+            self.stop = moved_stop(self.stop, level, close, entry, direction, rules)
+        if requested is not None:
+            self.stop = moved_stop(self.stop, requested, close, entry, direction, rules)
+
+    def _coming_bar(self, k: int, target: float | None, fills: list[Fill]) -> float:
+        """The stop, else the target, else the horizon; returns the swap of rollovers inside the bar."""
+        row = self.trade.entry_bar + k + 1
+        bar, size = self.bars[row], self.remaining
+        not_yet = k == 0 and self.rules.opens_late and self.trade.inside_bar
+        fill, self.ambiguous = coming_bar_fill(
+            bar,
+            row,
+            self.stop,
+            self.stop != self.trade.stop,
+            None if not_yet else target,
+            size,
+            k + 1 == self.rules.max_bars or bar.flat,
+            self.entry,
+            self.direction,
+            self.rules,
+            self.calls,
+        )
+        if fill is not None:
+            fills.append(fill)
+            self.remaining = 0.0
+        return size * swap_inside(bar, self.trade, self.entry, fill, self.rules)
+
+    def _book(self, fills: list[Fill], swap: float) -> float:
+        """Add a step's money; returns what it realised."""
+        realised = -swap
+        for fill in fills:
+            realised += fill.size * net_of(fill, self.entry, self.direction, self.rules)
+        self.net += realised
+        self.swap_paid += swap
+        self.fills.extend(fills)
+        return realised
+
+    def _extremes(self, k: int, fills: list[Fill], size: float) -> None:
+        """Best and worst so far; a bar that was not held to its end counts only by its fills."""
+        entry, direction, rules = self.entry, self.direction, self.rules
+        if rules.opens_late and k == 0:
+            self.mfe, self.mae = -math.inf, math.inf  # what was seen before the entry was no result
+        if self.is_open or (fills and fills[-1].reason == "TIME"):
+            side = exit_side(self.bars[self.trade.entry_bar + k + 1], direction)
+            is_long = direction == LONG
+            best, worst = (side.high, side.low) if is_long else (side.low, side.high)
+            self.mfe = max(self.mfe, net_at_market(best, entry, direction, rules, size))
+            self.mae = min(self.mae, net_at_market(worst, entry, direction, rules, size))
+        else:
+            for fill in fills:
+                self.mfe = max(self.mfe, net_of(fill, entry, direction, rules))
+                self.mae = min(self.mae, net_of(fill, entry, direction, rules))
+
+    def _unrealised(self, k: int) -> float:
+        """Per unit of size, at the close of the coming bar."""
+        if not self.is_open:
+            return 0.0
+        close = exit_side(self.bars[self.trade.entry_bar + k + 1], self.direction).close
+        return net_at_market(close, self.entry, self.direction, self.rules, self.remaining)
+
+    def _reward(
+        self, k: int, effective: int, blocked: bool, realised: float, phi: float
+    ) -> dict[str, float]:
+        """The terms of step k; `phi`: the dense term's potential at its decision."""
+        rules, is_open = self.rules, self.is_open
+        next_phi = rules.w_mtm * self.remaining * self.unrealised
+        return {
+            "realised": rules.w_realized * rules.reward_scale * realised,
+            "dense": rules.reward_scale * (rules.gamma * next_phi - phi),
+            "regret": 0.0 if is_open else regret(self.hindsight[0], self.net, rules),
+            "time": impatience(k, rules) if is_open else 0.0,
+            "action_cost": action_cost(effective, rules),
+            "invalid": -rules.invalid_action_penalty if blocked else 0.0,
+            "drawdown": drawdown(self.mfe, self.unrealised, rules) if is_open else 0.0,
+        }
+
+    def result(self) -> Result:
+        """The whole trade, once it is closed."""
+        costs = costs_by_kind(
+            self.fills, self.entry, self.entry_half_spread, self.swap_paid, self.rules
+        )
+        last = self.fills[-1]
+        return Result(
+            entry_price=self.entry,
+            fills=self.fills,
+            steps=self.steps,
+            exit_reason=last.reason,
+            ambiguous=self.ambiguous,
+            bars_held=self.steps[-1].k if last.reason == "EXIT" else self.steps[-1].k + 1,
+            net=self.net,
+            gross=self.net + costs.total,
+            costs=costs,
+            mfe=self.mfe,
+            mae=self.mae,
+            hindsight=self.hindsight[0],
+            hindsight_decision=self.hindsight[1],
+            closest_call=self.calls.smallest,
+        )
 
 
 def net_of(fill: Fill, entry: float, direction: int, rules: Rules) -> float:
@@ -343,14 +270,14 @@ def net_of(fill: Fill, entry: float, direction: int, rules: Rules) -> float:
 
 
 def check(bars: Sequence[Bar], trade: Trade, rules: Rules) -> None:
-    """Refuse what no trade can be. Raises ValueError."""
+    """Refuse an impossible trade. Raises ValueError."""
     if trade.direction not in (LONG, SHORT):
-        raise ValueError(f"direction is {trade.direction}; it is +1 (long) or -1 (short)")
+        raise ValueError(f"direction: got {trade.direction}, expected +1 (long) or -1 (short)")
     if trade.entry_bar < 0 or trade.entry_bar + rules.max_bars >= len(bars):
         raise ValueError("the trade's horizon crosses the end of the bars")
     if rules.max_partials * rules.partial_fraction >= 1.0:
         raise ValueError("the partial closes leave nothing open")
     if trade.direction == LONG and trade.stop >= trade.entry_price:
-        raise ValueError("a long's stop lies below its entry price")
+        raise ValueError("a long's stop must be below its entry price")
     if trade.direction == SHORT and trade.stop <= trade.entry_price:
-        raise ValueError("a short's stop lies above its entry price")
+        raise ValueError("a short's stop must be above its entry price")

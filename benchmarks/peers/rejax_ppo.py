@@ -9,7 +9,7 @@ import numpy as np
 from gymnax.environments import spaces  # pyright: ignore[reportMissingImports]
 from rejax import PPO  # pyright: ignore[reportMissingImports]
 
-from jaxexit.benchmark.peers.work import Work, observation_size
+from benchmarks.peers.work import Work, observation_size
 from jaxexit.env import ACTIONS
 
 Array = jax.Array

@@ -7,9 +7,10 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
+from benchmarks.peers.work import Learner, Work
 from jaxexit.benchmark.job import Job
-from jaxexit.benchmark.peers.work import Learner, Work
 from jaxexit.benchmark.timing import Stopwatch, timed
+from jaxexit.config import Experiment
 from jaxexit.errors import UserError
 from jaxexit.lab.provenance import package_version
 
@@ -47,7 +48,7 @@ class Peer(NamedTuple):
         return getattr(import_module(self.module), self.made_by)(work)
 
 
-PLACE = "jaxexit.benchmark.peers"
+PLACE = "benchmarks.peers"
 PEERS = (
     Peer(
         "PureJaxRL-style",
@@ -83,17 +84,19 @@ PEERS = (
 PACKAGES = tuple(dict.fromkeys(name for peer in PEERS for name in peer.needs))
 
 
-def check(job: Job) -> None:
-    """That peers can do the job.
+def check(experiment: Experiment) -> None:
+    """That peers can do the job of an experiment.
 
     Raises:
         UserError: it masks actions, which no peer can.
     """
-    if job.task.valid is not None:
-        raise UserError("--peers: guards.mode is mask, which the peers cannot; use penalise")
+    if experiment.guards.mode == "mask":
+        raise UserError(
+            "guards.mode: got mask, which the peers of --peers cannot do; expected penalise"
+        )
 
 
-def measure(job: Job, own: Callable[[], Any], updates: int, say: Say) -> list[dict[str, Any]]:
+def measure(job: Job, advance: Callable[[], Any], updates: int, say: Say) -> list[dict[str, Any]]:
     """What each peer does in turn with the learner itself; ratios from the same run.
 
     Args:
@@ -102,18 +105,20 @@ def measure(job: Job, own: Callable[[], Any], updates: int, say: Say) -> list[di
         updates: timed updates of each.
         say: called with what is being measured.
     """
-    check(job)
+    check(job.experiment)
     work = Work(job.learner, job.task, job.hyper, job.world)
     learners, works = {}, {}
     for peer in PEERS:
         if not peer.missing():
             say(f"{peer.name}, first update")
             learners[peer.name], works[peer.name] = _made(peer, work)
-    watch = Stopwatch({OURS: own} | {name: learner.advance for name, learner in learners.items()})
+    watch = Stopwatch(
+        {OURS: advance} | {name: learner.advance for name, learner in learners.items()}
+    )
     for number in range(updates):
         watch.round(lambda name, n=number: say(f"{name}, {n + 1} of {updates}"))
     ours = watch[OURS].rate(work.learner.batch_size)
-    found = []
+    records = []
     for peer in PEERS:
         record: dict[str, Any] = {"name": peer.name, "network": peer.network}
         record["versions"] = {name: package_version(name) for name in peer.needs}
@@ -128,8 +133,8 @@ def measure(job: Job, own: Callable[[], Any], updates: int, say: Say) -> list[di
                 "steps_per_second": theirs,
                 "ours_over_theirs": ours["median"] / theirs["median"],
             }
-        found.append(record)
-    return found
+        records.append(record)
+    return records
 
 
 def _made(peer: Peer, work: Work) -> tuple[Learner, Work]:

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import optax
 from flax.training.train_state import TrainState
 
-from jaxexit.benchmark.peers.work import Numbers, Work, flat, observation_size
+from benchmarks.peers.work import Numbers, Work, flat, observation_size
 from jaxexit.env import ACTIONS
 
 Array = jax.Array
@@ -99,25 +99,25 @@ def make_update(work: Work) -> Callable[[Any, Runner], tuple[Runner, Any]]:
         action = jax.random.categorical(key_action, logits)
         log_prob = jnp.take_along_axis(jax.nn.log_softmax(logits), action[:, None], axis=-1)[:, 0]
 
-        def one(key: Array, state: Any, action: Array) -> Any:
+        def step_one(key: Array, state: Any, action: Array) -> Any:
             return task.step(data, state, action, task.draw(data, key, ()))
 
         keys = jax.random.split(key_step, learner.num_envs)
-        env_state, after, reward, done, info = jax.vmap(one)(keys, env_state, action)
+        env_state, after, reward, done, info = jax.vmap(step_one)(keys, env_state, action)
         kept = Transition(done, action, value, reward, log_prob, observation)
         return Runner(train, env_state, after, key), (kept, info)
 
     def advantages(transitions: Transition, last_value: Array) -> tuple[Array, Array]:
         def backwards(carry: tuple[Array, Array], step: Transition) -> Any:
             advantage, next_value = carry
-            goes_on = 1.0 - step.done
-            delta = step.reward + numbers.gamma * next_value * goes_on - step.value
-            advantage = delta + numbers.gamma * numbers.gae_lambda * goes_on * advantage
+            continues = 1.0 - step.done
+            delta = step.reward + numbers.gamma * next_value * continues - step.value
+            advantage = delta + numbers.gamma * numbers.gae_lambda * continues * advantage
             return (advantage, step.value), advantage
 
         start = (jnp.zeros_like(last_value), last_value)
-        _, found = jax.lax.scan(backwards, start, transitions, reverse=True, unroll=16)
-        return found, found + transitions.value
+        _, advantages = jax.lax.scan(backwards, start, transitions, reverse=True, unroll=16)
+        return advantages, advantages + transitions.value
 
     def minibatch(train: TrainState, batch: tuple[Transition, Array, Array]) -> Any:
         def of(params: Any) -> Array:

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from jaxexit.commands import show
+from jaxexit import progress
 
 
 @pytest.mark.parametrize(
@@ -14,9 +14,9 @@ from jaxexit.commands import show
 def test_without_a_terminal_long_work_leaves_a_line_now_and_then(
     monkeypatch: pytest.MonkeyPatch, seconds: float, told: str
 ) -> None:
-    monkeypatch.setattr(show, "SECONDS_BETWEEN_LINES", seconds)
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", seconds)
     out = Console(file=io.StringIO(), width=80)
-    with show.working(out, "ou") as say:
+    with progress.working(out, "ou") as say:
         say("seed 0 [1/2]")
         say("seed 1 [2/2]")
     assert isinstance(out.file, io.StringIO)
@@ -25,7 +25,7 @@ def test_without_a_terminal_long_work_leaves_a_line_now_and_then(
 
 def test_on_a_terminal_the_work_is_shown_and_wiped_away() -> None:
     out = Console(file=io.StringIO(), width=80, force_terminal=True)
-    with show.working(out, "ou") as say:
+    with progress.working(out, "ou") as say:
         say("seed 0")
     assert isinstance(out.file, io.StringIO)
     assert "ou: seed 0" in out.file.getvalue()

@@ -14,8 +14,8 @@ from stable_baselines3.common.torch_layers import (  # pyright: ignore[reportMis
 )
 from stable_baselines3.common.vec_env import VecEnv  # pyright: ignore[reportMissingImports]
 
-from jaxexit.benchmark.peers.torch_ppo import trunk
-from jaxexit.benchmark.peers.work import HostEnvironments, Work, observation_size
+from benchmarks.peers.torch_ppo import trunk
+from benchmarks.peers.work import HostEnvironments, Work, observation_size
 from jaxexit.env import ACTIONS
 
 

@@ -78,8 +78,13 @@ def replay(
     for row, bar, direction, stop, target in zip(orders.index, *columns, strict=True):
         limit = None if np.isnan(target) else float(target)
         plan.setdefault(int(bar), []).append((row, int(direction), float(stop), limit))
-    own: dict[str, Any] = {"plan": plan, "horizon": horizon, "refused": set(), "timed_out": set()}
-    strategy = type("ReplayOfThese", (Replay,), own)
+    attributes: dict[str, Any] = {
+        "plan": plan,
+        "horizon": horizon,
+        "refused": set(),
+        "timed_out": set(),
+    }
+    strategy = type("ReplayOfThese", (Replay,), attributes)
     stamps = pd.date_range("2000-01-01", periods=len(side), freq="h")  # only the order counts
     bars = pd.DataFrame(side, index=stamps, columns=["Open", "High", "Low", "Close"])
     book = Backtest(
@@ -97,18 +102,18 @@ def replay(
         trades: Any = book.run()["_trades"]
     trades = trades.set_index("Tag")
 
-    found = pd.DataFrame(
+    exits = pd.DataFrame(
         {"reason": REFUSED, "exit_bar": NO_BAR, "exit_price": np.nan}, index=orders.index
     )
     closed = trades.index
-    assert sorted([*closed, *own["refused"]]) == sorted(orders.index), "a trade was lost"
-    found.loc[closed, "exit_bar"] = trades["ExitBar"]
-    found.loc[closed, "exit_price"] = trades["ExitPrice"]
-    found.loc[closed, "entry_price"] = trades["EntryPrice"]
-    found.loc[closed, "net"] = trades["PnL"]
+    assert sorted([*closed, *attributes["refused"]]) == sorted(orders.index), "a trade was lost"
+    exits.loc[closed, "exit_bar"] = trades["ExitBar"]
+    exits.loc[closed, "exit_price"] = trades["ExitPrice"]
+    exits.loc[closed, "entry_price"] = trades["EntryPrice"]
+    exits.loc[closed, "net"] = trades["PnL"]
     # The engine keeps no reason. What it closed itself it closed at the stop or worse, or at the target
     # or better.
     lost = trades["Size"] * (trades["ExitPrice"] - trades["SL"].astype(float)) <= 0
-    timed = closed.isin(list(own["timed_out"]))
-    found.loc[closed, "reason"] = np.where(timed, TIME, np.where(lost, STOP, TARGET))
-    return found
+    timed = closed.isin(list(attributes["timed_out"]))
+    exits.loc[closed, "reason"] = np.where(timed, TIME, np.where(lost, STOP, TARGET))
+    return exits

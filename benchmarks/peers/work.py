@@ -46,8 +46,8 @@ class Work(NamedTuple):
     @property
     def numbers(self) -> Numbers:
         """PPO's numbers."""
-        found = self.hyper._asdict() | {"entropy_coef": self.hyper.entropy_coef_start}
-        return Numbers(*(float(found[name]) for name in Numbers._fields))
+        values = self.hyper._asdict() | {"entropy_coef": self.hyper.entropy_coef_start}
+        return Numbers(*(float(values[name]) for name in Numbers._fields))
 
     def shortened(self, num_steps: int) -> Work:
         """The same with shorter rollouts, for a peer that is too slow."""

@@ -16,7 +16,7 @@ import torch  # pyright: ignore[reportMissingImports]
 from torch import nn  # pyright: ignore[reportMissingImports]
 from torch.distributions import Categorical  # pyright: ignore[reportMissingImports]
 
-from jaxexit.benchmark.peers.work import HostEnvironments, Work, observation_size
+from benchmarks.peers.work import HostEnvironments, Work, observation_size
 from jaxexit.env import ACTIONS
 
 
@@ -106,9 +106,9 @@ class TorchPPO:
         _, following = self.network(self._seen)
         advantages, advantage = torch.zeros(shape), torch.zeros(learner.num_envs)
         for step in reversed(range(learner.num_steps)):
-            goes_on = 1.0 - ends[step]
-            error = rewards[step] + numbers.gamma * following * goes_on - values[step]
-            advantage = error + numbers.gamma * numbers.gae_lambda * goes_on * advantage
+            continues = 1.0 - ends[step]
+            error = rewards[step] + numbers.gamma * following * continues - values[step]
+            advantage = error + numbers.gamma * numbers.gae_lambda * continues * advantage
             advantages[step], following = advantage, values[step]
         self.mean_reward = float(rewards.mean())
         columns = (observations, actions, log_probs, values, advantages, advantages + values)

@@ -18,6 +18,7 @@ import pandas as pd
 
 from jaxexit.data import dataset, features
 from jaxexit.env import environment
+from jaxexit.env.types import TRAIL_BE
 from jaxexit.evaluate import backtest, run
 from jaxexit.lab import results
 from jaxexit.policies import ATR_TRAILING, DEFAULT_PARAMS, Policy
@@ -153,7 +154,7 @@ def _buffer_granted(honest: Any) -> Any:
     def moved_stop(params: Any, now: Any, action: jax.Array, asked: jax.Array) -> jax.Array:
         granted = jnp.maximum(now.stop, now.entry + BUFFER)
         honestly = honest(params, now, action, asked)
-        return jnp.where(action == environment.TRAIL_BE, granted, honestly)
+        return jnp.where(action == TRAIL_BE, granted, honestly)
 
     return moved_stop
 

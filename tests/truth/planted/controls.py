@@ -1,42 +1,32 @@
 """Positive controls: each trap is planted, and the exam or audit that is meant to catch it must do so.
 
-An exam that cannot fail proves nothing. The same checks are run where nothing is planted, and must then
-find nothing. Two traps spoil what is recorded, not how: they are planted while a backtest is written, and
-the audit's replay looks at it in a sound world.
+An exam that cannot fail proves nothing. The same checks run where nothing is planted, and must then find
+nothing. Two traps falsify what is recorded, not how it is computed: they are planted while a backtest is
+written, and the audit replays it afterwards without them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
-from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from jaxexit.config import Experiment, load_experiment
-from jaxexit.data import Dataset, Feature, load_dataset, resolve_features
-from jaxexit.data.simulated import brownian
-from jaxexit.env import env_spec, make_world, observation_names
-from jaxexit.env.environment import order_from_action
+from jaxexit.data import Feature, resolve_features
+from jaxexit.env import env_spec, observation_names
+from jaxexit.env.orders import order_from_action
 from jaxexit.env.types import EXIT, HOLD
 from jaxexit.evaluate import Backtest
 from jaxexit.lab import results
-from jaxexit.lab.checkpoint_layout import Saved
 from jaxexit.lab.registry import Registry
-from jaxexit.lab.run import RunFolder
-from jaxexit.lab.training import agent_params, learned_policy, state_template
-from jaxexit.learners import hyper_of, learner_of
-from jaxexit.learning import exit_task, stack
-from jaxexit.policies import RANDOM, Policy, RandomActions
+from jaxexit.policies import Policy
 from jaxexit.policies.types import stateless
-from jaxexit.truth import martingale, traps
-from jaxexit.truth.audit import Finding, Subject, fills, look_ahead, make_subject, replay
+from jaxexit.truth import adversaries, martingale
+from jaxexit.truth.audit import Finding, Subject, fills, look_ahead, replay
 from jaxexit.truth.exploiters import (
     BREAK_EVEN_AT_ONCE,
     HUG_THE_PRICE,
@@ -45,111 +35,18 @@ from jaxexit.truth.exploiters import (
     Examinee,
 )
 from jaxexit.truth.martingale import Setting, exam_experiment
-from jaxexit.truth.traps import Seam, Trap, planted, replaced
-from jaxexit.truth.verdict import Verdict
+from jaxexit.truth.verdict import Control, Verdict
+from tests.truth.planted import traps
+from tests.truth.planted.scene import SPLIT, Scene
+from tests.truth.planted.traps import Seam, Trap, planted, replaced
 
 FULL_TRADES, QUICK_TRADES = martingale.BATCH, 2_500  # of an exam
 SETTINGS = (Setting(jumps=False, costs=False, side="long"), Setting(True, True, "short"))
-SPLIT = "test"
-EPISODES = 19  # of 80 bars each: the market that is audited
-ANY_ACTION = (0.6, 0.05, 0.15, 0.15, 0.05)  # so that every kind of fill occurs
-AUDITED = """\
-description: A market of jumping bars, to be audited.
-data: {{bars: '{bars}', price_side: mid, warmup: 300}}
-costs: {{spread_pips: 1.3, slippage_pips: 0.2, commission: 0.00002, swap_long_pips: 0.5}}
-env: {{max_bars: 20}}
-guards: {{min_profit_for_exit: -1.0, min_profit_for_partial: -1.0, min_profit_for_trail: -1.0}}
-ppo: {{num_envs: 4, num_steps: 64, minibatch_size: 64, total_timesteps: 256}}
-network: {{hidden_sizes: [16]}}
-"""
 # The baselines are not at issue, and to compile them takes a minute.
 NO_BASELINES = (
     Seam(results, "tuned_baselines", lambda honest: lambda *_: {}),
     Seam(Backtest, "baselines", lambda honest: lambda *_, **__: iter(())),
 )
-
-
-@dataclass(frozen=True)
-class Control:
-    """One trap and one check; or a check where there is nothing to be caught."""
-
-    trap: str  # empty: nothing is planted
-    planted: str
-    check: str
-    statistic: str  # t of the exam, or the audit's line
-    caught: bool
-
-    @property
-    def passed(self) -> bool:
-        """Whether what is planted was caught, and nothing where nothing is."""
-        return self.caught == bool(self.trap)
-
-    @property
-    def words(self) -> str:
-        """The verdict in words."""
-        if self.trap:
-            return "caught" if self.caught else "FAIL: not caught"
-        return "FAIL: false alarm" if self.caught else "nothing found"
-
-    def as_json(self) -> dict[str, Any]:
-        """The attributes and `passed`."""
-        return asdict(self) | {"passed": self.passed}
-
-
-class Scene:
-    """What is examined: the number of trades of an exam, and a small experiment to be audited."""
-
-    def __init__(self, folder: Path, *, trades: int, seed: int) -> None:
-        """Args: a folder to write to; trades of an exam; seed of markets, policies and cuts."""
-        self.folder, self.trades, self.seed = folder, trades, seed
-
-    @cached_property
-    def yaml(self) -> Path:
-        """The audited experiment's file, its bars beside it: a fifth of them open with a gap."""
-        rng = np.random.default_rng([self.seed, 1])
-        bars = brownian(rng, EPISODES, jump_probability=martingale.JUMP_PROBABILITY).bars
-        path = self.folder / "bars.parquet"
-        prices = dict(zip(("open", "high", "low", "close"), bars.mid.T, strict=True))
-        table = bars.table.assign(time=bars.times, **prices)
-        table[["time", *prices]].to_parquet(path, index=False)
-        yaml = self.folder / "v1_controls.yaml"
-        yaml.write_text(AUDITED.format(bars=path))
-        return yaml
-
-    @cached_property
-    def experiment(self) -> Experiment:
-        """The audited experiment."""
-        return load_experiment(self.yaml)
-
-    @cached_property
-    def version(self) -> RunFolder:
-        """Its run folder, with the network as it is before training: a checkpoint like any other."""
-        run = RunFolder(self.folder, self.experiment.version)
-        spec, world = make_world(self.experiment, self.dataset, "train")
-        learner, hyper = learner_of(self.experiment), hyper_of(self.experiment)
-        state = learner.init(exit_task(spec), hyper, world, jax.random.key(self.seed))
-        states = stack([state])
-        saved = Saved(states, learner.policy_params(states))
-        run.checkpoints(self.experiment).save(0, saved, pointers=("best", "final"))
-        return run
-
-    @cached_property
-    def dataset(self) -> Dataset:
-        """The audited experiment's data, of a sound world."""
-        return load_dataset(self.experiment)
-
-    def greedy(self) -> Subject:
-        """That network on the audited market, the data read anew."""
-        template = state_template(self.experiment, self.dataset)
-        checkpoint = self.version.checkpoints(self.experiment).restore("best", template)
-        (params,) = agent_params(self.experiment, checkpoint, "best")
-        policy = learned_policy(self.experiment)
-        return make_subject(self.experiment, SPLIT, policy, params, seed=self.seed)
-
-    def at_random(self) -> Subject:
-        """Random actions on the audited market, the data read anew: every kind of fill occurs."""
-        actions = RandomActions(jnp.asarray(ANY_ACTION, jnp.float32))
-        return make_subject(self.experiment, SPLIT, RANDOM, actions, seed=self.seed)
 
 
 class Check(NamedTuple):
@@ -188,17 +85,15 @@ EXAMINEES = (
 
 
 def _scripted(scene: Scene) -> list[Verdict]:
-    found = martingale.examine(
+    verdicts = martingale.examine(
         EXAMINEES, SETTINGS, trades=scene.trades, seed=scene.seed, features=_observed()
     )
     # Among jumps it lives on one trade in two hundred: of so few trades its t is not a normal one.
     odd = (BREAK_EVEN_AT_ONCE.name, SETTINGS[1].name)
-    return [verdict for verdict in found if (verdict.examinee, verdict.market) != odd]
+    return [verdict for verdict in verdicts if (verdict.examinee, verdict.market) != odd]
 
 
 def _adversaries(scene: Scene) -> list[Verdict]:
-    from jaxexit.truth import adversaries
-
     trained = adversaries.adversaries(seed=scene.seed, quick=True)
     return martingale.examine(
         trained, SETTINGS, trades=scene.trades, seed=scene.seed, features=adversaries.observed()
@@ -281,7 +176,7 @@ CAUGHT_BY: tuple[tuple[Trap, Check], ...] = (
     (traps.NEXT_RETURN, _look_ahead("feature return_1")),
     (traps.CENTRED_WINDOW, _look_ahead("feature return_1")),
     (traps.TESTS_MEAN, _look_ahead("feature rsi")),
-    (traps.ENTRY_OFF_BY_ONE, _fills("trades begin at another bar")),
+    (traps.ENTRY_OFF_BY_ONE, _fills("trades begin at the wrong bar")),
     (traps.FIRST_FINISHERS, REPLAY),
     (traps.FALLBACK, REPLAY),
     (traps.STOP_THROUGH_GAP, EXAM),
@@ -291,7 +186,7 @@ CAUGHT_BY: tuple[tuple[Trap, Check], ...] = (
     (traps.SHAPED_REWARD, EXAM),
 )
 # Further checks that must catch a trap too; not of the quick exam.
-DISAGREES = _every_fill("the plain simulator disagrees with the backtest")
+DISAGREES = _every_fill("the reference simulator disagrees with the backtest")
 ALSO_CAUGHT_BY: tuple[tuple[Trap, Check], ...] = (
     (traps.NEXT_RETURN, TRAINED),
     (traps.LATE_ENTRY, DISAGREES),
@@ -304,7 +199,7 @@ ALSO_CAUGHT_BY: tuple[tuple[Trap, Check], ...] = (
 )
 
 
-def sit(
+def run_exam(
     *, quick: bool, seed: int, on_step: Callable[[str], None] = lambda what: None
 ) -> list[Control]:
     """Every check where nothing is planted, then every trap under the check that must catch it.

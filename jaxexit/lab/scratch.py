@@ -1,0 +1,43 @@
+"""The registry of a run that is kept in none: a notebook's, in a temporary folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jaxexit.lab.registry import Registry
+
+
+class ScratchRegistry(Registry):
+    """A temporary registry whose looks at a test split still count in the one that stays."""
+
+    def __init__(self, root: Path, home: Path) -> None:
+        """Make it.
+
+        Args:
+            root: the temporary folder.
+            home: the folder whose registry counts the looks, if there is one.
+        """
+        super().__init__(root)
+        lasting = Registry(home)
+        self._home = lasting if lasting.path.is_file() else None
+
+    def count_look(self, version: str, look: dict[str, Any]) -> None:
+        """Count a look in both; first where it lasts."""
+        if self._home is not None:
+            self._home.count_unregistered_look(version, look)
+        super().count_look(version, look)
+
+    def looks(self) -> list[dict[str, Any]]:
+        """Those of the lasting registry, this one's among them."""
+        return super().looks() if self._home is None else self._home.looks()
+
+    def trials(self) -> int:
+        """As many as the lasting registry knows."""
+        return super().trials() if self._home is None else self._home.trials()
+
+    def trial_sharpes(self, *, but: str) -> list[float]:
+        """Those of the lasting registry."""
+        if self._home is None:
+            return super().trial_sharpes(but=but)
+        return self._home.trial_sharpes(but=but)
