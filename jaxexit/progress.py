@@ -111,17 +111,27 @@ def working(out: Console, name: str) -> Iterator[Callable[[str], None]]:
     yield say
 
 
+OF_LEARNERS = {
+    "entropy": "entropy {:.2f}",
+    "kl": "KL {:.4f}",
+    "minibatches_applied": "{} minibatches",
+}
+"""Metrics of a learner that are shown while training, where it has them."""
+
+
 def _progress_numbers(line: dict[str, Any], steps_per_second: float) -> str:
     """The few numbers of a metrics line that matter while training."""
     unit = units.unit_of_key(line, "net", "mean")
     net = METRICS["net_mean"]
     result = f"{line[net.key(unit)]:{net.form(unit)}} {units.words(unit)}/trade"
-    return (
-        f"{steps_per_second:,.0f} steps/s | net {result} | "
-        f"held {line['bars_held_mean']:.1f} bars | blocked {line['blocked_share']:.0%} | "
-        f"entropy {line['entropy']:.2f} | KL {line['kl']:.4f} | "
-        f"{line['minibatches_applied']} minibatches"
-    )
+    parts = [
+        f"{steps_per_second:,.0f} steps/s",
+        f"net {result}",
+        f"held {line['bars_held_mean']:.1f} bars",
+        f"blocked {line['blocked_share']:.0%}",
+    ]
+    parts += [form.format(line[name]) for name, form in OF_LEARNERS.items() if name in line]
+    return " | ".join(parts)
 
 
 class Reporter:

@@ -55,7 +55,7 @@ class Options:
         start: "new", "resume" or "overwrite".
         backtest: play the test split when the training has ended.
         device: JAX platform; None: the best there is.
-        devices: devices of each process; None: as `ppo.make_mesh` decides.
+        devices: devices of each process; None: as `learning.make_mesh` decides.
         cluster: how several processes find each other; None: this one is alone.
         wandb: send metrics to Weights & Biases, also where the experiment does not say so.
         allow_failed_audit: train although the audit of the inputs fails; every result says so.
@@ -109,16 +109,17 @@ def run_session(job: Job, options: Options, reporter: Reporter) -> Outcome:
 
     from jaxexit.lab import hosts
     from jaxexit.lab.metric_loggers import metric_loggers
-    from jaxexit.ppo import make_mesh, ppo_spec
+    from jaxexit.learners import learner_of
+    from jaxexit.learning import make_mesh
 
-    mesh = make_mesh(ppo_spec(experiment), experiment.seeds, options.devices)
-    if not hosts.leads():
+    mesh = make_mesh(learner_of(experiment), experiment.seeds, options.devices)
+    if not hosts.is_primary():
         return _follow(job, mesh, resume=options.start == "resume")
     mode = _wandb_mode(experiment, asked=options.wandb)
     loggers = metric_loggers(experiment, mode)
     wants_report = options.report or (experiment.tracking.artifacts and mode != "disabled")
     options = replace(options, report=wants_report)
-    with hosts.announcing() as announce, ExitStack() as held:
+    with hosts.signalling_start() as announce, ExitStack() as held:
         if options.cluster is not None:
             folder.check_start(experiment, options.start)
         job, dataset = _load(job, options.start)
@@ -182,14 +183,14 @@ def _train(
     from jaxexit.lab.provenance import market_facts, provenance
     from jaxexit.lab.tracking import MetricsWriter
     from jaxexit.lab.training import is_finished, state_template, train
-    from jaxexit.ppo import num_updates, ppo_spec
+    from jaxexit.learners import learner_of, num_updates
 
     experiment, folder, registry = job.experiment, job.folder, job.registry
-    updates, batch_size = num_updates(experiment), ppo_spec(experiment).batch_size
+    updates, batch_size = num_updates(experiment), learner_of(experiment).batch_size
     resume = options.start == "resume"
     if resume and is_finished(experiment, folder):
         announce(hosts.NOTHING_TO_DO)
-        hosts.part()
+        hosts.disconnect()
         reporter.lines(f"{experiment.version} is already trained to its end")
         registry.found_complete(experiment, job.yaml, trained_steps=updates * batch_size)
         loggers.begin(experiment, folder, updates * batch_size)
@@ -206,7 +207,7 @@ def _train(
     aside = registry.begin(folder, experiment, options.start, {**facts, "in_memory": in_memory})
     if aside is not None:
         reporter.lines(f"the earlier run is kept in {aside}")
-    announce(hosts.BEGUN)
+    announce(hosts.STARTED)
     loggers.begin(experiment, folder, resumed.step if resumed else 0)
     began = time.perf_counter()
     try:
@@ -222,7 +223,7 @@ def _train(
                 resumed=resumed,
                 on_update=progress.update,
             )
-        hosts.part()
+        hosts.disconnect()
     except BaseException:
         loggers.finish(failed=True)
         seconds = time.perf_counter() - began
@@ -266,11 +267,11 @@ def _follow(job: Job, mesh: Mesh | None, *, resume: bool) -> Outcome:
     if resume and folder.snapshot.is_file():  # without one the first process says so
         experiment = experiment.model_copy(update={"scales": folder.frozen().scales})
     dataset = load_dataset(experiment, job.sources or NAMED)
-    if hosts.wait_for_word() == hosts.NOTHING_TO_DO:
-        hosts.part()
+    if hosts.wait_for_start() == hosts.NOTHING_TO_DO:
+        hosts.disconnect()
         return Outcome(None)
     result = follow(experiment, dataset, folder, mesh=mesh, resume=resume)
-    hosts.part()
+    hosts.disconnect()
     return Outcome(None, interrupted=result.interrupted)
 
 

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxexit.ppo import PPOParams, PPOSpec, Task
+from jaxexit.learning import Task
+from jaxexit.ppo import PPOLearner, PPOParams
 
 Array = jax.Array
 
@@ -37,7 +38,7 @@ class Numbers(NamedTuple):
 class Work(NamedTuple):
     """A job without a KL stop, for one peer."""
 
-    learner: PPOSpec
+    learner: PPOLearner
     task: Task
     hyper: PPOParams
     data: Any

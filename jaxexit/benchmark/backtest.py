@@ -51,7 +51,7 @@ def measure(yaml: Path, *, say: Say) -> dict[str, Any]:
     say("making the market")
     dataset = made_dataset(resolve_features(experiment.env.features))
     backtest = Backtest(experiment, dataset, "test")
-    params = make_job(experiment, dataset).start().params
+    params = make_job(experiment, dataset).initial().params
     policy = learned_policy(experiment)
     say("tuning the baselines on train")
     tuned = Backtest(experiment, dataset, "train").tuned()

@@ -32,21 +32,18 @@ def main(words: Sequence[str]) -> None:
     from jaxexit.benchmark.job import open_job
     from jaxexit.benchmark.machine import device_peak_memory, peak_memory
     from jaxexit.benchmark.timing import timed
-    from jaxexit.ppo import make_mesh, update
-    from jaxexit.ppo.devices import P, place, state_specs
+    from jaxexit.learning import make_mesh, update_agents
 
     job = open_job(Path(yaml), overrides)
-    mesh = make_mesh(job.learner, 1)
-    state = place(mesh, job.start(), state_specs())
-    hyper, world = place(mesh, (job.hyper, job.world), P())
+    arguments = job.arguments(make_mesh(job.learner, 1))
     seconds, began = {}, time.perf_counter()
-    stage: Any = update.trace(job.learner, job.task, hyper, world, state, mesh)
+    stage: Any = update_agents.trace(*arguments)
     for name, onward in (("trace", "lower"), ("lower", "compile")):
         seconds[name] = time.perf_counter() - began
         began = time.perf_counter()
         stage = getattr(stage, onward)()
     seconds["compile"] = time.perf_counter() - began
-    seconds["first_update"] = timed(lambda: stage(hyper, world, state))[0]
+    seconds["first_update"] = timed(lambda: stage(*arguments[4:7]))[0]  # those that are traced
     needed = stage.memory_analysis()
     program = None
     if needed is not None:

@@ -10,9 +10,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from jaxexit.env import ACTIONS
 from jaxexit.policies import NetworkSpec
-from jaxexit.ppo import PPOSpec
+from jaxexit.ppo import PPOLearner
 
 FORWARD_AND_GRADIENT = 3  # forward passes
 
@@ -44,7 +43,7 @@ def layers(network: NetworkSpec, observation_size: int) -> list[tuple[str, int, 
     trunk = [
         (f"layer {i}", inputs, outputs) for i, (inputs, outputs) in enumerate(pairwise(sizes), 1)
     ]
-    return [*trunk, ("policy head", sizes[-1], len(ACTIONS)), ("value head", sizes[-1], 1)]
+    return [*trunk, ("policy head", sizes[-1], network.num_actions), ("value head", sizes[-1], 1)]
 
 
 def forward_flops(network: NetworkSpec, observation_size: int) -> int:
@@ -52,13 +51,13 @@ def forward_flops(network: NetworkSpec, observation_size: int) -> int:
     return sum(2 * inputs * outputs for _, inputs, outputs in layers(network, observation_size))
 
 
-def flops_per_step(learner: PPOSpec, observation_size: int) -> int:
+def flops_per_step(learner: PPOLearner, observation_size: int) -> int:
     """Operations of one environment step: forward in the rollout, forward and gradient in every epoch."""
     passes = 1 + FORWARD_AND_GRADIENT * learner.num_epochs
     return passes * forward_flops(learner.network, observation_size)
 
 
-def products(learner: PPOSpec, observation_size: int) -> list[Product]:
+def products(learner: PPOLearner, observation_size: int) -> list[Product]:
     """The matrix products of an update, as their shapes occur: in the rollout, and of one minibatch.
 
     The first layer has no gradient of its input.

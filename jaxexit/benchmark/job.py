@@ -6,21 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
+
 from jaxexit.arrays import key_of
 from jaxexit.benchmark.flops import flops_per_step, forward_flops
 from jaxexit.config import Experiment, find_experiment, load_experiment
 from jaxexit.data import Dataset, load_dataset
 from jaxexit.env import EnvSpec, World, make_world, observation_size
-from jaxexit.ppo import (
-    PPOParams,
-    PPOSpec,
-    Task,
-    TrainState,
-    exit_task,
-    init_state,
-    ppo_params,
-    ppo_spec,
-)
+from jaxexit.learning import AGENTS, Task, batching, exit_task, place, stack
+from jaxexit.ppo import PPOLearner, PPOParams, ppo_learner, ppo_params
 
 VERSION = "v2_exit_guards"
 FIXED = (
@@ -42,7 +37,7 @@ class Job(NamedTuple):
     dataset: Dataset
     env: EnvSpec
     task: Task
-    learner: PPOSpec
+    learner: PPOLearner
     hyper: PPOParams
     world: World
 
@@ -56,9 +51,25 @@ class Job(NamedTuple):
         """Operations of one environment step (see `benchmark.flops`)."""
         return flops_per_step(self.learner, self.observation_size)
 
-    def start(self, seed: int = 0) -> TrainState:
-        """The state before the first update."""
-        return init_state(self.learner, self.task, self.hyper, self.world, key_of(seed))
+    def initial(self, seed: int = 0) -> Any:
+        """The training state before the first update."""
+        return self.learner.init(self.task, self.hyper, self.world, key_of(seed))
+
+    def arguments(
+        self, mesh: Mesh | None = None, *, hyper: PPOParams | None = None, seeds: int = 1
+    ) -> tuple[Any, ...]:
+        """What `update_agents` takes of the first update: one agent a seed.
+
+        Args:
+            mesh: devices, None for one.
+            hyper: other numbers than the job's; they are traced, the program stays the same.
+            seeds: agents.
+        """
+        hypers = place(mesh, stack([hyper or self.hyper] * seeds), P(AGENTS))
+        states = stack([self.initial(seed) for seed in range(seeds)])
+        states = place(mesh, states, self.learner.state_specs(AGENTS))
+        world = place(mesh, self.world, P())
+        return self.learner, self.task, (), batching(), hypers, world, states, mesh
 
     def as_json(self) -> dict[str, Any]:
         """What the job is."""
@@ -106,5 +117,5 @@ def job_experiment(yaml: Path, overrides: Sequence[str], *, kl_stop: bool = Fals
 def make_job(experiment: Experiment, dataset: Dataset) -> Job:
     """The job of an experiment and its data."""
     env, world = make_world(experiment, dataset, "train")
-    learner, hyper = ppo_spec(experiment), ppo_params(experiment)
+    learner, hyper = ppo_learner(experiment), ppo_params(experiment)
     return Job(experiment, dataset, env, exit_task(env), learner, hyper, world)

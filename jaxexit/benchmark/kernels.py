@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from jaxexit.benchmark.job import Job
-from jaxexit.ppo import update
+from jaxexit.learning import update_agents
 
 PRODUCTS = {"stablehlo.dot_general", "stablehlo.convolution"}
 UNFUSED = PRODUCTS | {
@@ -57,9 +57,7 @@ class Loop(NamedTuple):
 
 def count(job: Job) -> dict[str, Any]:
     """The record: operations of a rollout's step, of a minibatch, and of an update."""
-    lowered = update.trace(job.learner, job.task, job.hyper, job.world, job.start()).lower(
-        lowering_platforms=("cuda",)
-    )
+    lowered = update_agents.trace(*job.arguments()).lower(lowering_platforms=("cuda",))
     all_loops = loops(lowered.compiler_ir("stablehlo"))
     learner = job.learner
     minibatches = learner.num_epochs * learner.num_minibatches

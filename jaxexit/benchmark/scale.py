@@ -109,7 +109,6 @@ def main(words: Sequence[str]) -> None:
 
     import jax
     import numpy as np
-    from jax.sharding import PartitionSpec as P
 
     from jaxexit.benchmark.job import make_job
     from jaxexit.benchmark.machine import device_peak_memory, peak_memory
@@ -117,8 +116,7 @@ def main(words: Sequence[str]) -> None:
     from jaxexit.config import load_experiment
     from jaxexit.data.features import resolve_features
     from jaxexit.data.simulated import realistic, to_dataset
-    from jaxexit.ppo import batching, make_mesh, stack, update_agents
-    from jaxexit.ppo.devices import AGENTS, place, state_specs
+    from jaxexit.learning import make_mesh, update_agents
 
     width, envs, seeds = cell["width"], cell["envs"], cell["seeds"]
     experiment = load_experiment(
@@ -146,15 +144,11 @@ def main(words: Sequence[str]) -> None:
     making = time.perf_counter() - began
     job = make_job(experiment, dataset)
     mesh = make_mesh(job.learner, seeds)
-    hyper = place(mesh, stack([job.hyper] * seeds), P(AGENTS))
-    world = place(mesh, job.world, P())
-    states = place(mesh, stack([job.start(n) for n in range(seeds)]), state_specs(AGENTS))
+    *arguments, states, _ = job.arguments(mesh, seeds=seeds)
 
     def advance() -> Any:
         nonlocal states
-        states, metrics = update_agents(
-            job.learner, job.task, (), batching(), hyper, world, states, mesh
-        )
+        states, metrics = update_agents(*arguments, states, mesh)
         return metrics
 
     first, _ = timed(advance)

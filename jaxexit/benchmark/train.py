@@ -14,18 +14,9 @@ from jax.sharding import PartitionSpec as P
 from jaxexit.benchmark import compiling, kernels, machine
 from jaxexit.benchmark.flops import products
 from jaxexit.benchmark.job import Job, open_job
-from jaxexit.benchmark.timing import Stopwatch, timed
-from jaxexit.ppo import (
-    PPOParams,
-    TrainState,
-    batching,
-    make_mesh,
-    ppo_params,
-    stack,
-    update,
-    update_agents,
-)
-from jaxexit.ppo.devices import AGENTS, ENVS, place, state_specs
+from jaxexit.benchmark.timing import Stopwatch
+from jaxexit.learning import ENVS, batching, make_mesh, place, update_agents
+from jaxexit.ppo import PPOParams, ppo_params
 from jaxexit.ppo.rollout import collect
 
 SEEDS = (2, 4)
@@ -41,29 +32,20 @@ Peers = Callable[[Job, Callable[[], Any], int, Say], list[dict[str, Any]]]
 class Learning:
     """A learner whose `advance` is one update more; compiled and run once when it is made."""
 
-    def __init__(self, job: Job, hyper: PPOParams, mesh: Mesh | None = None) -> None:
-        """Prepare it.
-
-        Args:
-            job: what it learns.
-            hyper: the job's numbers, or others: they are traced, the program stays the same.
-            mesh: its devices, None for one.
-        """
-        self._job, self._mesh = job, mesh
-        self._hyper, self._world = place(mesh, (hyper, job.world), P())
-        self._state: TrainState = place(mesh, job.start(), state_specs())
+    def __init__(
+        self, job: Job, mesh: Mesh | None = None, *, hyper: PPOParams | None = None, seeds: int = 1
+    ) -> None:
+        """Prepare it; arguments as for `Job.arguments`."""
+        *self._arguments, self._states, self._mesh = job.arguments(mesh, hyper=hyper, seeds=seeds)
         self.metrics: list[dict[str, Any]] = []
         self.advance()
         self.metrics.clear()
 
     def advance(self) -> Any:
         """One update; blocks."""
-        job = self._job
-        self._state, metrics = update(
-            job.learner, job.task, self._hyper, self._world, self._state, self._mesh
-        )
+        self._states, metrics = update_agents(*self._arguments, self._states, self._mesh)
         self.metrics.append(jax.device_get(metrics))
-        return self._state
+        return self._states
 
 
 def rollout_of(job: Job, mesh: Mesh | None) -> Callable[[], Any]:
@@ -88,13 +70,13 @@ def rollout_of(job: Job, mesh: Mesh | None) -> Callable[[], Any]:
         play = jax.shard_map(
             play,
             mesh=mesh,
-            in_specs=(P(), P(), state_specs(), P()),
+            in_specs=(P(), P(), job.learner.state_specs(), P()),
             out_specs=(P(ENVS), P(ENVS), samples, samples),
             check_vma=False,
         )
     compiled = jax.jit(play)
     hyper, world, key = place(mesh, (job.hyper, job.world, jax.random.key(1)), P())
-    state = place(mesh, job.start(), state_specs())
+    state = place(mesh, job.initial(), job.learner.state_specs())
 
     def run() -> Any:
         return compiled(hyper, world, state, key)
@@ -128,9 +110,9 @@ def measure(
     compiled = compiling.measure(yaml, overrides, device)
     say("compiling the update")
     mesh = make_mesh(job.learner, 1)
-    ours, stopping = Learning(job, job.hyper, mesh), Learning(job, configured, mesh)
+    ours, stopping = Learning(job, mesh), Learning(job, mesh, hyper=configured)
     both = make_mesh(job.learner, 1, jax.local_device_count())
-    shared = {} if both is None else {ALL_DEVICES: Learning(job, job.hyper, both).advance}
+    shared = {} if both is None else {ALL_DEVICES: Learning(job, both).advance}
     multiply, flops = machine.multiplication(machine.LARGE)
     watch = Stopwatch(
         {
@@ -175,31 +157,21 @@ def _as_configured(
     job: Job, ours: Learning, stopping: Learning, watch: Stopwatch
 ) -> dict[str, Any]:
     """What the KL stop saves: the same program with the stop's number in it."""
-    applied = [int(metrics["minibatches_computed"]) for metrics in stopping.metrics]
+    applied = [int(metrics["minibatches_computed"][0]) for metrics in stopping.metrics]
     return {
         "steps_per_second": watch[CONFIGURED].rate(job.learner.batch_size),
         "over_fixed_job": watch[OWN].median / watch[CONFIGURED].median,
         "minibatches_computed": statistics.median(applied),
-        "minibatches_without_stop": int(ours.metrics[0]["minibatches_computed"]),
+        "minibatches_without_stop": int(ours.metrics[0]["minibatches_computed"][0]),
     }
 
 
 def marginal_seed(job: Job, seeds: int, updates: int, say: Say) -> dict[str, Any]:
     """What each further agent of one program costs, in updates of a single run timed in turn with it."""
-    lone = Learning(job, job.hyper, make_mesh(job.learner, 1))
-    mesh = make_mesh(job.learner, seeds)
-    hyper = place(mesh, stack([job.hyper] * seeds), P(AGENTS))
-    world = place(mesh, job.world, P())
-    states = place(mesh, stack([job.start(n) for n in range(seeds)]), state_specs(AGENTS))
-
-    def together() -> Any:
-        nonlocal states
-        states, _ = update_agents(job.learner, job.task, (), batching(), hyper, world, states, mesh)
-        return states
-
     say(f"compiling {seeds} seeds in a single program")
-    timed(together)
-    watch = Stopwatch({"lone": lone.advance, "together": together})
+    lone = Learning(job, make_mesh(job.learner, 1))
+    together = Learning(job, make_mesh(job.learner, seeds), seeds=seeds)
+    watch = Stopwatch({"lone": lone.advance, "together": together.advance})
     for number in range(updates):
         watch.round(lambda name, n=number: say(f"{seeds} seeds: {name}, {n + 1} of {updates}"))
     over_lone = watch["together"].median / watch["lone"].median

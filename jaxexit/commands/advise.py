@@ -114,7 +114,7 @@ def from_file(advisor: Advisor, name: str, side: Any) -> Iterator[list[dict[str,
     from jaxexit.data.bars import SUMMED
     from jaxexit.data.export import bar_table
     from jaxexit.data.tables import plain
-    from jaxexit.live.feed import load_bars_of
+    from jaxexit.live.history import load_bars_of
 
     bars = load_bars_of(advisor.policy.experiment, name, side, advisor.unit)
     table = bar_table(bars, ("bid", "ask"))

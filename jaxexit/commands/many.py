@@ -47,7 +47,7 @@ def sweep(arguments: argparse.Namespace, overrides: Sequence[str], start: Start)
     from jaxexit.data import load_dataset
     from jaxexit.lab.search import check_search, run_search
     from jaxexit.lab.sweep import run_sweep, side_run
-    from jaxexit.ppo import num_updates, ppo_spec
+    from jaxexit.learners import learner_of, num_updates
     from jaxexit.truth.before import audited_before, warn
 
     searches = plan.method == "optuna"
@@ -66,7 +66,7 @@ def sweep(arguments: argparse.Namespace, overrides: Sequence[str], start: Start)
         def bar_of(sweep: SweepPlan) -> Callable[[Line], None]:
             shown.close()  # a search shows one round after the other
             agents = len(sweep.settings) * sweep.base.seeds
-            samples = ppo_spec(sweep.base).batch_size * agents
+            samples = learner_of(sweep.base).batch_size * agents
             words, updates = f"{sweep.name} ({agents} agents)", num_updates(sweep.base)
             return shown.enter_context(
                 progress.TrainingProgress(out, words, updates, samples)
@@ -116,7 +116,7 @@ def walk_forward(
     from jaxexit.data import load_folds
     from jaxexit.lab.walk_forward import side_run, train_folds
     from jaxexit.lab.walk_forward_backtest import backtest_folds, stored_result
-    from jaxexit.ppo import num_updates, ppo_spec
+    from jaxexit.learners import learner_of, num_updates
     from jaxexit.truth.before import audited_before, warn
 
     count = arguments.walk_forward
@@ -132,7 +132,7 @@ def walk_forward(
         audit = audited_before(experiment, whole, allow_failed=arguments.allow_failed_audit)
         warn(audit)
     agents = count * experiment.seeds
-    updates, samples = num_updates(experiment), ppo_spec(experiment).batch_size * agents
+    updates, samples = num_updates(experiment), learner_of(experiment).batch_size * agents
     with folder.locked():
         registry.register(experiment, yaml)
         name = f"{experiment.version} ({count} folds, {agents} agents)"

@@ -1,4 +1,7 @@
-"""Sections `ppo`, `network`, `evaluation` and `tracking`: the learner, its validation, its metrics."""
+"""What learns (`learner`), its sections `ppo` and `network`, and the sections `evaluation` and `tracking`.
+
+A new learner is a name in `LearnerName` and a section of that name in `schema.Experiment`.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,11 @@ MOST_LAYERS = 16
 Side = Annotated[int, Field(ge=1, le=MOST_SIDE)]
 Units = Annotated[int, Field(ge=1, le=MOST_UNITS)]
 
+LearnerName = Literal["ppo"]  # those of `learners.LEARNERS`
+
 
 class PPO(Section):
-    """The learner."""
+    """Proximal policy optimisation."""
 
     num_envs: Side = Field(default=64, description="environments played side by side")
     num_steps: Side = Field(default=2048, description="steps of each environment between updates")

@@ -1,7 +1,7 @@
 """The `Experiment`: everything that decides a result. Frozen, strict; every field says its unit.
 
 Its sections are in `market`, `trading` and `learning`. Shapes and structure are read from here once, as
-static arguments; every other number becomes a traced leaf (see `env.params`, `ppo.params`), so changing it
+static arguments; every other number becomes a traced leaf (see `env.params`, `ppo.learner`), so changing it
 never recompiles.
 """
 
@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from jaxexit.config.kinds import MOST_SEEDS, Section, Seed
-from jaxexit.config.learning import PPO, Evaluation, Network, Tracking
+from jaxexit.config.learning import PPO, Evaluation, LearnerName, Network, Tracking
 from jaxexit.config.market import Costs, Data, Recipe
 from jaxexit.config.trading import Env, Guards, Reward
 
@@ -48,6 +48,9 @@ class Experiment(Section):
     env: Env = Env()
     guards: Guards = Guards()
     reward: Reward = Reward()
+    learner: LearnerName = Field(
+        default="ppo", description="what learns; its settings are the section of that name"
+    )
     ppo: PPO = PPO()
     network: Network = Network()
     evaluation: Evaluation = Evaluation()

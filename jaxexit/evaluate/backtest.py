@@ -22,6 +22,7 @@ from jaxexit.evaluate.played import Played
 from jaxexit.evaluate.run import compile_player, run_policy
 from jaxexit.evaluate.table import trade_table
 from jaxexit.evaluate.tuning import policy_numbers, tune
+from jaxexit.learners import learner_of
 from jaxexit.policies import (
     DEFAULT_PARAMS,
     FIXED_TIME,
@@ -35,9 +36,6 @@ from jaxexit.policies import (
     Policy,
     RandomActions,
     choose,
-    network_policy,
-    network_shapes,
-    network_spec,
     one_of,
 )
 from jaxexit.policies.fixed import FixedTime
@@ -214,10 +212,8 @@ def _usual(experiment: Experiment, spec: EnvSpec, size: int) -> dict[Policy, Any
         return jax.ShapeDtypeStruct(shape, kind)
 
     masked = spec.guard_mode == "mask"
-    network = network_spec(experiment.network)
-    usual = {
-        network_policy(network, masked=masked): network_shapes(network, observation_size(spec))
-    }
+    learner = learner_of(experiment)
+    usual = {learner.policy(masked=masked): learner.params_shapes(observation_size(spec))}
     usual |= {
         policy: jax.tree.map(lambda leaf: numbers(), params)
         for policy, params in DEFAULT_PARAMS.items()

@@ -12,7 +12,7 @@ backtest use. An episode is one trade and always ends in a termination (`termina
 
 from gymnasium.envs.registration import register, registry
 
-from jaxexit.gym.lone import ExitEnv
+from jaxexit.gym.single import ExitEnv
 from jaxexit.gym.vector import ExitVectorEnv
 
 __all__ = ["ENV_ID", "ExitEnv", "ExitVectorEnv"]
@@ -22,6 +22,6 @@ ENV_ID = "jaxexit/Exit-v0"
 if ENV_ID not in registry:  # a reload must not warn that it replaces itself
     register(
         ENV_ID,
-        entry_point="jaxexit.gym.lone:ExitEnv",
+        entry_point="jaxexit.gym.single:ExitEnv",
         vector_entry_point="jaxexit.gym.vector:ExitVectorEnv",
     )

@@ -33,7 +33,7 @@ from jaxexit.env import (
 )
 from jaxexit.env.observation import CLIP
 from jaxexit.errors import UserError
-from jaxexit.ppo import exit_task
+from jaxexit.learning import exit_task
 from jaxexit.units import key
 
 Array = jax.Array
@@ -91,16 +91,16 @@ class Split(NamedTuple):
         """
         unknown = set(options or ()) - {"trade"}
         if unknown:
-            raise UserError(f"options: found '{min(unknown)}', allowed is trade")
+            raise UserError(f"options: got '{min(unknown)}', expected trade")
         if not options:
             return None
         asked = np.asarray(options["trade"])
         numbers = asked.reshape(-1)
         sound = asked.dtype.kind in "iu" and ((numbers >= 0) & (numbers < self.trades)).all()
         if not sound or numbers.size not in (1, count):
-            each = "a number" if count == 1 else f"a number, or {count} of them,"
+            each = "a whole number" if count == 1 else f"a whole number, or {count} of them,"
             raise UserError(
-                f"options: trade: found {options['trade']}, allowed is {each} of 0 to {self.trades - 1}"
+                f"options: trade: got {options['trade']}, expected {each} from 0 to {self.trades - 1}"
             )
         return np.broadcast_to(numbers, (count,)).astype(np.int32)
 
@@ -120,7 +120,7 @@ def open_split(
         UserError: the experiment, its data or the split's name are not right.
     """
     if split not in SPLITS:
-        raise UserError(f"split: found '{split}', allowed are {', '.join(SPLITS)}")
+        raise UserError(f"split: got '{split}', expected one of {', '.join(SPLITS)}")
     if not isinstance(experiment, Experiment):
         experiment = load_experiment(experiment, overrides, root=Path(root))
     elif overrides:
@@ -192,8 +192,8 @@ def advance(
     return after, see(spec, world, after), happened
 
 
-lone_begin = partial(jax.jit, static_argnames="spec")(begin)
-lone_advance = partial(jax.jit, static_argnames="spec")(advance)
+begin_one = partial(jax.jit, static_argnames="spec")(begin)
+advance_one = partial(jax.jit, static_argnames="spec")(advance)
 
 
 @partial(jax.jit, static_argnames="spec")

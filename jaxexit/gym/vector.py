@@ -58,9 +58,9 @@ class ExitVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         """
         self._mode = AutoresetMode(autoreset_mode)
         if self._mode is AutoresetMode.DISABLED:
-            raise UserError("autoreset_mode: found Disabled, allowed are NextStep and SameStep")
+            raise UserError("autoreset_mode: got Disabled, expected NextStep or SameStep")
         if num_envs < 1:
-            raise UserError(f"num_envs: found {num_envs}, allowed is 1 and more")
+            raise UserError(f"num_envs: got {num_envs}, expected a whole number from 1 up")
         self.metadata = {"render_modes": [], "autoreset_mode": self._mode}
         self._split = open_split(experiment, split, overrides, root)
         self.num_envs = num_envs
@@ -106,20 +106,20 @@ class ExitVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             raise ResetNeeded("no trade is open: call reset() first")
         actions = np.asarray(actions)
         if actions.shape != (self.num_envs,) or not np.isin(actions, range(len(ACTIONS))).all():
-            raise InvalidAction(f"found {actions}, allowed are {self.num_envs} of 0 to 4")
+            raise InvalidAction(f"got actions {actions}, expected {self.num_envs} of 0 to 4")
         spec, world = self._split.spec, self._split.world
         actions = actions.astype(np.int32)
         trades = self._split.draw(self.np_random, self.num_envs)
         if self._mode is AutoresetMode.NEXT_STEP:
-            found = advance_or_begin(spec, world, self._states, self._over, actions, trades)
-            self._states = found[0]
-            seen, happened = jax.device_get(found[1:])
+            stepped = advance_or_begin(spec, world, self._states, self._over, actions, trades)
+            self._states = stepped[0]
+            seen, happened = jax.device_get(stepped[1:])
             infos = self._masked(step_info(seen, happened, self._split.spec.unit))
             self._over = happened.done
         else:
-            found = advance_then_begin(spec, world, self._states, actions, trades)
-            self._states = found[0]
-            seen, happened, last = jax.device_get(found[1:])
+            stepped = advance_then_begin(spec, world, self._states, actions, trades)
+            self._states = stepped[0]
+            seen, happened, last = jax.device_get(stepped[1:])
             infos = self._masked(info(seen, self._split.spec.unit))
             if happened.done.any():
                 infos["final_obs"], infos["_final_obs"] = last.observation, happened.done

@@ -10,31 +10,31 @@ the one before. Its content hash is verified whenever it is read.
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import json
-import logging
 import os
 import shutil
-import sys
 import time
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
 from jaxexit.arrays import on_device
 from jaxexit.errors import RunError
+from jaxexit.lab.checkpoint_files import file_hashes, read_arrays, write_arrays
+from jaxexit.lab.checkpoint_layout import (
+    content_sha256,
+    from_old,
+    is_old,
+    old_template,
+    shapes_by_name,
+    with_key_data,
+    with_keys,
+)
 from jaxexit.lab.files import explain_write_errors, remove_folder, write_json
 
 KEEP_LAST = 2  # besides those that a pointer names
 FORMAT = 1
-SPARE_BYTES = 1 << 20  # of the disk, beside twice the arrays
-OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO, errno.EFBIG)
 
 Which = Literal["best", "final", "last"] | int
 
@@ -46,100 +46,6 @@ class Checkpoint(NamedTuple):
     sha256: str  # of the content
     state: Any
     manifest: dict[str, Any]
-
-
-def _is_key(leaf: Any) -> bool:
-    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-
-
-def _with_key_data(tree: Any) -> Any:
-    """Typed PRNG keys as plain integers, which is what can be stored."""
-
-    def plain(leaf: Any) -> Any:
-        return jax.random.key_data(leaf) if _is_key(leaf) else leaf
-
-    return jax.tree.map(plain, tree)
-
-
-def _with_keys(tree: Any, template: Any) -> Any:
-    def typed(leaf: Any, like: Any) -> Any:
-        return jax.random.wrap_key_data(leaf) if _is_key(like) else leaf
-
-    return jax.tree.map(typed, tree, template)
-
-
-def _leaves(tree: Any) -> dict[str, Any]:
-    return {
-        jax.tree_util.keystr(path): leaf
-        for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]
-    }
-
-
-def _shapes(tree: Any) -> dict[str, str]:
-    return {name: f"{leaf.dtype}{list(leaf.shape)}" for name, leaf in _leaves(tree).items()}
-
-
-def content_sha256(tree: Any) -> str:
-    """SHA-256 over names, types, shapes and bytes of every leaf (host arrays), in order of name."""
-    digest = hashlib.sha256()
-    for name, leaf in sorted(_leaves(tree).items()):
-        array = np.ascontiguousarray(leaf)
-        digest.update(f"{name}:{array.dtype}:{array.shape};".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
-
-
-def _files(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file in a folder, by path."""
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
-def _orbax() -> Any:
-    """Orbax for this process alone: of several that train together one writes, and each may read."""
-    import orbax.checkpoint as ocp
-
-    me = jax.process_index()
-    alone = ocp.options.MultiprocessingOptions(primary_host=me, active_processes={me})
-    return ocp.StandardCheckpointer(multiprocessing_options=alone)
-
-
-def _unless_too_late(hook: Callable[[Any], Any], unraisable: Any) -> None:
-    """Print an error as `hook` does, but not of threads that report to a loop that a failed write closed."""
-    error = unraisable.exc_value
-    if not (isinstance(error, RuntimeError) and str(error) == "Event loop is closed"):
-        hook(unraisable)
-
-
-def _write_arrays(folder: Path, host: Any) -> None:
-    """Let Orbax write host arrays, if there is room: where there is none its threads print tracebacks.
-
-    What the system says in spite of that, they wrap: here it is an OSError again.
-    """
-    needed = SPARE_BYTES + 2 * sum(leaf.nbytes for leaf in jax.tree.leaves(host))
-    if shutil.disk_usage(folder.parent).free < needed:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    # Where its threads would print their tracebacks, and its loop the tasks that nobody waited for.
-    log, loop = logging.getLogger("absl"), logging.getLogger("asyncio")
-    before, log.disabled = log.disabled, True
-    loop_before, loop.disabled = loop.disabled, True
-    hook = sys.unraisablehook
-    sys.unraisablehook = partial(_unless_too_late, hook)
-    try:
-        with _orbax() as checkpointer:
-            checkpointer.save(folder.resolve(), host)
-        # After a failure these stay: its threads may still be at it, its tasks are told of when collected.
-        sys.unraisablehook, loop.disabled = hook, loop_before
-    except ValueError as error:
-        said = next((code for code in OF_THE_DISK if os.strerror(code) in str(error)), None)
-        if said is None:
-            raise
-        raise OSError(said, os.strerror(said)) from None
-    finally:
-        log.disabled = before
 
 
 class CheckpointStore:
@@ -167,13 +73,13 @@ class CheckpointStore:
         Raises:
             RunError: it cannot be written (disk full, folder read-only); those before it still are.
         """
-        host = jax.device_get(_with_key_data(state))
+        host = jax.device_get(with_key_data(state))
         manifest = {
             "format": FORMAT,
             "step": step,
             "sha256": content_sha256(host),
             "experiment_sha256": self.experiment_sha256,
-            "shapes": _shapes(host),
+            "shapes": shapes_by_name(host),
             "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             **facts,
         }
@@ -182,8 +88,8 @@ class CheckpointStore:
         try:
             with explain_write_errors(target):
                 temporary.mkdir(parents=True)
-                _write_arrays(temporary / "state", host)
-            manifest["files"] = _files(temporary / "state")
+                write_arrays(temporary / "state", host)
+            manifest["files"] = file_hashes(temporary / "state")
             write_json(temporary / "manifest.json", manifest)
             remove_folder(target)  # the same step again, after a resume: the same bytes
             with explain_write_errors(target):
@@ -241,8 +147,21 @@ class CheckpointStore:
                 structure, or it is damaged.
         """
         step = self._step(which)
-        path = self._path(step)
         manifest = self.manifest(step)
+        if not is_old(manifest, template):
+            return Checkpoint(step, manifest["sha256"], self._read(step, template), manifest)
+        layout, best_step = old_template(template), manifest.get("best_step")
+        state = best = self._read(step, layout)
+        if best_step not in self.steps():  # it was removed: the next validation is the best
+            manifest |= {"best_step": None, "best_score": None}
+        elif best_step != step:
+            best = self._read(best_step, layout)
+        manifest["agents"] = [{name: manifest.get(name) for name in ("best_step", "best_score")}]
+        return Checkpoint(step, manifest["sha256"], from_old(state, best, template), manifest)
+
+    def _read(self, step: int, template: Any) -> Any:
+        """The arrays of a checkpoint, if they are what the template says and as they were written."""
+        path, manifest = self._path(step), self.manifest(step)
         owner, known, sha256 = (
             manifest[name] for name in ("experiment_sha256", "shapes", "sha256")
         )
@@ -251,8 +170,8 @@ class CheckpointStore:
                 f"{path}: belongs to another experiment (its snapshot's hash begins {owner[:12]}, this "
                 f"one's {self.experiment_sha256[:12]}); give the experiment that it was trained with"
             )
-        plain = jax.eval_shape(_with_key_data, template)
-        wanted = _shapes(plain)
+        plain = jax.eval_shape(with_key_data, template)
+        wanted = shapes_by_name(plain)
         if known != wanted:
             odd = next(n for n in {**wanted, **known} if wanted.get(n) != known.get(n))
             raise RunError(
@@ -262,16 +181,10 @@ class CheckpointStore:
         # Orbax is given whole files only: on damaged ones its threads print tracebacks. Checkpoints
         # written before the list was kept have none; their content's hash is checked below all the same.
         listed = manifest.get("files")
-        if listed is not None and listed != _files(path / "state"):
+        if listed is not None and listed != file_hashes(path / "state"):
             raise RunError(self._damaged(path))
-        here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-        abstract = jax.tree.map(
-            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), plain
-        )
         try:
-            with _orbax() as checkpointer:
-                restored = checkpointer.restore((path / "state").resolve(), abstract)
-            host = jax.device_get(restored)
+            host = read_arrays(path / "state", plain)
             intact = content_sha256(host) == sha256
             # Orbax ties arrays to a device; untied ones run the programs that fresh ones have compiled.
             state = on_device(host)
@@ -279,13 +192,13 @@ class CheckpointStore:
             intact, state = False, None
         if not intact:
             raise RunError(self._damaged(path))
-        return Checkpoint(step, sha256, _with_keys(state, template), manifest)
+        return with_keys(state, template)
 
     def _path(self, step: int) -> Path:
         return self.folder / f"step_{step}"
 
     def pointed(self, pointer: str) -> int | None:
-        """The step that "best" or "final" is, None where nobody has said."""
+        """The step that "best" or "final" is, None before it is set."""
         try:
             return int(json.loads((self.folder / f"{pointer}.json").read_text())["step"])
         except FileNotFoundError:
@@ -332,14 +245,14 @@ class CheckpointStore:
             shutil.rmtree(leftover, ignore_errors=True)
 
 
-class Onlooker(CheckpointStore):
-    """The checkpoints of a run that another process writes: they can be read, and nothing else."""
+class ReadOnlyStore(CheckpointStore):
+    """The checkpoints of a run that another process writes: read here, never written."""
 
     def save(
         self, step: int, state: Any, *, pointers: tuple[str, ...] = (), **facts: Any
     ) -> dict[str, Any]:
-        """Leave it to the other process."""
+        """Does nothing: the other process saves."""
         return {}
 
     def point(self, pointer: str, step: int) -> None:
-        """Leave it to the other process."""
+        """Does nothing: the other process points."""

@@ -1,7 +1,7 @@
-"""Several processes, on one host or on many, that train together; the first of them writes.
+"""Distributed training: several processes, on one host or on many. The primary process alone writes.
 
-All run the same command. Each computes with its own devices and sees the same numbers; the first one alone
-holds the run folder and the registry, and the others wait for its word before they begin.
+All run the same command. Each computes with its own devices and sees the same numbers; the primary process
+(index 0) alone locks the run folder and the registry, and the others wait for its signal before they start.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from jax.experimental import multihost_utils
 
 from jaxexit.errors import RunError, UserError
 
-GONE, NOTHING_TO_DO, BEGUN = 0, 1, 2
-LOST_AFTER = 30  # seconds without a sign of life of a process
-SHUT_DOWN_WITHIN = 60  # seconds
+FAILED, NOTHING_TO_DO, STARTED = 0, 1, 2  # signals of the primary process
+HEARTBEAT_TIMEOUT = 30  # seconds
+SHUTDOWN_TIMEOUT = 60  # seconds
 RUN_ERROR = 2  # exit code, as of any RunError
 
 
@@ -37,10 +37,10 @@ class Cluster(NamedTuple):
         """From JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID, where they are set."""
 
         def number(name: str) -> int | None:
-            words = os.environ.get(name)
-            if words is not None and not words.isdigit():
-                raise UserError(f"{name}: found {words!r}, allowed are whole numbers")
-            return None if words is None else int(words)
+            value = os.environ.get(name)
+            if value is not None and not value.isdigit():
+                raise UserError(f"{name}: got {value!r}, expected a whole number")
+            return None if value is None else int(value)
 
         return cls(
             os.environ.get("JAX_COORDINATOR_ADDRESS"),
@@ -50,107 +50,111 @@ class Cluster(NamedTuple):
 
 
 def join(cluster: Cluster) -> None:
-    """Become one of the processes. Before anything is computed.
+    """Connect to the other processes; before anything is computed.
 
     Raises:
-        UserError: it is not known where the others are, or they do not come.
+        UserError: it is not known where the others are, or they do not connect.
     """
-    _keep_standard_output()
+    _protect_standard_output()
     if cluster.coordinator is not None and ":" not in cluster.coordinator:
-        raise UserError(f"--coordinator: found {cluster.coordinator!r}, allowed is HOST:PORT")
+        raise UserError(f"--coordinator: got {cluster.coordinator!r}, expected HOST:PORT")
     try:
         jax.distributed.initialize(
             *cluster,
-            heartbeat_timeout_seconds=LOST_AFTER,
-            shutdown_timeout_seconds=SHUT_DOWN_WITHIN,
+            heartbeat_timeout_seconds=HEARTBEAT_TIMEOUT,
+            shutdown_timeout_seconds=SHUTDOWN_TIMEOUT,
         )
     except (ValueError, TypeError, RuntimeError) as error:
-        words = " ".join(str(error).split())[:200]
+        reason = " ".join(str(error).split())[:200]
         raise UserError(
-            "the processes do not find each other; give each --coordinator HOST:PORT --num-processes N "
-            f"--process-id I ({words})"
+            "the processes cannot connect to each other; give each --coordinator HOST:PORT --num-processes N "
+            f"--process-id I ({reason})"
         ) from None
 
 
-def _keep_standard_output() -> None:
-    """Leave standard output to Python alone: Gloo writes on it whom it has met, amid our JSON."""
+def _protect_standard_output() -> None:
+    """Keep standard output for Python: Gloo logs its connections there, amid our JSON."""
     sys.stdout.flush()
     sys.stdout = os.fdopen(os.dup(1), "w", encoding=sys.stdout.encoding)
     os.dup2(2, 1)
 
 
-def leads() -> bool:
-    """Whether this process is the one that writes. A lone one does."""
+def is_primary() -> bool:
+    """Whether this process is the one that writes; a process by itself is."""
     return jax.process_index() == 0
 
 
-def several() -> bool:
-    """Whether there are others."""
+def is_distributed() -> bool:
+    """Whether there are other processes."""
     return jax.process_count() > 1
 
 
 @contextmanager
-def announcing() -> Iterator[Callable[[int], None]]:
-    """Around what the first process does before training: it calls what it is given with BEGUN.
+def signalling_start() -> Iterator[Callable[[int], None]]:
+    """Around the primary process's preparation: yields what sends STARTED or NOTHING_TO_DO to the others.
 
-    Where it fails before, the others are told, and stop.
+    If it fails before, they receive FAILED, and stop.
     """
-    told = False
+    sent = False
 
-    def tell(word: int) -> None:
-        nonlocal told
-        told = True
-        _word(word)
+    def send(signal: int) -> None:
+        nonlocal sent
+        sent = True
+        _broadcast(signal)
 
     try:
-        yield tell
+        yield send
     except BaseException:
-        if not told:
-            tell(GONE)
+        if not sent:
+            send(FAILED)
         raise
 
 
-def wait_for_word() -> int:
-    """What the first process has called out: BEGUN or NOTHING_TO_DO.
+def wait_for_start() -> int:
+    """Wait for the primary process's signal: STARTED or NOTHING_TO_DO.
 
     Raises:
-        RunError: it has stopped.
+        RunError: it has failed.
     """
-    word = _word(GONE)
-    if word == GONE:
+    signal = _broadcast(FAILED)
+    if signal == FAILED:
         raise RunError("the first process has stopped; its own message says why")
-    return word
+    return signal
 
 
-def _word(word: int) -> int:
-    """The first process's word, on every process."""
-    return int(multihost_utils.broadcast_one_to_all(np.int32(word))) if several() else word
+def _broadcast(signal: int) -> int:
+    """The primary process's signal, on every process."""
+    if not is_distributed():
+        return signal
+    return int(multihost_utils.broadcast_one_to_all(np.int32(signal)))
 
 
-def any_of(flag: bool) -> bool:
-    """Whether it is so on any process; every process must ask."""
-    return bool(multihost_utils.process_allgather(np.asarray(flag)).any()) if several() else flag
+def any_process(flag: bool) -> bool:
+    """Whether the flag is set on any process; collective."""
+    if not is_distributed():
+        return flag
+    return bool(multihost_utils.process_allgather(np.asarray(flag)).any())
 
 
-def in_turn(count: int) -> range:
-    """Which of so many equal pieces of work this process does."""
+def share_of(count: int) -> range:
+    """Which of `count` equal pieces of work this process does."""
     return range(jax.process_index(), count, jax.process_count())
 
 
-def summed(values: np.ndarray) -> np.ndarray:
-    """Sums over the processes, [n] float64; every process must ask."""
-    if not several():
+def sum_over_processes(values: np.ndarray) -> np.ndarray:
+    """Sums over the processes, [n] float64; collective."""
+    if not is_distributed():
         return values
     bits = values.view(np.uint32)  # JAX would make float32 of them
-    everyone = np.ascontiguousarray(multihost_utils.process_allgather(bits))
-    return everyone.view(np.float64).sum(axis=0)
+    gathered = np.ascontiguousarray(multihost_utils.process_allgather(bits))
+    return gathered.view(np.float64).sum(axis=0)
 
 
 @contextmanager
-def common_work() -> Iterator[None]:
-    """Around what all processes compute together: one that is lost is said as what it is.
+def collective_work() -> Iterator[None]:
+    """Around what all processes compute together: the loss of another process becomes one line.
 
-    This process then ends as soon as it has said so: JAX would wait for the others, and abort.
+    This process then exits as soon as it has printed it: JAX would wait for the others, and abort.
 
     Raises:
         RunError: another process is gone.
@@ -158,22 +162,22 @@ def common_work() -> Iterator[None]:
     try:
         yield
     except jax.errors.JaxRuntimeError as error:
-        if not several():
+        if not is_distributed():
             raise
-        atexit.register(_leave)
-        words = " ".join(str(error).split())[:200]
+        atexit.register(_exit_at_once)
+        reason = " ".join(str(error).split())[:200]
         raise RunError(
-            f"another process of this training is gone ({words}); start all of them again, with --resume"
+            f"another process of this training is gone ({reason}); start all of them again, with --resume"
         ) from None
 
 
-def _leave() -> None:
+def _exit_at_once() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(RUN_ERROR)
 
 
-def part() -> None:
-    """End the common work; from here on each process is alone."""
-    if several():
+def disconnect() -> None:
+    """End the distributed part; from here on each process is by itself."""
+    if is_distributed():
         jax.distributed.shutdown()

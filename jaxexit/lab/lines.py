@@ -12,7 +12,7 @@ from jaxexit.env.guards import BAR_BINS, PROFIT_BANDS, rule_set_name
 Line = dict[str, Any]
 
 
-def plain(metrics: dict[str, Any]) -> Line:
+def json_line(metrics: dict[str, Any]) -> Line:
     """Device metrics as JSON values; arrays by name, the guard counts as a sparse list."""
     line: Line = {}
     for name, value in metrics.items():

@@ -1,8 +1,8 @@
 """A search across programs: Optuna proposes a round of trials, they are trained, it learns from them.
 
 Each round is a sweep (`lab.sweep`), or one for each structure in it (layers, environments), which needs a
-program of its own: <root>/sweeps/<name>.round_<n>.<structure>. What is begun can be resumed: the sampler is
-seeded, so told the same scores it proposes the same trials, and finished rounds are read, not trained again.
+program of its own: <root>/sweeps/<name>.round_<n>.<structure>. A search can be resumed: the sampler is
+seeded, so given the same scores it proposes the same trials; finished rounds are read, not trained again.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jaxexit import units
+from jaxexit.config import Experiment
 from jaxexit.config.text import dump_value
 from jaxexit.data import Dataset
 from jaxexit.errors import ConfigError, RunError
@@ -24,28 +25,28 @@ from jaxexit.lab.lines import Line
 from jaxexit.lab.registry import Registry
 from jaxexit.lab.run import Start, read_json
 from jaxexit.lab.sweep import next_command, note_of, run_sweep, side_run
-from jaxexit.lab.sweep_plan import STRUCTURE, SweepPlan, field_of
+from jaxexit.lab.sweep_plan import SweepPlan, field_of, structure_of
 
 if TYPE_CHECKING:
     import optuna
 
 
 def check_search(plan: SweepPlan, root: Path, start: Start) -> None:
-    """Whether a search may begin this way; writes nothing.
+    """Check whether a search may start this way; writes nothing.
 
     Raises:
         ConfigError: Optuna is not installed.
-        RunError: it was begun before, and neither --resume nor --overwrite was given.
+        RunError: it was started before, and neither --resume nor --overwrite was given.
     """
     if importlib.util.find_spec("optuna") is None:
         raise ConfigError("method 'optuna': needs a package; pip install \"jaxexit[sweep]\"")
-    begun = list(_begun(plan, root))
-    if begun and start == "new":
+    rounds = list(_started_rounds(plan, root))
+    if rounds and start == "new":
         raise RunError(
-            f"search {plan.name}: was begun before in {begun[0]}; go on with --resume, or start over with "
-            "--overwrite"
+            f"search {plan.name}: was started before in {rounds[0]}; continue with --resume, or start over "
+            "with --overwrite"
         )
-    if start == "resume" and not begun:
+    if start == "resume" and not rounds:
         raise RunError(
             f"{root / 'sweeps' / plan.name}: nothing to resume; run the command without --resume"
         )
@@ -60,14 +61,14 @@ def run_search(
     devices: int | None = None,
     on_round: Callable[[SweepPlan], Callable[[Line], None]] = lambda plan: lambda line: None,
 ) -> tuple[int, dict[str, Any] | None]:
-    """Propose, train and learn, round after round; judged on validation, counted as the trials that they are.
+    """Propose, train and learn, round after round; every trial is compared on validation and counted.
 
     Args:
         plan: what is varied; method optuna.
         dataset: the base experiment's data.
         root: of registry and sweeps.
         start: whether it is new, resumed, or replaces an earlier one.
-        devices: see `ppo.make_mesh`.
+        devices: see `learning.make_mesh`.
         on_round: called with each sweep that is trained; returns what is called with its lines of metrics.
 
     Returns:
@@ -93,28 +94,28 @@ def run_search(
         settings = [
             {key: _proposed(trial, key, v) for key, v in plan.parameters.items()} for trial in asked
         ]
-        found: dict[int, dict[str, Any]] = {}
-        for part, members in enumerate(_by_structure(settings)):
+        rows: dict[int, dict[str, Any]] = {}
+        for part, members in enumerate(_by_structure(plan.base, settings)):
             sweep = plan.drawn([settings[i] for i in members], f"{plan.name}.round_{number}.{part}")
             steps, table = _trained(sweep, dataset, root, devices, on_round)
             if table is None:
                 return steps, None
             for row in table["results"]:
-                found[members[row["trial"]]] = row
+                rows[members[row["trial"]]] = row
             unit = units.of(table)
         for i, trial in enumerate(asked):
-            score = found[i][units.score_key(unit)]
+            score = rows[i][units.score_key(unit)]
             if score is None:
                 study.tell(trial, state=optuna.trial.TrialState.FAIL)
             else:
                 study.tell(trial, score)
-            results.append({**found[i], "trial": len(results), "round": number})
+            results.append({**rows[i], "trial": len(results), "round": number})
     table = _table(plan, results, root, unit)
     write_json(root / "sweeps" / f"{plan.name}.json", table)
     return steps, table
 
 
-def _begun(plan: SweepPlan, root: Path) -> Iterator[Path]:
+def _started_rounds(plan: SweepPlan, root: Path) -> Iterator[Path]:
     """Folders of its rounds, the first one first."""
     yield from sorted(
         path
@@ -134,7 +135,7 @@ def _set_aside(plan: SweepPlan, root: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for table in folder.parent.glob(f"{plan.name}.json"):
             table.rename(folder / table.name)
-        for path in reversed(list(_begun(plan, root))):
+        for path in reversed(list(_started_rounds(plan, root))):
             for name in (path.with_name(f"{path.name}.json"), path):
                 if name.exists():
                     name.rename(folder / name.name)
@@ -148,7 +149,7 @@ def _trained(
     devices: int | None,
     on_round: Callable[[SweepPlan], Callable[[Line], None]],
 ) -> tuple[int, dict[str, Any] | None]:
-    """Steps trained, and the table of a round's sweep: read if it is there, else trained, or gone on with."""
+    """Steps trained, and the table of a round's sweep: read if it is there, else trained or resumed."""
     run = side_run(sweep, root)
     table = read_json(root / "sweeps" / f"{sweep.name}.json")
     if table is not None and table["sha256"] == run.sha256:
@@ -159,11 +160,11 @@ def _trained(
     return result.trained_steps, table
 
 
-def _by_structure(settings: list[dict[str, Any]]) -> list[list[int]]:
-    """Places of the trials that one program can train, in the order of their first ones."""
+def _by_structure(base: Experiment, settings: list[dict[str, Any]]) -> list[list[int]]:
+    """Indices of the trials that one program can train, in the order of their first ones."""
     groups: dict[str, list[int]] = {}
     for i, setting in enumerate(settings):
-        structure = {key: setting[key] for key in STRUCTURE if key in setting}
+        structure = structure_of(base, setting)
         groups.setdefault(dump_value(structure), []).append(i)
     return list(groups.values())
 

@@ -1,4 +1,4 @@
-"""A training beside the versions' own runs: a sweep's, or a walk-forward's. Begun, stopped, resumed alike.
+"""A training that is not a version's run: a sweep's, or a walk-forward's. Started, stopped, resumed alike.
 
 <folder>/plan.json         what is trained, with its hash; written first
 <folder>/provenance.json   code, packages, device, data, command
@@ -49,26 +49,26 @@ class SideRun:
         return locked(self.path)
 
     def check_start(self, start: Start) -> None:
-        """Whether it may begin this way; writes nothing.
+        """Check whether it may start this way; writes nothing.
 
         Raises:
-            RunError: it was begun before and neither --resume nor --overwrite was given, there is nothing
-                to resume, or what was begun is something else.
+            RunError: it was started before and neither --resume nor --overwrite was given, there is nothing
+                to resume, or what was started is something else.
         """
-        begun = read_json(self.path / "plan.json")
-        if begun is not None and start == "new":
+        started = read_json(self.path / "plan.json")
+        if started is not None and start == "new":
             raise RunError(
-                f"{self.name}: was begun before in {self.path}; go on with --resume, or start over with "
+                f"{self.name}: was started before in {self.path}; continue with --resume, or start over with "
                 "--overwrite"
             )
         if start != "resume":
             return
-        if begun is None or not self.store.steps():
+        if started is None or not self.store.steps():
             raise RunError(f"{self.path}: nothing to resume; run the command without --resume")
-        if begun.get("sha256") != self.sha256:
+        if started.get("sha256") != self.sha256:
             raise RunError(
-                f"{self.name}: is not what was begun in {self.path}; undo the change, or start over with "
-                "--overwrite"
+                f"{self.name}: differs from what was started in {self.path}; undo the change, or start over "
+                "with --overwrite"
             )
 
     def begin(self, start: Start, provenance: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""A sweep: variants of traced numbers trained in one program, judged on validation, counted as trials.
+"""A sweep: variants of traced numbers trained in one program, compared on validation, counted as trials.
 
 <root>/sweeps/<name>.json   the table of all trials, best on validation first
 <root>/sweeps/<name>/       the training (see `lab.side_run`)
@@ -20,7 +20,7 @@ from jaxexit.config.text import dump_value
 from jaxexit.data import Dataset
 from jaxexit.env import make_world
 from jaxexit.evaluate import Backtest
-from jaxexit.lab.crew import AgentsTogether, Member
+from jaxexit.lab.agents import Agent, AgentBatch
 from jaxexit.lab.files import write_json
 from jaxexit.lab.lines import Line
 from jaxexit.lab.provenance import market_facts, provenance
@@ -33,12 +33,16 @@ from jaxexit.lab.training import (
     TrainingResult,
     agent_seeds,
     learned_policy,
-    several_template,
-    train_crew,
+    state_template,
+    train_agents,
 )
-from jaxexit.ppo import make_mesh, ppo_params, ppo_spec
+from jaxexit.learners import hyper_of, learner_of
+from jaxexit.learning import make_mesh
 
-OWN = ("params", "hindsight")  # of the world: what the guards' and the reward's numbers are part of
+PER_TRIAL = (
+    "params",
+    "hindsight",
+)  # fields of the world that the guards' and reward's numbers are part of
 
 
 def side_run(plan: SweepPlan, root: Path) -> SideRun:
@@ -64,7 +68,7 @@ def run_sweep(
     """Train every trial of a sweep and rank them by their best validation.
 
     Every trial starts from the same seeds and is, on a CPU, bit for bit what a version with its numbers would
-    be; one that diverges is marked as failed, and the others go on. The test split is not looked at. All
+    be; one that diverges is marked as failed, and the others continue. The test split is not used. All
     trials are counted in the registry before anything is trained.
 
     Args:
@@ -72,7 +76,7 @@ def run_sweep(
         dataset: the base experiment's data.
         root: of registry and sweeps.
         start: whether it is new, resumed, or replaces an earlier one.
-        devices: see `ppo.make_mesh`.
+        devices: see `learning.make_mesh`.
         on_update: called with each line of metrics.
 
     Returns:
@@ -84,54 +88,49 @@ def run_sweep(
     run, registry = side_run(plan, root), Registry(root)
     with run.locked():
         run.check_start(start)
-        crew, members = _crew(plan, dataset, devices)
+        agents = _agents(plan, dataset, devices)
         resumed = None
         if start == "resume":
-            resumed = run.store.restore("last", several_template(plan.base, dataset, len(members)))
+            resumed = run.store.restore("last", state_template(plan.base, dataset, len(agents)))
         else:
             registry.count_sweep(plan.name, plan.base.version, len(plan.settings), run.sha256)
         run.begin(
             start,
-            provenance(plan.base, dataset.fingerprint, crew.mesh, market=market_facts(dataset)),
+            provenance(plan.base, dataset.fingerprint, agents.mesh, market=market_facts(dataset)),
         )
-        result = train_crew(
-            crew,
+        result = train_agents(
+            agents,
             plan.base,
             run.store,
             lambda done: MetricsWriter(run.metrics, after_update=done),
-            agents=len(members),
             resumed=resumed,
             on_update=on_update,
         )
         if result.interrupted:
             return result, None
-        table = _table(plan, crew, result, run.sha256, registry, root)
+        table = _table(plan, agents, result, run.sha256, registry, root)
         write_json(root / "sweeps" / f"{plan.name}.json", table)
         return result, table
 
 
-def _crew(
-    plan: SweepPlan, dataset: Dataset, devices: int | None
-) -> tuple[AgentsTogether, list[Member]]:
-    members = []
+def _agents(plan: SweepPlan, dataset: Dataset, devices: int | None) -> AgentBatch:
+    agents = []
     for number, experiment in enumerate(plan.experiments):
         _, world = make_world(experiment, dataset, "train")
-        validation, hyper = Backtest(experiment, dataset, "validation"), ppo_params(experiment)
-        members += [
-            Member(f"trial {number}, seed {seed}", seed, hyper, world, validation)
+        validation, hyper = Backtest(experiment, dataset, "validation"), hyper_of(experiment)
+        agents += [
+            Agent(f"trial {number}, seed {seed}", seed, hyper, world, validation)
             for seed in agent_seeds(plan.base)
         ]
     spec, _ = make_world(plan.base, dataset, "train")
-    policy = learned_policy(plan.base)
-    learner = ppo_spec(plan.base)
-    mesh = make_mesh(learner, len(members), devices)
-    crew = AgentsTogether(spec, learner, policy, members, OWN, independent=True, mesh=mesh)
-    return crew, members
+    learner, policy = learner_of(plan.base), learned_policy(plan.base)
+    mesh = make_mesh(learner, len(agents), devices)
+    return AgentBatch(spec, learner, policy, agents, PER_TRIAL, independent=True, mesh=mesh)
 
 
 def _table(
     plan: SweepPlan,
-    crew: AgentsTogether,
+    agents: AgentBatch,
     result: TrainingResult,
     sha256: str,
     registry: Registry,
@@ -142,11 +141,10 @@ def _table(
     Of several seeds a trial is their mean, never the best one; it has failed if one of them has.
     """
     seeds = plan.base.seeds
-    best = np.asarray(crew.scores, float).reshape(-1, seeds)
-    failed = np.array([when is not None for when in crew.failed_after]).reshape(-1, seeds)
+    best = np.asarray(agents.best_scores, float).reshape(-1, seeds)
+    failed = np.array([when is not None for when in agents.failed_after]).reshape(-1, seeds)
     means = np.where(failed.any(axis=1), np.nan, best.mean(axis=1))
     order = np.argsort(-means, kind="stable")  # not-a-number last
-    several = range(seeds)
     return {
         "sweep": plan.name,
         "experiment": plan.base.version,
@@ -157,8 +155,8 @@ def _table(
         "registry_trials": registry.trials(),
         "seeds": list(agent_seeds(plan.base)),
         "judged_on": "validation",
-        "judged_by": units.key(crew.unit, "net", "mean"),
-        "unit": crew.unit,
+        "judged_by": units.key(agents.unit, "net", "mean"),
+        "unit": agents.unit,
         "sha256": sha256,
         "training": asdict(result),
         "results": [
@@ -166,10 +164,12 @@ def _table(
                 "trial": int(i),
                 "parameters": plan.settings[i],
                 "status": "failed" if failed[i].any() else "completed",
-                units.score_key(crew.unit): None if failed[i].any() else float(means[i]),
-                "validation_of_each_seed": [crew.scores[i * seeds + n] for n in several],
-                "best_steps": [crew.steps[i * seeds + n] for n in several],
-                "failed_after": [crew.failed_after[i * seeds + n] for n in several],
+                units.score_key(agents.unit): None if failed[i].any() else float(means[i]),
+                "validation_of_each_seed": [
+                    agents.best_scores[i * seeds + n] for n in range(seeds)
+                ],
+                "best_steps": [agents.best_steps[i * seeds + n] for n in range(seeds)],
+                "failed_after": [agents.failed_after[i * seeds + n] for n in range(seeds)],
             }
             for i in order
         ],

@@ -1,4 +1,4 @@
-"""A sweep's file: which numbers are varied, and how. Read, checked, and drawn.
+"""A sweep's file: which numbers are varied, and how. Read, checked, and its trials drawn.
 
     experiment: v2_exit_guards
     method: random            # or grid, optuna
@@ -8,9 +8,9 @@
       ppo.learning_rate: {low: 1e-4, high: 1e-3, log: true}
       guards.min_bars_for_exit: [0, 2, 4]
 
-Only numbers that are traced can be varied in one program. What changes its structure (`STRUCTURE`) needs a
-program for each value: `optuna` searches across programs (`lab.search`). What changes the question that is
-asked (data, costs, horizon) is never varied.
+Only traced numbers can be varied in one program. A learner's structure (its network, its batch sizes) needs a
+program for each value: `optuna` searches across programs (`lab.search`). What defines the problem (data,
+costs, horizon) is never varied.
 """
 
 from __future__ import annotations
@@ -31,37 +31,22 @@ from jaxexit.config.load import read_text
 from jaxexit.config.text import dump_value, nearest, parse_mapping, shown
 from jaxexit.env.types import Guards, Orders, RewardWeights
 from jaxexit.errors import ConfigError
-from jaxexit.ppo import PPOParams
+from jaxexit.learners import kind_of
 
 MOST_TRIALS = 1024
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 KEYS = ("experiment", "method", "trials", "at_once", "parameters")
 METHODS = ("grid", "random", "optuna")
-AT_ONCE = 8  # trials a round, where the file does not say
-NOT_VARIED = {"gamma": "reward", "max_bars": "env", "total_timesteps": "ppo"}
-"""Traced, but the learner's own (gamma), part of the question (the horizon), or a run's length."""
-TRACED = tuple(
-    f"{section}.{name}"
-    for section, numbers in (
-        ("guards", Guards),
-        ("reward", RewardWeights),
-        ("ppo", PPOParams),
-        ("env", Orders),
-    )
-    for name in numbers._fields
-    if NOT_VARIED.get(name) != section
+AT_ONCE = 8  # trials a round by default
+NOT_VARIED = ("reward.gamma", "env.max_bars")
+"""Traced, but the learner's (gamma) or part of the problem (the horizon)."""
+ENV_KEYS = tuple(
+    key
+    for section, numbers in (("guards", Guards), ("reward", RewardWeights), ("env", Orders))
+    for key in (f"{section}.{name}" for name in numbers._fields)
+    if key not in NOT_VARIED
 )
-"""Keys that a sweep can vary in one program."""
-STRUCTURE = (
-    "ppo.num_envs",
-    "ppo.num_steps",
-    "ppo.num_epochs",
-    "ppo.minibatch_size",
-    "network.hidden_sizes",
-    "network.layer_norm",
-    "network.initial_hold_probability",
-)
-"""Keys that make another program, for a search across programs."""
+"""Keys of the environment that a sweep can vary in one program."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +54,7 @@ class SweepPlan:
     """A sweep, drawn; or a search, whose trials are drawn while it goes on.
 
     Attributes:
-        name: of its file, without the ending.
+        name: of its file, without the suffix.
         base: the experiment that is varied.
         yaml: the base's file.
         method: grid, random or optuna.
@@ -77,8 +62,8 @@ class SweepPlan:
         overrides: `--set` of the base.
         trials: how many there will be.
         at_once: of a search, trials a round.
-        settings: of each trial the values by key; of a search none yet.
-        experiments: of each trial the experiment.
+        settings: the values of each trial by key; of a search none yet.
+        experiments: the experiment of each trial.
     """
 
     name: str
@@ -93,7 +78,7 @@ class SweepPlan:
     experiments: tuple[Experiment, ...] = ()
 
     def drawn(self, settings: Sequence[dict[str, Any]], name: str | None = None) -> SweepPlan:
-        """The same with these trials, which must be of one structure, maybe under another name.
+        """The same with these trials, all of one structure, and optionally another name.
 
         Raises:
             ConfigError: the values of a trial do not go together.
@@ -101,7 +86,7 @@ class SweepPlan:
         experiments = tuple(
             load_experiment(self.yaml, [*self.overrides, *_words(setting)]) for setting in settings
         )
-        structure = {key: value for key, value in settings[0].items() if key in STRUCTURE}
+        structure = structure_of(self.base, settings[0])
         return replace(
             self,
             name=name or self.name,
@@ -121,44 +106,44 @@ def load_sweep(path: Path, overrides: list[str], root: Path) -> SweepPlan:
         root: where versions live.
 
     Raises:
-        ConfigError: one line that names the file, the key, what was found and what is allowed.
+        ConfigError: one line: the file, the key, its value and what is expected.
     """
     if not NAME.fullmatch(path.stem):  # its results are in a folder of that name
         raise ConfigError(
-            f"{path}: found the name {shown(path.stem)}, allowed are letters, digits, '_', '-' and '.', the "
-            "first one a letter or digit; rename the file"
+            f"{path}: got the name {shown(path.stem)}, expected letters, digits, '_', '-' and '.', the first "
+            "one a letter or digit; rename the file"
         )
     content = parse_mapping(read_text(path), str(path))
     for key in content:
         if key not in KEYS:
-            allowed = ", ".join(KEYS)
+            expected = ", ".join(KEYS)
             raise ConfigError(
-                f"{path}: {key}: unknown key, allowed are {allowed}{nearest(key, KEYS)}"
+                f"{path}: {key}: unknown key, expected {expected}{nearest(key, KEYS)}"
             )
     method = content.get("method", "grid")
     if method not in METHODS:
         raise ConfigError(
-            f"{path}: method: found {shown(method)}, allowed are 'grid', 'random', 'optuna'"
+            f"{path}: method: got {shown(method)}, expected 'grid', 'random' or 'optuna'"
         )
     at_once = content.get("at_once", AT_ONCE)
     if ("at_once" in content and method != "optuna") or type(at_once) is not int or at_once < 1:
         raise ConfigError(
-            f"{path}: at_once: found {shown(at_once)}, allowed is, with method 'optuna', a whole "
-            "number above 0"
+            f"{path}: at_once: got {shown(at_once)}, expected a whole number from 1 up, for "
+            "method 'optuna' only"
         )
     named, parameters = content.get("experiment"), content.get("parameters")
     if not isinstance(named, str):
         raise ConfigError(
-            f"{path}: experiment: found {shown(named)}, allowed is a version's name or file"
+            f"{path}: experiment: got {shown(named)}, expected a version's name or file"
         )
     if not isinstance(parameters, Mapping) or not parameters:
         raise ConfigError(
-            f"{path}: parameters: found {shown(parameters)}, allowed is a mapping of keys to values"
+            f"{path}: parameters: got {shown(parameters)}, expected a mapping of keys to values"
         )
     yaml = find_experiment(named, root)
     base = load_experiment(yaml, overrides)
     for key, values in parameters.items():
-        _check(f"{path}: parameters.{key}", key, values, method)
+        _check(base, f"{path}: parameters.{key}", key, values, method)
     trials = content.get("trials")
     plan = SweepPlan(
         path.stem, base, yaml, method, dict(parameters), tuple(overrides), trials or 0, at_once
@@ -174,39 +159,46 @@ def _words(setting: dict[str, Any]) -> list[str]:
     return [f"{key}={dump_value(value)}" for key, value in setting.items()]
 
 
-def _check(where: str, key: str, values: Any, method: str) -> None:
-    field = field_of(key)
-    if field is None:
-        raise ConfigError(f"{where}: no such key of an experiment{nearest(key, TRACED)}")
-    if key not in TRACED and not (method == "optuna" and key in STRUCTURE):
+def structure_of(base: Experiment, setting: Mapping[str, Any]) -> dict[str, Any]:
+    """Those values of a trial that make another program."""
+    keys = kind_of(base).structure_keys
+    return {key: value for key, value in setting.items() if key in keys}
+
+
+def _check(base: Experiment, where: str, key: str, values: Any, method: str) -> None:
+    learner = kind_of(base)
+    traced = (*ENV_KEYS, *learner.traced_keys)
+    if field_of(key) is None:
+        raise ConfigError(f"{where}: no such key of an experiment{nearest(key, traced)}")
+    if key not in traced and not (method == "optuna" and key in learner.structure_keys):
         raise ConfigError(
-            f"{where}: cannot be varied within one program, it needs a run for each value; allowed are "
-            "numbers of guards, reward, ppo and the actions in env, and with method 'optuna' "
-            + ", ".join(STRUCTURE)
+            f"{where}: cannot be varied within one program, it needs a run for each value; expected numbers "
+            f"of guards, reward, {base.learner} and the actions in env, and with method 'optuna' "
+            + ", ".join(learner.structure_keys)
         )
     if isinstance(values, tuple):
         if not values:
-            raise ConfigError(f"{where}: found an empty list, allowed is at least one value")
+            raise ConfigError(f"{where}: got an empty list, expected at least one value")
         return
     if not isinstance(values, Mapping):
         raise ConfigError(
-            f"{where}: found {shown(values)}, allowed is a list of values, or low and high"
+            f"{where}: got {shown(values)}, expected a list of values, or low and high"
         )
     if method == "grid":
-        raise ConfigError(f"{where}: found low and high, allowed in a grid is a list of values")
+        raise ConfigError(f"{where}: got low and high, expected a list of values in a grid")
     for name in values:
         if name not in ("low", "high", "log"):
-            raise ConfigError(f"{where}.{name}: unknown key, allowed are low, high, log")
+            raise ConfigError(f"{where}.{name}: unknown key, expected low, high, log")
     low: Any = values.get("low")
     high: Any = values.get("high")
     if not (_is_number(low) and _is_number(high) and low < high):
         raise ConfigError(
-            f"{where}: found low {shown(low)} and high {shown(high)}, allowed are two numbers, low below high"
+            f"{where}: got low {shown(low)} and high {shown(high)}, expected two numbers, low below high"
         )
     if not isinstance(values.get("log", False), bool):
-        raise ConfigError(f"{where}.log: found {shown(values['log'])}, allowed is true or false")
+        raise ConfigError(f"{where}.log: got {shown(values['log'])}, expected true or false")
     if values.get("log") and low <= 0:
-        raise ConfigError(f"{where}.low: found {shown(low)}, allowed with log is above 0")
+        raise ConfigError(f"{where}.low: got {shown(low)}, expected a number above 0 with log")
 
 
 def field_of(key: str) -> Any:
@@ -230,7 +222,9 @@ def _grid(path: Path, parameters: dict[str, Any], trials: Any, seed: int) -> lis
     del seed
     count = math.prod(len(values) for values in parameters.values())
     if trials not in (None, count):
-        raise ConfigError(f"{path}: trials: found {shown(trials)}, this grid has {count}")
+        raise ConfigError(
+            f"{path}: trials: got {shown(trials)}, expected {count}, the size of this grid"
+        )
     _check_trials(path, count)
     rows = itertools.product(*parameters.values())
     return [dict(zip(parameters, row, strict=True)) for row in rows]
@@ -248,7 +242,7 @@ def _random(path: Path, parameters: dict[str, Any], trials: Any, seed: int) -> l
 def _check_trials(path: Path, trials: Any) -> None:
     if type(trials) is not int or not 2 <= trials <= MOST_TRIALS:
         raise ConfigError(
-            f"{path}: trials: found {shown(trials)}, allowed is a whole number from 2 to {MOST_TRIALS}"
+            f"{path}: trials: got {shown(trials)}, expected a whole number from 2 to {MOST_TRIALS}"
         )
 
 

@@ -1,4 +1,4 @@
-"""A trained version, opened: what every command begins with that looks at one."""
+"""A trained version, opened: where every command about one begins."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jaxexit.lab.folders import archived_version
 from jaxexit.lab.registry import Registry
 from jaxexit.lab.run import RunFolder, read_json
 
-if TYPE_CHECKING:  # the data need no JAX to be named
+if TYPE_CHECKING:  # naming the data needs no JAX
     from jaxexit.data import Dataset, Sources
 
 

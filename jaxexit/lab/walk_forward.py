@@ -21,7 +21,7 @@ from jaxexit.config import Experiment, dump_snapshot, resolved
 from jaxexit.data import Folds
 from jaxexit.env import TrainingRows, World, make_world
 from jaxexit.evaluate import Backtest
-from jaxexit.lab.crew import AgentsTogether, Member
+from jaxexit.lab.agents import Agent, AgentBatch
 from jaxexit.lab.files import write_text
 from jaxexit.lab.lines import Line
 from jaxexit.lab.provenance import market_facts, provenance
@@ -32,13 +32,14 @@ from jaxexit.lab.training import (
     TrainingResult,
     agent_seeds,
     learned_policy,
-    several_template,
-    train_crew,
+    state_template,
+    train_agents,
 )
-from jaxexit.ppo import make_mesh, ppo_params, ppo_spec
+from jaxexit.learners import hyper_of, learner_of
+from jaxexit.learning import make_mesh
 
 NAME = WALK_FORWARD  # of its folders, and of its result among those of the splits
-OWN = ("drawn",)  # of the world: which trades a fold draws
+PER_FOLD = ("sampled",)  # field of the world: which trades a fold draws
 
 
 def side_run(folder: RunFolder, experiment: Experiment, folds: int, *, rolling: bool) -> SideRun:
@@ -67,7 +68,7 @@ def train_folds(
         folder: of the version; held by the caller.
         start: new, resumed, or in place of an earlier one, which is moved aside.
         rolling: as `folds` was made.
-        devices: see `ppo.make_mesh`.
+        devices: see `learning.make_mesh`.
         audit: of the data before training, for the provenance.
         on_update: called with each line of metrics.
 
@@ -76,47 +77,45 @@ def train_folds(
     """
     run = side_run(folder, experiment, len(folds.datasets), rolling=rolling)
     run.check_start(start)
-    crew, agents = _crew(experiment, folds, devices)
+    agents = _agents(experiment, folds, devices)
     resumed = None
     if start == "resume":
-        resumed = run.store.restore("last", several_template(experiment, folds.datasets[0], agents))
+        template = state_template(experiment, folds.datasets[0], len(agents))
+        resumed = run.store.restore("last", template)
     run.begin(
         start,
         provenance(
-            experiment, folds.fingerprint, crew.mesh, audit, market_facts(folds.datasets[0])
+            experiment, folds.fingerprint, agents.mesh, audit, market_facts(folds.datasets[0])
         ),
     )
     write_text(run.path / "experiment.yaml", dump_snapshot(experiment))
-    return train_crew(
-        crew,
+    return train_agents(
+        agents,
         experiment,
         run.store,
         lambda done: MetricsWriter(run.metrics, after_update=done),
-        agents=agents,
         resumed=resumed,
         on_update=on_update,
     )
 
 
-def _crew(
-    experiment: Experiment, folds: Folds, devices: int | None = None
-) -> tuple[AgentsTogether, int]:
-    """The agents, fold after fold, and their number."""
+def _agents(experiment: Experiment, folds: Folds, devices: int | None = None) -> AgentBatch:
+    """One agent a fold and seed, fold after fold."""
     first = folds.datasets[0]
     everything = replace(first, splits={**first.splits, "train": folds.trades})
     spec, world = make_world(experiment, everything, "train")
     longest = max(len(rows) for rows in folds.train_rows)
-    members = []
+    agents = []
     for number, (dataset, rows) in enumerate(zip(folds.datasets, folds.train_rows, strict=True)):
-        own = _drawing(world, rows, longest)
+        drawing = _drawing(world, rows, longest)
         validation = Backtest(experiment, dataset, "validation")
-        members += [
-            Member(f"fold {number}, seed {seed}", seed, ppo_params(experiment), own, validation)
+        agents += [
+            Agent(f"fold {number}, seed {seed}", seed, hyper_of(experiment), drawing, validation)
             for seed in agent_seeds(experiment)
         ]
-    learner, policy = ppo_spec(experiment), learned_policy(experiment)
-    mesh = make_mesh(learner, len(members), devices)
-    return AgentsTogether(spec, learner, policy, members, OWN, mesh=mesh), len(members)
+    learner, policy = learner_of(experiment), learned_policy(experiment)
+    mesh = make_mesh(learner, len(agents), devices)
+    return AgentBatch(spec, learner, policy, agents, PER_FOLD, mesh=mesh)
 
 
 def _drawing(world: World, rows: np.ndarray, longest: int) -> World:

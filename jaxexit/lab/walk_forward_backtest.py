@@ -35,11 +35,10 @@ from jaxexit.lab.summaries import (
 from jaxexit.lab.training import (
     agent_seeds,
     learned_policy,
-    several_template,
+    state_template,
 )
 from jaxexit.lab.verification import audit_before_training, looks_before, verification
 from jaxexit.lab.walk_forward import NAME, side_run
-from jaxexit.ppo import agent
 from jaxexit.units import key
 
 
@@ -85,7 +84,7 @@ def backtest_folds(
     """
     count = len(folds.datasets)
     run = side_run(folder, experiment, count, rolling=rolling)
-    template = several_template(experiment, folds.datasets[0], count * experiment.seeds)
+    template = state_template(experiment, folds.datasets[0], count * experiment.seeds)
     checkpoint = run.store.restore("best", template)
     proof = proof_of(experiment, checkpoint)
     evaluation = {"checkpoint": "best", "sampled": False, "split": NAME, "folds": count}
@@ -142,7 +141,7 @@ def _play_fold(
     agents = []
     for i, seed in enumerate(seeds):
         on_policy(f"fold {number}: {policy.name}, seed {seed}")
-        agents.append(backtest.play(policy, agent(saved.best, first + i), seed=seed, record=True))
+        agents.append(backtest.play(policy, take(saved.best, first + i), seed=seed, record=True))
     joint = agents[0] if len(seeds) == 1 else joint_result(agents)
     baselines = backtest.baselines(
         joint.table,

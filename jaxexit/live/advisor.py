@@ -8,61 +8,23 @@ where it was not.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
 from jaxexit.data.bars import PriceSide
-from jaxexit.data.dataset import device_trades
 from jaxexit.data.trades import load_trades, reading_of
-from jaxexit.data.types import Trades
-from jaxexit.env import (
-    ACTIONS,
-    REASONS,
-    RULES,
-    EnvSpec,
-    EnvState,
-    World,
-    env_params,
-    env_spec,
-    initial_risk,
-)
-from jaxexit.env.types import EnvParams
 from jaxexit.errors import DataError, UserError
 from jaxexit.lab.checkpoints import Which
 from jaxexit.lab.trained import open_trained
-from jaxexit.live.decision import Decision, begin, decide, known_world, settle
-from jaxexit.live.entering import described, placed
-from jaxexit.live.feed import Feed, Message, RefusedError, message, stamp
+from jaxexit.live.entering import described
+from jaxexit.live.feed import Feed
+from jaxexit.live.following import Follower, OpenTrade, WaitingTrade
+from jaxexit.live.messages import Message, RefusedError, message, stamp
 from jaxexit.live.policy import TrainedPolicy, restore_policy
 from jaxexit.units import Unit
-
-Array = jax.Array
-
-
-@dataclass
-class _Open:
-    """A trade that is followed."""
-
-    name: str
-    entry: int  # bar of decision 0
-    direction: int
-    trades: Trades  # itself, its entry bar row 0 of its window
-    state: EnvState
-    decided: Decision | None = None  # at the last bar
-
-
-class _Waiting(NamedTuple):
-    """A trade whose entry bar has not closed yet."""
-
-    name: str
-    time: np.datetime64  # of its entry, as the file has it
-    row: pd.DataFrame  # as `load_trades` has it
 
 
 class Advisor:
@@ -73,8 +35,8 @@ class Advisor:
         for line in advisor.on_bar({"time": "2024-05-02T15:00Z", "bid_open": 1.0718, ...}):
             print(line)
 
-    Messages are dicts of JSON values; docs/live.md lists them. Bars and trades that cannot be used are said
-    in a message of type `error` or `warning`, never guessed.
+    Messages are dicts of JSON values; docs/live.md lists them. Bars and trades that cannot be used are
+    reported in a message of type `error` or `warning`, never guessed.
     """
 
     def __init__(
@@ -101,14 +63,14 @@ class Advisor:
                 still remember (`audit` measures that).
             price_side: which side one-sided bars are; None: that of the history, else the experiment's.
             pip: price units; None: the experiment's, else from the price level of the first bars.
-            max_delay: seconds; bars that come later than so long after their close, or before it, are said
-                by this machine's clock. None: the clock is not looked at, as for recorded bars.
+            max_delay: seconds; bars that arrive later than this after their close, or before it, are
+                reported, by this machine's clock. None: the clock is not used, as for recorded bars.
 
         Raises:
             UserError: one line: there is no such version, checkpoint or history.
         """
         if max_delay is not None and max_delay < 0:
-            raise UserError(f"max_delay: found {max_delay:g}, allowed is 0 and more seconds")
+            raise UserError(f"max_delay: got {max_delay:g}, expected seconds from 0 up")
         if not isinstance(experiment, TrainedPolicy):
             version = open_trained(experiment, None if root is None else Path(root))
             experiment = restore_policy(version, checkpoint, seed)
@@ -124,10 +86,9 @@ class Advisor:
             charges=experiment.charges if pip is None else None,
             calendar=experiment.calendar,
         )
-        self._horizon = experiment.experiment.env.max_bars
-        self._world_of: tuple[EnvSpec, EnvParams] | None = None
-        self._open: dict[str, _Open] = {}
-        self._waiting: dict[str, _Waiting] = {}
+        self._follower = Follower(experiment, self._feed)
+        self._open: dict[str, OpenTrade] = {}
+        self._waiting: dict[str, WaitingTrade] = {}
 
     @property
     def open_trades(self) -> tuple[str, ...]:
@@ -136,12 +97,12 @@ class Advisor:
 
     @property
     def pip(self) -> float | None:
-        """Price units of a pip; None before the first bar, where nobody has said."""
+        """Price units of a pip; None before the first bar, unless it was given."""
         return self._feed.pip
 
     @property
     def unit(self) -> Unit | None:
-        """What results are counted in; None before the first bar, where nobody has said."""
+        """What results are counted in; None before the first bar, unless it was given."""
         return self._feed.unit
 
     def ready(self) -> Message:
@@ -162,8 +123,8 @@ class Advisor:
     def load(self, path: str | Path) -> list[Message]:
         """Follow the trades of a file, in any format that `data.trades` has.
 
-        A trade is named by the file's column `trade_id`, else by its row, from 0. One whose entry lies in the
-        history is caught up with: its decisions so far are told again, marked `replayed`.
+        A trade is named by the file's column `trade_id`, else by its row, from 0. One that was entered
+        within the history is caught up with: its decisions so far are repeated, marked `replayed`.
 
         Raises:
             DataError: the file cannot be read.
@@ -171,10 +132,10 @@ class Advisor:
         rows = load_trades(Path(path), reading_of(self.policy.experiment.data)).rows
         names = rows["trade_id"] if "trade_id" in rows else pd.Series(rows.index)
         times = rows["entry_time"].to_numpy().astype("datetime64[ns]")
-        said: list[Message] = []
+        messages: list[Message] = []
         for i in np.flatnonzero(rows["direction"].to_numpy() != 0):
-            said += self._follow(_Waiting(str(names.iloc[i]), times[i], rows.iloc[[i]]))
-        return said
+            messages += self._follow(WaitingTrade(str(names.iloc[i]), times[i], rows.iloc[[i]]))
+        return messages
 
     def open(self, trade: Mapping[str, Any]) -> list[Message]:
         """Follow one trade.
@@ -189,7 +150,7 @@ class Advisor:
         except DataError as error:
             words = f"the trade is not followed: {error}"
             return [message("error", "bad_trade", None, words, trade=name)]
-        return self._follow(_Waiting(name, time, row))
+        return self._follow(WaitingTrade(name, time, row))
 
     def close(self, trade: str) -> list[Message]:
         """Stop following a trade that was closed otherwise than advised."""
@@ -209,17 +170,17 @@ class Advisor:
         """
         feed = self._feed
         try:
-            said = feed.add(bar)
+            messages = feed.add(bar)
         except RefusedError as refused:
             return [message(refused.level, refused.code, refused.time, str(refused))]
-        said += self._punctuality(now)
+        messages += self._punctuality(now)
         last = feed.length - 1
         for trade in tuple(self._open.values()):
-            said += self._onward(trade, last)
+            messages += self._advance(trade, last)
         for waiting in tuple(self._waiting.values()):
             if waiting.time <= feed.times[-1]:
-                said += self._enter(waiting)
-        return said
+                messages += self._enter(waiting)
+        return messages
 
     def _punctuality(self, now: np.datetime64 | None) -> list[Message]:
         feed, time = self._feed, self._feed.times[-1]
@@ -235,7 +196,7 @@ class Advisor:
             return [message("warning", "not_closed", time, words, seconds=round(delay, 1))]
         return []
 
-    def _follow(self, waiting: _Waiting) -> list[Message]:
+    def _follow(self, waiting: WaitingTrade) -> list[Message]:
         if waiting.name in self._open or waiting.name in self._waiting:
             words = "is followed already: give each trade its own name"
             return [message("error", "bad_trade", waiting.time, words, trade=waiting.name)]
@@ -244,111 +205,32 @@ class Advisor:
             return self._enter(waiting)
         return []
 
-    def _enter(self, waiting: _Waiting) -> list[Message]:
+    def _enter(self, waiting: WaitingTrade) -> list[Message]:
         """Begin a trade whose bar is known, and bring it up to the last bar."""
         del self._waiting[waiting.name]
         try:
-            sound, entry = placed(waiting.row, self._feed, self.policy.experiment)
+            trade = self._follower.enter(waiting)
         except DataError as error:
-            words = f"is not followed: {error}"
-            return [message("error", "bad_trade", waiting.time, words, trade=waiting.name)]
-        trades = device_trades(sound.assign(entry_bar=0))
-        trade = _Open(waiting.name, entry, int(sound["direction"].iloc[0]), trades, state=None)  # type: ignore[arg-type]
-        trade.state = begin(self._rules()[0], self._world(trade, entry))
+            return [
+                message(
+                    "error",
+                    "bad_trade",
+                    waiting.time,
+                    f"is not followed: {error}",
+                    trade=waiting.name,
+                )
+            ]
         self._open[trade.name] = trade
         last = self._feed.length - 1
-        said = [self._decided(trade, entry, replayed=entry < last)]
-        for at in range(entry + 1, last + 1):
-            said += self._onward(trade, at, replayed=at < last)
-            if trade.name not in self._open:
+        messages = [self._follower.decide(trade, trade.entry, replayed=trade.entry < last)]
+        for at in range(trade.entry + 1, last + 1):
+            messages += self._advance(trade, at, replayed=at < last)
+            if trade.closed:
                 break
-        return said
+        return messages
 
-    def _onward(self, trade: _Open, at: int, *, replayed: bool = False) -> list[Message]:
-        """Let bar `at` pass over a trade, and decide at its close."""
-        decided = trade.decided
-        assert decided is not None
-        world = self._world(trade, at)
-        after, outcome = jax.device_get(
-            settle(self._rules()[0], world, trade.state, decided.chosen)
-        )
-        said = [
-            {
-                "type": "fill",
-                "time": stamp(self._feed.times[trade.entry + int(fill.bar)]),
-                "trade": trade.name,
-                "reason": REASONS[int(fill.reason)],
-                "price": float(fill.price),
-                "size": float(fill.size),
-            }
-            for fill in (outcome.order_fill, outcome.bar_fill)
-            if fill.size > 0
-        ]
-        trade.state = after
-        risk = initial_risk(trade.trades, jnp.int32(0))
-        in_units = self._unit.per_fraction(abs(after.entry), abs(float(risk)))
-        if outcome.done:
+    def _advance(self, trade: OpenTrade, at: int, *, replayed: bool = False) -> list[Message]:
+        messages = self._follower.advance(trade, at, replayed=replayed)
+        if trade.closed:
             del self._open[trade.name]
-            said.append(
-                {
-                    "type": "closed",
-                    "time": stamp(self._feed.times[at]),
-                    "trade": trade.name,
-                    "reason": said[-1]["reason"],
-                    self._unit.key("net"): float(after.realised * in_units),
-                    "bars_held": int(outcome.bars_held),
-                }
-            )
-        else:
-            said.append(self._decided(trade, at))
-        return [{**line, "replayed": True} for line in said] if replayed else said
-
-    def _decided(self, trade: _Open, at: int, *, replayed: bool = False) -> Message:
-        """Decide at the close of bar `at`, and say it."""
-        policy = self.policy
-        found = jax.device_get(
-            decide(
-                self._rules()[0], policy.network, policy.params, self._world(trade, at), trade.state
-            )
-        )
-        trade.decided = found
-        blocked = bool(found.fired.any())
-        return {
-            "type": "advice",
-            "time": stamp(self._feed.times[at]),
-            "trade": trade.name,
-            "k": at - trade.entry,
-            "direction": "long" if trade.direction > 0 else "short",
-            "action": ACTIONS[int(found.action)],
-            "chosen": ACTIONS[int(found.chosen)],
-            "blocked": blocked,
-            "why": [rule.name for rule, fired in zip(RULES, found.fired, strict=True) if fired],
-            "probabilities": {
-                name: float(share) for name, share in zip(ACTIONS, found.probabilities, strict=True)
-            },
-            "value": float(found.value),
-            "stop": float(found.stop),
-            self._unit.key("profit"): float(found.profit),
-            "remaining": float(found.remaining),
-            **({"replayed": True} if replayed else {}),
-        }
-
-    def _world(self, trade: _Open, at: int) -> World:
-        """What the environment may read of a trade at the close of bar `at`."""
-        rows, _ = self._feed.rows()
-        params, size = self._rules()[1], self._unit.size
-        return known_world(params, rows, trade.trades, trade.entry, at, self._horizon, size)
-
-    @property
-    def _unit(self) -> Unit:
-        """What results are counted in; for after the first bar."""
-        assert self._feed.unit is not None
-        return self._feed.unit
-
-    def _rules(self) -> tuple[EnvSpec, EnvParams]:
-        """Structure and numbers of the environment on the bars that are fed."""
-        if self._world_of is None:
-            policy, charges = self.policy, self._feed.charges
-            spec = env_spec(policy.experiment, policy.spec.features, self._unit)
-            self._world_of = spec, env_params(policy.experiment, charges)
-        return self._world_of
+        return messages

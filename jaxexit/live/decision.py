@@ -25,8 +25,9 @@ from jaxexit.env import (
     valid_actions,
 )
 from jaxexit.env.types import EnvParams
+from jaxexit.learning import Learner
 from jaxexit.live.feed import Rows
-from jaxexit.policies import NetworkSpec, forward, mask_logits
+from jaxexit.policies import mask_logits
 
 Array = jax.Array
 
@@ -45,14 +46,12 @@ class Decision(NamedTuple):
     remaining: Array  # share of the original size
 
 
-@partial(jax.jit, static_argnames=("spec", "network"))
-def decide(
-    spec: EnvSpec, network: NetworkSpec, weights: Any, world: World, state: EnvState
-) -> Decision:
+@partial(jax.jit, static_argnames=("spec", "learner"))
+def decide(spec: EnvSpec, learner: Learner, params: Any, world: World, state: EnvState) -> Decision:
     """The greedy decision. What `step` says of it needs no coming bar: the world's is not looked at."""
     now = situation(spec, world.params, world.trades, state)
     observation = observe(spec, world.params, world.market, now)
-    logits, value = forward(network, weights, observation)
+    logits, value = learner.evaluate(params, observation)
     if spec.guard_mode == "mask":
         logits = mask_logits(logits, valid_actions(world.params, now))
     chosen = jnp.argmax(logits)

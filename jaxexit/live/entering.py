@@ -1,4 +1,4 @@
-"""A trade that is to be followed: what is said of it, and where it begins among the bars fed so far."""
+"""A trade to be followed: read from its description, and placed among the bars fed so far."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def described(trade: Mapping[str, Any]) -> tuple[np.datetime64, pd.DataFrame]:
     """
     odd = sorted(set(trade) - {"trade", "entry_time", "direction", *BLANK})
     if odd:
-        raise DataError(f"found {odd[0]!r}")
+        raise DataError(f"unknown key {odd[0]!r}")
     if not trade.get("trade") or trade.get("direction") not in ("long", "short"):
         raise DataError("needs a name (trade) and a direction: long or short")
     try:

@@ -39,7 +39,6 @@ from jaxexit.live.parity import (
     subject_of,
 )
 from jaxexit.live.policy import TrainedPolicy
-from jaxexit.policies import forward
 
 PLATFORMS = ("cpu", "cuda")
 FORMAT = 1
@@ -49,7 +48,7 @@ def stablehlo(policy: TrainedPolicy) -> bytearray:
     """The policy as a `jax.export` artefact: observations [b, size] float32 -> logits [b, 5], values [b]."""
 
     def decide(observation: jax.Array) -> tuple[jax.Array, jax.Array]:
-        return forward(policy.network, policy.params, jnp.clip(observation, -CLIP, CLIP))
+        return policy.learner.evaluate(policy.params, jnp.clip(observation, -CLIP, CLIP))
 
     shape = jax.export.symbolic_shape(f"b, {observation_size(policy.spec)}")
     argument = jax.ShapeDtypeStruct(shape, jnp.float32)
@@ -87,7 +86,7 @@ def write_export(
         "snapshot_sha256": experiment_sha256(policy.experiment),
         "checkpoint_sha256": policy.sha256,
     }
-    model = onnx_model(policy.network, policy.params, observation_size(policy.spec), facts)
+    model = onnx_model(policy.learner.layers(policy.params), observation_size(policy.spec), facts)
     files = {
         "policy.onnx": model.SerializeToString(),
         "policy.stablehlo": bytes(stablehlo(policy)),
@@ -101,13 +100,13 @@ def write_export(
     parities: dict[str, Parity] = {}
     for name, run in runs.items():
         on_part(f"compare {name}")
-        found = parities[name] = compare(policy, taken, run)
-        if not found.holds:
+        parity = parities[name] = compare(policy, taken, run)
+        if not parity.holds:
             raise ParityError(
-                f"{name}: decides otherwise than JAX in {found.different_actions:,} of {found.decisions:,} "
-                f"decisions, logits differ by up to {found.largest_logit_difference:.2g} (allowed: "
-                f"{found.logit_tolerance:.2g}), values by {found.largest_value_difference:.2g} (allowed: "
-                f"{found.value_tolerance:.2g}); nothing was written"
+                f"{name}: decides otherwise than JAX in {parity.different_actions:,} of {parity.decisions:,} "
+                f"decisions, logits differ by up to {parity.largest_logit_difference:.2g} (allowed: "
+                f"{parity.logit_tolerance:.2g}), values by {parity.largest_value_difference:.2g} (allowed: "
+                f"{parity.value_tolerance:.2g}); nothing was written"
             )
     manifest = {
         **_manifest(policy, dataset, facts, folder, split),

@@ -8,7 +8,6 @@ bit. The cost is linear in the history; it falls due only while there are trades
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,42 +16,26 @@ import pandas as pd
 
 from jaxexit.config import Experiment
 from jaxexit.config.features import SESSION_FEATURES
-from jaxexit.data.bar_files import BarReading, quotes_of, read_quotes
-from jaxexit.data.bars import (
-    NOT_RECOGNISED,
-    SUMMED,
-    Bars,
-    Book,
-    PriceSide,
-    duration,
-    lengthen,
-)
-from jaxexit.data.book import complete_book
+from jaxexit.data.bar_files import BarReading, quotes_of
+from jaxexit.data.bars import NOT_RECOGNISED, SUMMED, Bars, PriceSide, duration
 from jaxexit.data.calendars import FX, calendar_of
 from jaxexit.data.charges import Charges, carry, charges_of
 from jaxexit.data.features import Feature, feature_columns
 from jaxexit.data.files.source import Source
 from jaxexit.data.hours import missing_bars
 from jaxexit.data.market import rollover_nights
-from jaxexit.data.markets import Asked, asking_for
-from jaxexit.data.quotes import Quotes, check_row
+from jaxexit.data.quotes import check_row
 from jaxexit.data.recipe import completed
-from jaxexit.data.sample import (
-    SAMPLE,
-    SAMPLE_READING,
-    SAMPLE_SIDE,
-    bar_reading_of,
-    book_of,
-    sample_path,
-)
+from jaxexit.data.sample import SAMPLE, SAMPLE_SIDE
 from jaxexit.data.sessions import session_left
 from jaxexit.data.tables import plain
 from jaxexit.data.ticks import timeframe_length
 from jaxexit.errors import DataError
+from jaxexit.live.history import book_bars, load_bars_of
+from jaxexit.live.messages import Message, RefusedError, message, stamp
 from jaxexit.units import Unit
 
 FEWEST_STEPS = 3  # that tell the usual length of a bar
-Message = dict[str, Any]
 
 
 class Rows(NamedTuple):
@@ -67,16 +50,6 @@ class Rows(NamedTuple):
     carry: np.ndarray | None = None
     carry_inside: np.ndarray | None = None
     flat: np.ndarray | None = None
-
-
-class RefusedError(Exception):
-    """A bar that is not used."""
-
-    def __init__(
-        self, code: str, words: str, time: np.datetime64 | None = None, level: str = "error"
-    ) -> None:
-        super().__init__(words)
-        self.code, self.time, self.level = code, time, level
 
 
 class Feed:
@@ -97,7 +70,7 @@ class Feed:
         """Begin with a history, or with nothing.
 
         Args:
-            experiment: says timeframe, clock, spread and pip, as for its own bars.
+            experiment: sets timeframe, clock, spread and pip, as for its own bars.
             features: of its observation.
             history: a bar file (or "sample") to begin with.
             price_side: which side one-sided bars are; None: that of the history, else the experiment's.
@@ -192,14 +165,14 @@ class Feed:
             RefusedError: the bar is not used, and why.
         """
         bars = self._read(bar)
-        time, said = bars.times[0], []
+        time, warnings = bars.times[0], []
         if self.length:
             last = self.times[-1]
             if time <= last:
                 self._refuse_old(bars)
-            said = self._gap(last, time)
+            warnings = self._gap(last, time)
         self._extend(bars)
-        return said
+        return warnings
 
     def bars(self) -> Bars:
         """All bars so far, as a data set has them."""
@@ -257,7 +230,7 @@ class Feed:
             quotes = check_row(
                 quotes_of(Source("a bar", table), "the bar", BarReading(data.timezone))
             )
-            bars = _book(quotes, self._experiment, self._side, self._unit)
+            bars = book_bars(quotes, self._experiment, self._side, self._unit)
             self._unit = bars.unit
             for name in self._columns:
                 value = pd.to_numeric(table[name], errors="coerce") if name in table else np.nan
@@ -317,38 +290,6 @@ class Feed:
         for name, column in self._table.items():
             column[span] = pd.to_numeric(bars.table[name], errors="coerce")
         self.length += count
-
-
-def load_bars_of(
-    experiment: Experiment, name: str, side: PriceSide = "auto", unit: Unit | None = None
-) -> Bars:
-    """A bar file read as the experiment reads its own, with results in `unit` (None: pips)."""
-    data = experiment.data
-    if name == SAMPLE:
-        quotes, side = read_quotes(sample_path(), SAMPLE_READING), SAMPLE_SIDE
-    else:
-        quotes = read_quotes(Path(name), bar_reading_of(experiment))
-    bars = _book(quotes, experiment, side, unit)
-    return replace(lengthen(bars, data.timeframe), where=name)
-
-
-def _book(quotes: Quotes, experiment: Experiment, side: PriceSide, unit: Unit | None) -> Bars:
-    """Both sides; `side` is that of bars which do not say it themselves."""
-    book = book_of(experiment) | Book(price_side=side if "unknown" in quotes.sides else "auto")
-    return complete_book(
-        quotes, **(book | (Asked(unit="pip") if unit is None else asking_for(unit)))
-    )
-
-
-def message(level: str, code: str, time: np.datetime64 | None, words: str, **facts: Any) -> Message:
-    """A warning or an error about a bar or a trade."""
-    at = None if time is None else stamp(time)
-    return {"type": level, "code": code, "time": at, **facts, "message": words}
-
-
-def stamp(time: np.datetime64) -> str:
-    """A time in UTC: 2017-01-31T22:00:00Z."""
-    return f"{pd.Timestamp(time):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _grown(values: np.ndarray, length: int, room: int) -> np.ndarray:

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, TensorProto, checker, helper, numpy_helper
 
-from jaxexit.env import ACTIONS
 from jaxexit.env.observation import CLIP
-from jaxexit.policies import NetworkSpec
+from jaxexit.policies import DenseLayer, NetworkLayers
 from jaxexit.policies.normalised_relu import EPSILON
 
 OPSET, IR_VERSION = 13, 7
@@ -46,10 +45,10 @@ class _Graph:
         """Over the last axis, kept."""
         return self.node("ReduceMean", values, axes=[-1], keepdims=1)
 
-    def dense(self, values: str, kernel: Any, bias: Any, output: str | None = None) -> str:
+    def dense(self, values: str, layer: DenseLayer, output: str | None = None) -> str:
         """Dense layer: values [1, in] x kernel [in, out] + bias [out]."""
-        product = self.node("MatMul", values, self.constant(kernel))
-        return self.node("Add", product, self.constant(bias), output=output)
+        product = self.node("MatMul", values, self.constant(layer.kernel))
+        return self.node("Add", product, self.constant(layer.bias), output=output)
 
     def layer_norm(self, values: str, scale: Any, bias: Any) -> str:
         """As `policies.normalised_relu`, before the ReLU."""
@@ -62,13 +61,12 @@ class _Graph:
 
 
 def onnx_model(
-    network: NetworkSpec, params: Any, observation_size: int, facts: Mapping[str, str]
+    network: NetworkLayers, observation_size: int, facts: Mapping[str, str]
 ) -> ModelProto:
     """The policy as a model of static batch 1.
 
     Args:
-        network: structure.
-        params: weights, as Flax has them.
+        network: its weights.
         observation_size: length of the observation.
         facts: strings to keep in the model's metadata.
 
@@ -76,18 +74,15 @@ def onnx_model(
         Input `observation` [1, observation_size] float32, before clipping; outputs `logits` [1, 5] in the
         order of `ACTIONS`, before any guard, and `value` [1, 1].
     """
-    weights = params["params"]
     graph = _Graph()
     hidden = graph.node("Clip", INPUT, graph.constant(-CLIP), graph.constant(CLIP))
-    for i in range(len(network.hidden_sizes)):
-        dense = weights[f"Dense_{i}"]
-        hidden = graph.dense(hidden, dense["kernel"], dense["bias"])
-        if network.layer_norm:
-            norm = weights[f"LayerNormRelu_{i}"]
-            hidden = graph.layer_norm(hidden, norm["scale"], norm["bias"])
+    for layer in network.hidden:
+        hidden = graph.dense(hidden, layer)
+        if layer.scale is not None:
+            hidden = graph.layer_norm(hidden, layer.scale, layer.shift)
         hidden = graph.node("Relu", hidden)
-    for name, head in ((LOGITS, weights["policy"]), (VALUE, weights["value"])):
-        graph.dense(hidden, np.asarray(head["kernel"]).T, head["bias"], output=name)
+    for name, head in ((LOGITS, network.policy), (VALUE, network.value)):
+        graph.dense(hidden, head, output=name)
 
     def tensor(name: str, width: int) -> Any:
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, width])
@@ -97,7 +92,7 @@ def onnx_model(
             graph.nodes,
             "policy",
             [tensor(INPUT, observation_size)],
-            [tensor(LOGITS, len(ACTIONS)), tensor(VALUE, 1)],
+            [tensor(LOGITS, len(network.policy.bias)), tensor(VALUE, 1)],
             graph.constants,
         ),
         opset_imports=[helper.make_opsetid("", OPSET)],

@@ -10,7 +10,7 @@ import numpy as np
 from jaxexit.lab.training import learned_policy
 from jaxexit.live.onnx_graph import INPUT
 from jaxexit.live.policy import TrainedPolicy, logits_and_values
-from jaxexit.policies.network import MASKED_LOGIT
+from jaxexit.policies import MASKED_LOGIT
 from jaxexit.truth.audit.subject import Subject, make_subject
 from jaxexit.truth.audit.trace import trace
 
@@ -63,11 +63,14 @@ def decisions_taken(policy: TrainedPolicy, subject: Subject) -> Taken:
     parts = []
     for begin in range(0, len(taken), TRADES_AT_ONCE):
         rows = np.arange(begin, min(begin + TRADES_AT_ONCE, len(taken)))
-        found = trace(subject, subject.dataset, np.resize(rows, TRADES_AT_ONCE))
+        replayed = trace(subject, subject.dataset, np.resize(rows, TRADES_AT_ONCE))
         mask = taken[rows]
-        assert (found.taken[: len(rows)] == mask).all(), "a trade is not replayed as it was played"
+        assert (replayed.taken[: len(rows)] == mask).all(), (
+            "a trade is not replayed as it was played"
+        )
         seen = tuple(
-            leaf[: len(rows)][mask] for leaf in (found.observation, found.valid, found.chosen)
+            leaf[: len(rows)][mask]
+            for leaf in (replayed.observation, replayed.valid, replayed.chosen)
         )
         assert (seen[2] == chosen[rows][mask]).all(), "a decision is not replayed as it was taken"
         parts.append(seen)
@@ -83,7 +86,7 @@ def subject_of(policy: TrainedPolicy, dataset: Any, split: str) -> Subject:
 def compare(policy: TrainedPolicy, taken: Taken, run: Run) -> Parity:
     """A graph's answers beside those of JAX and of the backtest."""
     logits, values = map(
-        np.asarray, logits_and_values(policy.network, policy.params, taken.observation)
+        np.asarray, logits_and_values(policy.learner, policy.params, taken.observation)
     )
     other_logits, other_values = run(taken.observation)
     allowed = taken.valid if policy.masked else np.ones_like(taken.valid)

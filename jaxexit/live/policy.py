@@ -1,4 +1,4 @@
-"""The network of a trained version, restored without the data it was trained on."""
+"""The policy of a trained version, restored without the data it was trained on."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from jaxexit.lab.checkpoints import Which
 from jaxexit.lab.run import read_json
 from jaxexit.lab.trained import TrainedVersion
 from jaxexit.lab.training import agent_params, agent_seeds, state_template
-from jaxexit.policies import NetworkSpec, forward
-from jaxexit.ppo import ppo_spec
+from jaxexit.learners import learner_of
+from jaxexit.learning import Learner
 from jaxexit.units import PIPS, Unit
 
 Array = jax.Array
@@ -36,8 +36,8 @@ class TrainedPolicy:
         experiment: the frozen experiment of the run.
         seed: of the agent.
         spec: structure of its environment.
-        network: structure of the network.
-        params: its weights.
+        learner: what it was learned by.
+        params: of the policy.
         step: environment steps that it was trained for.
         sha256: of the checkpoint's content.
         unit: of results; None: the run is older than units, which were pips.
@@ -48,7 +48,7 @@ class TrainedPolicy:
     experiment: Experiment
     seed: int
     spec: EnvSpec
-    network: NetworkSpec
+    learner: Learner
     params: Any
     step: int
     sha256: str
@@ -65,7 +65,7 @@ class TrainedPolicy:
 def restore_policy(
     version: TrainedVersion, which: Which = "best", seed: int | None = None
 ) -> TrainedPolicy:
-    """The network of a version's checkpoint.
+    """The policy of a version's checkpoint.
 
     Args:
         version: a trained one.
@@ -81,36 +81,35 @@ def restore_policy(
     named = ", ".join(map(str, seeds))
     if seed is None and len(seeds) > 1:
         raise UserError(
-            f"{experiment.version} has {len(seeds)} agents, none of them chosen: say which with --seed "
-            f"({named})"
+            f"{experiment.version} has {len(seeds)} agents: choose one with --seed ({named})"
         )
     if seed is not None and seed not in seeds:
-        raise UserError(f"--seed: found {seed}, allowed is {named}")
+        raise UserError(f"--seed: got {seed}, expected one of {named}")
     template = state_template(experiment, _shapes_only(experiment))
     checkpoint = version.folder.checkpoints(experiment).restore(which, template)
-    own = next(iter(seeds)) if seed is None else seed
+    seed = experiment.seed if seed is None else seed
     features = with_scales(resolve_features(experiment.env.features), experiment.scales or {})
     facts = (read_json(version.folder.path / "provenance.json") or {}).get("market")
     unit = None if facts is None else Unit(facts["unit"], facts["unit_size"])
     charges = None if facts is None else Charges(**facts["charges"])
     return TrainedPolicy(
         experiment=experiment,
-        seed=own,
+        seed=seed,
         unit=unit,
         charges=charges,
         calendar=None if facts is None else facts["calendar"]["name"],
         spec=env_spec(experiment, features, unit or PIPS),
-        network=ppo_spec(experiment).network,
-        params=agent_params(experiment, checkpoint, which)[seeds.index(own)],
+        learner=learner_of(experiment),
+        params=agent_params(experiment, checkpoint, which)[seeds.index(seed)],
         step=checkpoint.step,
         sha256=checkpoint.sha256,
     )
 
 
-@partial(jax.jit, static_argnames="network")
-def logits_and_values(network: NetworkSpec, params: Any, observation: Array) -> tuple[Array, Array]:
+@partial(jax.jit, static_argnames="learner")
+def logits_and_values(learner: Learner, params: Any, observation: Array) -> tuple[Array, Array]:
     """[..., observation_size] -> logits [..., 5] and value [...]."""
-    return forward(network, params, observation)
+    return learner.evaluate(params, observation)
 
 
 def _shapes_only(experiment: Experiment) -> Dataset:

@@ -36,13 +36,15 @@ def one_of(policies: tuple[Policy, ...]) -> Policy:
     """
 
     def init(params: OneOf) -> tuple[Any, ...]:
-        return tuple(policy.init(own) for policy, own in zip(policies, params.params, strict=True))
+        return tuple(
+            policy.init(numbers) for policy, numbers in zip(policies, params.params, strict=True)
+        )
 
     def act(params: OneOf, state: tuple[Any, ...], view: View) -> tuple[Order, tuple[Any, ...]]:
         def branch(number: int):
             def run(state: tuple[Any, ...]) -> tuple[Order, tuple[Any, ...]]:
-                own = policies[number].act(params.params[number], state[number], view)
-                return own[0], (*state[:number], own[1], *state[number + 1 :])
+                order, after = policies[number].act(params.params[number], state[number], view)
+                return order, (*state[:number], after, *state[number + 1 :])
 
             return run
 

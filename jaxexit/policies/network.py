@@ -22,11 +22,9 @@ Array = jax.Array
 
 MASKED_LOGIT = -1e9  # finite, so that entropy and KL stay finite; its probability is exactly 0
 
-
-HIDDEN_GAIN, HEAD_GAINS = (
-    math.sqrt(2.0),
-    {"policy": 0.01, "value": 1.0},
-)  # of the orthogonal kernels
+# Gains of the orthogonal kernels.
+HIDDEN_GAIN = math.sqrt(2.0)
+HEAD_GAINS = {"policy": 0.01, "value": 1.0}
 
 
 class NetworkSpec(NamedTuple):
@@ -35,6 +33,24 @@ class NetworkSpec(NamedTuple):
     hidden_sizes: tuple[int, ...]
     layer_norm: bool
     initial_hold_probability: float | None = None  # None: all actions alike
+    num_actions: int = len(ACTIONS)
+
+
+class DenseLayer(NamedTuple):
+    """A dense layer as plain arrays, float32, and the LayerNorm after it."""
+
+    kernel: np.ndarray  # [inputs, outputs]
+    bias: np.ndarray  # [outputs]
+    scale: np.ndarray | None = None  # [outputs]: LayerNorm's, None where there is none
+    shift: np.ndarray | None = None  # [outputs]
+
+
+class NetworkLayers(NamedTuple):
+    """A network as plain arrays: hidden layers (dense, LayerNorm if any, ReLU) and two heads."""
+
+    hidden: tuple[DenseLayer, ...]
+    policy: DenseLayer  # logits
+    value: DenseLayer  # one output
 
 
 class LayerNormRelu(nn.Module):
@@ -79,28 +95,29 @@ class ActorCritic(nn.Module):
     hidden_sizes: tuple[int, ...]
     layer_norm: bool
     initial_hold_probability: float | None = None
+    num_actions: int = len(ACTIONS)
 
     @nn.compact
     def __call__(self, observation: Array) -> tuple[Array, Array]:
-        """[..., observation_size] -> logits [..., 5] and value [...]."""
+        """[..., observation_size] -> logits [..., num_actions] and value [...]."""
         hidden = observation
         for size in self.hidden_sizes:
             hidden = nn.Dense(size, kernel_init=nn.initializers.orthogonal(HIDDEN_GAIN))(hidden)
             hidden = LayerNormRelu()(hidden) if self.layer_norm else nn.relu(hidden)
-        policy = Head(len(ACTIONS), HEAD_GAINS["policy"], self._policy_bias, name="policy")
+        policy = Head(self.num_actions, HEAD_GAINS["policy"], self._policy_bias, name="policy")
         value = Head(1, HEAD_GAINS["value"], name="value")(hidden)
         return policy(hidden), value[..., 0]
 
     def _policy_bias(self, key: Any, shape: tuple[int, ...]) -> Array:
         del key, shape
-        return jnp.asarray(policy_bias(self.initial_hold_probability))
+        return jnp.asarray(policy_bias(self.initial_hold_probability, self.num_actions))
 
 
-def policy_bias(initial_hold_probability: float | None) -> np.ndarray:
-    """The policy head's bias before training, [5] float32."""
-    bias, hold = np.zeros(len(ACTIONS), np.float32), initial_hold_probability
+def policy_bias(initial_hold_probability: float | None, num_actions: int) -> np.ndarray:
+    """The policy head's bias before training, [num_actions] float32."""
+    bias, hold = np.zeros(num_actions, np.float32), initial_hold_probability
     if hold is not None:
-        bias[HOLD] = math.log(hold * (len(ACTIONS) - 1) / (1.0 - hold))
+        bias[HOLD] = math.log(hold * (num_actions - 1) / (1.0 - hold))
     return bias
 
 
@@ -133,7 +150,7 @@ def initial_params(spec: NetworkSpec, observation_size: int, seed: Sequence[int]
             # matrix transposed is one.
             return HEAD_GAINS.get(layer, HIDDEN_GAIN) * _orthogonal(random, leaf.shape)
         if name == "bias" and layer == "policy":
-            return policy_bias(spec.initial_hold_probability)
+            return policy_bias(spec.initial_hold_probability, spec.num_actions)
         return np.full(leaf.shape, 1.0 if name == "scale" else 0.0, np.float32)
 
     return jax.tree_util.tree_map_with_path(initial, network_shapes(spec, observation_size))
@@ -162,15 +179,36 @@ def make_network(spec: NetworkSpec) -> ActorCritic:
     return ActorCritic(*spec)
 
 
+def network_layers(spec: NetworkSpec, params: Any) -> NetworkLayers:
+    """A network's parameters as plain arrays, for whoever writes it in another form."""
+    weights = jax.tree.map(np.asarray, params["params"])
+
+    def hidden(i: int) -> DenseLayer:
+        dense = weights[f"Dense_{i}"]
+        norm = weights[f"LayerNormRelu_{i}"] if spec.layer_norm else {}
+        return DenseLayer(dense["kernel"], dense["bias"], norm.get("scale"), norm.get("bias"))
+
+    def head(name: str) -> DenseLayer:
+        return DenseLayer(weights[name]["kernel"].T, weights[name]["bias"])  # see `Head`
+
+    layers = tuple(hidden(i) for i in range(len(spec.hidden_sizes)))
+    return NetworkLayers(layers, head("policy"), head("value"))
+
+
 def forward(spec: NetworkSpec, params: Any, observation: Array) -> tuple[Array, Array]:
-    """[..., observation_size] -> logits [..., 5] and value [...]."""
+    """[..., observation_size] -> logits [..., num_actions] and value [...]."""
     logits, value = make_network(spec).apply(params, observation)  # type: ignore[misc]
     return jnp.asarray(logits), jnp.asarray(value)
 
 
 def mask_logits(logits: Array, valid: Array) -> Array:
-    """Logits with every invalid action made impossible. [..., 5], [..., 5] bool -> [..., 5]."""
+    """Logits [..., actions] with every action that is not `valid` [..., actions] made impossible."""
     return jnp.where(valid, logits, MASKED_LOGIT)
+
+
+def entropy(log_probs: Array) -> Array:
+    """Entropy in nats of distributions [..., actions] -> [...]."""
+    return -(jnp.exp(log_probs) * log_probs).sum(axis=-1)
 
 
 def network_policy(spec: NetworkSpec, *, masked: bool, sample: bool = False) -> Policy:

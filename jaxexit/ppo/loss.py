@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxexit.policies.network import NetworkSpec, forward, mask_logits
+from jaxexit.policies import NetworkSpec, entropy, forward, mask_logits
 from jaxexit.ppo.types import Batch, PPOParams
 
 Array = jax.Array
@@ -20,11 +20,6 @@ def log_probabilities(logits: Array, valid: Array | None) -> Array:
     if valid is not None:
         logits = mask_logits(logits, valid)
     return jax.nn.log_softmax(logits)
-
-
-def entropy(log_probs: Array) -> Array:
-    """Entropy in nats of distributions [..., actions] -> [...]."""
-    return -(jnp.exp(log_probs) * log_probs).sum(axis=-1)
 
 
 def normalised(advantage: Array) -> Array:

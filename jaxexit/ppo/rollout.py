@@ -9,11 +9,11 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from jaxexit.env import ACTIONS
-from jaxexit.policies.network import forward
+from jaxexit.learning.types import Task
+from jaxexit.policies import forward
 from jaxexit.ppo.advantages import generalised_advantages
 from jaxexit.ppo.loss import log_probabilities
-from jaxexit.ppo.types import Batch, PPOParams, PPOSpec, Task
+from jaxexit.ppo.types import Batch, PPOParams, PPOSpec
 
 Array = jax.Array
 
@@ -39,11 +39,11 @@ def collect(
         params: of the network.
         data: what the task works on.
         hyper: numbers of the learner.
-        env_state: where the environments stand; with an `axis` those of this device alone.
+        env_state: where the environments stand; with an `axis` only those of this device.
         observation: what they see.
         key: typed PRNG key.
         axis: the mesh's axis over which the environments are shared out, if they are: each one gets
-            the random numbers that it would get on a lone device.
+            the random numbers that it would get on one device.
 
     Returns:
         (env_state, observation, batch, infos): where the environments stand, the samples
@@ -52,8 +52,8 @@ def collect(
     key_action, key_draw = jax.random.split(key)
     shape = (spec.num_steps, spec.num_envs)
     # Drawn in one row: the same numbers as in this shape, a quarter of the time to compile, half to run.
-    noise = jax.random.gumbel(key_action, (math.prod(shape) * len(ACTIONS),))
-    noise = noise.reshape(*shape, len(ACTIONS))
+    noise = jax.random.gumbel(key_action, (math.prod(shape) * task.num_actions,))
+    noise = noise.reshape(*shape, task.num_actions)
     draws = task.draw(data, key_draw, shape)
     if axis is not None:
         here = observation.shape[0]

@@ -1,41 +1,19 @@
-"""What the learner is made of: its structure, its numbers, its state, and the task it learns."""
+"""What PPO is made of: its structure, its numbers, its training state, and a batch of samples."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import jax
 
-from jaxexit.policies.network import NetworkSpec
+from jaxexit.learning.types import Task
+from jaxexit.policies import NetworkSpec
 
 Array = jax.Array
 
 
-class Task(NamedTuple):
-    """An auto-resetting environment as the learner sees it. Static and hashable.
-
-    All functions are pure and describe ONE environment; the learner batches them. `data` is the traced
-    pytree they work on (market, trades, numbers). The exit environment is one task; the probe
-    environments of the tests are others.
-    """
-
-    draw: Callable[[Any, Array, tuple[int, ...]], Any]
-    """(data, key, shape) -> random numbers for resets, a pytree with leading dimensions `shape`."""
-    reset: Callable[[Any, Any], tuple[Any, Array]]
-    """(data, one draw) -> (state, observation)."""
-    valid: Callable[[Any, Any], Array] | None
-    """(data, state) -> [num_actions] bool, or None when every action is always allowed."""
-    step: Callable[[Any, Any, Array, Any], tuple[Any, Array, Array, Array, Any]]
-    """(data, state, action, one draw) -> (next state, its observation, reward, done, info).
-
-    Every end is a termination. After `done` the returned state is that of a new episode."""
-    summarise: Callable[[Any, Any], dict[str, Array]]
-    """(data, infos stacked [num_steps, num_envs, ...]) -> metrics, reduced on the device."""
-
-
 class PPOSpec(NamedTuple):
-    """Structure of the learner: static under jit, hashable."""
+    """Structure of PPO: static under jit, hashable."""
 
     num_envs: int
     num_steps: int
@@ -52,6 +30,10 @@ class PPOSpec(NamedTuple):
     def num_minibatches(self) -> int:
         """Minibatches an epoch."""
         return self.batch_size // self.minibatch_size
+
+    def for_task(self, task: Task) -> Self:
+        """The same with a policy head of the task's actions."""
+        return self._replace(network=self.network._replace(num_actions=task.num_actions))
 
 
 class PPOParams(NamedTuple):
@@ -72,11 +54,13 @@ class PPOParams(NamedTuple):
     entropy_coef_start: Array
     entropy_coef_end: Array
     entropy_anneal_steps: Array  # environment steps
-    polyak_window: Array  # share of the run's updates that the judged parameters are averaged over
+    polyak_window: (
+        Array  # share of the run's updates that the validated parameters are averaged over
+    )
 
 
 class TrainState(NamedTuple):
-    """Everything that must survive an interruption for the run to go on bit for bit."""
+    """Everything that a run needs to be resumed bit for bit."""
 
     params: Any
     averaged: Any  # of the same shapes: what is validated, saved as best, and backtested

@@ -1,6 +1,6 @@
-"""The compiled update: rollout, advantages, epochs of minibatches, metrics. One jitted function.
+"""The update: rollout, advantages, epochs of minibatches, metrics. Pure; compiled by `learning.agents`.
 
-The host only loops over `update`; nothing but metrics leaves the device.
+The host only loops over it; nothing but metrics leaves the device.
 """
 
 from __future__ import annotations
@@ -13,17 +13,15 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
-from jax.sharding import Mesh
-from jax.sharding import PartitionSpec as P
 
 from jaxexit.arrays import key_of, seed_words
-from jaxexit.policies.network import initial_params, network_shapes
-from jaxexit.ppo.devices import ENVS, state_specs
+from jaxexit.learning.types import Task
+from jaxexit.policies import initial_params, network_shapes
 from jaxexit.ppo.loss import normalised, ppo_loss
 from jaxexit.ppo.rollout import collect
 from jaxexit.ppo.schedules import entropy_coefficient, learning_rate, polyak_weight
 from jaxexit.ppo.shuffle import shuffled
-from jaxexit.ppo.types import Batch, PPOParams, PPOSpec, Task, TrainState
+from jaxexit.ppo.types import Batch, PPOParams, PPOSpec, TrainState
 
 Array = jax.Array
 
@@ -40,6 +38,7 @@ def _optimiser(hyper: PPOParams) -> optax.GradientTransformation:
 
 def init_state(spec: PPOSpec, task: Task, hyper: PPOParams, data: Any, key: Array) -> TrainState:
     """The state before the first update: fresh parameters, environments at their first decision."""
+    spec = spec.for_task(task)
     observation = jax.eval_shape(partial(_first_decision, spec, task), data, key)[1]
     params = initial_params(spec.network, observation.shape[-1], seed_words(key))
     return _first_state(spec, task, hyper, data, params, key)
@@ -47,6 +46,7 @@ def init_state(spec: PPOSpec, task: Task, hyper: PPOParams, data: Any, key: Arra
 
 def state_shapes(spec: PPOSpec, task: Task, hyper: PPOParams, data: Any) -> TrainState:
     """Shapes and types of that state; nothing is computed."""
+    spec = spec.for_task(task)
     key = key_of(0)
     observation = jax.eval_shape(partial(_first_decision, spec, task), data, key)[1]
     params = network_shapes(spec.network, observation.shape[-1])
@@ -76,7 +76,7 @@ def _first_state(
 
 
 class _Progress(NamedTuple):
-    """Where the epochs stand: carried through the minibatch loops."""
+    """What the minibatch loops carry."""
 
     params: Any
     optimiser: Any
@@ -88,6 +88,51 @@ class _Progress(NamedTuple):
 
 
 METRICS = ("loss", "policy_loss", "value_loss", "entropy", "kl", "clip_fraction", "grad_norm")
+
+
+def _minibatch(
+    spec: PPOSpec,
+    hyper: PPOParams,
+    batch: Batch,
+    entropy_coef: Array,
+    rate: Array,
+    axis: str | None,
+    indices: Array,
+    progress: _Progress,
+) -> _Progress:
+    """One gradient step on the samples `indices` of the flat batch; not applied if its KL is too large."""
+    advantage = normalised(batch.advantage[indices])
+    if axis is not None:
+        part = spec.minibatch_size // jax.lax.axis_size(axis)
+        first = jax.lax.axis_index(axis) * part
+        indices, advantage = (
+            jax.lax.dynamic_slice_in_dim(whole, first, part) for whole in (indices, advantage)
+        )
+    samples = jax.tree.map(lambda leaf: leaf[indices], batch._replace(advantage=None))
+    samples = samples._replace(advantage=advantage)
+    gradient = jax.grad(ppo_loss, has_aux=True)
+    gradients, metrics = gradient(progress.params, spec.network, samples, hyper, entropy_coef)
+    if axis is not None:
+        gradients, metrics = _averaged((gradients, metrics), axis)
+    metrics["grad_norm"] = optax.tree.norm(gradients)
+    stop = metrics["kl"] > hyper.target_kl
+    updates, moments = _optimiser(hyper).update(gradients, progress.optimiser)
+    updates = jax.tree.map(lambda update: -rate * update, updates)
+    params = optax.apply_updates(progress.params, updates)
+
+    def unless_stopped(new: Any, old: Any) -> Any:
+        return jax.tree.map(lambda a, b: jnp.where(stop, b, a), new, old)
+
+    sums = {name: progress.sums[name] + metrics[name] for name in METRICS}
+    return _Progress(
+        params=unless_stopped(params, progress.params),
+        optimiser=unless_stopped(moments, progress.optimiser),
+        sums=unless_stopped(sums, progress.sums),
+        applied=progress.applied + ~stop,
+        computed=progress.computed + 1,
+        last_kl=metrics["kl"],
+        stopped=stop,
+    )
 
 
 def _epochs(
@@ -107,41 +152,7 @@ def _epochs(
     whole batch; each takes its part of every minibatch, and gradients and metrics are averaged, so that
     they stop together.
     """
-    optimiser = _optimiser(hyper)
-    gradient = jax.grad(ppo_loss, has_aux=True)
-
-    def minibatch(indices: Array, progress: _Progress) -> _Progress:
-        advantage = normalised(batch.advantage[indices])
-        if axis is not None:
-            part = spec.minibatch_size // jax.lax.axis_size(axis)
-            first = jax.lax.axis_index(axis) * part
-            indices, advantage = (
-                jax.lax.dynamic_slice_in_dim(whole, first, part) for whole in (indices, advantage)
-            )
-        samples = jax.tree.map(lambda leaf: leaf[indices], batch._replace(advantage=None))
-        samples = samples._replace(advantage=advantage)
-        gradients, metrics = gradient(progress.params, spec.network, samples, hyper, entropy_coef)
-        if axis is not None:
-            gradients, metrics = _averaged((gradients, metrics), axis)
-        metrics["grad_norm"] = optax.tree.norm(gradients)
-        stop = metrics["kl"] > hyper.target_kl
-        updates, moments = optimiser.update(gradients, progress.optimiser)
-        updates = jax.tree.map(lambda update: -rate * update, updates)
-        params = optax.apply_updates(progress.params, updates)
-
-        def unless_stopped(new: Any, old: Any) -> Any:
-            return jax.tree.map(lambda a, b: jnp.where(stop, b, a), new, old)
-
-        sums = {name: progress.sums[name] + metrics[name] for name in METRICS}
-        return _Progress(
-            params=unless_stopped(params, progress.params),
-            optimiser=unless_stopped(moments, progress.optimiser),
-            sums=unless_stopped(sums, progress.sums),
-            applied=progress.applied + ~stop,
-            computed=progress.computed + 1,
-            last_kl=metrics["kl"],
-            stopped=stop,
-        )
+    minibatch = partial(_minibatch, spec, hyper, batch, entropy_coef, rate, axis)
 
     def epoch(carry: tuple[Array, _Progress]) -> tuple[Array, _Progress]:
         index, progress = carry
@@ -152,11 +163,11 @@ def _epochs(
             i, progress = carry
             return i + 1, minibatch(order[i], progress)
 
-        def goes_on(carry: tuple[Array, _Progress]) -> Array:
+        def more_minibatches(carry: tuple[Array, _Progress]) -> Array:
             i, progress = carry
             return (i < spec.num_minibatches) & ~progress.stopped
 
-        _, progress = jax.lax.while_loop(goes_on, body, (jnp.int32(0), progress))
+        _, progress = jax.lax.while_loop(more_minibatches, body, (jnp.int32(0), progress))
         return index + 1, progress
 
     def more_epochs(carry: tuple[Array, _Progress]) -> Array:
@@ -186,7 +197,7 @@ def _averaged(tree: Any, axis: str) -> Any:
     return unflatten(jax.lax.pmean(flat, axis))
 
 
-def _update(
+def update(
     spec: PPOSpec,
     task: Task,
     hyper: PPOParams,
@@ -194,7 +205,8 @@ def _update(
     state: TrainState,
     axis: str | None = None,
 ) -> tuple[TrainState, dict[str, Array]]:
-    """The body of `update`; with an `axis`, of one device of those that share out the environments."""
+    """One PPO update; with an `axis`, on one device of those that share out the environments."""
+    spec = spec.for_task(task)
     key, key_rollout, key_epochs = jax.random.split(state.key, 3)
     env_state, observation, batch, infos = collect(
         spec,
@@ -243,38 +255,3 @@ def _update(
     )
     chex.assert_trees_all_equal_shapes_and_dtypes(after, state)
     return after, metrics
-
-
-@partial(jax.jit, static_argnames=("spec", "task", "mesh"), donate_argnames="state")
-def update(
-    spec: PPOSpec,
-    task: Task,
-    hyper: PPOParams,
-    data: Any,
-    state: TrainState,
-    mesh: Mesh | None = None,
-) -> tuple[TrainState, dict[str, Array]]:
-    """One PPO update: `num_envs` x `num_steps` samples, then the epochs.
-
-    Args:
-        spec: structure of the learner (static).
-        task: the environment (static).
-        hyper: numbers of the learner.
-        data: what the task works on.
-        state: where training stands. Donated: do not use it afterwards.
-        mesh: devices that share out the environments (static; see `ppo.devices`), None for one.
-
-    Returns:
-        (state, metrics): metrics are device scalars and small arrays; losses are means over the
-        minibatches that were applied.
-    """
-    if mesh is None:
-        return _update(spec, task, hyper, data, state)
-    lies = state_specs()
-    return jax.shard_map(
-        partial(_update, spec, task, axis=ENVS),
-        mesh=mesh,
-        in_specs=(P(), P(), lies),
-        out_specs=(lies, P()),
-        check_vma=False,  # gradients are averaged here, not by their derivation
-    )(hyper, data, state)

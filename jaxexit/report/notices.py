@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxexit.evaluate.statistics import FEWEST_BLOCKS
 from jaxexit.lab.verification import trials_note
+from jaxexit.learners import total_steps
 from jaxexit.policies import LEAVE_AT_ONCE
 from jaxexit.report.run import ReportedRun, numbers
 from jaxexit.report.words import percent, signed, typographic
@@ -126,10 +127,10 @@ def _run(run: ReportedRun) -> Iterator[tuple[str, str]]:
             f"results on {run.split}: the agent was trained or selected on these trades",
         )
     trained = max((line["env_steps"] for line in run.metrics), default=0)
-    if trained < experiment.ppo.total_timesteps:
+    if trained < total_steps(experiment):
         yield (
             "warning",
-            f"training stopped after {trained:,} of {experiment.ppo.total_timesteps:,} steps",
+            f"training stopped after {trained:,} of {total_steps(experiment):,} steps",
         )
     if (run.provenance.get("git") or {}).get("dirty"):
         yield (

@@ -28,8 +28,8 @@ from jaxexit.env import (
 )
 from jaxexit.env.guards import RULES
 from jaxexit.env.types import CostFractions
-from jaxexit.policies import NetworkSpec, forward, mask_logits
-from jaxexit.ppo.loss import entropy
+from jaxexit.learning import Learner
+from jaxexit.policies import entropy, mask_logits
 from jaxexit.report.groups import membership
 
 Array = jax.Array
@@ -85,7 +85,7 @@ class Decisions(NamedTuple):
 def replay(
     spec: EnvSpec,
     world: World,
-    network: NetworkSpec,
+    learner: Learner,
     params: Any,
     taken: np.ndarray,
     chosen: np.ndarray,
@@ -95,8 +95,8 @@ def replay(
     Args:
         spec: structure of the environment.
         world: of N trades, with the guards that bound the policy.
-        network: structure of the network.
-        params: its weights.
+        learner: what the policy was learned by.
+        params: of the policy.
         taken: [N, H] bool: which decisions there were.
         chosen: [N, H] int: the action chosen at each, before guards.
     """
@@ -118,7 +118,7 @@ def replay(
     groups, matrix = membership(observation_names(spec))
     masked = spec.guard_mode == "mask"
     insight = _in_batches(
-        partial(_insight, network, params, matrix, masked=masked),
+        partial(_insight, learner, params, matrix, masked=masked),
         np.concatenate(seen),
         np.concatenate(valid),
         flat,
@@ -164,7 +164,7 @@ def _follow(spec: EnvSpec, world: World, indices: Array, chosen: Array):
 
 @partial(jax.jit, static_argnums=0, static_argnames="masked")
 def _insight(
-    network: NetworkSpec,
+    learner: Learner,
     params: Any,
     matrix: Array,
     observation: Array,
@@ -176,7 +176,7 @@ def _insight(
     """Leaves [n, ...] of n decisions."""
 
     def log_probabilities(seen: Array, allowed: Array) -> tuple[Array, Array]:
-        logits, value = forward(network, params, seen)
+        logits, value = learner.evaluate(params, seen)
         return jax.nn.log_softmax(mask_logits(logits, allowed) if masked else logits), value
 
     def of_decision(seen: Array, allowed: Array, action: Array) -> Insight:

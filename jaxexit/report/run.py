@@ -21,7 +21,7 @@ from jaxexit.lab.trained import TrainedVersion
 from jaxexit.lab.training import agent_params, learned_policy, seed_folder, state_template
 from jaxexit.lab.verification import audited as audit_of
 from jaxexit.lab.verification import with_audit
-from jaxexit.ppo import ppo_spec
+from jaxexit.learners import learner_of
 from jaxexit.report.replay import Decisions, replay
 from jaxexit.truth.audit import Finding, audit_version
 from jaxexit.units import Unit
@@ -184,7 +184,7 @@ def _replayed(
     return replay(
         backtest.spec,
         backtest.world,
-        ppo_spec(experiment).network,
+        learner_of(experiment),
         params,
         np.asarray(played.records.taken),
         np.asarray(played.records.chosen),

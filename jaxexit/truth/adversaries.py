@@ -19,8 +19,8 @@ from jaxexit.config.trading import Env
 from jaxexit.data.features import Feature, resolve_features
 from jaxexit.env import Order, order_from_action, without_guards
 from jaxexit.env.types import HOLD
-from jaxexit.policies import NetworkSpec, Policy, View, network_policy
-from jaxexit.ppo import ppo_spec
+from jaxexit.learners import learner_of
+from jaxexit.policies import Policy, View
 from jaxexit.truth.exploiters import Examinee
 from jaxexit.truth.martingale import HORIZON, Setting, make_world
 from jaxexit.truth.money import money_experiment, train
@@ -38,9 +38,8 @@ def observed() -> tuple[Feature, ...]:
 
 
 @lru_cache(maxsize=8)
-def _patient(network: NetworkSpec) -> Policy:
-    """The network, bound to hold for the first bars."""
-    free = network_policy(network, masked=False)
+def _patient(free: Policy) -> Policy:
+    """A policy, bound to hold for the first bars."""
 
     def act(params: Any, state: Any, view: View) -> tuple[Order, Any]:
         order, state = free.act(params, state, view)
@@ -84,7 +83,7 @@ def adversaries(
             its_world,
             lambda done, total, name=name: on_update(f"train {name}, {done} of {total} updates"),
         )
-        network = ppo_spec(experiment).network
-        policy = _patient(network) if patient else network_policy(network, masked=False)
+        free = learner_of(experiment).policy(masked=False)
+        policy = _patient(free) if patient else free
         examinees.append(Examinee(policy._replace(guarded=False), params, label=name))
     return examinees

@@ -11,7 +11,8 @@ from jaxexit.config.learning import PPO, Network
 from jaxexit.config.market import Costs
 from jaxexit.config.trading import Env, Reward
 from jaxexit.env import EnvSpec, World
-from jaxexit.ppo import exit_task, init_state, num_updates, ppo_params, ppo_spec, update
+from jaxexit.learners import hyper_of, learner_of, num_updates
+from jaxexit.learning import batching, exit_task, stack, take, update_agents
 
 MONEY = Reward(
     w_mtm=1.0,
@@ -73,10 +74,10 @@ def train(
         world: market, trades, numbers.
         on_update: called with (updates done, updates in all).
     """
-    learner, hyper, task = ppo_spec(experiment), ppo_params(experiment), exit_task(spec)
-    state = init_state(learner, task, hyper, world, key_of(experiment.seed))
-    total = num_updates(experiment)
+    learner, hyper, task = learner_of(experiment), hyper_of(experiment), exit_task(spec)
+    states = stack([learner.init(task, hyper, world, key_of(experiment.seed))])
+    hypers, total = stack([hyper]), num_updates(experiment)
     for done in range(total):
-        state, _ = update(learner, task, hyper, world, state)
+        states, _ = update_agents(learner, task, (), batching(), hypers, world, states)
         on_update(done + 1, total)
-    return state.averaged
+    return take(learner.policy_params(states), 0)

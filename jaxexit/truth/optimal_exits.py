@@ -22,8 +22,8 @@ from jaxexit.env import EnvSpec, Hindsight, World, env_params, env_spec, without
 from jaxexit.env.types import BY_BREAKEVEN_STOP, BY_STOP
 from jaxexit.errors import ConfigError
 from jaxexit.evaluate import run_policy
-from jaxexit.policies import Policy, network_policy, together
-from jaxexit.ppo import ppo_spec
+from jaxexit.learners import learner_of
+from jaxexit.policies import Policy, together
 from jaxexit.truth.known_answers import Disorder, Reversion
 from jaxexit.truth.known_markets import HORIZON, MARKETS, SPREAD_PIPS, KnownMarket, luck
 from jaxexit.truth.money import money_experiment, train
@@ -89,14 +89,14 @@ def learned(
     experiment: Experiment, params: Any, asked: float | None, sampled_less: float | None = None
 ) -> list[Entrant]:
     """The trained network, greedy and sampled; of the sampled one so much less is asked, None: nothing."""
-    network, ppo = ppo_spec(experiment).network, experiment.ppo
+    learner = learner_of(experiment)
     of_sampled = None if asked is None or sampled_less is None else asked - sampled_less
     return [
         Entrant(
             "learned, sampled" if sample else "learned, greedy",
-            network_policy(network, masked=False, sample=sample),
+            learner.policy(masked=False, sample=sample),
             params,
-            ppo.total_timesteps,
+            experiment.ppo.total_timesteps,
             experiment.seed,
             of_sampled if sample else asked,
         )

@@ -49,7 +49,7 @@ def test_a_training_and_its_backtest_build_four_programs_each_once() -> None:
     record = json.loads(out)
     assert record["command"] == "train"
     programs = {one["name"]: one for one in record["programs"]}
-    assert programs.keys() == {"update", "play_bars", "_first_state", "compute_hindsight"}
+    assert programs.keys() == {"update_agents", "play_bars", "_first_state", "compute_hindsight"}
     for one in programs.values():
         assert one["count"] == len(one["shapes"]) == 1
         assert one["operations"]["before"] > 0 < one["operations"]["after"]

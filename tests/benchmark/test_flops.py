@@ -9,13 +9,15 @@ from jax.extend.core import ClosedJaxpr, Jaxpr
 
 from jaxexit.benchmark.flops import flops_per_step, forward_flops, products
 from jaxexit.policies import NetworkSpec, forward, make_network
-from jaxexit.ppo import PPOSpec
+from jaxexit.ppo import PPOLearner
 
 TRUNK = NetworkSpec(hidden_sizes=(256, 256), layer_norm=True)
 
 
-def learner(network: NetworkSpec) -> PPOSpec:
-    return PPOSpec(num_envs=64, num_steps=2048, num_epochs=10, minibatch_size=2048, network=network)
+def learner(network: NetworkSpec) -> PPOLearner:
+    return PPOLearner(
+        num_envs=64, num_steps=2048, num_epochs=10, minibatch_size=2048, network=network
+    )
 
 
 def multiplied(jaxpr: Any) -> int:

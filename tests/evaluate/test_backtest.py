@@ -22,8 +22,8 @@ from jaxexit.policies import (
     RANDOM,
     RandomActions,
     initial_params,
+    network_spec,
 )
-from jaxexit.ppo import ppo_spec
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +179,7 @@ def test_every_usual_policy_plays_every_split_in_one_program(backtest: Backtest)
             own.play(policy, params)
         own.play(RANDOM, even, record=True)
         own.play(ORACLE, own.world.hindsight)
-        own.score(learned_policy(few), initial_params(ppo_spec(few).network, 32, [0]))
+        own.score(learned_policy(few), initial_params(network_spec(few.network), 32, [0]))
     assert [name for name in compiled if "play_bars" in name] == []
 
 

@@ -24,9 +24,12 @@ parameters:
 def test_what_cannot_be_searched_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     yaml = tiny.write_tiny(tmp_path)
     for text, said in (
-        (SEARCH.replace("trials: 6\n", ""), "trials: found null"),
-        (SEARCH.replace("at_once: 3", "at_once: 0"), "at_once: found 0"),
-        (SEARCH.replace("optuna", "random"), "at_once: found 3, allowed is, with method 'optuna'"),
+        (SEARCH.replace("trials: 6\n", ""), "trials: got null"),
+        (SEARCH.replace("at_once: 3", "at_once: 0"), "at_once: got 0"),
+        (
+            SEARCH.replace("optuna", "random"),
+            "at_once: got 3, expected a whole number from 1 up, for method 'optuna' only",
+        ),
         (
             SEARCH.replace("network.hidden_sizes", "env.max_bars"),
             "with method 'optuna' ppo.num_envs",
@@ -60,7 +63,7 @@ def test_a_search_is_counted_ranked_and_goes_on_where_it_was_stopped(tmp_path: P
     assert shapes == {(8,), (16, 8)}, "another seed would try both shapes"
     assert Registry(tmp_path).trials() == table["registry_trials"] == 6
 
-    assert tiny.run("train", "--sweep", tmp_path / "find.yaml", "--quiet")[0] == 2  # begun before
+    assert tiny.run("train", "--sweep", tmp_path / "find.yaml", "--quiet")[0] == 2  # started before
     for path in sweeps.glob("find.round_1.*"):  # as if it had been stopped after the first round
         path.unlink() if path.is_file() else shutil.rmtree(path)
     (sweeps / "find.json").unlink()

@@ -18,16 +18,8 @@ from jaxexit.env import make_world
 from jaxexit.lab.registry import Registry
 from jaxexit.lab.run import RunFolder
 from jaxexit.lab.training import agent_params, state_template
-from jaxexit.ppo import (
-    agent,
-    exit_task,
-    init_state,
-    ppo_params,
-    ppo_spec,
-    stack,
-    update,
-    update_agents,
-)
+from jaxexit.learners import hyper_of, learner_of
+from jaxexit.learning import exit_task, stack, take, update_agents
 from tests.support import tiny
 
 SEEDS = (3, 4, 5)
@@ -106,21 +98,17 @@ def test_batched_by_vmap_an_agent_is_the_lone_one_to_rounding(several: tiny.Trai
     """What a GPU is given. One update, since rounding grows from update to update."""
     experiment = load_experiment(several.yaml)
     spec, world = make_world(experiment, load_dataset(experiment), "train")
-    learner, task, hyper = ppo_spec(experiment), exit_task(spec), ppo_params(experiment)
+    learner, task, hyper = learner_of(experiment), exit_task(spec), hyper_of(experiment)
 
-    def fresh(seed: int):
-        return init_state(learner, task, hyper, world, jax.random.key(seed))
+    def learned(*seeds: int) -> list:
+        states = [learner.init(task, hyper, world, jax.random.key(seed)) for seed in seeds]
+        hypers = stack([hyper] * len(seeds))
+        states, _ = update_agents(learner, task, (), "vmap", hypers, world, stack(states))
+        return [jax.tree.leaves(take(states.params, i)) for i in range(len(seeds))]
 
-    states = stack([fresh(seed) for seed in SEEDS])
-    together, _ = update_agents(
-        learner, task, (), "vmap", stack([hyper] * len(SEEDS)), world, states
-    )
-    for i, seed in enumerate(SEEDS):
-        alone, _ = update(learner, task, hyper, world, fresh(seed))
-        rows = zip(
-            jax.tree.leaves(agent(together.params, i)), jax.tree.leaves(alone.params), strict=True
-        )
-        for one, other in rows:
+    for seed, among in zip(SEEDS, learned(*SEEDS), strict=True):
+        (alone,) = learned(seed)
+        for one, other in zip(among, alone, strict=True):
             np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from jaxexit.__main__ import main
 from jaxexit.lab.registry import Registry
-from jaxexit.lab.sweep_plan import TRACED, load_sweep
+from jaxexit.lab.sweep_plan import ENV_KEYS, load_sweep
+from jaxexit.learners import LEARNERS
 from tests.support import tiny
 
 GRID = "experiment: {yaml}\nmethod: grid\nparameters:\n"
@@ -118,7 +119,7 @@ def test_all_trials_are_counted_and_no_test_split_was_looked_at(root: Path, tabl
 def test_a_sweep_that_was_made_is_not_made_again_unless_asked(
     root: Path, capsys: pytest.CaptureFixture[str]
 ):
-    assert "go on with --resume, or start over with --overwrite" in refused(
+    assert "continue with --resume, or start over with --overwrite" in refused(
         root / "grid.yaml", capsys
     )
     before = Registry(root).trials()
@@ -150,9 +151,8 @@ def test_random_draws_stay_in_their_ranges_and_follow_the_seed(tmp_path: Path):
 
 
 def test_what_can_be_varied_changes_numbers_and_never_the_program():
-    assert {"ppo.learning_rate", "ppo.gamma", "guards.tighten_cooldown", "reward.w_mtm"} <= set(
-        TRACED
-    )
+    traced = {*ENV_KEYS, *LEARNERS["ppo"].traced_keys}
+    assert {"ppo.learning_rate", "ppo.gamma", "guards.tighten_cooldown", "reward.w_mtm"} <= traced
     for key in (
         "reward.gamma",
         "ppo.num_envs",
@@ -160,7 +160,7 @@ def test_what_can_be_varied_changes_numbers_and_never_the_program():
         "env.max_bars",
         "guards.mode",
     ):
-        assert key not in TRACED
+        assert key not in traced
 
 
 @pytest.mark.parametrize(
@@ -169,11 +169,11 @@ def test_what_can_be_varied_changes_numbers_and_never_the_program():
         ("network.hidden_sizes: [[16], [32]]", "it needs a run for each value"),
         ("costs.spread_pips: [0.5, 1.0]", "it needs a run for each value"),
         ("ppo.learning_rat: [1e-3, 1e-4]", "did you mean 'ppo.learning_rate'?"),
-        ("ppo.gamma: []", "found an empty list"),
-        ("ppo.gamma: {low: 0.9, high: 0.99}", "allowed in a grid is a list"),
+        ("ppo.gamma: []", "got an empty list"),
+        ("ppo.gamma: {low: 0.9, high: 0.99}", "expected a list of values in a grid"),
         ("ppo.gamma: [0.9, 1.5]", "expected a number up to 1"),
-        ("ppo.gamma: [0.9]", "trials: found 1"),
-        ("ppo.gamma: 0.9", "allowed is a list of values, or low and high"),
+        ("ppo.gamma: [0.9]", "trials: got 1"),
+        ("ppo.gamma: 0.9", "expected a list of values, or low and high"),
     ],
 )
 def test_a_wrong_sweep_is_one_line(

@@ -16,9 +16,9 @@ from jaxexit.config import Experiment, load_experiment
 from jaxexit.data import Dataset, Folds, Trades, load_folds
 from jaxexit.env import TrainingRows, World
 from jaxexit.lab.registry import Registry
-from jaxexit.lab.training import experiment_crew
-from jaxexit.lab.walk_forward import _crew
-from jaxexit.ppo.exit_task import _draw
+from jaxexit.lab.training import experiment_agents
+from jaxexit.lab.walk_forward import _agents
+from jaxexit.learning.exit_task import _draw
 from tests.support import tiny
 
 FOLDS, EMBARGO = 4, 7
@@ -111,18 +111,18 @@ def test_too_few_bars_for_the_folds_are_one_line(
 def test_a_fold_among_others_learns_what_it_learns_alone(experiment: Experiment):
     """Padding and the other folds change nothing: the same draws, the same network, bit for bit."""
     folds = load_folds(experiment, 2, rolling=False)
-    together, agents = _crew(experiment, folds)
-    assert agents == 2
+    together = _agents(experiment, folds)
+    assert len(together) == 2
     assert len(folds.train_rows[0]) < len(folds.train_rows[1])
     together.start(None, None)  # type: ignore[arg-type]
-    alone = experiment_crew(experiment, folds.datasets[0])
+    alone = experiment_agents(experiment, folds.datasets[0])
     alone.start(None, None)  # type: ignore[arg-type]
     for _ in range(2):
         lines = together.advance(), alone.advance()
         assert lines[0]["agents"][0]["net_pips_mean"] == lines[1]["net_pips_mean"]
     params = jax.tree.leaves(together.saved().agents.params)
-    for one, other in zip(params, jax.tree.leaves(alone.saved().params), strict=True):
-        np.testing.assert_array_equal(one[0], other)
+    for one, other in zip(params, jax.tree.leaves(alone.saved().agents.params), strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
     assert any((leaf[0] != leaf[1]).any() for leaf in params)
 
 
@@ -176,7 +176,7 @@ def test_the_joined_record_is_backtested_registered_and_compared_like_any_other(
         assert main([*words, "--resume"]) == 0  # finished: shown again, not looked at again
         assert json.loads(capsys.readouterr().out)["backtest"] == summary
         assert main(words) == 2
-        assert "was begun before" in capsys.readouterr().err
+        assert "was started before" in capsys.readouterr().err
     assert Registry(root).trials() == 2
     names = ["v1_tiny", "v2_other", "--split", "walk_forward", "--root", str(root)]
     assert main(["compare", *names, "--json"]) == 0

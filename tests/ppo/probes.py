@@ -7,12 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
+from jaxexit.learning import Task
 from jaxexit.policies import NetworkSpec
-from jaxexit.ppo import PPOParams, PPOSpec, Task
+from jaxexit.ppo import PPOLearner, PPOParams
 
 NUM_ACTIONS = 5
 
-SPEC = PPOSpec(
+SPEC = PPOLearner(
     num_envs=16,
     num_steps=32,
     num_epochs=4,
@@ -83,7 +84,9 @@ def _valid(data: Probe, state) -> jax.Array:
     return jnp.arange(NUM_ACTIONS) < jnp.where(state[1] > 0, 2, 4)
 
 
-TASK = Task(draw=_draw, reset=_reset, valid=None, step=_step, summarise=_summarise)
+TASK = Task(
+    num_actions=NUM_ACTIONS, draw=_draw, reset=_reset, valid=None, step=_step, summarise=_summarise
+)
 MASKED_TASK = TASK._replace(valid=_valid)
 
 

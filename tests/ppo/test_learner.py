@@ -6,18 +6,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxexit.policies import make_network
-from jaxexit.ppo import init_state, stack, update
+from jaxexit.learning import Task, stack
+from jaxexit.ppo import PPOLearner
 from jaxexit.ppo.advantages import generalised_advantages
-from jaxexit.ppo.types import Task
-from jaxexit.ppo.update import _update
 from tests.ppo import probes
 from tests.ppo.probes import MASKED_TASK, SPEC, TASK, Probe, hyper
+
+update = jax.jit(PPOLearner.update, static_argnums=(0, 1))  # of one agent
 
 
 def learn(probe: Probe, updates: int, *, task: Task = TASK, **changes: float):
     numbers = hyper(**changes)
-    state = init_state(SPEC, task, numbers, probe, jax.random.key(1))
+    state = SPEC.init(task, numbers, probe, jax.random.key(1))
     metrics = {}
     for _ in range(updates):
         state, metrics = update(SPEC, task, numbers, probe, state)
@@ -25,7 +25,7 @@ def learn(probe: Probe, updates: int, *, task: Task = TASK, **changes: float):
 
 
 def evaluate(state, *observations: tuple[float, float]):
-    logits, value = make_network(SPEC.network).apply(state.params, jnp.array(observations))
+    logits, value = SPEC.evaluate(state.params, jnp.array(observations))
     return np.asarray(jax.nn.softmax(logits)), np.asarray(value)
 
 
@@ -100,10 +100,10 @@ def test_each_of_several_seeds_stops_for_itself() -> None:
     probe = probes.REWARD_BY_BOTH
 
     def start(key):
-        return init_state(SPEC, TASK, numbers, probe, key)
+        return SPEC.init(TASK, numbers, probe, key)
 
     def advance(state):
-        return _update(SPEC, TASK, numbers, probe, state)
+        return SPEC.update(TASK, numbers, probe, state)
 
     together, metrics = jax.jit(jax.vmap(advance))(stack([start(key) for key in keys]))
     applied = []
@@ -142,7 +142,7 @@ def test_judged_is_the_last_network_unless_an_average_is_asked_for() -> None:
 def test_the_average_is_that_of_all_networks_then_of_a_window_of_the_run() -> None:
     """With a window of 4 of 8 updates: plain means of the first four, then a quarter of the newest."""
     numbers = hyper(polyak_window=0.5, total_timesteps=8.0 * SPEC.batch_size)
-    state = init_state(SPEC, TASK, numbers, probes.REWARD_BY_BOTH, jax.random.key(3))
+    state = SPEC.init(TASK, numbers, probes.REWARD_BY_BOTH, jax.random.key(3))
     expected, seen = None, []
     for number in range(8):
         state, _ = update(SPEC, TASK, numbers, probes.REWARD_BY_BOTH, state)

@@ -17,8 +17,8 @@ from jaxexit.env import observation_size
 from jaxexit.evaluate import Backtest
 from jaxexit.lab.trained import open_trained
 from jaxexit.lab.training import learned_policy
-from jaxexit.policies import make_network
-from jaxexit.ppo import ppo_spec
+from jaxexit.learners import learner_of
+from jaxexit.policies import make_network, network_spec
 from jaxexit.report.page import write_report
 from jaxexit.report.replay import replay
 from jaxexit.report.run import ReportedRun, check_comparable, read_run
@@ -41,7 +41,7 @@ def runs(run: ReportedRun) -> list[ReportedRun]:
     changed = {"version": "v2_tiny", "guards": guards, "seed": 7}
     experiment = run.experiment.model_copy(update=changed)
     backtest = Backtest(experiment, run.dataset, "test")
-    params = make_network(ppo_spec(experiment).network).init(
+    params = make_network(network_spec(experiment.network)).init(
         jax.random.key(7), jnp.zeros(observation_size(backtest.spec))
     )
     # Weights as drawn prefer nothing; larger ones have opinions.
@@ -49,14 +49,14 @@ def runs(run: ReportedRun) -> list[ReportedRun]:
     played = backtest.play(learned_policy(experiment), params, record=True)
     assert played.records is not None
     taken, chosen = np.asarray(played.records.taken), np.asarray(played.records.chosen)
-    spec, network = backtest.spec, ppo_spec(experiment).network
+    spec, learner = backtest.spec, learner_of(experiment)
     summary = backtest.summary(played)
     other = replace(
         run,
         experiment=experiment,
         summary={**run.summary, "policies": {**run.summary["policies"], run.learned: summary}},
         tables={**run.tables, run.learned: played.table},
-        decisions=replay(spec, backtest.world, network, params, taken, chosen),
+        decisions=replay(spec, backtest.world, learner, params, taken, chosen),
     )
     check_comparable([run, other])
     return [run, other]

@@ -14,7 +14,7 @@ import pytest
 
 from jaxexit import checkout, exam
 from jaxexit.__main__ import main
-from jaxexit.data import dataset, features
+from jaxexit.data import contents, features
 from jaxexit.env import environment
 from jaxexit.evaluate import backtest, lanes
 from jaxexit.lab import results
@@ -46,7 +46,7 @@ def attributes() -> tuple[object, ...]:
     return (
         environment.fill_stop, environment.quote, environment._moved_stop, lanes.step,
         backtest.trade_table, results.learned_policy, results.tuned_baselines,
-        backtest.Backtest.baselines, dataset.every_bar_candidates,
+        backtest.Backtest.baselines, contents.every_bar_candidates,
         *(features._COLUMNS[name] for name in ("return_1", "rsi")),
     )  # fmt: skip
 

@@ -18,7 +18,7 @@ from jaxexit.env import ACTIONS, RULES
 from jaxexit.lab.trained import open_trained
 from jaxexit.lab.training import learned_policy
 from jaxexit.live.advisor import Advisor
-from jaxexit.live.feed import load_bars_of
+from jaxexit.live.history import load_bars_of
 from jaxexit.live.policy import restore_policy
 from jaxexit.truth.audit.subject import make_subject
 from jaxexit.truth.audit.trace import trace
@@ -221,7 +221,7 @@ def test_a_bar_that_comes_late_or_before_its_close_is_said(trained, bars, tmp_pa
             "before the warm-up",
         ),
         ({"trade": "x", "direction": "long", "entry_time": "2022-01-07", "stop": 9}, "losing side"),
-        ({"trade": "x", "direction": "long", "when": 1}, "found 'when'"),
+        ({"trade": "x", "direction": "long", "when": 1}, "unknown key 'when'"),
     ],
 )
 def test_a_trade_that_cannot_be_followed_is_said(trained, bars, tmp_path, trade, says):

@@ -23,7 +23,8 @@ from jaxexit.live import exported
 from jaxexit.live.onnx_graph import onnx_model
 from jaxexit.live.parity import Taken, compare, run_onnx, run_stablehlo
 from jaxexit.live.policy import TrainedPolicy, restore_policy
-from jaxexit.policies import NetworkSpec, forward, make_network
+from jaxexit.policies import NetworkSpec, initial_params
+from jaxexit.ppo import ppo_learner
 from tests.support import tiny
 
 FILES = {"policy.onnx", "policy.stablehlo", "manifest.json"}
@@ -65,9 +66,8 @@ def test_the_command_writes_graphs_that_decide_as_the_backtest_did(copied, spec,
 
 
 def test_a_graph_that_decides_otherwise_is_not_exported(copied, monkeypatch, capsys):
-    def off_by_a_little(network, params, size, facts):
-        spoilt = jax.tree.map(lambda leaf: leaf + 1e-3, params)
-        return onnx_model(network, spoilt, size, facts)
+    def off_by_a_little(network, size, facts):
+        return onnx_model(jax.tree.map(lambda leaf: leaf + 1e-3, network), size, facts)
 
     monkeypatch.setattr(exported, "onnx_model", off_by_a_little)
     before = tiny.contents(copied.with_suffix(""))
@@ -82,13 +82,14 @@ def test_a_graph_that_decides_otherwise_is_not_exported(copied, monkeypatch, cap
 def test_the_graphs_clip_what_they_are_given_and_agree_with_jax(trained, spec, layer_norm):
     network = NetworkSpec(hidden_sizes=(32, 8), layer_norm=layer_norm)
     size = len(observation_names(spec))
-    params = make_network(network).init(jax.random.key(3), jnp.zeros(size))
-    params = jax.tree.map(lambda leaf: 3 * leaf + 0.1, params)
-    policy = TrainedPolicy(load_experiment(trained.yaml), 0, spec, network, params, 0, "")
+    params = jax.tree.map(lambda leaf: 3 * leaf + 0.1, initial_params(network, size, [3]))
+    experiment = load_experiment(trained.yaml)
+    learner = ppo_learner(experiment)._replace(network=network)
+    policy = TrainedPolicy(experiment, 0, spec, learner, params, 0, "")
     observations = np.random.default_rng(0).normal(0, 8, (50, size)).astype(np.float32)
     assert np.abs(observations).max() > CLIP
-    logits, values = forward(network, params, jnp.clip(observations, -CLIP, CLIP))
-    model = onnx_model(network, params, size, {})
+    logits, values = learner.evaluate(params, jnp.clip(observations, -CLIP, CLIP))
+    model = onnx_model(learner.layers(params), size, {})
     assert [opset.version for opset in model.opset_import] == [13]
     assert "LayerNormalization" not in {node.op_type for node in model.graph.node}
     (given,) = model.graph.input
@@ -105,7 +106,7 @@ def test_the_proof_counts_other_actions_and_sees_other_logits(copied, spec):
     policy = restore_policy(open_trained(copied, None))
     seen = np.random.default_rng(1).normal(0, 1, (40, len(observation_names(spec))))
     seen = seen.astype(np.float32)
-    logits, values = map(np.asarray, forward(policy.network, policy.params, jnp.asarray(seen)))
+    logits, values = map(np.asarray, policy.learner.evaluate(policy.params, jnp.asarray(seen)))
     taken = Taken(1, seen, np.ones((40, 5), bool), logits.argmax(axis=1))
     assert compare(policy, taken, lambda seen: (logits, values)).holds
     assert not compare(policy, taken, lambda seen: (logits + 1e-4, values)).holds
@@ -117,7 +118,7 @@ def test_the_proof_counts_other_actions_and_sees_other_logits(copied, spec):
 def test_of_several_agents_none_is_chosen_silently(copied):
     version = open_trained(copied, None)
     several = replace(version, experiment=version.experiment.model_copy(update={"seeds": 3}))
-    with pytest.raises(UserError, match=r"say which with --seed \(0, 1, 2\)"):
+    with pytest.raises(UserError, match=r"choose one with --seed \(0, 1, 2\)"):
         restore_policy(several)
 
 

@@ -132,7 +132,7 @@ def test_a_seed_fixes_the_trades_and_all_trades_are_drawn(env):
 
 def test_nothing_is_stepped_that_is_not_open_and_no_action_is_made_up(env):
     env.reset(seed=0, options={"trade": 0})
-    with pytest.raises(InvalidAction, match="allowed are 0 to 4"):
+    with pytest.raises(InvalidAction, match="expected 0 to 4"):
         env.unwrapped.step(5)
     done = False
     while not done:
@@ -144,10 +144,10 @@ def test_nothing_is_stepped_that_is_not_open_and_no_action_is_made_up(env):
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"trade": -1}, "allowed is a number of 0 to"),
-        ({"trade": 10**6}, "allowed is a number of 0 to"),
-        ({"trade": 1.5}, "allowed is a number of 0 to"),
-        ({"row": 1}, "found 'row', allowed is trade"),
+        ({"trade": -1}, "expected a whole number from 0 to"),
+        ({"trade": 10**6}, "expected a whole number from 0 to"),
+        ({"trade": 1.5}, "expected a whole number from 0 to"),
+        ({"row": 1}, "got 'row', expected trade"),
     ],
 )
 def test_a_trade_that_there_is_not_is_refused(env, wrong, says):
@@ -156,7 +156,7 @@ def test_a_trade_that_there_is_not_is_refused(env, wrong, says):
 
 
 def test_an_unknown_split_is_refused(yaml):
-    with pytest.raises(UserError, match="allowed are train, validation, test"):
+    with pytest.raises(UserError, match="expected one of train, validation, test"):
         gymnasium.make(jaxexit.gym.ENV_ID, experiment=yaml, split="future")
 
 
@@ -221,7 +221,7 @@ def test_a_lane_of_the_vector_plays_each_trade_as_it_is_alone(env, yaml, mode):
 def test_the_vector_begins_the_trades_it_is_asked_for(yaml):
     envs = gymnasium.make_vec(jaxexit.gym.ENV_ID, num_envs=3, experiment=yaml)
     assert envs.reset(options={"trade": [4, 0, 2]})[1]["trade"].tolist() == [4, 0, 2]
-    with pytest.raises(InvalidAction, match="allowed are 3 of 0 to 4"):
+    with pytest.raises(InvalidAction, match="expected 3 of 0 to 4"):
         envs.step(np.array([0, 5, 0]))
 
 

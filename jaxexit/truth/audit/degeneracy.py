@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from jaxexit.env import ACTIONS
-from jaxexit.policies import NetworkSpec, forward, mask_logits
-from jaxexit.ppo import ppo_spec
+from jaxexit.learners import learner_of
+from jaxexit.learning import Learner
+from jaxexit.policies import mask_logits
 from jaxexit.truth.audit.finding import Finding
 from jaxexit.truth.audit.subject import Subject
 from jaxexit.truth.audit.trace import trace
@@ -132,9 +133,9 @@ def _few_trades(table: pd.DataFrame, where: str) -> Finding:
     )
 
 
-@partial(jax.jit, static_argnames="spec")
-def _logits(spec: NetworkSpec, params: Any, observation: Any, valid: Any) -> jax.Array:
-    logits, _ = forward(spec, params, observation)
+@partial(jax.jit, static_argnames="learner")
+def _logits(learner: Learner, params: Any, observation: Any, valid: Any) -> jax.Array:
+    logits, _ = learner.evaluate(params, observation)
     return logits if valid is None else mask_logits(logits, valid)
 
 
@@ -143,11 +144,10 @@ def _entropy(subject: Subject) -> Finding:
     count = len(subject.entry_bars)
     rows = np.linspace(0, count - 1, TRACED).astype(int)
     seen = trace(subject, subject.dataset, rows)
-    spec = ppo_spec(subject.experiment).network
     masked = subject.experiment.guards.mode == "mask"
     logits = np.asarray(
         _logits(
-            spec,
+            learner_of(subject.experiment),
             subject.params,
             seen.observation[seen.taken],
             seen.valid[seen.taken] if masked else None,

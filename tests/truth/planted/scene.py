@@ -14,10 +14,12 @@ from jaxexit.config import Experiment, load_experiment
 from jaxexit.data import Dataset, Sources, load_dataset
 from jaxexit.data.simulated import brownian
 from jaxexit.env import make_world
+from jaxexit.lab.checkpoint_layout import Saved
 from jaxexit.lab.run import RunFolder
-from jaxexit.lab.training import learned_policy, state_template
+from jaxexit.lab.training import agent_params, learned_policy, state_template
+from jaxexit.learners import hyper_of, learner_of
+from jaxexit.learning import exit_task, stack
 from jaxexit.policies import RANDOM, Policy, RandomActions
-from jaxexit.ppo import exit_task, init_state, ppo_params, ppo_spec
 from jaxexit.truth import martingale
 from jaxexit.truth.audit import Subject, make_subject
 
@@ -67,10 +69,11 @@ class Scene:
         """Its run folder, with the network as it is before training: a checkpoint like any other."""
         run = RunFolder(self.folder, self.experiment.version)
         spec, world = make_world(self.experiment, self.dataset, "train")
-        hyper, key = ppo_params(self.experiment), jax.random.key(self.seed)
-        state = init_state(ppo_spec(self.experiment), exit_task(spec), hyper, world, key)
-        facts = {"update": 0, "best_step": 0, "best_score": 0.0}
-        run.checkpoints(self.experiment).save(0, state, pointers=("best", "final"), **facts)
+        learner, hyper = learner_of(self.experiment), hyper_of(self.experiment)
+        state = learner.init(exit_task(spec), hyper, world, jax.random.key(self.seed))
+        states = stack([state])
+        saved = Saved(states, learner.policy_params(states))
+        run.checkpoints(self.experiment).save(0, saved, pointers=("best", "final"))
         return run
 
     @cached_property
@@ -82,8 +85,8 @@ class Scene:
         """That network on the audited market, the data read anew."""
         template = state_template(self.experiment, self.dataset)
         checkpoint = self.version.checkpoints(self.experiment).restore("best", template)
-        params, policy = checkpoint.state.averaged, learned_policy(self.experiment)
-        return self._subject(policy, params)
+        (params,) = agent_params(self.experiment, checkpoint, "best")
+        return self._subject(learned_policy(self.experiment), params)
 
     def at_random(self) -> Subject:
         """Random actions on the audited market, the data read anew: every kind of fill occurs."""

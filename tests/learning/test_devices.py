@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jaxexit.errors import UserError
-from jaxexit.ppo import make_mesh
+from jaxexit.learning import make_mesh
 from tests.ppo.probes import SPEC
 from tests.support import tiny
 
@@ -17,7 +17,7 @@ from tests.support import tiny
 def cases(repository: Path) -> dict[str, dict]:
     """Five updates on a CPU that is eight devices, against the same on one of them."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.ppo.eight_devices"],
+        [sys.executable, "-m", "tests.learning.eight_devices"],
         cwd=repository,
         capture_output=True,
         text=True,
@@ -28,7 +28,9 @@ def cases(repository: Path) -> dict[str, dict]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", ["lone on 2", "lone on 8", "stopping on 2", "4 agents on 8"])
+@pytest.mark.parametrize(
+    "case", ["one agent on 2", "one agent on 8", "stopping on 2", "4 agents on 8"]
+)
 def test_a_shared_out_agent_differs_by_the_rounding_of_sums(cases: dict, case: str) -> None:
     """Means over devices are summed in another order: a few units in the last place of float32."""
     assert cases[case]["greatest"] < 1e-6

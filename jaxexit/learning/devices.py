@@ -19,7 +19,7 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxexit.errors import UserError
-from jaxexit.ppo.types import PPOSpec, TrainState
+from jaxexit.learning.types import Learner
 
 Array = jax.Array
 
@@ -30,20 +30,20 @@ def default_devices(agents: int) -> int:
     """How many devices of this process a run takes when nobody says.
 
     All of them, but of a CPU only as many as leave each agent one of its own, bit for bit what it is alone:
-    two seeds on two of them cost 0.85 to 0.9 of one after the other, while a lone agent on two gains next to
+    two seeds on two of them cost 0.85 to 0.9 of one after the other, while one agent on two gains next to
     nothing (benchmarks/RESULTS.md). The CPU is as many devices as `machine.prepare_jax` has asked for.
     """
-    there = jax.local_device_count()
+    available = jax.local_device_count()
     if jax.default_backend() != "cpu":
-        return there
-    return max(count for count in range(1, there + 1) if agents % count == 0)
+        return available
+    return max(count for count in range(1, available + 1) if agents % count == 0)
 
 
-def make_mesh(spec: PPOSpec, agents: int, devices: int | None = None) -> Mesh | None:
+def make_mesh(learner: Learner, agents: int, devices: int | None = None) -> Mesh | None:
     """The mesh of a run; None where one device does it all.
 
     Args:
-        spec: structure of the learner.
+        learner: whose settings must divide among the devices of an agent.
         agents: how many are trained in one program.
         devices: how many of each process are used, None for `default_devices`.
 
@@ -53,20 +53,17 @@ def make_mesh(spec: PPOSpec, agents: int, devices: int | None = None) -> Mesh | 
     count, asked = devices or default_devices(agents), devices is not None
     chosen = []
     for process in range(jax.process_count()):
-        theirs = [device for device in jax.devices() if device.process_index == process]
-        if count > len(theirs):
+        own = [device for device in jax.devices() if device.process_index == process]
+        if count > len(own):
             raise UserError(
-                f"--devices {count}: JAX finds {len(theirs)} ({theirs[0].platform}); ask for fewer"
+                f"--devices {count}: JAX finds {len(own)} ({own[0].platform}); ask for fewer"
             )
-        chosen += theirs[:count]
+        chosen += own[:count]
     if len(chosen) == 1:
         return None
     groups = math.gcd(agents, len(chosen))
     each = len(chosen) // groups
-    for name, value in (
-        ("ppo.num_envs", spec.num_envs),
-        ("ppo.minibatch_size", spec.minibatch_size),
-    ):
+    for name, value in learner.divisible.items():
         if value % each:
             if not asked and jax.process_count() == 1:
                 return None
@@ -77,32 +74,13 @@ def make_mesh(spec: PPOSpec, agents: int, devices: int | None = None) -> Mesh | 
     return Mesh(np.asarray(chosen).reshape(groups, each), (AGENTS, ENVS))
 
 
-def state_specs(*leading: str) -> TrainState:
-    """How a training state lies on the mesh: environments shared out, all else on every device.
-
-    Args:
-        *leading: AGENTS where the leaves begin with that dimension.
-    """
-    whole: Any = P(*leading)
-    shared_out: Any = P(*leading, ENVS)
-    return TrainState(
-        params=whole,
-        averaged=whole,
-        optimiser=whole,
-        env_state=shared_out,
-        observation=shared_out,
-        key=whole,
-        update=whole,
-    )
-
-
 def place(mesh: Mesh | None, tree: Any, specs: Any) -> Any:
     """Host arrays, the same on every host, onto the mesh; without a mesh they stay as they are.
 
     Args:
         mesh: from `make_mesh`.
         tree: arrays.
-        specs: a prefix of `tree` whose leaves say how it lies.
+        specs: a prefix of `tree`, leaves `PartitionSpec`.
     """
     if mesh is None:
         return tree

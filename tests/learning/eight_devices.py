@@ -10,9 +10,8 @@ import jax
 import numpy as np
 from jax.sharding import PartitionSpec as P
 
+from jaxexit.learning import AGENTS, gathered, make_mesh, place, stack, update_agents
 from jaxexit.machine import prepare_jax
-from jaxexit.ppo import init_state, make_mesh, stack, update, update_agents
-from jaxexit.ppo.devices import AGENTS, gathered, place, state_specs
 
 prepare_jax("cpu", 8)  # before the probes, which are made of arrays
 
@@ -22,28 +21,15 @@ UPDATES = 5
 COUNTS = ("minibatches_applied", "kl_stopped")
 
 
-def fresh(numbers: Any, seed: int) -> Any:
-    return init_state(SPEC, TASK, numbers, REWARD_BY_BOTH, jax.random.key(seed))
-
-
-def lone(devices: int, **changes: float) -> tuple[Any, list[Any]]:
+def learned(devices: int, seeds: tuple[int, ...], **changes: float) -> tuple[Any, list[Any]]:
+    """Parameters and metrics of agents after some updates."""
     numbers = hyper(**changes)
-    mesh = make_mesh(SPEC, 1, devices)
-    state = place(mesh, fresh(numbers, 1), state_specs())
-    data, traced = place(mesh, (REWARD_BY_BOTH, numbers), P())
-    metrics = []
-    for _ in range(UPDATES):
-        state, found = update(SPEC, TASK, traced, data, state, mesh)
-        metrics.append(jax.device_get(found))
-    return jax.device_get(gathered(mesh, state.params)), metrics
-
-
-def several(devices: int, seeds: int) -> tuple[Any, list[Any]]:
-    numbers = hyper()
-    mesh = make_mesh(SPEC, seeds, devices)
-    states = stack([fresh(numbers, seed) for seed in range(seeds)])
-    states = place(mesh, states, state_specs(AGENTS))
-    traced = place(mesh, stack([numbers] * seeds), P(AGENTS))
+    mesh = make_mesh(SPEC, len(seeds), devices)
+    states = stack(
+        [SPEC.init(TASK, numbers, REWARD_BY_BOTH, jax.random.key(seed)) for seed in seeds]
+    )
+    states = place(mesh, states, SPEC.state_specs(AGENTS))
+    traced = place(mesh, stack([numbers] * len(seeds)), P(AGENTS))
     data = place(mesh, REWARD_BY_BOTH, P())
     metrics = []
     for _ in range(UPDATES):
@@ -67,11 +53,11 @@ def compared(one: tuple[Any, list[Any]], other: tuple[Any, list[Any]]) -> dict[s
 
 
 def main() -> None:
-    alone, stopping = lone(1), lone(1, target_kl=0.02)
-    cases = {f"lone on {n}": compared(alone, lone(n)) for n in (2, 8)}
-    cases["stopping on 2"] = compared(stopping, lone(2, target_kl=0.02))
-    together = several(1, 4)
-    cases |= {f"4 agents on {n}": compared(together, several(n, 4)) for n in (2, 4, 8)}
+    alone, stopping = learned(1, (1,)), learned(1, (1,), target_kl=0.02)
+    cases = {f"one agent on {n}": compared(alone, learned(n, (1,))) for n in (2, 8)}
+    cases["stopping on 2"] = compared(stopping, learned(2, (1,), target_kl=0.02))
+    together = learned(1, (0, 1, 2, 3))
+    cases |= {f"4 agents on {n}": compared(together, learned(n, (0, 1, 2, 3))) for n in (2, 4, 8)}
     print(json.dumps(cases))
 
 

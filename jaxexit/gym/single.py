@@ -13,7 +13,7 @@ from gymnasium.error import InvalidAction, ResetNeeded
 
 from jaxexit.config import Experiment
 from jaxexit.env import ACTIONS, EnvState
-from jaxexit.gym.device import info, lone_advance, lone_begin, open_split, step_info
+from jaxexit.gym.device import advance_one, begin_one, info, open_split, step_info
 
 
 class ExitEnv(gymnasium.Env[np.ndarray, np.int64]):
@@ -72,7 +72,7 @@ class ExitEnv(gymnasium.Env[np.ndarray, np.int64]):
         super().reset(seed=seed)
         trades = self._split.chosen(options, 1)
         trade = (self._split.draw(self.np_random, 1) if trades is None else trades)[0]
-        self._state, seen = lone_begin(self._split.spec, self._split.world, trade)
+        self._state, seen = begin_one(self._split.spec, self._split.world, trade)
         seen = jax.device_get(seen)
         return seen.observation, info(seen, self._split.spec.unit)
 
@@ -86,13 +86,13 @@ class ExitEnv(gymnasium.Env[np.ndarray, np.int64]):
         if self._state is None:
             raise ResetNeeded("no trade is open: call reset() first")
         if not self.action_space.contains(action):
-            raise InvalidAction(f"found {action!r}, allowed are 0 to {len(ACTIONS) - 1}")
-        after, seen, happened = lone_advance(
+            raise InvalidAction(f"got action {action!r}, expected 0 to {len(ACTIONS) - 1}")
+        after, seen, happened = advance_one(
             self._split.spec, self._split.world, self._state, np.int32(action)
         )
         seen, happened = jax.device_get((seen, happened))
         done = bool(happened.done)
         self._state = None if done else after
-        said = step_info(seen, happened, self._split.spec.unit)
-        said["exit_reason"] = str(said["exit_reason"])
-        return seen.observation, float(happened.reward), done, False, said
+        facts = step_info(seen, happened, self._split.spec.unit)
+        facts["exit_reason"] = str(facts["exit_reason"])
+        return seen.observation, float(happened.reward), done, False, facts

@@ -25,7 +25,7 @@ from jaxexit.env import (
     valid_actions,
 )
 from jaxexit.env.types import BY_EXIT, RewardTerms
-from jaxexit.ppo.types import Task
+from jaxexit.learning.types import Task
 from jaxexit.units import key
 
 Array = jax.Array
@@ -134,7 +134,7 @@ def _summarise(spec: EnvSpec, data: World, infos: StepInfo) -> dict[str, Array]:
 def exit_task(spec: EnvSpec) -> Task:
     """The task of an environment's structure. Cached: the same structure is the same task.
 
-    In guard mode `mask` the learner is told which actions are forbidden; in mode `penalise` it finds out.
+    In guard mode `mask` the learner sees which actions are forbidden; in mode `penalise` it learns that.
     """
     functions: dict[str, Any] = {
         "reset": partial(_reset, spec),
@@ -142,4 +142,4 @@ def exit_task(spec: EnvSpec) -> Task:
         "valid": partial(_valid, spec) if spec.guard_mode == "mask" else None,
         "summarise": partial(_summarise, spec),
     }
-    return Task(draw=_draw, **functions)
+    return Task(num_actions=len(ACTIONS), draw=_draw, **functions)

@@ -1,0 +1,137 @@
+"""PPO as a `Learner`, and how an experiment's sections `ppo` and `network` become one."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import PartitionSpec as P
+
+from jaxexit.arrays import on_device
+from jaxexit.config import Experiment
+from jaxexit.learning.devices import ENVS
+from jaxexit.learning.types import LearnerKind, Task
+from jaxexit.policies import (
+    NetworkLayers,
+    Policy,
+    forward,
+    network_layers,
+    network_policy,
+    network_shapes,
+    network_spec,
+)
+from jaxexit.ppo.types import PPOParams, PPOSpec, TrainState
+from jaxexit.ppo.update import init_state, state_shapes, update
+
+Array = jax.Array
+
+
+class PPOLearner(PPOSpec):
+    """PPO with an actor-critic network (see `learning.Learner` for what each method is)."""
+
+    @property
+    def divisible(self) -> dict[str, int]:
+        """See `Learner`."""
+        return {"ppo.num_envs": self.num_envs, "ppo.minibatch_size": self.minibatch_size}
+
+    @property
+    def divergence_hint(self) -> str:
+        """See `Learner`."""
+        return "lower ppo.learning_rate or ppo.max_grad_norm"
+
+    def init(self, task: Task, hyper: PPOParams, data: Any, key: Array) -> TrainState:
+        """Fresh parameters, environments at their first decision."""
+        return init_state(self, task, hyper, data, key)
+
+    def state_shapes(self, task: Task, hyper: PPOParams, data: Any) -> TrainState:
+        """See `Learner`."""
+        return state_shapes(self, task, hyper, data)
+
+    def state_specs(self, *leading: str) -> TrainState:
+        """Environments shared out, all else on every device of the agent."""
+        whole: Any = P(*leading)
+        shared_out: Any = P(*leading, ENVS)
+        return TrainState(
+            params=whole,
+            averaged=whole,
+            optimiser=whole,
+            env_state=shared_out,
+            observation=shared_out,
+            key=whole,
+            update=whole,
+        )
+
+    def update(
+        self, task: Task, hyper: PPOParams, data: Any, state: TrainState, axis: str | None = None
+    ) -> tuple[TrainState, dict[str, Array]]:
+        """One rollout of `num_envs` x `num_steps` samples, then the epochs.
+
+        Losses are means over the minibatches that were applied.
+        """
+        return update(self, task, hyper, data, state, axis)
+
+    def policy_params(self, state: TrainState) -> Any:
+        """The averaged parameters (see `ppo.polyak_window`)."""
+        return state.averaged
+
+    def params_shapes(self, observation_size: int) -> Any:
+        """See `Learner`."""
+        return network_shapes(self.network, observation_size)
+
+    def policy(self, *, masked: bool, sample: bool = False) -> Policy:
+        """See `Learner`."""
+        return network_policy(self.network, masked=masked, sample=sample)
+
+    def evaluate(self, params: Any, observation: Array) -> tuple[Array, Array]:
+        """See `Learner`."""
+        return forward(self.network, params, observation)
+
+    def layers(self, params: Any) -> NetworkLayers:
+        """See `Learner`."""
+        return network_layers(self.network, params)
+
+
+def ppo_learner(experiment: Experiment) -> PPOLearner:
+    """The static structure of an experiment's learner."""
+    ppo = experiment.ppo
+    return PPOLearner(
+        num_envs=ppo.num_envs,
+        num_steps=ppo.num_steps,
+        num_epochs=ppo.num_epochs,
+        minibatch_size=ppo.minibatch_size,
+        network=network_spec(experiment.network),
+    )
+
+
+def ppo_params(experiment: Experiment) -> PPOParams:
+    """The traced numbers of an experiment's learner."""
+    ppo = experiment.ppo
+    names = set(PPOParams._fields) - {"target_kl"}
+    numbers: dict[str, Any] = {name: np.float32(getattr(ppo, name)) for name in names}
+    target_kl = math.inf if ppo.target_kl is None else ppo.target_kl
+    numbers["target_kl"] = np.float32(target_kl)
+    return on_device(PPOParams(**numbers))
+
+
+def num_updates(experiment: Experiment) -> int:
+    """Updates of a run: enough for `total_timesteps`, the last one whole."""
+    return math.ceil(experiment.ppo.total_timesteps / ppo_learner(experiment).batch_size)
+
+
+PPO = LearnerKind(
+    learner=ppo_learner,
+    hyper=ppo_params,
+    num_updates=num_updates,
+    traced_keys=tuple(f"ppo.{name}" for name in PPOParams._fields if name != "total_timesteps"),
+    structure_keys=(
+        "ppo.num_envs",
+        "ppo.num_steps",
+        "ppo.num_epochs",
+        "ppo.minibatch_size",
+        "network.hidden_sizes",
+        "network.layer_norm",
+        "network.initial_hold_probability",
+    ),
+)
