@@ -39,6 +39,7 @@ from jaxexit.lab.training import (
 )
 from jaxexit.lab.verification import audit_before_training, looks_before, verification
 from jaxexit.lab.walk_forward import NAME, side_run
+from jaxexit.learning import take
 from jaxexit.units import key
 
 

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
-from jaxexit.data import dataset, features
+from jaxexit.data import contents, features
 from jaxexit.env import environment
 from jaxexit.env.types import TRAIL_BE
 from jaxexit.evaluate import backtest, lanes
@@ -213,7 +213,7 @@ TESTS_MEAN = Trap(
 ENTRY_OFF_BY_ONE = Trap(
     "entry bar off by one",
     "entries found by position: a bar before their time, at their own price",
-    (Seam(dataset, "every_bar_candidates", _one_bar_early),),
+    (Seam(contents, "every_bar_candidates", _one_bar_early),),
     compiled=False,
 )
 LATE_ENTRY = Trap(
