@@ -12,7 +12,7 @@ from jaxexit.benchmark.job import Job
 from jaxexit.benchmark.timing import Stopwatch, timed
 from jaxexit.config import Experiment
 from jaxexit.errors import UserError
-from jaxexit.lab.provenance import package_version
+from jaxexit.store.provenance import package_version
 
 PATIENCE = 30.0  # seconds an update of a peer may take; a slower one gets shorter rollouts
 SHORTEST = 8  # the fraction of a rollout with which a peer on the host is tried first

@@ -30,7 +30,7 @@ from jaxexit.runs import Run
 
 if TYPE_CHECKING:
     from jaxexit.data import Dataset, Sources
-    from jaxexit.lab.run import Start
+    from jaxexit.store.run import Start
 
 __all__ = ["Audit", "Comparison", "Result", "Run", "Study", "load", "open_run"]
 
@@ -161,11 +161,11 @@ class Study:
         Raises:
             UserError: one line: what does not allow it.
         """
-        from jaxexit.lab.registry import Registry
-        from jaxexit.lab.run import RunFolder
-        from jaxexit.lab.scratch import ScratchRegistry
         from jaxexit.lab.trained import TrainedVersion
         from jaxexit.session import Job, Options, run_session
+        from jaxexit.store.registry import Registry
+        from jaxexit.store.run import RunFolder
+        from jaxexit.store.scratch import ScratchRegistry
 
         given = {"ppo.total_timesteps": total_timesteps, "seed": seed, "seeds": seeds}
         study = self.changed({key: value for key, value in given.items() if value is not None})

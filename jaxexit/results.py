@@ -160,7 +160,7 @@ class Comparison:
         """A column a version, a row a metric, as text."""
         import pandas as pd
 
-        from jaxexit.lab.metric_rows import cells_of
+        from jaxexit.store.metric_rows import cells_of
 
         versions = self.record["versions"]
         rows = dict(cells_of([self.record["metrics"][version] for version in versions]))

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from jaxexit.config import Experiment
     from jaxexit.data import Dataset
-    from jaxexit.lab.checkpoints import Which
     from jaxexit.lab.trained import TrainedVersion
     from jaxexit.lab.training import TrainingResult
+    from jaxexit.store.checkpoints import Which
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Run:
         """The metrics of training, a row an update: what metrics.jsonl holds."""
         import pandas as pd
 
-        from jaxexit.lab.tracking import read_metrics
+        from jaxexit.store.tracking import read_metrics
 
         return pd.DataFrame(read_metrics(self.trained.folder.metrics)).set_index("update")
 
@@ -121,7 +121,7 @@ class Run:
         Raises:
             UserError: there is none.
         """
-        from jaxexit.lab.run import read_json
+        from jaxexit.store.run import read_json
 
         folder = self.trained.folder.results(split)
         summary = read_json(folder / "summary.json")

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from jaxexit import machine
 from jaxexit.config import Experiment
-from jaxexit.lab.registry import Registry
-from jaxexit.lab.run import RunFolder, Start
 from jaxexit.progress import Reporter
+from jaxexit.store.registry import Registry
+from jaxexit.store.run import RunFolder, Start
 from jaxexit.units import words as unit_words
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from jaxexit.data import Dataset, Sources
     from jaxexit.lab.hosts import Cluster
-    from jaxexit.lab.metric_loggers import MetricLoggers
     from jaxexit.lab.training import TrainingResult
+    from jaxexit.store.metric_loggers import MetricLoggers
 
 
 @dataclass(frozen=True)
@@ -108,9 +108,9 @@ def run_session(job: Job, options: Options, reporter: Reporter) -> Outcome:
     machine.prepare_jax(options.device, options.devices, options.cluster)
 
     from jaxexit.lab import hosts
-    from jaxexit.lab.metric_loggers import metric_loggers
     from jaxexit.learners import learner_of
     from jaxexit.learning import make_mesh
+    from jaxexit.store.metric_loggers import metric_loggers
 
     mesh = make_mesh(learner_of(experiment), experiment.seeds, options.devices)
     if not hosts.is_primary():
@@ -180,10 +180,10 @@ def _train(
 ) -> TrainingResult | None:
     """Train to the end; None where that was done before."""
     from jaxexit.lab import hosts
-    from jaxexit.lab.provenance import market_facts, provenance
-    from jaxexit.lab.tracking import MetricsWriter
     from jaxexit.lab.training import is_finished, state_template, train
     from jaxexit.learners import learner_of, num_updates
+    from jaxexit.store.provenance import market_facts, provenance
+    from jaxexit.store.tracking import MetricsWriter
 
     experiment, folder, registry = job.experiment, job.folder, job.registry
     updates, batch_size = num_updates(experiment), learner_of(experiment).batch_size

@@ -31,9 +31,9 @@ from jaxexit.lab.comparison import (
     load_tested,
     trades_of_agents,
 )
-from jaxexit.lab.metric_rows import cells_of
-from jaxexit.lab.registry import Registry
-from jaxexit.lab.tracking import read_metrics
+from jaxexit.store.metric_rows import cells_of
+from jaxexit.store.registry import Registry
+from jaxexit.store.tracking import read_metrics
 
 # %matplotlib inline
 ROOT = Path(os.environ.get("JAXEXIT_NOTEBOOK_ROOT", "../experiments"))

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from jaxexit.config import load_experiment
-from jaxexit.lab.registry import Registry
-from jaxexit.lab.run import RunFolder
 from jaxexit.registry import main
+from jaxexit.store.registry import Registry
+from jaxexit.store.run import RunFolder
 
 RESULT = {
     "trades": 1468,

@@ -17,11 +17,11 @@ from jaxexit.data import Dataset
 from jaxexit.data.features import resolve_features
 from jaxexit.data.simulated import realistic, to_dataset
 from jaxexit.evaluate import Backtest
-from jaxexit.lab.provenance import package_version
 from jaxexit.lab.summaries import judged
 from jaxexit.lab.training import learned_policy
-from jaxexit.lab.verification import verification
 from jaxexit.policies import CLASSICAL
+from jaxexit.store.provenance import package_version
+from jaxexit.store.verification import verification
 
 TRADES, EVERY, HORIZON = 1_681, 75, 200
 BEFORE = 420  # trades of the training and validation splits, which nothing here plays

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from jaxexit.benchmark.flops import Product
 from jaxexit.benchmark.timing import Timing, timed
-from jaxexit.lab.provenance import git_state, package_version
+from jaxexit.store.provenance import git_state, package_version
 
 LARGE = Product("large", 2048, 2048, 2048)
 MEASURED_AT_ONCE = (

@@ -175,7 +175,7 @@ def draw(record: dict[str, Any], path: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    from jaxexit.lab.files import replacing
+    from jaxexit.store.files import replacing
 
     names = list(dict.fromkeys(row["varied"] for row in record["cells"]))
     figure, axes = plt.subplots(

@@ -10,9 +10,9 @@ from typing import Any
 from jaxexit.config import Experiment, experiment_sha256
 from jaxexit.config.snapshot import load_snapshot
 from jaxexit.errors import RunError
-from jaxexit.lab.files import explain_write_errors
-from jaxexit.lab.registry import Registry
-from jaxexit.lab.run import RunFolder, read_json
+from jaxexit.store.files import explain_write_errors
+from jaxexit.store.registry import Registry
+from jaxexit.store.run import RunFolder, read_json
 
 
 def check_whole(runs: Path, version: str) -> None:

@@ -63,8 +63,8 @@ def _command(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
     from jaxexit.api import open_run
     from jaxexit.errors import UserError
-    from jaxexit.lab.verification import line as verified_line
     from jaxexit.progress import Reporter, console
+    from jaxexit.store.verification import line as verified_line
 
     if not 0 <= arguments.seed < 2**32:
         raise UserError(

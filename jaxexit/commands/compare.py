@@ -46,7 +46,7 @@ def comparison_table(comparison: dict[str, Any]) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    from jaxexit.lab.metric_rows import cells_of
+    from jaxexit.store.metric_rows import cells_of
 
     table = Table(
         title=f"learned policies on {comparison['split']}, the same trades", title_justify="left"
@@ -87,8 +87,8 @@ def _command(argv: Sequence[str] | None) -> int:
 
     from jaxexit import progress
     from jaxexit.lab.comparison import compare_versions, load_tested, write_comparison
-    from jaxexit.lab.registry import Registry
-    from jaxexit.lab.versions import drift_note
+    from jaxexit.store.registry import Registry
+    from jaxexit.store.versions import drift_note
 
     out = progress.console(quiet=arguments.quiet, json=arguments.json)
     registry = Registry(arguments.root)

@@ -49,8 +49,8 @@ def _command(argv: Sequence[str] | None) -> int:
     from jaxexit.cloud import Directory, SkyPilot, adopt, make_job, task_text
     from jaxexit.config import find_experiment, load_experiment
     from jaxexit.errors import UserError
-    from jaxexit.lab.registry import Registry
-    from jaxexit.lab.run import RunFolder
+    from jaxexit.store.registry import Registry
+    from jaxexit.store.run import RunFolder
 
     if arguments.idle_minutes < 1:
         raise UserError(f"--idle-minutes: got {arguments.idle_minutes}, expected 1 or more")
@@ -112,7 +112,7 @@ def _command(argv: Sequence[str] | None) -> int:
 
 
 def _made(root: Path) -> Path:
-    from jaxexit.lab.files import explain_write_errors
+    from jaxexit.store.files import explain_write_errors
 
     with explain_write_errors(root):
         root.mkdir(parents=True, exist_ok=True)

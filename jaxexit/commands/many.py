@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from jaxexit.config import Experiment
     from jaxexit.lab.lines import Line
-    from jaxexit.lab.run import Start
     from jaxexit.lab.sweep_plan import SweepPlan
+    from jaxexit.store.run import Start
 
 SHOWN_TRIALS = 20
 
@@ -101,8 +101,8 @@ def walk_forward(
         )
     if arguments.report or arguments.wandb:
         raise UserError("--walk-forward: takes no --report and no --wandb; leave them out")
-    from jaxexit.lab.registry import Registry
-    from jaxexit.lab.run import RunFolder
+    from jaxexit.store.registry import Registry
+    from jaxexit.store.run import RunFolder
 
     folder, registry, rolling = (
         RunFolder(root, experiment.version),

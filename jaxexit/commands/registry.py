@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from jaxexit.lab.registry import Registry
+    from jaxexit.store.registry import Registry
 
 Row = dict[str, Any]
 
@@ -66,8 +66,8 @@ def _command(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
     from jaxexit import progress
     from jaxexit.errors import RunError
-    from jaxexit.lab.registry import Registry
-    from jaxexit.lab.versions import drift_note
+    from jaxexit.store.registry import Registry
+    from jaxexit.store.versions import drift_note
 
     if not arguments.root.is_dir():
         raise RunError(f"{arguments.root}: no such folder; give the folder of the runs with --root")
@@ -94,7 +94,7 @@ def _command(argv: Sequence[str] | None) -> int:
 
 def _list(registry: Registry, out: Console, *, as_json: bool) -> int:
     from jaxexit import progress
-    from jaxexit.lab.verification import trials_note
+    from jaxexit.store.verification import trials_note
 
     versions, active = registry.versions(), registry.active()
     if as_json:
@@ -113,7 +113,7 @@ def _list(registry: Registry, out: Console, *, as_json: bool) -> int:
 
 def _show(registry: Registry, name: str, out: Console, *, as_json: bool) -> int:
     from jaxexit import progress
-    from jaxexit.lab.archived import archived_runs
+    from jaxexit.store.archived import archived_runs
 
     row, active = registry.version(name), registry.active() == name
     archived = archived_runs(registry.root, name)
@@ -146,7 +146,7 @@ def _show(registry: Registry, name: str, out: Console, *, as_json: bool) -> int:
 
 def _new(registry: Registry, arguments: argparse.Namespace, out: Console) -> int:
     from jaxexit import progress
-    from jaxexit.lab.versions import new_version
+    from jaxexit.store.versions import new_version
 
     yaml = new_version(
         registry,
@@ -174,7 +174,7 @@ def _new(registry: Registry, arguments: argparse.Namespace, out: Console) -> int
 def _diff(registry: Registry, before: str, after: str, out: Console, *, as_json: bool) -> int:
     from jaxexit import progress
     from jaxexit.config import changes, resolved
-    from jaxexit.lab.versions import drift_note, load_version
+    from jaxexit.store.versions import drift_note, load_version
 
     sides = [load_version(registry, name) for name in (before, after)]
     for name in (before, after):

@@ -100,10 +100,10 @@ def _command(argv: Sequence[str] | None) -> int:
 
         return walk_forward(arguments, experiment, yaml, root, start)
 
-    from jaxexit.lab.registry import Registry
-    from jaxexit.lab.run import RunFolder
     from jaxexit.progress import Reporter, console
     from jaxexit.session import Job, Options, run_session
+    from jaxexit.store.registry import Registry
+    from jaxexit.store.run import RunFolder
 
     reporter = Reporter(console(quiet=arguments.quiet, json=arguments.json))
     outcome = run_session(

@@ -17,8 +17,6 @@ from jaxexit.arrays import key_of
 from jaxexit.env import EnvSpec, World
 from jaxexit.evaluate import Backtest
 from jaxexit.lab import hosts
-from jaxexit.lab.checkpoint_layout import Saved
-from jaxexit.lab.checkpoints import Checkpoint, CheckpointStore
 from jaxexit.lab.lines import Line, json_line
 from jaxexit.learning import (
     AGENTS,
@@ -32,6 +30,8 @@ from jaxexit.learning import (
     update_agents,
 )
 from jaxexit.policies import Policy
+from jaxexit.store.checkpoint_layout import Saved
+from jaxexit.store.checkpoints import Checkpoint, CheckpointStore
 from jaxexit.units import key, score_key
 
 METRICS_OF_EACH = ("loss", "bars_held_mean", "entropy", "kl", "minibatches_applied")

@@ -18,11 +18,11 @@ from jaxexit import units
 from jaxexit.config import Experiment, differences, experiment_sha256, load_snapshot, resolved
 from jaxexit.errors import RunError
 from jaxexit.evaluate import compare, deflated, sharpe_interval, superior
-from jaxexit.lab.files import replacing, write_text
-from jaxexit.lab.metric_rows import NET_OF, cells_of, row
-from jaxexit.lab.registry import Registry
-from jaxexit.lab.run import WALK_FORWARD, RunFolder, read_json
-from jaxexit.lab.verification import trials_note, with_audit
+from jaxexit.store.files import replacing, write_text
+from jaxexit.store.metric_rows import NET_OF, cells_of, row
+from jaxexit.store.registry import Registry
+from jaxexit.store.run import WALK_FORWARD, RunFolder, read_json
+from jaxexit.store.verification import trials_note, with_audit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,9 +16,9 @@ from jaxexit.evaluate import Backtest
 from jaxexit.evaluate.joint import joint_result
 from jaxexit.evaluate.statistics import compare
 from jaxexit.lab.summaries import proof_of
-from jaxexit.lab.tracking import read_metrics
 from jaxexit.lab.trained import TrainedVersion
 from jaxexit.lab.training import agent_params, agent_seeds, learned_policy, state_template
+from jaxexit.store.tracking import read_metrics
 
 _OPEN: dict[Any, Any] = {float: -1.0, int: 0}  # a long cannot lose more than its price
 OFF: dict[str, Any] = {

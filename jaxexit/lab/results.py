@@ -16,12 +16,6 @@ from jaxexit.errors import RunError
 from jaxexit.evaluate import Backtest, PolicyResult
 from jaxexit.evaluate.joint import joint_result
 from jaxexit.evaluate.tuning import EVALUATIONS
-from jaxexit.lab import run_rows
-from jaxexit.lab.checkpoints import Checkpoint, Which
-from jaxexit.lab.files import write_json
-from jaxexit.lab.readme import write_readme
-from jaxexit.lab.registry import Registry
-from jaxexit.lab.run import RunFolder, read_json
 from jaxexit.lab.summaries import (
     Played,
     facts_of,
@@ -33,7 +27,13 @@ from jaxexit.lab.summaries import (
 )
 from jaxexit.lab.trained import TrainedVersion
 from jaxexit.lab.training import agent_params, agent_seeds, learned_policy, state_template
-from jaxexit.lab.verification import (
+from jaxexit.store import run_rows
+from jaxexit.store.checkpoints import Checkpoint, Which
+from jaxexit.store.files import write_json
+from jaxexit.store.readme import write_readme
+from jaxexit.store.registry import Registry
+from jaxexit.store.run import RunFolder, read_json
+from jaxexit.store.verification import (
     audit_before_training,
     looks_before,
     record_audit,

@@ -19,13 +19,13 @@ from jaxexit.config import Experiment
 from jaxexit.config.text import dump_value
 from jaxexit.data import Dataset
 from jaxexit.errors import ConfigError, RunError
-from jaxexit.lab.files import explain_write_errors, write_json
-from jaxexit.lab.folders import set_aside
 from jaxexit.lab.lines import Line
-from jaxexit.lab.registry import Registry
-from jaxexit.lab.run import Start, read_json
 from jaxexit.lab.sweep import next_command, note_of, run_sweep, side_run
 from jaxexit.lab.sweep_plan import SweepPlan, field_of, structure_of
+from jaxexit.store.files import explain_write_errors, write_json
+from jaxexit.store.folders import set_aside
+from jaxexit.store.registry import Registry
+from jaxexit.store.run import Start, read_json
 
 if TYPE_CHECKING:
     import optuna

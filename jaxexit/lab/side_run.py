@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from jaxexit.errors import RunError
-from jaxexit.lab.checkpoints import CheckpointStore
-from jaxexit.lab.files import explain_write_errors, write_json
-from jaxexit.lab.folders import locked, set_aside
-from jaxexit.lab.run import Start, read_json
+from jaxexit.store.checkpoints import CheckpointStore
+from jaxexit.store.files import explain_write_errors, write_json
+from jaxexit.store.folders import locked, set_aside
+from jaxexit.store.run import Start, read_json
 
 
 def plan_sha256(plan: dict[str, Any]) -> str:

@@ -17,13 +17,13 @@ from jaxexit.config import Experiment, experiment_sha256
 from jaxexit.data import Dataset
 from jaxexit.evaluate import Backtest, PolicyResult, guard_table, judge
 from jaxexit.evaluate.joint import counted_together, spread
-from jaxexit.lab.checkpoints import Checkpoint
-from jaxexit.lab.files import write_json, write_parquet
-from jaxexit.lab.provenance import counted
-from jaxexit.lab.registry import Registry
 from jaxexit.lab.training import seed_folder
-from jaxexit.lab.verification import line, stands_on_columns
 from jaxexit.metrics import OF_A_SEED, pick
+from jaxexit.store.checkpoints import Checkpoint
+from jaxexit.store.files import write_json, write_parquet
+from jaxexit.store.provenance import counted
+from jaxexit.store.registry import Registry
+from jaxexit.store.verification import line, stands_on_columns
 
 
 @dataclass(frozen=True)

@@ -21,14 +21,9 @@ from jaxexit.data import Dataset
 from jaxexit.env import make_world
 from jaxexit.evaluate import Backtest
 from jaxexit.lab.agents import Agent, AgentBatch
-from jaxexit.lab.files import write_json
 from jaxexit.lab.lines import Line
-from jaxexit.lab.provenance import market_facts, provenance
-from jaxexit.lab.registry import Registry
-from jaxexit.lab.run import Start
 from jaxexit.lab.side_run import SideRun
 from jaxexit.lab.sweep_plan import SweepPlan
-from jaxexit.lab.tracking import MetricsWriter
 from jaxexit.lab.training import (
     TrainingResult,
     agent_seeds,
@@ -38,6 +33,11 @@ from jaxexit.lab.training import (
 )
 from jaxexit.learners import hyper_of, learner_of
 from jaxexit.learning import make_mesh
+from jaxexit.store.files import write_json
+from jaxexit.store.provenance import market_facts, provenance
+from jaxexit.store.registry import Registry
+from jaxexit.store.run import Start
+from jaxexit.store.tracking import MetricsWriter
 
 PER_TRIAL = (
     "params",

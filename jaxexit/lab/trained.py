@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from jaxexit.config import Experiment, find_experiment
 from jaxexit.errors import RunError
-from jaxexit.lab.folders import archived_version
-from jaxexit.lab.registry import Registry
-from jaxexit.lab.run import RunFolder, read_json
+from jaxexit.store.folders import archived_version
+from jaxexit.store.registry import Registry
+from jaxexit.store.run import RunFolder, read_json
 
 if TYPE_CHECKING:  # naming the data needs no JAX
     from jaxexit.data import Dataset, Sources

@@ -22,14 +22,14 @@ from jaxexit.errors import RunError
 from jaxexit.evaluate import Backtest
 from jaxexit.lab import hosts
 from jaxexit.lab.agents import Agent, AgentBatch
-from jaxexit.lab.checkpoint_layout import Saved
-from jaxexit.lab.checkpoints import Checkpoint, CheckpointStore, ReadOnlyStore, Which
 from jaxexit.lab.lines import Line
-from jaxexit.lab.run import RunFolder
-from jaxexit.lab.tracking import NullRecord, Record
 from jaxexit.learners import hyper_of, learner_of, num_updates, total_steps
 from jaxexit.learning import Learner, exit_task, take
 from jaxexit.policies import Policy
+from jaxexit.store.checkpoint_layout import Saved
+from jaxexit.store.checkpoints import Checkpoint, CheckpointStore, ReadOnlyStore, Which
+from jaxexit.store.run import RunFolder
+from jaxexit.store.tracking import NullRecord, Record
 from jaxexit.units import PIPS, score_key
 
 

@@ -22,12 +22,8 @@ from jaxexit.data import Folds
 from jaxexit.env import TrainingRows, World, make_world
 from jaxexit.evaluate import Backtest
 from jaxexit.lab.agents import Agent, AgentBatch
-from jaxexit.lab.files import write_text
 from jaxexit.lab.lines import Line
-from jaxexit.lab.provenance import market_facts, provenance
-from jaxexit.lab.run import WALK_FORWARD, RunFolder, Start
 from jaxexit.lab.side_run import SideRun
-from jaxexit.lab.tracking import MetricsWriter
 from jaxexit.lab.training import (
     TrainingResult,
     agent_seeds,
@@ -37,6 +33,10 @@ from jaxexit.lab.training import (
 )
 from jaxexit.learners import hyper_of, learner_of
 from jaxexit.learning import make_mesh
+from jaxexit.store.files import write_text
+from jaxexit.store.provenance import market_facts, provenance
+from jaxexit.store.run import WALK_FORWARD, RunFolder, Start
+from jaxexit.store.tracking import MetricsWriter
 
 NAME = WALK_FORWARD  # of its folders, and of its result among those of the splits
 PER_FOLD = ("sampled",)  # field of the world: which trades a fold draws

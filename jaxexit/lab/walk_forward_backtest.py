@@ -18,11 +18,7 @@ from jaxexit.config import Experiment
 from jaxexit.data import Dataset, Folds
 from jaxexit.evaluate import Backtest, PolicyResult, mean_per_trade
 from jaxexit.evaluate.joint import joint_result
-from jaxexit.lab.checkpoints import Checkpoint
-from jaxexit.lab.readme import write_readme
-from jaxexit.lab.registry import Registry
 from jaxexit.lab.results import register_result
-from jaxexit.lab.run import RunFolder, read_json
 from jaxexit.lab.summaries import (
     Played,
     facts_of,
@@ -37,9 +33,13 @@ from jaxexit.lab.training import (
     learned_policy,
     state_template,
 )
-from jaxexit.lab.verification import audit_before_training, looks_before, verification
 from jaxexit.lab.walk_forward import NAME, side_run
 from jaxexit.learning import take
+from jaxexit.store.checkpoints import Checkpoint
+from jaxexit.store.readme import write_readme
+from jaxexit.store.registry import Registry
+from jaxexit.store.run import RunFolder, read_json
+from jaxexit.store.verification import audit_before_training, looks_before, verification
 from jaxexit.units import key
 
 

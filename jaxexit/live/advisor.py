@@ -17,13 +17,13 @@ import pandas as pd
 from jaxexit.data.bars import PriceSide
 from jaxexit.data.trades import load_trades, reading_of
 from jaxexit.errors import DataError, UserError
-from jaxexit.lab.checkpoints import Which
 from jaxexit.lab.trained import open_trained
 from jaxexit.live.entering import described
 from jaxexit.live.feed import Feed
 from jaxexit.live.following import Follower, OpenTrade, WaitingTrade
 from jaxexit.live.messages import Message, RefusedError, message, stamp
 from jaxexit.live.policy import TrainedPolicy, restore_policy
+from jaxexit.store.checkpoints import Which
 from jaxexit.units import Unit
 
 

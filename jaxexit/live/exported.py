@@ -23,10 +23,6 @@ from jaxexit.data import Dataset
 from jaxexit.env import ACTIONS, observation_size
 from jaxexit.env.observation import CLIP
 from jaxexit.errors import ParityError
-from jaxexit.lab.files import replacing_folder, write_json
-from jaxexit.lab.provenance import counted
-from jaxexit.lab.run import RunFolder, read_json
-from jaxexit.lab.verification import audit_before_training, verification, with_audit
 from jaxexit.live.definitions import CONVENTIONS, observation_definitions
 from jaxexit.live.onnx_graph import INPUT, IR_VERSION, LOGITS, OPSET, VALUE, onnx_model
 from jaxexit.live.parity import (
@@ -39,6 +35,10 @@ from jaxexit.live.parity import (
     subject_of,
 )
 from jaxexit.live.policy import TrainedPolicy
+from jaxexit.store.files import replacing_folder, write_json
+from jaxexit.store.provenance import counted
+from jaxexit.store.run import RunFolder, read_json
+from jaxexit.store.verification import audit_before_training, verification, with_audit
 
 PLATFORMS = ("cpu", "cuda")
 FORMAT = 1

@@ -17,12 +17,12 @@ from jaxexit.data.features import with_scales
 from jaxexit.data.split import SPLITS
 from jaxexit.env import EnvSpec, env_spec
 from jaxexit.errors import UserError
-from jaxexit.lab.checkpoints import Which
-from jaxexit.lab.run import read_json
 from jaxexit.lab.trained import TrainedVersion
 from jaxexit.lab.training import agent_params, agent_seeds, state_template
 from jaxexit.learners import learner_of
 from jaxexit.learning import Learner
+from jaxexit.store.checkpoints import Which
+from jaxexit.store.run import read_json
 from jaxexit.units import PIPS, Unit
 
 Array = jax.Array

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxexit.evaluate.statistics import FEWEST_BLOCKS
-from jaxexit.lab.verification import trials_note
 from jaxexit.learners import total_steps
 from jaxexit.policies import LEAVE_AT_ONCE
 from jaxexit.report.run import ReportedRun, numbers
 from jaxexit.report.words import percent, signed, typographic
+from jaxexit.store.verification import trials_note
 
 BAR_ZERO = 0.05  # gross that cannot be a float's rounding
 MANY_LEFT_AT_ONCE = 0.25  # share of trades

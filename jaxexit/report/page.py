@@ -20,8 +20,6 @@ from jaxexit.config.actions import ACTIONS
 from jaxexit.config.market import Costs
 from jaxexit.config.trading import Guards
 from jaxexit.env.types import CostFractions
-from jaxexit.lab.files import write_text
-from jaxexit.lab.verification import cap, line
 from jaxexit.report.blob import compress, pack
 from jaxexit.report.figures import pictures
 from jaxexit.report.notices import notices
@@ -29,6 +27,8 @@ from jaxexit.report.panel import columns, rows
 from jaxexit.report.payload import detail_payload, trades_payload
 from jaxexit.report.run import ReportedRun, numbers
 from jaxexit.report.verdict import verdict, whiskers
+from jaxexit.store.files import write_text
+from jaxexit.store.verification import cap, line
 
 SCRIPTS = (
     "words.js",

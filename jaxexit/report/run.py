@@ -14,15 +14,15 @@ from jaxexit.config import Experiment, experiment_sha256
 from jaxexit.data import Dataset
 from jaxexit.errors import RunError
 from jaxexit.evaluate import Backtest
-from jaxexit.lab.registry import Registry
-from jaxexit.lab.run import RunFolder, read_json
-from jaxexit.lab.tracking import read_metrics
 from jaxexit.lab.trained import TrainedVersion
 from jaxexit.lab.training import agent_params, learned_policy, seed_folder, state_template
-from jaxexit.lab.verification import audited as audit_of
-from jaxexit.lab.verification import with_audit
 from jaxexit.learners import learner_of
 from jaxexit.report.replay import Decisions, replay
+from jaxexit.store.registry import Registry
+from jaxexit.store.run import RunFolder, read_json
+from jaxexit.store.tracking import read_metrics
+from jaxexit.store.verification import audited as audit_of
+from jaxexit.store.verification import with_audit
 from jaxexit.truth.audit import Finding, audit_version
 from jaxexit.units import Unit
 

@@ -10,8 +10,8 @@ from jaxexit import deploy
 from jaxexit.cloud import Directory, SkyPilot, adopt, make_job, task_text
 from jaxexit.config import experiment_sha256, load_experiment
 from jaxexit.errors import RunError
-from jaxexit.lab.registry import Registry
-from jaxexit.lab.run import RunFolder
+from jaxexit.store.registry import Registry
+from jaxexit.store.run import RunFolder
 from tests.support import tiny
 
 REPOSITORY = tiny.REPOSITORY

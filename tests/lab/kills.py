@@ -17,10 +17,10 @@ from typing import Any
 
 from jaxexit.config import Experiment, load_experiment
 from jaxexit.errors import RunError
-from jaxexit.lab.archived import archived_runs
-from jaxexit.lab.files import write_json
-from jaxexit.lab.registry import Registry
-from jaxexit.lab.run import RunFolder
+from jaxexit.store.archived import archived_runs
+from jaxexit.store.files import write_json
+from jaxexit.store.registry import Registry
+from jaxexit.store.run import RunFolder
 
 VERSION, OLD_SEED, NEW_SEED = "v1_mine", 3, 8
 CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir")

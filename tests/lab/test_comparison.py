@@ -9,7 +9,7 @@ import pytest
 
 from jaxexit.__main__ import main
 from jaxexit.lab.comparison import load_tested
-from jaxexit.lab.registry import Registry
+from jaxexit.store.registry import Registry
 from tests.support import tiny
 
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from jaxexit.lab.registry import Registry
+from jaxexit.store.registry import Registry
 from tests.support import tiny
 
 KILLS = 50

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from jaxexit.data import load_dataset
-from jaxexit.lab.checkpoints import CheckpointStore
-from jaxexit.lab.run import RunFolder
 from jaxexit.lab.training import state_template
 from jaxexit.learning import take
+from jaxexit.store.checkpoints import CheckpointStore
+from jaxexit.store.run import RunFolder
 from tests.support import tiny
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from jaxexit.__main__ import main
-from jaxexit.lab.registry import Registry
+from jaxexit.store.registry import Registry
 from tests.support import tiny
 
 

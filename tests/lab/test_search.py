@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jaxexit.__main__ import main
-from jaxexit.lab.registry import Registry
+from jaxexit.store.registry import Registry
 from tests.support import tiny
 
 SEARCH = """\

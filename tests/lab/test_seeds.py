@@ -15,11 +15,11 @@ from jaxexit.__main__ import main
 from jaxexit.config import experiment_sha256, load_experiment
 from jaxexit.data import load_dataset
 from jaxexit.env import make_world
-from jaxexit.lab.registry import Registry
-from jaxexit.lab.run import RunFolder
 from jaxexit.lab.training import agent_params, state_template
 from jaxexit.learners import hyper_of, learner_of
 from jaxexit.learning import exit_task, stack, take, update_agents
+from jaxexit.store.registry import Registry
+from jaxexit.store.run import RunFolder
 from tests.support import tiny
 
 SEEDS = (3, 4, 5)

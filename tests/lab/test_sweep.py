@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from jaxexit.__main__ import main
-from jaxexit.lab.registry import Registry
 from jaxexit.lab.sweep_plan import ENV_KEYS, load_sweep
 from jaxexit.learners import LEARNERS
+from jaxexit.store.registry import Registry
 from tests.support import tiny
 
 GRID = "experiment: {yaml}\nmethod: grid\nparameters:\n"

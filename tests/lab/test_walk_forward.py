@@ -15,10 +15,10 @@ from jaxexit.__main__ import main
 from jaxexit.config import Experiment, load_experiment
 from jaxexit.data import Dataset, Folds, Trades, load_folds
 from jaxexit.env import TrainingRows, World
-from jaxexit.lab.registry import Registry
 from jaxexit.lab.training import experiment_agents
 from jaxexit.lab.walk_forward import _agents
 from jaxexit.learning.exit_task import _draw
+from jaxexit.store.registry import Registry
 from tests.support import tiny
 
 FOLDS, EMBARGO = 4, 7

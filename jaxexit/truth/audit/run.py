@@ -8,9 +8,9 @@ from typing import Any
 from jaxexit.config import Experiment
 from jaxexit.data import Dataset
 from jaxexit.errors import RunError
-from jaxexit.lab.registry import Registry
-from jaxexit.lab.run import RunFolder, read_json
 from jaxexit.lab.training import agent_params, learned_policy, seed_folder, state_template
+from jaxexit.store.registry import Registry
+from jaxexit.store.run import RunFolder, read_json
 from jaxexit.truth.audit import (
     brought,
     degeneracy,

@@ -22,9 +22,9 @@ from jaxexit.env.orders import order_from_action
 from jaxexit.env.types import EXIT, HOLD
 from jaxexit.evaluate import Backtest
 from jaxexit.lab import results
-from jaxexit.lab.registry import Registry
 from jaxexit.policies import Policy
 from jaxexit.policies.types import stateless
+from jaxexit.store.registry import Registry
 from jaxexit.truth import adversaries, martingale
 from jaxexit.truth.audit import Finding, Subject, fills, look_ahead, replay
 from jaxexit.truth.exploiters import (

@@ -14,12 +14,12 @@ from jaxexit.config import Experiment, load_experiment
 from jaxexit.data import Dataset, Sources, load_dataset
 from jaxexit.data.simulated import brownian
 from jaxexit.env import make_world
-from jaxexit.lab.checkpoint_layout import Saved
-from jaxexit.lab.run import RunFolder
 from jaxexit.lab.training import agent_params, learned_policy, state_template
 from jaxexit.learners import hyper_of, learner_of
 from jaxexit.learning import exit_task, stack
 from jaxexit.policies import RANDOM, Policy, RandomActions
+from jaxexit.store.checkpoint_layout import Saved
+from jaxexit.store.run import RunFolder
 from jaxexit.truth import martingale
 from jaxexit.truth.audit import Subject, make_subject
 

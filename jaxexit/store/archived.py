@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jaxexit.lab import run_rows
-from jaxexit.lab.run import RunFolder, read_json
-from jaxexit.lab.tracking import read_metrics
+from jaxexit.store import run_rows
+from jaxexit.store.run import RunFolder, read_json
+from jaxexit.store.tracking import read_metrics
 
 
 def archived_runs(root: Path, version: str) -> list[dict[str, Any]]:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from jaxexit.config import Experiment, resolved
 from jaxexit.errors import ConfigError
-from jaxexit.lab.files import write_json
-from jaxexit.lab.run import RunFolder, read_json
+from jaxexit.store.files import write_json
+from jaxexit.store.run import RunFolder, read_json
 
 if TYPE_CHECKING:
     import wandb

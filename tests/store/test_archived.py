@@ -12,10 +12,10 @@ import pytest
 from jaxexit.__main__ import main
 from jaxexit.config import load_experiment
 from jaxexit.errors import RunError
-from jaxexit.lab.archived import archived_runs
-from jaxexit.lab.folders import archived_folders, archived_version, set_aside
-from jaxexit.lab.registry import Registry
-from jaxexit.lab.run import RunFolder
+from jaxexit.store.archived import archived_runs
+from jaxexit.store.folders import archived_folders, archived_version, set_aside
+from jaxexit.store.registry import Registry
+from jaxexit.store.run import RunFolder
 from tests.support import tiny
 
 

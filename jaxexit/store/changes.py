@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from jaxexit.config import Experiment, changes, load_experiment, parent_file, resolved
-from jaxexit.lab.drift import as_trained
-from jaxexit.lab.run import RunFolder
+from jaxexit.store.drift import as_trained
+from jaxexit.store.run import RunFolder
 
 
 def version_content(root: Path, yaml: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from jaxexit.config import load_experiment
-from jaxexit.lab.registry import Registry
+from jaxexit.store.registry import Registry
 from tests.lab.kills import NEW_SEED, OLD_SEED, PROOF, VERSION, Run
 
 

@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any, Protocol
 
-from jaxexit.lab.files import explain_write_errors, write_text
-from jaxexit.lab.metric_loggers import MetricLoggers
+from jaxexit.store.files import explain_write_errors, write_text
+from jaxexit.store.metric_loggers import MetricLoggers
 
 
 class Record(Protocol):

@@ -12,7 +12,7 @@ from jaxexit.config import Experiment, differences, load_experiment, resolved
 from jaxexit.config.schema import SET_BY_PROGRAM
 from jaxexit.config.snapshot import WORDS
 from jaxexit.config.text import dump_value
-from jaxexit.lab.registry_file import RegistryFile
+from jaxexit.store.registry_file import RegistryFile
 
 Drift = dict[str, tuple[Any, Any]]  # {dotted key: (as trained, as it is now)}
 MOST_SHOWN = 60  # characters of a value

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jaxexit.lab.tracking import MetricsWriter, read_metrics
+from jaxexit.store.tracking import MetricsWriter, read_metrics
 
 
 @pytest.fixture

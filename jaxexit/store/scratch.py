@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from jaxexit.lab.registry import Registry
+from jaxexit.store.registry import Registry
 
 
 class ScratchRegistry(Registry):

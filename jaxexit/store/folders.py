@@ -17,7 +17,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from jaxexit.errors import RunError
-from jaxexit.lab.files import explain_write_errors
+from jaxexit.store.files import explain_write_errors
 
 LOCK_SECONDS = 0.5  # longer than a check whether the lock is held takes
 ARCHIVED = re.compile(r"(v[0-9]+_[a-z0-9_]+)\.([1-9][0-9]*)")

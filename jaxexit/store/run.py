@@ -24,13 +24,13 @@ from jaxexit.config import (
     resolved,
 )
 from jaxexit.errors import RunError, UserError
-from jaxexit.lab.drift import drift_message
-from jaxexit.lab.files import write_json, write_text
-from jaxexit.lab.folders import archived_folders, archived_version, is_locked, locked, set_aside
-from jaxexit.lab.provenance import session
+from jaxexit.store.drift import drift_message
+from jaxexit.store.files import write_json, write_text
+from jaxexit.store.folders import archived_folders, archived_version, is_locked, locked, set_aside
+from jaxexit.store.provenance import session
 
 if TYPE_CHECKING:
-    from jaxexit.lab.checkpoints import CheckpointStore
+    from jaxexit.store.checkpoints import CheckpointStore
 
 WALK_FORWARD = "walk_forward"  # the folder of a walk-forward, and the name of its results
 Start = Literal["new", "resume", "overwrite"]
@@ -202,7 +202,7 @@ class RunFolder:
     def checkpoints(self, experiment: Experiment) -> CheckpointStore:
         """The store of this run's checkpoints."""
         # Here, so that what needs no checkpoint (the registry's list) need not wait for JAX.
-        from jaxexit.lab.checkpoints import CheckpointStore
+        from jaxexit.store.checkpoints import CheckpointStore
 
         return CheckpointStore(self.models, experiment_sha256(experiment))
 

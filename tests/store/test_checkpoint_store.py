@@ -16,7 +16,7 @@ import optax
 import pytest
 
 from jaxexit.errors import RunError
-from jaxexit.lab.checkpoints import CheckpointStore, content_sha256
+from jaxexit.store.checkpoints import CheckpointStore, content_sha256
 
 OWNER = "a" * 64
 MANIFESTS = ("step_1/manifest.json", "step_2/manifest.json")
@@ -200,8 +200,8 @@ def test_a_manifest_that_is_no_manifest_is_damage(store: CheckpointStore):
 SAVE_FOREVER = """
 import sys
 from pathlib import Path
-from jaxexit.lab.checkpoints import CheckpointStore
-from tests.lab.test_checkpoint_store import OWNER, made_state
+from jaxexit.store.checkpoints import CheckpointStore
+from tests.store.test_checkpoint_store import OWNER, made_state
 store = CheckpointStore(Path(sys.argv[1]), OWNER)
 step = (store.steps() or [0])[-1]
 print("ready", flush=True)

@@ -14,12 +14,12 @@ from jaxexit.config import (
     Experiment,
 )
 from jaxexit.errors import RunError
-from jaxexit.lab import run_rows
-from jaxexit.lab.archived import shown_status
-from jaxexit.lab.changes import changes_from_parent
-from jaxexit.lab.registry_file import RegistryFile, find_row, has_proof, path_from
-from jaxexit.lab.run import RunFolder, Start
-from jaxexit.lab.tracking import recorded_seconds
+from jaxexit.store import run_rows
+from jaxexit.store.archived import shown_status
+from jaxexit.store.changes import changes_from_parent
+from jaxexit.store.registry_file import RegistryFile, find_row, has_proof, path_from
+from jaxexit.store.run import RunFolder, Start
+from jaxexit.store.tracking import recorded_seconds
 
 Status = Literal["pending", "running", "completed", "failed"]
 

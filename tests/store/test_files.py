@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from jaxexit.errors import RunError
-from jaxexit.lab.files import (
+from jaxexit.store.files import (
     explain_write_errors,
     remove_folder,
     write_json,
@@ -54,7 +54,7 @@ def test_a_place_that_cannot_be_written_is_said_in_one_line(tmp_path: Path):
 
 def test_a_kill_at_any_moment_leaves_a_whole_file(tmp_path: Path):
     code = (
-        "import sys; from pathlib import Path; from jaxexit.lab.files import write_text\n"
+        "import sys; from pathlib import Path; from jaxexit.store.files import write_text\n"
         "n = 0\n"
         "while True:\n"
         "    write_text(Path(sys.argv[1]), str(n) * 200_000); n = (n + 1) % 10\n"

@@ -15,12 +15,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jaxexit.lab.files import write_json
-from jaxexit.lab.run import RunFolder, read_json
+from jaxexit.store.files import write_json
+from jaxexit.store.run import RunFolder, read_json
 
 if TYPE_CHECKING:
     from jaxexit.data import Origin
-    from jaxexit.lab.registry import Registry
+    from jaxexit.store.registry import Registry
 
 PARTS = ("columns", "entries", "costs", "split", "replay")
 UNSEEN = ("test", "walk_forward")  # splits that nothing was learned or chosen on

@@ -15,8 +15,8 @@ import pytest
 
 from jaxexit.config import Experiment, differences, load_experiment, resolved
 from jaxexit.errors import UserError
-from jaxexit.lab.registry import Registry
-from jaxexit.lab.registry_file import MIGRATIONS, SCHEMA_VERSION
+from jaxexit.store.registry import Registry
+from jaxexit.store.registry_file import MIGRATIONS, SCHEMA_VERSION
 
 PROOF: dict[str, Any] = {"snapshot_sha256": "a" * 64, "checkpoint_sha256": "b" * 64, "step": 512}
 
@@ -227,8 +227,8 @@ TRAIN = """
 import sys, time
 from pathlib import Path
 from jaxexit.config import load_experiment
-from jaxexit.lab.registry import Registry
-from jaxexit.lab.run import RunFolder
+from jaxexit.store.registry import Registry
+from jaxexit.store.run import RunFolder
 root = Path(sys.argv[1])
 with RunFolder(root, "v1_base").locked():
     Registry(root).started(load_experiment(root / "v1_base.yaml"), resumed=False)
@@ -268,7 +268,7 @@ def test_a_process_number_taken_over_by_a_stranger_is_not_our_training(registry:
 RECORD = """
 import sys
 from pathlib import Path
-from jaxexit.lab.registry import Registry
+from jaxexit.store.registry import Registry
 registry, name, count = Registry(Path(sys.argv[1])), sys.argv[2], int(sys.argv[3])
 print("ready", flush=True)
 for step in range(1, count + 1):

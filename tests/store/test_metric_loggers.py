@@ -16,10 +16,10 @@ from tensorboardX.proto import event_pb2
 from wandb.proto import wandb_internal_pb2
 
 from jaxexit.config import Experiment, load_experiment
-from jaxexit.lab.metric_loggers import MetricLoggers, WandbLogger
-from jaxexit.lab.run import RunFolder
-from jaxexit.lab.tracking import MetricsWriter, read_metrics
-from tests.lab.test_tracking import line
+from jaxexit.store.metric_loggers import MetricLoggers, WandbLogger
+from jaxexit.store.run import RunFolder
+from jaxexit.store.tracking import MetricsWriter, read_metrics
+from tests.store.test_tracking import line
 from tests.support import tiny
 
 

@@ -13,11 +13,11 @@ from jaxexit.config.schema import Experiment
 from jaxexit.config.snapshot import WORDS
 from jaxexit.config.text import dump_value
 from jaxexit.errors import RunError
-from jaxexit.lab.changes import version_content
-from jaxexit.lab.drift import drift_message, drift_of_file
-from jaxexit.lab.files import write_text
-from jaxexit.lab.registry import Registry
-from jaxexit.lab.run import RunFolder
+from jaxexit.store.changes import version_content
+from jaxexit.store.drift import drift_message, drift_of_file
+from jaxexit.store.files import write_text
+from jaxexit.store.registry import Registry
+from jaxexit.store.run import RunFolder
 
 MOST_SHOWN = 60  # characters of a parent's value in a comment
 

@@ -21,8 +21,8 @@ import jax
 
 from jaxexit.arrays import on_device
 from jaxexit.errors import RunError
-from jaxexit.lab.checkpoint_files import file_hashes, read_arrays, write_arrays
-from jaxexit.lab.checkpoint_layout import (
+from jaxexit.store.checkpoint_files import file_hashes, read_arrays, write_arrays
+from jaxexit.store.checkpoint_layout import (
     content_sha256,
     from_old,
     is_old,
@@ -31,7 +31,7 @@ from jaxexit.lab.checkpoint_layout import (
     with_key_data,
     with_keys,
 )
-from jaxexit.lab.files import explain_write_errors, remove_folder, write_json
+from jaxexit.store.files import explain_write_errors, remove_folder, write_json
 
 KEEP_LAST = 2  # besides those that a pointer names
 FORMAT = 1

@@ -9,8 +9,8 @@ import pytest
 
 from jaxexit.__main__ import main
 from jaxexit.config import load_experiment, parent_file, resolved
-from jaxexit.lab.registry import Registry
-from jaxexit.lab.run import RunFolder
+from jaxexit.store.registry import Registry
+from jaxexit.store.run import RunFolder
 from tests.support import tiny
 
 BASE = "description: the base\nhypothesis: it leaves early\nguards: {min_bars_for_exit: 2}\n"

@@ -13,11 +13,11 @@ from typing import Any
 
 from jaxexit import units
 from jaxexit.config import Experiment, experiment_sha256
-from jaxexit.lab.files import write_text
-from jaxexit.lab.metric_rows import NET_OF, cells_of, row
-from jaxexit.lab.registry import Registry
-from jaxexit.lab.run import WALK_FORWARD, RunFolder, read_json
-from jaxexit.lab.verification import with_audit
+from jaxexit.store.files import write_text
+from jaxexit.store.metric_rows import NET_OF, cells_of, row
+from jaxexit.store.registry import Registry
+from jaxexit.store.run import WALK_FORWARD, RunFolder, read_json
+from jaxexit.store.verification import with_audit
 
 RESULTS = ("test", "validation", "train", WALK_FORWARD)
 

@@ -7,8 +7,8 @@ import pytest
 
 from jaxexit.data import Origin
 from jaxexit.lab.comparison import compare_versions, load_tested
-from jaxexit.lab.registry import Registry
-from jaxexit.lab.verification import audited, cap, line, looks_before, verification
+from jaxexit.store.registry import Registry
+from jaxexit.store.verification import audited, cap, line, looks_before, verification
 from tests.data.made import bar_table
 from tests.support import tiny
 from tests.truth.test_foresight import ahead

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from jaxexit.config.load import check_name
 from jaxexit.errors import RunError
-from jaxexit.lab.files import explain_write_errors, write_json
+from jaxexit.store.files import explain_write_errors, write_json
 
 SCHEMA_VERSION = 2
 LOCK_SECONDS = 30

@@ -12,8 +12,8 @@ import pytest
 
 from jaxexit.config import Experiment, experiment_sha256, load_experiment
 from jaxexit.errors import ConfigError, RunError
-from jaxexit.lab.provenance import git_state, provenance
-from jaxexit.lab.run import RunFolder
+from jaxexit.store.provenance import git_state, provenance
+from jaxexit.store.run import RunFolder
 
 FINGERPRINT = {"bars": {"rows": 6225, "sha256": "ab"}, "trades": {"rows": 10, "sha256": "cd"}}
 
@@ -185,7 +185,7 @@ def test_checkpoints_carry_the_hash_of_their_experiment(folder: RunFolder, exper
 HOLD = """
 import sys, time
 from pathlib import Path
-from jaxexit.lab.run import RunFolder
+from jaxexit.store.run import RunFolder
 with RunFolder(Path(sys.argv[1]), "v1_mine").locked():
     print("held", flush=True)
     time.sleep(60)

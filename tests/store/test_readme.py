@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 from jaxexit.config import experiment_sha256
-from jaxexit.lab.readme import write_readme
-from jaxexit.lab.registry import Registry
-from jaxexit.lab.run import RunFolder
+from jaxexit.store.readme import write_readme
+from jaxexit.store.registry import Registry
+from jaxexit.store.run import RunFolder
 from tests.support import tiny
 
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxexit.config import Experiment, experiment_sha256
-from jaxexit.lab.provenance import git_state
 from jaxexit.metrics import REGISTRY, pick
+from jaxexit.store.provenance import git_state
 
 OF_A_RUN = (
     "status",

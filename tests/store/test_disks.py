@@ -11,11 +11,11 @@ import pytest
 from jaxexit.__main__ import main
 from jaxexit.config import load_experiment
 from jaxexit.errors import RunError
-from jaxexit.lab.checkpoints import CheckpointStore
-from jaxexit.lab.registry import Registry
-from jaxexit.lab.run import RunFolder
-from jaxexit.lab.tracking import MetricsWriter, read_metrics
-from tests.lab.test_checkpoint_store import OWNER, bits, made_state, template
+from jaxexit.store.checkpoints import CheckpointStore
+from jaxexit.store.registry import Registry
+from jaxexit.store.run import RunFolder
+from jaxexit.store.tracking import MetricsWriter, read_metrics
+from tests.store.test_checkpoint_store import OWNER, bits, made_state, template
 from tests.support import tiny
 
 SIZE = 4 << 20  # bytes
@@ -83,7 +83,7 @@ from pathlib import Path
 from types import SimpleNamespace
 import numpy as np
 from jaxexit.errors import RunError
-from jaxexit.lab.checkpoints import CheckpointStore
+from jaxexit.store.checkpoints import CheckpointStore
 
 shutil.disk_usage = lambda path: SimpleNamespace(free=1 << 40)  # there was room a moment ago
 state = {str(i): np.random.default_rng(i).standard_normal((200, 200)) for i in range(40)}

@@ -1,0 +1,1 @@
+"""The store of runs: folders, checkpoints, registry; nothing here imports `lab`."""
