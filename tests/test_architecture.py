@@ -9,18 +9,23 @@ import pytest
 
 PACKAGE = "jaxexit"
 FLOORS = (
-    ("errors", "arrays", "terminal", "units", "consent"),
+    ("errors", "arrays", "terminal", "units", "checkout"),
+    ("metrics", "consent"),
     ("config", "progress"),
     ("data",),
     ("env",),
     ("policies",),
     ("learning",),
     ("ppo",),
+    ("learners",),
     ("evaluate",),
-    ("lab", "machine"),
+    ("store",),
+    ("lab",),
+    ("machine",),
     ("truth",),
     ("live", "gym", "report", "cloud"),
-    ("session",),
+    ("session", "results"),
+    ("runs",),
     ("api",),
     ("benchmark",),
     ("commands",),
@@ -68,7 +73,13 @@ def test_a_room_imports_only_from_the_floors_below_it(repository: Path) -> None:
         assert own in floor, f"{relative}: say in FLOORS and in ARCHITECTURE.md where it stands"
         for module in imported(path):
             other = room_of(module)
-            if other not in (own, "__version__") and floor[other] >= floor[own]:
+            if other in (
+                own,
+                "__version__",
+                "__main__",
+            ):  # the last: a command as a whole, to be measured
+                continue
+            if floor[other] >= floor[own]:
                 wrong.append(f"{relative} imports {module}")
     assert not wrong, "\n".join(wrong)
 

@@ -9,13 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jaxexit import terminal, units
+from jaxexit import terminal
 from jaxexit.commands import cli
-from jaxexit.metrics import METRICS, REGISTRY_TABLE
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
     from jaxexit.store.registry import Registry
 
@@ -94,6 +92,7 @@ def _command(argv: Sequence[str] | None) -> int:
 
 def _list(registry: Registry, out: Console, *, as_json: bool) -> int:
     from jaxexit import progress
+    from jaxexit.commands import registry_tables
     from jaxexit.store.verification import trials_note
 
     versions, active = registry.versions(), registry.active()
@@ -101,7 +100,7 @@ def _list(registry: Registry, out: Console, *, as_json: bool) -> int:
         content = {"active_version": active, "trials": registry.trials(), "versions": versions}
         print(json.dumps(content))
     elif versions:
-        out.print(_versions_table(versions, active))
+        out.print(registry_tables.versions_table(versions, active))
         progress.lines(
             out,
             [f"* is active; {trials_note(registry.trials())}"],
@@ -113,6 +112,7 @@ def _list(registry: Registry, out: Console, *, as_json: bool) -> int:
 
 def _show(registry: Registry, name: str, out: Console, *, as_json: bool) -> int:
     from jaxexit import progress
+    from jaxexit.commands import registry_tables
     from jaxexit.store.archived import archived_runs
 
     row, active = registry.version(name), registry.active() == name
@@ -133,19 +133,20 @@ def _show(registry: Registry, name: str, out: Console, *, as_json: bool) -> int:
         out, [name, *(f"  {key:<{width}}  {text}" for key, text in facts.items() if text)]
     )
     if row.get("changes"):
-        out.print(_changes_table(row["changes"], f"changes against {row['parent']}"))
+        out.print(registry_tables.changes_table(row["changes"], f"changes against {row['parent']}"))
     for split, result in row.get("results", {}).items():
         if result.get("unverified"):
             progress.lines(out, [f"  {split}: unverified: {', '.join(result['unverified'])}"])
     if row.get("results"):
-        out.print(_results_table(row["results"]))
+        out.print(registry_tables.results_table(row["results"]))
     if archived:
-        out.print(_archived_table(archived))
+        out.print(registry_tables.archived_table(archived))
     return 0
 
 
 def _new(registry: Registry, arguments: argparse.Namespace, out: Console) -> int:
     from jaxexit import progress
+    from jaxexit.commands import registry_tables
     from jaxexit.store.versions import new_version
 
     yaml = new_version(
@@ -162,7 +163,7 @@ def _new(registry: Registry, arguments: argparse.Namespace, out: Console) -> int
         return 0
     progress.lines(out, [f"{yaml}: written, and entered in {registry.path} as pending"])
     if row["changes"]:
-        out.print(_changes_table(row["changes"], f"changes against {row['parent']}"))
+        out.print(registry_tables.changes_table(row["changes"], f"changes against {row['parent']}"))
     else:
         progress.lines(
             out, [f"it does not differ from {row['parent']} yet: write into it what does"]
@@ -173,6 +174,7 @@ def _new(registry: Registry, arguments: argparse.Namespace, out: Console) -> int
 
 def _diff(registry: Registry, before: str, after: str, out: Console, *, as_json: bool) -> int:
     from jaxexit import progress
+    from jaxexit.commands import registry_tables
     from jaxexit.config import changes, resolved
     from jaxexit.store.versions import drift_note, load_version
 
@@ -185,7 +187,7 @@ def _diff(registry: Registry, before: str, after: str, out: Console, *, as_json:
         shown = [{"version": each.version, "file": str(file)} for each, file in sides]
         print(json.dumps({"before": shown[0], "after": shown[1], "changes": differ}))
     elif differ:
-        out.print(_changes_table(differ, f"{old_file} -> {new_file}"))
+        out.print(registry_tables.changes_table(differ, f"{old_file} -> {new_file}"))
     else:
         progress.lines(out, [f"{old_file} and {new_file} are the same experiment"])
     return 0
@@ -194,109 +196,6 @@ def _diff(registry: Registry, before: str, after: str, out: Console, *, as_json:
 def _training(row: Row) -> str | None:
     steps = row.get("trained_steps")
     return None if not steps else f"{steps:,} steps in {row['wall_seconds']:,.1f} s"
-
-
-def _versions_table(versions: dict[str, Row], active: str | None) -> Table:
-    from rich.table import Table
-
-    table = Table(title="versions; results on the test split, net of costs", title_justify="left")
-    for heading in ("", "version", "status", "parent"):
-        table.add_column(heading)
-    for heading in ("steps", *_headings()):
-        table.add_column(heading, justify="right")
-    table.add_column("unverified")
-    for name, row in versions.items():
-        result = row.get("results", {}).get("test", {})
-        table.add_row(
-            "*" if name == active else "",
-            name,
-            row["status"],
-            row.get("parent") or "-",
-            _number(row.get("trained_steps"), ",.0f"),
-            *_figures(result),
-            _unverified(result),
-        )
-    return table
-
-
-def _changes_table(changes: dict[str, list[Any]], title: str) -> Table:
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(title=escape(title), title_justify="left")
-    table.add_column("key")
-    table.add_column("before", justify="right")
-    table.add_column("now", justify="right")
-    for key, (before, now) in changes.items():
-        table.add_row(key, escape(_value(before)), escape(_value(now)))
-    return table
-
-
-def _results_table(results: dict[str, Row]) -> Table:
-    from rich.table import Table
-
-    table = Table(title="results, net of costs", title_justify="left")
-    for heading in ("split", "checkpoint"):
-        table.add_column(heading)
-    for heading in _headings():
-        table.add_column(heading, justify="right")
-    table.add_column("unverified")
-    for split, result in results.items():
-        proof = f"{result['step']:,} ({result['checkpoint_sha256'][:12]})"
-        table.add_row(split, proof, *_figures(result), _unverified(result))
-    return table
-
-
-def _archived_table(runs: Sequence[Row]) -> Table:
-    from rich.table import Table
-
-    table = Table(
-        title="earlier runs, kept by --overwrite; results on the test split, net of costs",
-        title_justify="left",
-    )
-    for heading in ("run", "began"):
-        table.add_column(heading)
-    for heading in ("steps", *_headings()):
-        table.add_column(heading, justify="right")
-    table.add_column("unverified")
-    for run in runs:
-        result = run["results"].get("test", {})
-        steps = _number(run["trained_steps"], ",.0f")
-        table.add_row(
-            run["run"], run["began"] or "-", steps, *_figures(result), _unverified(result)
-        )
-    return table
-
-
-def _unverified(result: Row) -> str:
-    """What of a result is not verified, in short; `show` has it in full."""
-    if not result:
-        return ""
-    if "verified" not in result:
-        return "all (old)"
-    failed = any(words.startswith("AUDIT FAILED") for words in result["unverified"])
-    parts = [part for part, holds in result["verified"].items() if not holds]
-    return "\n".join(["AUDIT FAILED"] * failed + parts)
-
-
-def _headings() -> list[str]:
-    return [METRICS[name].heading for name in REGISTRY_TABLE]
-
-
-def _figures(result: Row) -> list[str]:
-    """The metrics of a result; the net result names its unit."""
-    cells = {name: METRICS[name].text(result) for name in REGISTRY_TABLE}
-    if cells["net_mean"] != "-":
-        cells["net_mean"] += f" {units.words(units.of(result))}"
-    return list(cells.values())
-
-
-def _value(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def _number(value: float | None, how: str) -> str:
-    return "-" if value is None else format(value, how)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
