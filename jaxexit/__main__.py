@@ -54,7 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         near = difflib.get_close_matches(name, COMMANDS, n=1)
         hint = f"; did you mean '{near[0]}'?" if near else ""
         print(
-            f"error: no command '{name}', allowed are {', '.join(COMMANDS)}{hint}", file=sys.stderr
+            f"error: no command '{name}', expected one of {', '.join(COMMANDS)}{hint}",
+            file=sys.stderr,
         )
         return 2
     return importlib.import_module(f"jaxexit.commands.{name}").main(rest)

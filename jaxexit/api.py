@@ -141,7 +141,7 @@ class Study:
         """Train it. The test split is not looked at before `Run.backtest`.
 
         Ctrl-C, or a notebook's stop button, saves: `run.training.interrupted` says so, and
-        `start="resume"` with the same `root` goes on.
+        `start="resume"` with the same `root` continues.
 
         Args:
             total_timesteps: environment steps; None: `ppo.total_timesteps`.
@@ -150,7 +150,7 @@ class Study:
             root: the folder of run folders and registry. None: a temporary folder that goes with the returned
                 object, outside of every registry; looks at its test split are counted in the registry
                 beside the experiment's file, if there is one.
-            start: "new", "resume" (go on from the last checkpoint) or "overwrite" (the earlier run is kept
+            start: "new", "resume" (continue from the last checkpoint) or "overwrite" (the earlier run is kept
                 beside the new one, as `<version>.1`).
             progress: whether to show it.
             wandb: send metrics to Weights & Biases.

@@ -19,7 +19,6 @@
 
 # %%
 import os
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -27,8 +26,7 @@ import pandas as pd
 import jaxexit
 
 # %matplotlib inline
-ROOT = Path(os.environ.get("JAXEXIT_NOTEBOOK_ROOT", "../experiments"))
-EXPERIMENT = ROOT / "v2_exit_guards.yaml"
+EXPERIMENT = os.environ.get("JAXEXIT_NOTEBOOK_EXPERIMENT", "../experiments/v2_exit_guards.yaml")
 STEPS = int(os.environ.get("JAXEXIT_NOTEBOOK_STEPS", 2_097_152))
 
 # %% [markdown]

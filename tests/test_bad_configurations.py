@@ -506,7 +506,7 @@ def test_no_sweep_writes_anywhere_but_in_its_own_folder(
 ):
     # Its results go into sweeps/<name>, and the name of this one would be "..".
     odd = refused_sweep(tmp_path / "in" / "...yaml", tmp_path, capsys)
-    assert "found the name '..', allowed are letters" in odd
+    assert "got the name '..', expected letters" in odd
     # And it lies beside its experiment, unless the user says otherwise on the command line.
     elsewhere = refused_sweep(tmp_path / "in" / "sweep.yaml", tmp_path, capsys)
     assert "lies in another folder; say with --root DIR" in elsewhere

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import tiny
 
-NOTEBOOKS = ("guard_statistics", "v1_vs_v2")
+NOTEBOOKS = ("guard_statistics", "own_data", "v1_vs_v2")
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +38,8 @@ def test_a_notebook_runs_from_top_to_bottom(name: str, root: Path, tmp_path: Pat
         | {
             "JAXEXIT_NOTEBOOK_ROOT": str(root),
             "JAXEXIT_NOTEBOOK_VERSION": "v2_guarded",
+            "JAXEXIT_NOTEBOOK_EXPERIMENT": str(root / "v2_guarded.yaml"),
+            "JAXEXIT_NOTEBOOK_STEPS": str(4 * tiny.STEPS_PER_UPDATE),
             "JAXEXIT_NOTEBOOK_VERSIONS": "v1_tiny v2_guarded",
         },
         capture_output=True,

@@ -178,14 +178,14 @@ def check_used(counts: Mapping[str, int], whole: int, where: str) -> None:
     reasons = "; ".join(f"{count:,} {reason}" for reason, count in unused.items())
     raise DataError(
         f"{where}: {total:,} of {whole:,} trades cannot be used ({reasons}): correct the list, or set "
-        "data.allow_partial to true and go on without them"
+        "data.allow_partial to true to continue without them"
     )
 
 
 def check_not_by_result(
     rows: pd.DataFrame, kept: pd.DataFrame, counts: Mapping[str, int], where: str
 ) -> None:
-    """Refuse to go on with a list of which mostly winners, or mostly losers, would be left out.
+    """Refuse a list of which mostly winners, or mostly losers, would be left out.
 
     Args:
         rows: the list (`load_trades`); its index is the row of the file.

@@ -113,8 +113,8 @@ def suspicious_splits(times: np.ndarray, prices: np.ndarray) -> str:
         return ""
     more = f" and {len(said) - _SHOWN} more" if len(said) > _SHOWN else ""
     return (
-        f"the price jumps like a split ({', '.join(said[:_SHOWN])}{more}): a trade across it would win or "
-        "lose what nobody did; bring prices that are adjusted for splits"
+        f"the price jumps like a split ({', '.join(said[:_SHOWN])}{more}): a trade across it would show a "
+        "gain or loss that never happened; use split-adjusted prices"
     )
 
 

@@ -47,7 +47,7 @@ def _best_of_one(
         stopped, _ = fill_stop(stop, bar.open, bar.low)
         alive &= ~stopped
         swap = swap_at_open + inside  # of a trade that is still alive
-        if market.flat is not None:  # whoever holds on is closed here
+        if market.flat is not None:  # what is still open is closed here
             flat = market.flat[entry_bar + k + 1]
             net = market_net(costs, bar.close, entry) - swap
             better = alive & flat & (net > best_net)

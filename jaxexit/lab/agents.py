@@ -172,7 +172,7 @@ class AgentBatch:
     def diverged(self) -> list[str]:
         """Names of those whose loss or network is no longer finite, if the run is worth nothing without them.
 
-        Of independent ones nobody, until nobody is left.
+        Of independent agents none is returned until all have diverged.
         """
         each = zip(self._agents, self.failed_after, strict=True)
         names = [agent.name for agent, failed in each if failed is not None]

@@ -51,7 +51,7 @@ ENV_KEYS = tuple(
 
 @dataclass(frozen=True)
 class SweepPlan:
-    """A sweep, drawn; or a search, whose trials are drawn while it goes on.
+    """A sweep with its trials; or a search, whose trials are suggested while it runs.
 
     Attributes:
         name: of its file, without the suffix.

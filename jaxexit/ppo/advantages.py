@@ -25,16 +25,16 @@ def generalised_advantages(
     Returns:
         [num_steps, num_envs].
     """
-    continues = 1.0 - dones.astype(rewards.dtype)
+    nonterminal = 1.0 - dones.astype(rewards.dtype)
     next_values = jnp.concatenate([values[1:], last_value[None]])
-    errors = rewards + gamma * next_values * continues - values
+    errors = rewards + gamma * next_values * nonterminal - values
 
     def backwards(advantage: Array, step: tuple[Array, Array]) -> tuple[Array, Array]:
-        error, goes_on = step
-        advantage = error + gamma * gae_lambda * goes_on * advantage
+        error, not_done = step
+        advantage = error + gamma * gae_lambda * not_done * advantage
         return advantage, advantage
 
     _, advantages = jax.lax.scan(
-        backwards, jnp.zeros_like(last_value), (errors, continues), reverse=True
+        backwards, jnp.zeros_like(last_value), (errors, nonterminal), reverse=True
     )
     return advantages

@@ -14,8 +14,10 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
+from jaxexit import units
 from jaxexit.config import Experiment, resolved
 from jaxexit.errors import ConfigError
+from jaxexit.metrics import METRICS
 from jaxexit.store.files import write_json
 from jaxexit.store.run import RunFolder, read_json
 
@@ -167,6 +169,9 @@ class WandbLogger:
         experiment, folder = self._experiment, self._folder
         split, learned = summary["split"], summary["policies"]["learned"]
         run.summary.update(_scalars_of(split, learned))
+        year = summary.get("calendar", {}).get("days_a_year", units.WEEKDAYS_A_YEAR)
+        definitions = _definitions(units.of(learned), year)
+        run.config.update({"metrics": definitions}, allow_val_change=True)
         if not experiment.tracking.artifacts:
             return
         names = [n for n, x in learned.items() if isinstance(x, int | float | None)]
@@ -199,16 +204,18 @@ class TensorBoardLogger:
 
     def __init__(self) -> None:
         self._writer: Any = None
+        self._last_step = 0  # environment steps
 
     def begin(self, experiment: Experiment, folder: RunFolder, done: int) -> None:
         """Open a file; of those of a killed run, steps after `done` are not shown."""
         from tensorboardX import SummaryWriter
 
-        self._last_step = experiment.ppo.total_timesteps
+        self._last_step = done
         self._writer = SummaryWriter(str(folder.path / "tensorboard"), purge_step=done + 1)
 
     def log(self, scalars: Mapping[str, float], step: int) -> None:
         """Queue one update's numbers; flushed, so that they can be watched."""
+        self._last_step = step
         for name, value in scalars.items():
             self._writer.add_scalar(name, value, step)
         self._writer.flush()
@@ -228,4 +235,18 @@ class TensorBoardLogger:
 
 def _scalars_of(split: str, metrics: Mapping[str, Any]) -> dict[str, float]:
     """A policy's metrics on a split that are numbers, under names such as `test/net_pips_mean`."""
-    return {f"{split}/{name}": x for name, x in metrics.items() if isinstance(x, int | float)}
+    unit = units.of(metrics)
+    numbers = {name: x for name, x in metrics.items() if isinstance(x, int | float)}
+    for metric in METRICS.values():
+        value = metric.value(metrics)
+        if value is not None:
+            numbers.setdefault(metric.key(unit), value)
+    return {f"{split}/{name}": x for name, x in numbers.items()}
+
+
+def _definitions(unit: str, year: float) -> dict[str, str]:
+    """What each metric is, by its key in results of this unit; `year`: trading days a year."""
+    return {
+        metric.key(unit): f"{metric.title(unit)}: {metric.definition.format(year=year)}"
+        for metric in METRICS.values()
+    }

@@ -21,7 +21,7 @@ def audited_before(
     Args:
         experiment: what is to be trained.
         dataset: its data.
-        allow_failed: go on all the same. The run, and every result of it, says so for ever.
+        allow_failed: train anyway. The run and all its results say so from then on.
 
     Returns:
         {"passed": bool, "failed": [words], "warnings": [words]}
@@ -38,8 +38,8 @@ def audited_before(
         first, more = by_severity["fail"][0], len(by_severity["fail"]) - 1
         others = f" (and {more} more)" if more else ""
         raise DataError(
-            f"the audit before training failed: {first.what}: {first.size}{others}; {first.advice}, or go on "
-            f"with {FLAG}, which marks the run and its results permanently"
+            f"the audit before training failed: {first.what}: {first.size}{others}; {first.advice}, or train "
+            f"anyway with {FLAG}, which marks the run and its results permanently"
         )
     words = {severity: [f.what for f in some] for severity, some in by_severity.items()}
     return {

@@ -212,6 +212,7 @@ def test_a_trained_version_is_shown_whole_with_its_results_and_checkpoint(
         for item in part.update
     }
     assert told["test/net_pips_mean"] == net
+    assert 0 <= told["test/blocked_share"] <= 1  # read as the tables read it
     artifacts = of_kind(records, "artifact")
     held = {a.type: {file.path for file in a.manifest.contents} for a in artifacts}
     assert {"test/summary.json", "test/trades.parquet", "test/report.html"} <= held["results"]

@@ -325,6 +325,6 @@ def mirrored(case: Case) -> Case:
 
 def level_free(rules: Rules) -> Rules:
     """The rules without what depends on the price level, see `mirrored`."""
-    if rules.opens_late:
+    if rules.enters_next_bar:
         rules = replace(rules, breakeven_buffer=0.0, min_stop_distance=0.0)
     return replace(rules, commission=0.0)

@@ -39,7 +39,7 @@ def leave_at_first_profit(bars: Sequence[Bar], trade: Trade, rules: Rules) -> li
     orders = []
     for k in range(rules.max_bars):
         close = exit_side(bars[trade.entry_bar + k], trade.direction).close
-        is_open = k > 0 or not rules.opens_late
+        is_open = k > 0 or not rules.enters_next_bar
         ahead = close > entry if trade.direction == LONG else close < entry
         orders.append(Order(EXIT if is_open and ahead else HOLD))
     return orders

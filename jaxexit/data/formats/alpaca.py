@@ -34,7 +34,11 @@ def _read(file: File, json: Json) -> Source:
     if not rows:
         raise DataError(f"{file}: Alpaca's answer has no bars, ask for another range")
     table = pd.DataFrame(rows).rename(columns=FIELDS)
-    remarks = ("the answer goes on on a next page",) if content.get("next_page_token") else ()
+    remarks = (
+        ("the response has further pages, which are not in this file",)
+        if content.get("next_page_token")
+        else ()
+    )
     return Source(f"Alpaca bars ({symbol})", table, remarks=remarks)
 
 

@@ -29,7 +29,11 @@ def _read(file: File, json: Json) -> Source:
     if not content["results"]:
         raise DataError(f"{file}: Polygon's answer has no bars, ask for another range")
     table = pd.DataFrame(content["results"]).rename(columns=FIELDS)
-    remarks = ("the answer goes on on a next page",) if content.get("next_url") else ()
+    remarks = (
+        ("the response has further pages, which are not in this file",)
+        if content.get("next_url")
+        else ()
+    )
     name = f"Polygon aggregates ({content.get('ticker', '?')})"
     return Source(name, table, remarks=remarks)
 

@@ -144,7 +144,7 @@ def market_order(
     With entry at the next open and orders at the bar's close, an order of decision 0 waits for its
     entry and fills at that open: nothing can be sold before it was bought.
     """
-    waits_for_entry = k == 0 and rules.opens_late
+    waits_for_entry = k == 0 and rules.enters_next_bar
     at_open = rules.order_fill == "next_open" or waits_for_entry
     row = trade.entry_bar + k + 1 if at_open else trade.entry_bar + k
     bar = bars[row]
@@ -159,7 +159,7 @@ def swap_of_crossing(
     bars: Sequence[Bar], trade: Trade, k: int, entry: float, rules: Rules
 ) -> float:
     """Swap per unit of size between the close of bar e+k and the open of bar e+k+1."""
-    if k == 0 and rules.opens_late:
+    if k == 0 and rules.enters_next_bar:
         return 0.0  # the position opens after the rollover
     bar = bars[trade.entry_bar + k + 1]
     swap = swap_of_nights(bar.nights, trade, entry, rules)

@@ -125,7 +125,7 @@ class Rules:
     dd_threshold: float = 0.0
 
     @property
-    def opens_late(self) -> bool:
+    def enters_next_bar(self) -> bool:
         """Whether nothing is held before the open of the bar after the signal's."""
         return self.entry_fill == "next_open" or self.entry_fill == "given_next_open"
 

@@ -85,7 +85,7 @@ class Position:
         self.last_tighten: int | None = None
         first_close = exit_side(bars[trade.entry_bar], self.direction).close
         at_once = net_at_market(first_close, self.entry, self.direction, rules, 1.0)
-        self.unrealised = 0.0 if rules.opens_late else at_once
+        self.unrealised = 0.0 if rules.enters_next_bar else at_once
         self.mfe = self.mae = self.unrealised
         self.net = self.swap_paid = 0.0
         self.ambiguous = False
@@ -156,7 +156,7 @@ class Position:
         """The new stop, from what is known at decision k."""
         rules, direction = self.rules, self.direction
         close = exit_side(self.bars[self.trade.entry_bar + k], direction).close
-        entry = self.trade.entry_price if rules.opens_late and k == 0 else self.entry
+        entry = self.trade.entry_price if rules.enters_next_bar and k == 0 else self.entry
         if effective == TIGHTEN_SL:
             level = tightened(self.stop, close, direction, rules)
             self.stop = moved_stop(self.stop, level, close, entry, direction, rules)
@@ -171,7 +171,7 @@ class Position:
         """The stop, else the target, else the horizon; returns the swap of rollovers inside the bar."""
         row = self.trade.entry_bar + k + 1
         bar, size = self.bars[row], self.remaining
-        not_yet = k == 0 and self.rules.opens_late and self.trade.inside_bar
+        not_yet = k == 0 and self.rules.enters_next_bar and self.trade.inside_bar
         fill, self.ambiguous = coming_bar_fill(
             bar,
             row,
@@ -203,7 +203,7 @@ class Position:
     def _extremes(self, k: int, fills: list[Fill], size: float) -> None:
         """Best and worst so far; a bar that was not held to its end counts only by its fills."""
         entry, direction, rules = self.entry, self.direction, self.rules
-        if rules.opens_late and k == 0:
+        if rules.enters_next_bar and k == 0:
             self.mfe, self.mae = -math.inf, math.inf  # what was seen before the entry was no result
         if self.is_open or (fills and fills[-1].reason == "TIME"):
             side = exit_side(self.bars[self.trade.entry_bar + k + 1], direction)
