@@ -136,7 +136,7 @@ def test_what_cannot_be_sent_is_said_before_anything_is_rented(
 ) -> None:
     path = tiny.write_tiny(tmp_path)
     for words, said in (
-        (["--cloud", "vast"], "--gpu: say which"),
+        (["--cloud", "vast"], "--gpu: missing"),
         (
             ["--cloud", "vast", "--gpu", "A:1", "--max-hourly-cost", "-1"],
             "expected a number above 0",

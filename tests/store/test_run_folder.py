@@ -174,7 +174,7 @@ def test_an_edited_snapshot_or_one_of_another_version_is_refused(folder: RunFold
     (tmp_path / "v2_other").rename(folder.path)
     text = folder.snapshot.read_text(encoding="utf-8")
     folder.snapshot.write_text(text.replace("seed: 3", "seed: 4"), encoding="utf-8")
-    with pytest.raises(ConfigError, match="was changed after it was frozen"):
+    with pytest.raises(ConfigError, match="was edited after it was frozen"):
         folder.frozen()
 
 
