@@ -24,7 +24,16 @@ from jaxexit.metrics import METRICS
 
 def console(*, quiet: bool = False, json: bool = False) -> Console:
     """Where people read: stdout, or stderr while stdout carries JSON; silent if quiet."""
-    return Console(stderr=json, quiet=quiet, highlight=False, width=_width(), force_jupyter=False)
+    stream = sys.stderr if json else sys.stdout
+    return Console(
+        stderr=json,
+        quiet=quiet,
+        highlight=False,
+        width=_width(),
+        # A notebook's kernel asks for colours, but cannot move a cursor.
+        force_terminal=stream.isatty(),
+        force_jupyter=False,
+    )
 
 
 def _width() -> int | None:

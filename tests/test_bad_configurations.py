@@ -509,4 +509,4 @@ def test_no_sweep_writes_anywhere_but_in_its_own_folder(
     assert "got the name '..', expected letters" in odd
     # And it lies beside its experiment, unless the user says otherwise on the command line.
     elsewhere = refused_sweep(tmp_path / "in" / "sweep.yaml", tmp_path, capsys)
-    assert "lies in another folder; say with --root DIR" in elsewhere
+    assert "expected a file beside it or in experiments/; say with --root DIR" in elsewhere
