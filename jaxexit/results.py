@@ -107,7 +107,7 @@ class Result:
             title=f"{self.version} on {self.split}: equity, open trades marked to market",
             ylabel=f"net {unit}",
         )
-        axes.legend(fontsize="small")
+        axes.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
         return axes
 
     def report(self, path: str | Path | None = None) -> Path:
@@ -136,7 +136,7 @@ class Result:
             METRICS[name].heading: [METRICS[name].text(metrics) for metrics in policies.values()]
             for name in RESULT_TABLE
         }
-        table = pd.DataFrame(shown, index=pd.Index(policies, name="policy"))
+        table = pd.DataFrame(shown, index=pd.Index(policies))
         return f"<p>{html.escape(self.verdict)}</p>{table.to_html()}"
 
 

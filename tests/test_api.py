@@ -102,6 +102,18 @@ def test_a_notebooks_run_is_in_no_registry_and_its_look_counts_once(
     assert result.summary["verified"]["split"]  # nobody else had looked
 
 
+def test_without_a_registry_evaluations_count_in_the_process(
+    bars: pd.DataFrame, tmp_path: Path
+) -> None:
+    yaml = tiny.write_tiny(tmp_path, updates=1)
+    study = jaxexit.load(yaml, bars=bars, overrides={"data.bars": "eurusd.csv"})
+    first = study.train(progress=False).backtest(progress=False)
+    assert first.summary["verified"]["split"]
+    second = study.train(seed=1, progress=False).backtest(progress=False)
+    assert "split (test was evaluated" in second.summary["verdict"]
+    assert second.trained.registry.trials() == 2
+
+
 def test_training_does_not_look_at_the_test_split(
     bars: pd.DataFrame, tmp_path: Path, result: Result
 ) -> None:

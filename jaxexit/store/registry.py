@@ -206,7 +206,7 @@ class Registry:
         self._file.change_row(version, change)
 
     def record_unregistered_evaluation(self, version: str, evaluation: dict[str, Any]) -> None:
-        """The same of a run that is kept in no registry (`lab.scratch`)."""
+        """The same of a run that is kept in no registry (`store.scratch`)."""
         entry = {"version": version, **evaluation, "evaluated": _now()}
         self._file.change(
             lambda content: content.setdefault("unregistered_looks", []).append(entry)
