@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jaxexit import units
+from jaxexit import terminal, units
 from jaxexit.config import Experiment
 from jaxexit.config.text import dump_value
 from jaxexit.data import Dataset
@@ -139,7 +139,8 @@ def _set_aside(plan: SweepPlan, root: Path) -> None:
             for name in (path.with_name(f"{path.name}.json"), path):
                 if name.exists():
                     name.rename(folder / name.name)
-    set_aside(folder)
+    aside = set_aside(folder)
+    terminal.note(f"the earlier search is kept in {aside}" if aside else None)
 
 
 def _trained(

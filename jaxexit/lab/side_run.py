@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from jaxexit import terminal
 from jaxexit.errors import RunError
 from jaxexit.store.checkpoints import CheckpointStore
 from jaxexit.store.files import explain_write_errors, write_json
@@ -76,7 +77,8 @@ class SideRun:
         if start == "resume":
             return
         if start == "overwrite":
-            self.set_aside()
+            aside = self.set_aside()
+            terminal.note(f"the earlier {self.name} is kept in {aside}" if aside else None)
         write_json(self.path / "provenance.json", provenance)
         write_json(self.path / "plan.json", {"sha256": self.sha256, **self.plan})
 

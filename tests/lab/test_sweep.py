@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jaxexit.__main__ import main
+from jaxexit.lab.side_run import SideRun
 from jaxexit.lab.sweep_plan import ENV_KEYS, load_sweep
 from jaxexit.learners import LEARNERS
 from jaxexit.store.registry import Registry
@@ -194,3 +195,17 @@ def test_a_sweep_names_its_experiment_itself(tmp_path: Path, capsys: pytest.Capt
     assert "names the experiment" in capsys.readouterr().err
     assert main(["train"]) == 2
     assert "EXPERIMENT is missing" in capsys.readouterr().err
+
+
+def test_an_earlier_sweep_is_moved_aside_with_its_results_and_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = SideRun(tmp_path / "lr", "sweep lr", {"trials": 2}, tmp_path / "lr.json")
+    run.begin("new", {})
+    run.results.write_text("{}")
+    run.begin("overwrite", {})
+    kept = tmp_path / "lr.1"
+    assert (kept / "results.json").is_file()
+    assert (kept / "plan.json").is_file()
+    assert not run.results.exists()
+    assert f"the earlier sweep lr is kept in {kept}" in capsys.readouterr().err
