@@ -6,6 +6,7 @@ It writes metrics, validates, saves, and can be stopped and resumed at any updat
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -279,6 +280,9 @@ def _divergence(names: list[str], steps: int, learner: Learner) -> RunError:
 @contextmanager
 def _stop_requests() -> Iterator[Callable[[], bool]]:
     """Ctrl-C and SIGTERM ask the loop to save and stop; a second Ctrl-C interrupts at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False  # signals reach the main thread alone
+        return
     asked = False
 
     def ask(number: int, frame: Any) -> None:
