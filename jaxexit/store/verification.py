@@ -53,7 +53,8 @@ def verification(
     costs = _each((o.spread,) for o in origins)
     unseen = [] if split in UNSEEN else [f"{split} (the agent was trained or chosen on it)"]
     if split in UNSEEN and looks:
-        unseen = [f"split (test was evaluated {looks:,} times before)"]
+        times = "once" if looks == 1 else f"{looks:,} times"
+        unseen = [f"split (test was evaluated {times} before)"]
     words = {
         "columns": columns,
         "entries": entries,
