@@ -13,10 +13,10 @@ import pytest
 
 import jaxexit
 from jaxexit.api import Result, Run
+from jaxexit.config import load_experiment
 from jaxexit.errors import UserError
+from jaxexit.store.scratch import ScratchRegistry
 from tests.support import tiny
-
-UPDATES = 4
 
 
 @pytest.fixture(scope="module")
@@ -27,22 +27,14 @@ def bars(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def commanded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run folder that `train` has written, from a file."""
-    yaml = tiny.write_tiny(tmp_path_factory.mktemp("commanded"), updates=UPDATES)
-    code, _, err = tiny.run("train", yaml, "--quiet")
-    assert code == 0, err
-    return yaml.with_suffix("")
-
-
-@pytest.fixture(scope="module")
 def run(bars: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The same experiment, trained from a DataFrame; kept nowhere, beside a registry."""
-    yaml = tiny.write_tiny(tmp_path_factory.mktemp("api"), updates=UPDATES)
+    yaml = tiny.write_tiny(tmp_path_factory.mktemp("api"), updates=tiny.UPDATES)
     empty = {"schema_version": 2, "active_version": None, "versions": {}}
     (yaml.parent / "registry.json").write_text(json.dumps(empty))
     study = jaxexit.load(yaml, bars=bars, overrides={"data.bars": "eurusd.csv"})
-    return study.train(progress=False)
+    with ThreadPoolExecutor(1) as background:  # as an application trains beside its window
+        return background.submit(study.train, progress=False).result()
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +51,12 @@ def policies(summary: dict) -> dict:
 
 
 def test_a_dataframe_and_the_command_give_the_same_numbers(
-    run: Run, result: Result, commanded: Path
+    run: Run, result: Result, trained: tiny.Trained
 ) -> None:
+    commanded = trained.folder
     lines = [tiny.lines_of(path / "metrics.jsonl") for path in (run.path, commanded)]
     ours, theirs = ([{**line, "seconds": 0} for line in some] for some in lines)
-    assert len(ours) == UPDATES
+    assert len(ours) == tiny.UPDATES
     assert ours == theirs
     stored = json.loads((commanded / "results" / "test" / "summary.json").read_text())
     assert policies(result.summary) == policies(stored)
@@ -85,7 +78,7 @@ def test_tables_say_what_the_summary_says(run: Run, result: Result) -> None:
     assert result.daily["learned"].to_numpy(float).sum() == pytest.approx(
         learned["net_pips_total"], abs=1e-6
     )
-    assert run.metrics.index.tolist() == list(range(1, UPDATES + 1))
+    assert run.metrics.index.tolist() == list(range(1, tiny.UPDATES + 1))
     shown = result._repr_html_()
     assert "unverified" in shown
     assert f"{learned['net_pips_mean']:+.2f}" in shown
@@ -103,24 +96,20 @@ def test_a_notebooks_run_is_in_no_registry_and_its_look_counts_once(
     assert result.summary["verified"]["split"]  # nobody else had looked
 
 
-def test_without_a_registry_evaluations_count_in_the_process(
-    bars: pd.DataFrame, tmp_path: Path
-) -> None:
-    yaml = tiny.write_tiny(tmp_path, updates=1)
-    study = jaxexit.load(yaml, bars=bars, overrides={"data.bars": "eurusd.csv"})
-    first = study.train(progress=False).backtest(progress=False)
-    assert first.summary["verified"]["split"]
-    with ThreadPoolExecutor(1) as background:  # as an application trains beside its window
-        other = background.submit(study.train, seed=1, progress=False).result()
-    second = other.backtest(progress=False)
-    assert "split (test was evaluated" in second.summary["verdict"]
-    assert second.trained.registry.trials() == 2
+def test_without_a_registry_evaluations_count_in_the_process(tmp_path: Path) -> None:
+    for number in (1, 2):
+        registry = ScratchRegistry(tmp_path / f"scratch_{number}", tmp_path / "experiments")
+        yaml = tiny.write_tiny(tmp_path / "experiments")
+        registry.register(load_experiment(yaml), yaml)
+        registry.record_test_evaluation("v1_tiny", {"checkpoint_sha256": f"{number}"})
+        assert registry.trials() == number
+        assert len(registry.test_evaluations()) == number
 
 
 def test_training_does_not_look_at_the_test_split(
     bars: pd.DataFrame, tmp_path: Path, result: Result
 ) -> None:
-    yaml = tiny.write_tiny(tmp_path, updates=UPDATES)
+    yaml = tiny.write_tiny(tmp_path, updates=tiny.UPDATES)
     named = {"data.bars": "eurusd.csv"}
     run = jaxexit.load(yaml, bars=bars, overrides=named).train(
         root=tmp_path / "runs", progress=False
@@ -158,16 +147,20 @@ def test_runs_are_compared_by_their_names(run: Run, bars: pd.DataFrame, result: 
     assert comparison.record["trials"] == 2  # a look of each
 
 
-def test_the_report_and_the_audit_are_those_of_the_commands(
-    run: Run, result: Result, tmp_path: Path
-) -> None:
+def test_the_report_is_that_of_the_command(result: Result, tmp_path: Path) -> None:
     page = result.report(tmp_path / "report.html")
+    assert page == tmp_path / "report.html"
     assert "v1_tiny" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow  # the command's audit is this one too, and is tested in seconds beside it
+def test_the_findings_of_an_audit_are_a_table(run: Run, result: Result) -> None:
     audit = run.audit(progress=False)
     assert set(audit.findings["severity"]) <= {"pass", "note", "warning", "fail"}
     assert "replay" in set(audit.findings["check"])
     kept = json.loads((run.path / "results" / "test" / "audit.json").read_text())
     assert kept["findings"] == audit.record["findings"]
+    assert audit.passed == kept["passed"]
 
 
 def test_overrides_are_those_of_set(tmp_path: Path) -> None:
