@@ -76,7 +76,7 @@ def test_tables_say_what_the_summary_says(run: Run, result: Result) -> None:
         learned["net_pips_total"]
     )
     assert result.daily["learned"].to_numpy(float).sum() == pytest.approx(
-        learned["net_pips_total"], abs=1e-6
+        learned["net_pips_total"], rel=1e-6
     )
     assert run.metrics.index.tolist() == list(range(1, tiny.UPDATES + 1))
     shown = result._repr_html_()
