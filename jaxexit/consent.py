@@ -44,4 +44,7 @@ def require(name: str) -> None:
         if sys.stdin.readline().strip().lower() in ("y", "yes"):
             give()
             return
-    raise UserError(f"data.recipe: {name} is Python code that would be run; add {FLAG} to allow it")
+    raise UserError(
+        f"data.recipe: {name} is Python code that would be run; allow it with {FLAG} (in Python: "
+        "allow_recipe=True)"
+    )

@@ -39,7 +39,8 @@ def audited_before(
         others = f" (and {more} more)" if more else ""
         raise DataError(
             f"the audit before training failed: {first.what}: {first.size}{others}; {first.advice}, or train "
-            f"anyway with {FLAG}, which marks the run and its results permanently"
+            f"anyway with {FLAG} (in Python: allow_failed_audit=True), which marks the run and its results "
+            "for good"
         )
     words = {severity: [f.what for f in some] for severity, some in by_severity.items()}
     return {

@@ -99,7 +99,7 @@ def test_nothing_is_run_without_consent(tmp_path: Path, capsys: pytest.CaptureFi
     path = written(tmp_path, touch + HONEST)
     experiment = load_experiment(path)
     consent.withdraw()
-    with pytest.raises(UserError, match="add --allow-recipe"):
+    with pytest.raises(UserError, match="allow it with --allow-recipe"):
         load_dataset(experiment)
     assert main(["train", str(path)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
