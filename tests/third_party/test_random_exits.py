@@ -101,8 +101,8 @@ def our_results(book: Book, setting: Setting, orders: pd.DataFrame) -> pd.DataFr
     world = book.world._replace(
         params=params._replace(orders=limits),
         trades=trades,
-        # Only rewards and the oracle look at hindsight, and neither is asked for.
-        hindsight=jax.tree.map(lambda leaf: leaf[: len(orders)], book.world.hindsight),
+        # Only rewards and the oracle look at hindsight, and neither is asked for: any values will do.
+        hindsight=jax.tree.map(lambda leaf: np.resize(leaf, len(orders)), book.world.hindsight),
     )
     spec = book.spec._replace(entry_fill="bar_close" if setting.at_close else "next_open")
     key = jax.random.key(0)
