@@ -31,6 +31,7 @@ import jaxexit
 # %matplotlib inline
 SOURCE = Path(os.environ.get("JAXEXIT_NOTEBOOK_EXPERIMENT", "../experiments/v2_exit_guards.yaml"))
 STEPS = int(os.environ.get("JAXEXIT_NOTEBOOK_STEPS", 1_048_576))
+BARS = int(os.environ.get("JAXEXIT_NOTEBOOK_BARS", 12_000))
 
 # A registry beside the experiment's file counts every evaluation of a test split. This market is invented, so the
 # notebook leaves yours alone and works on a copy of the YAML files.
@@ -46,7 +47,7 @@ EXPERIMENT = FOLDER / SOURCE.name
 
 # %%
 rng = np.random.default_rng(7)
-TICKS, BARS = 12, 12_000
+TICKS = 12
 count = TICKS * BARS
 deviation = np.zeros(count)
 shocks = rng.normal(0, 0.0002, count)

@@ -40,6 +40,7 @@ def test_a_notebook_runs_from_top_to_bottom(name: str, root: Path, tmp_path: Pat
             "JAXEXIT_NOTEBOOK_VERSION": "v2_guarded",
             "JAXEXIT_NOTEBOOK_EXPERIMENT": str(root / "v2_guarded.yaml"),
             "JAXEXIT_NOTEBOOK_STEPS": str(4 * tiny.STEPS_PER_UPDATE),
+            "JAXEXIT_NOTEBOOK_BARS": "3000",
             "JAXEXIT_NOTEBOOK_VERSIONS": "v1_tiny v2_guarded",
         },
         capture_output=True,

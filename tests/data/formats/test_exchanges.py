@@ -246,7 +246,7 @@ def test_an_answer_that_goes_on_is_said(tmp_path: Path):
         {"bars": {"A": letters(ISO)}, "next_page_token": "x"},
     ):
         (tmp_path / "a.json").write_text(json.dumps(content))
-        assert any("next page" in remark for remark in read_quotes(tmp_path / "a.json").remarks)
+        assert any("further pages" in remark for remark in read_quotes(tmp_path / "a.json").remarks)
 
 
 def test_rows_whose_prices_stand_in_another_order_are_not_taken_for_candles(tmp_path: Path):
