@@ -25,7 +25,9 @@ def root(trained: tiny.Trained, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return yaml.parent
 
 
-@pytest.mark.parametrize("name", NOTEBOOKS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n == "own_data")) for n in NOTEBOOKS]
+)
 def test_a_notebook_runs_from_top_to_bottom(name: str, root: Path, tmp_path: Path) -> None:
     made = tmp_path / f"{name}.ipynb"
     done = subprocess.run(

@@ -56,6 +56,7 @@ def test_it_is_trained_validated_saved_and_backtested(trained: tiny.Trained) -> 
     assert ".agents.best" in last["shapes"]
 
 
+@pytest.mark.slow
 def test_stopped_and_resumed_it_ends_bit_for_bit_the_same(
     trained: tiny.Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,6 +81,7 @@ def test_stopped_and_resumed_it_ends_bit_for_bit_the_same(
     assert resumed[last] == straight[last]
 
 
+@pytest.mark.slow
 def test_the_other_commands_take_it_too(trained: tiny.Trained, tmp_path: Path) -> None:
     yaml = trained.copied_to(tmp_path)
     code, out, err = tiny.run("backtest", yaml, "--json", "--quiet", "--report")
