@@ -57,7 +57,7 @@ def load(
         overrides: keys of the experiment and their values, `{"ppo.num_envs": 16}`, or the texts of `--set`.
             With a DataFrame `{"data.bars": "EURUSD"}` says whose bars they are, as a file's name would.
         version: another name for it, `v<N>_<what_changed>`: two variants are compared by their names.
-        allow_recipe: whether the Python file that `data.recipe` names may be run.
+        allow_recipe: whether the Python file that `data.recipe` names may be run, from now on.
 
     Raises:
         UserError: one line; the file, a key or a value is not what it must be.
@@ -73,7 +73,12 @@ def load(
 
 
 def open_run(
-    experiment: str | Path, root: str | Path | None = None, *, bars: Any = None, trades: Any = None
+    experiment: str | Path,
+    root: str | Path | None = None,
+    *,
+    bars: Any = None,
+    trades: Any = None,
+    allow_recipe: bool = False,
 ) -> Run:
     """Open a version that has been trained; its best checkpoint is the one that decides.
 
@@ -82,12 +87,15 @@ def open_run(
         root: the folder of run folders and registry; None: the experiment file's own.
         bars: the bars that it was trained on, where they were a DataFrame.
         trades: likewise.
+        allow_recipe: whether the Python file that `data.recipe` names may be run, from now on.
 
     Raises:
         UserError: it was never trained there, or its file has changed since.
     """
     from jaxexit.lab.trained import open_trained
 
+    if allow_recipe:
+        consent.give()
     sources, _ = _given(bars, trades, ())
     return Run(open_trained(experiment, None if root is None else Path(root), sources))
 

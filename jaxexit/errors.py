@@ -21,13 +21,13 @@ def check_complete(
         no_more: and no others.
 
     Raises:
-        NotImplementedError: the author of a new entry has something left to write.
+        LookupError: a name is missing, or unknown.
     """
     names, needed = set(have), set(need)
     if missing := sorted(needed - names):
-        raise NotImplementedError(f"{what}: no entry for {', '.join(missing)}")
+        raise LookupError(f"{what}: no entry for {', '.join(missing)}")
     if no_more and (unknown := sorted(names - needed)):
-        raise NotImplementedError(f"{what}: {', '.join(unknown)} without a record")
+        raise LookupError(f"{what}: {', '.join(unknown)} without a record")
 
 
 class UserError(Exception):

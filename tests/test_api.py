@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import jaxexit
+from jaxexit import consent
 from jaxexit.api import Result, Run
 from jaxexit.config import load_experiment
 from jaxexit.errors import UserError
@@ -203,3 +204,14 @@ def test_importing_jaxexit_waits_for_nothing() -> None:
     assert second.startswith("module ")
     assert "'load'" in second
     assert "'open_run'" in second
+
+
+def test_a_runs_recipe_may_be_allowed_where_the_run_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consent, "_allowed", False)
+    with pytest.raises(UserError, match="allow_recipe=True"):
+        consent.require("recipe.py")
+    with pytest.raises(UserError, match="no run of v1_tiny"):
+        jaxexit.open_run(tiny.write_tiny(tmp_path), allow_recipe=True)
+    consent.require("recipe.py")
