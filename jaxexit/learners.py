@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from jaxexit.config import Experiment
+from jaxexit.exact import EXACT
 from jaxexit.learning.types import Learner, LearnerKind
 from jaxexit.ppo import PPO
 
-LEARNERS: dict[str, LearnerKind] = {"ppo": PPO}
+LEARNERS: dict[str, LearnerKind] = {"ppo": PPO, "exact": EXACT}
 """By the name that `learner:` has in an experiment."""
 
 

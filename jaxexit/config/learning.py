@@ -20,7 +20,7 @@ MOST_LAYERS = 16
 Side = Annotated[int, Field(ge=1, le=MOST_SIDE)]
 Units = Annotated[int, Field(ge=1, le=MOST_UNITS)]
 
-LearnerName = Literal["ppo"]  # those of `learners.LEARNERS`
+LearnerName = Literal["ppo", "exact"]  # those of `learners.LEARNERS`
 
 
 class PPO(Section):
@@ -92,6 +92,55 @@ class PPO(Section):
             if end > start:
                 raise ValueError(f"{name}_end: got {end}, expected at most its start, {start}")
         return self
+
+
+class Exact(Section):
+    """Learning from whole paths when to leave: HOLD and EXIT only."""
+
+    updates: Count = Field(default=10, description="updates of the whole run")
+    trades: Annotated[int, Field(ge=1, le=MOST_SIDE)] = Field(
+        default=1024, description="trades laid out in full at each update"
+    )
+    rounds: Count = Field(
+        default=4, description="times that returns are computed anew in an update"
+    )
+    minibatches: Count = Field(default=30, description="gradient steps a round")
+    minibatch_size: Count = Field(
+        default=2048, description="decisions a gradient step, for each member"
+    )
+    members: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=4, description="networks whose mean decides"
+    )
+    hidden_sizes: tuple[Units, ...] = Field(
+        default=(32, 32),
+        min_length=1,
+        max_length=MOST_LAYERS,
+        description="units a layer, of each member",
+    )
+    trace_decay: UnitInterval = Field(
+        default=0.92,
+        description="share of a path's own future that is believed, a bar; the rest is what is expected",
+    )
+    policy_weight: UnitInterval = Field(
+        default=0.5,
+        description="weight of the result of the decisions against the error of what is expected",
+    )
+    temperature: Positive = Field(
+        default=0.2,
+        description="how far apart leaving and holding are before one is certain, in deviations of a bar",
+    )
+    early_exit: UnitInterval = Field(
+        default=0.7,
+        description="how surely learning leaves where the policy does; below 1 it sees what comes after",
+    )
+    learning_rate: Positive = Field(
+        default=3e-3, description="Adam's rate at the start; cosine to 0"
+    )
+    weight_decay: NonNegative = Field(default=1e-4, description="decoupled weight decay")
+    max_grad_norm: Positive = Field(default=1.0, description="clip of the gradient's global norm")
+    target_rate: Share = Field(
+        default=0.2, description="share of the newest parameters in what decides, a round"
+    )
 
 
 class Network(Section):

@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from jaxexit.config.kinds import MOST_SEEDS, Section, Seed
-from jaxexit.config.learning import PPO, Evaluation, LearnerName, Network, Tracking
+from jaxexit.config.learning import PPO, Evaluation, Exact, LearnerName, Network, Tracking
 from jaxexit.config.market import Costs, Data, Recipe
 from jaxexit.config.trading import Env, Guards, Reward
 
@@ -52,6 +52,7 @@ class Experiment(Section):
         default="ppo", description="what learns; its settings are the section of that name"
     )
     ppo: PPO = PPO()
+    exact: Exact = Exact()
     network: Network = Network()
     evaluation: Evaluation = Evaluation()
     tracking: Tracking = Tracking()

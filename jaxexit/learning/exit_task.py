@@ -24,7 +24,7 @@ from jaxexit.env import (
     step,
     valid_actions,
 )
-from jaxexit.env.types import BY_EXIT, RewardTerms
+from jaxexit.env.types import BY_EXIT, EXIT, HOLD, RewardTerms
 from jaxexit.learning.types import Task
 from jaxexit.units import key
 
@@ -142,4 +142,4 @@ def exit_task(spec: EnvSpec) -> Task:
         "valid": partial(_valid, spec) if spec.guard_mode == "mask" else None,
         "summarise": partial(_summarise, spec),
     }
-    return Task(num_actions=len(ACTIONS), draw=_draw, **functions)
+    return Task(num_actions=len(ACTIONS), draw=_draw, stopping=(HOLD, EXIT), **functions)

@@ -35,6 +35,9 @@ class Task(NamedTuple):
     Every end is a termination. After `done` the returned state is that of a new episode."""
     summarise: Callable[[Any, Any], dict[str, Array]]
     """(data, infos stacked [num_steps, num_envs, ...]) -> metrics, reduced on the device."""
+    stopping: tuple[int, int] | None = None
+    """The action that goes on and the one that ends the episode, where the task is one of stopping: what
+    comes after both does not depend on the other actions, nor does the path on any. None: it is not."""
 
 
 class Learner(Protocol):

@@ -195,6 +195,24 @@ def network_layers(spec: NetworkSpec, params: Any) -> NetworkLayers:
     return NetworkLayers(layers, head("policy"), head("value"))
 
 
+def network_params(
+    hidden: Sequence[tuple[Array, Array]],
+    *,
+    policy: tuple[Array, Array],
+    value: tuple[Array, Array],
+) -> Any:
+    """Parameters of a network without LayerNorm from its layers, kernel and bias each; traced.
+
+    Args:
+        hidden: kernels [inputs, outputs] and biases [outputs].
+        policy: kernel [actions, features] and bias [actions]: the logits.
+        value: kernel [1, features] and bias [1].
+    """
+    layers = {f"Dense_{i}": layer for i, layer in enumerate(hidden)}
+    layers |= {"policy": policy, "value": value}
+    return {"params": {n: {"kernel": kernel, "bias": bias} for n, (kernel, bias) in layers.items()}}
+
+
 def forward(spec: NetworkSpec, params: Any, observation: Array) -> tuple[Array, Array]:
     """[..., observation_size] -> logits [..., num_actions] and value [...]."""
     logits, value = make_network(spec).apply(params, observation)  # type: ignore[misc]

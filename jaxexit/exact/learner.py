@@ -1,0 +1,124 @@
+"""The exact learner as a `Learner`, and how the section `exact` of an experiment becomes one."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import PartitionSpec as P
+
+from jaxexit.arrays import key_of, on_device
+from jaxexit.config import Experiment
+from jaxexit.exact.types import ExactParams, ExactSpec, TrainState
+from jaxexit.exact.update import first_state, update
+from jaxexit.learning.types import LearnerKind, Task
+from jaxexit.policies import (
+    NetworkLayers,
+    NetworkSpec,
+    Policy,
+    forward,
+    network_layers,
+    network_policy,
+    network_shapes,
+)
+
+Array = jax.Array
+
+
+class ExactLearner(ExactSpec):
+    """Learning to stop from whole paths (see `learning.Learner` for what each method is)."""
+
+    @property
+    def network(self) -> NetworkSpec:
+        """The one network that the members' mean is."""
+        hidden = tuple(self.members * size for size in self.hidden_sizes)
+        return NetworkSpec(hidden_sizes=hidden, layer_norm=False)
+
+    @property
+    def divisible(self) -> dict[str, int]:
+        """See `Learner`: one device an agent."""
+        return {"learner": 1}
+
+    @property
+    def divergence_hint(self) -> str:
+        """See `Learner`."""
+        return "lower exact.learning_rate or exact.max_grad_norm"
+
+    def init(self, task: Task, hyper: ExactParams, data: Any, key: Array) -> TrainState:
+        """Fresh members, and the scale of what they see."""
+        return first_state(ExactSpec(*self), task, hyper, data, key)
+
+    def state_shapes(self, task: Task, hyper: ExactParams, data: Any) -> TrainState:
+        """See `Learner`."""
+        return jax.eval_shape(partial(first_state, ExactSpec(*self), task), hyper, data, key_of(0))
+
+    def state_specs(self, *leading: str) -> Any:
+        """See `Learner`."""
+        return P(*leading)
+
+    def update(
+        self, task: Task, hyper: ExactParams, data: Any, state: TrainState, axis: str | None = None
+    ) -> tuple[TrainState, dict[str, Array]]:
+        """See `exact.update`."""
+        assert axis is None
+        return update(ExactSpec(*self), task, hyper, data, state, self.evaluate)
+
+    def policy_params(self, state: TrainState) -> Any:
+        """The averaged members as one network."""
+        return state.policy
+
+    def params_shapes(self, observation_size: int) -> Any:
+        """See `Learner`."""
+        return network_shapes(self.network, observation_size)
+
+    def policy(self, *, masked: bool, sample: bool = False) -> Policy:
+        """See `Learner`."""
+        return network_policy(self.network, masked=masked, sample=sample)
+
+    def evaluate(self, params: Any, observation: Array) -> tuple[Array, Array]:
+        """See `Learner`; the value is what holding on is expected to bring over leaving now."""
+        return forward(self.network, params, observation)
+
+    def layers(self, params: Any) -> NetworkLayers:
+        """See `Learner`."""
+        return network_layers(self.network, params)
+
+
+def exact_learner(experiment: Experiment) -> ExactLearner:
+    """The static structure of an experiment's learner."""
+    exact = experiment.exact
+    return ExactLearner(
+        horizon=experiment.env.max_bars,
+        trades=exact.trades,
+        rounds=exact.rounds,
+        minibatches=exact.minibatches,
+        minibatch_size=exact.minibatch_size,
+        members=exact.members,
+        hidden_sizes=tuple(exact.hidden_sizes),
+    )
+
+
+def exact_params(experiment: Experiment) -> ExactParams:
+    """The traced numbers of an experiment's learner."""
+    numbers: dict[str, Any] = {
+        name: np.float32(getattr(experiment.exact, name)) for name in ExactParams._fields
+    }
+    return on_device(ExactParams(**numbers))
+
+
+EXACT = LearnerKind(
+    learner=exact_learner,
+    hyper=exact_params,
+    num_updates=lambda experiment: experiment.exact.updates,
+    traced_keys=tuple(f"exact.{name}" for name in ExactParams._fields if name != "updates"),
+    structure_keys=(
+        "exact.trades",
+        "exact.rounds",
+        "exact.minibatches",
+        "exact.minibatch_size",
+        "exact.members",
+        "exact.hidden_sizes",
+    ),
+)

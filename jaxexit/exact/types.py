@@ -1,0 +1,71 @@
+"""What the exact learner is made of: its structure, its numbers, its training state."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+
+Array = jax.Array
+
+
+class ExactSpec(NamedTuple):
+    """Structure of the learner: static under jit, hashable."""
+
+    horizon: int  # decisions of an episode, at most
+    trades: int  # episodes laid out in full at each update
+    rounds: int  # an update's rounds: returns computed anew, then minibatches
+    minibatches: int  # a round
+    minibatch_size: int  # decisions, for each member
+    members: int  # networks whose mean decides
+    hidden_sizes: tuple[int, ...]  # of each member
+
+    @property
+    def batch_size(self) -> int:
+        """Environment steps an update."""
+        return self.trades * self.horizon
+
+
+class ExactParams(NamedTuple):
+    """Every number of the learner that a user tunes: traced scalars."""
+
+    updates: Array  # of the whole run: the learning rate's schedule ends there
+    trace_decay: Array
+    temperature: Array  # in deviations of one bar's reward
+    policy_weight: Array
+    early_exit: Array
+    learning_rate: Array
+    weight_decay: Array
+    max_grad_norm: Array
+    target_rate: Array
+
+
+class Scaling(NamedTuple):
+    """Fixed at the first update, from paths held to their end."""
+
+    mean: Array  # [observation_size]
+    inverse: Array  # [observation_size]: 1 / deviation; 0 for what never changes
+    reward: Array  # deviation of one bar's reward
+
+
+class TrainState(NamedTuple):
+    """Everything that a run needs to be resumed bit for bit."""
+
+    members: Any  # parameters, leaves [members, ...]
+    averaged: Any  # the same, averaged: what computes returns, and the policy
+    policy: Any  # `averaged` as one network of plain layers: what is validated and backtested
+    optimiser: Any
+    scaling: Scaling
+    key: Array  # typed PRNG key
+    update: Array  # int32: updates done
+
+
+class Paths(NamedTuple):
+    """Episodes held to their end, with what stopping would have brought at every decision. [H, N] each."""
+
+    observation: Array  # [H, N, observation_size]
+    hold: Array  # reward of continuing
+    leave: Array  # reward of stopping
+    can_leave: Array  # bool: stopping ended the episode (no guard forbade it)
+    alive: Array  # bool: the episode reached this decision
+    ends: Array  # bool: continuing ended the episode
