@@ -2,6 +2,11 @@
 
 All markets observe the same columns, so that one compiled program serves every cell of the exam: the price's
 distance to the level, its distance to three moving averages, and the regime (0 where there is only one).
+
+The weak markets have 10 pips of noise a bar and little to be had. In `ou_weak` (optimum 2.6 pips a trade)
+entries come late: the price is 40 to 120 pips above its mean already, and waiting pays only below some 75,
+less and less as the horizon nears; the best single level has 81% of the optimum. In `disorder_weak`
+(2.2 pips) the drift of 3 pips turns after 5 bars; the best simple rule has 87.5%.
 """
 
 from __future__ import annotations
@@ -211,9 +216,9 @@ def _with_columns(bars: Bars, regime: np.ndarray) -> Bars:
     return replace(bars, table=bars.table.assign(**averages, regime=regime.astype(float)))
 
 
-WEAK_REVERSION = Reversion(half_life=1000.0, deviation=270.0, entry_low=-40.0, entry_high=40.0)
-WEAK_DISORDER = Disorder(drift=2.0, mean_bars=6.0, noise=10.0)
-WEAK_REVERSION_STOP, WEAK_DISORDER_STOP = 1000.0, 200.0  # pips
+WEAK_REVERSION = Reversion(half_life=60.0, deviation=70.0, entry_low=40.0, entry_high=120.0)
+WEAK_DISORDER = Disorder(drift=3.0, mean_bars=5.0, noise=10.0)
+WEAK_REVERSION_STOP, WEAK_DISORDER_STOP = 500.0, 100.0  # pips
 
 OU = Law(Reversion(), Reversion().noise, REVERSION_STOP)
 DISORDER = Law(Disorder(), Disorder().noise, DISORDER_STOP)
