@@ -33,6 +33,7 @@ from jaxexit.truth.few.markets import FewMarket
 from jaxexit.truth.few.regressions import Held, held
 from jaxexit.truth.few.rules import Seen, seen
 from jaxexit.truth.known_markets import HORIZON, SPREAD_PIPS
+from jaxexit.truth.simple_rules import value_at
 
 BARS_PER_TRADE, SPARE_BARS = 200, 10_000  # of the market that needs most: all are padded to that
 
@@ -144,6 +145,10 @@ class Fresh:
     luck: np.ndarray  # [H+1, N] pips
     skill: np.ndarray  # [H+1, N] pips: net without luck of a trade left at each decision
 
+    def value(self, decision: np.ndarray) -> float:
+        """What leaving at these decisions [N] is worth: pips a trade, luck taken off."""
+        return float(value_at(self.skill, decision).mean())
+
     def play(self, learned: Learned) -> list[float]:
         """What each seed's policy earns through the environment's own step, luck taken off: pips a trade."""
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
@@ -180,12 +185,6 @@ def fresh_trades(
         splits={"test": device_trades(simulated.trades)},
     )
     spec, world = make_world(experiment, dataset, "test")
-    return Fresh(
-        simulated,
-        spec,
-        world,
-        seen(simulated),
-        held(experiment, dataset, simulated.trades),
-        market.luck(simulated),
-        market.skill(simulated),
-    )
+    observed = held(experiment, dataset, simulated.trades)
+    skill = observed.until_stopped(market.skill(simulated))
+    return Fresh(simulated, spec, world, seen(simulated), observed, market.luck(simulated), skill)

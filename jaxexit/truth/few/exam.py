@@ -17,7 +17,6 @@ from jaxexit.truth.few.regressions import fit, held, polynomials, random_layer
 from jaxexit.truth.few.rules import fit_rule, seen
 from jaxexit.truth.known_markets import HORIZON, SPREAD_PIPS
 from jaxexit.truth.money import money_experiment
-from jaxexit.truth.simple_rules import value_at
 
 TRADES = (250, 1_000, 4_000, 16_000)
 QUICK_MARKETS, QUICK_TRADES = ("ou", "disorder"), (1_000,)
@@ -139,24 +138,18 @@ def _cell(
 
     say("fit rules and regressions")
     kept = np.concatenate([rows["train"], rows["validation"]])
-    own = seen(simulated).take(kept)
-    rule = fit_rule(own, own.net)
-    results[RULE] = (_mean(fresh.skill, rule.decision(fresh.seen)),), None, rule.name
-
-    observed = held(experiment, dataset, simulated.trades.iloc[kept])
+    own, observed = (
+        seen(simulated).take(kept),
+        held(experiment, dataset, simulated.trades.iloc[kept]),
+    )
+    net = observed.until_stopped(own.net)
+    rule = fit_rule(own, net)
+    results[RULE] = (fresh.value(rule.decision(fresh.seen)),), None, rule.name
     first, second = np.split(np.arange(len(kept)), [len(rows["train"])])
     for name, basis in BASES.items():
-        fitted = fit(
-            basis,
-            observed.take(first),
-            own.net[:, first],
-            (observed.take(second), own.net[:, second]),
-        )
-        results[name] = (_mean(fresh.skill, fitted.decision(fresh.held)),), None, ""
-    results[LEAVE] = (float(fresh.skill[0].mean()),), None, ""
-    results[HOLD] = (float(fresh.skill[-1].mean()),), None, ""
+        validation = observed.take(second), net[:, second]
+        fitted = fit(basis, observed.take(first), net[:, first], validation)
+        results[name] = (fresh.value(fitted.decision(fresh.held)),), None, ""
+    for name, decision in ((LEAVE, 0), (HOLD, HORIZON)):
+        results[name] = (float(fresh.skill[decision].mean()),), None, ""
     return results
-
-
-def _mean(table: np.ndarray, decision: np.ndarray) -> float:
-    return float(value_at(table, decision).mean())

@@ -58,6 +58,16 @@ class Held(NamedTuple):
     observation: np.ndarray  # [H, n, C]
     open: np.ndarray  # [H, n] bool: no stop has closed the trade
 
+    @property
+    def last(self) -> np.ndarray:
+        """[n] the decision by which a stop has closed the trade; H: none does."""
+        return first_exit(~self.open)
+
+    def until_stopped(self, table: np.ndarray) -> np.ndarray:
+        """`table` [H+1, n] of what leaving at each decision is worth; from the stop on it stays as it is."""
+        stays = np.minimum(np.arange(len(table))[:, None], self.last)
+        return np.take_along_axis(table, stays, axis=0)
+
     def take(self, rows: np.ndarray) -> Held:
         """Some of the trades."""
         return Held(self.observation[:, rows], self.open[:, rows])
@@ -174,15 +184,12 @@ def fit(
     Args:
         basis: number of inputs -> terms.
         some: observed, of the training trades.
-        net: [H+1, n] what leaving at each decision earned, pips.
+        net: [H+1, n] what leaving at each decision earned, pips (see `Held.until_stopped`).
         validation: the same of the validation trades.
     """
     if net.shape[1] > MOST_TRADES:
         rows = np.linspace(0, net.shape[1] - 1, MOST_TRADES).astype(int)
         some, net = some.take(rows), net[:, rows]
-    closed = first_exit(~some.open)  # from there on the trade has earned what it had
-    stays = np.minimum(np.arange(len(net))[:, None], closed)
-    net = np.take_along_axis(net, stays, axis=0)
     values = some.observation[some.open]
     center, scale = values.mean(axis=0), values.std(axis=0)
     scale = np.where(scale > 1e-6, scale, 1.0).astype(np.float32)
