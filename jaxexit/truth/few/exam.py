@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
@@ -15,25 +15,22 @@ from jaxexit.truth.few.cells import Fresh, dataset_of, fresh_trades, learn, on_t
 from jaxexit.truth.few.markets import MARKETS, FewMarket
 from jaxexit.truth.few.regressions import fit, held, polynomials, random_layer
 from jaxexit.truth.few.rules import fit_rule, seen
+from jaxexit.truth.few.scores import (
+    HOLD,
+    LEARNED,
+    LEAVE,
+    ORACLE,
+    QUICK_SLACK,
+    RULE,
+    Earned,
+    FewScore,
+    scores,
+)
 from jaxexit.truth.known_markets import HORIZON, SPREAD_PIPS
 from jaxexit.truth.money import money_experiment
 
 TRADES = (250, 1_000, 4_000, 16_000)
-QUICK_MARKETS, QUICK_TRADES = ("ou", "disorder"), (1_000,)
-FRESH, QUICK_FRESH = 20_000, 4_000  # trades that judge, of each market seed; even numbers of blocks
-MARKET_SEEDS, LEARNING_SEEDS, QUICK_LEARNING_SEEDS = 4, 8, 2
-
-LEARNED, RULE, LONGSTAFF_SCHWARTZ, RANDOMISED, LEAVE, HOLD, ORACLE = (
-    "learned",
-    "fitted rule",
-    "Longstaff-Schwartz",
-    "randomised regression",
-    "leave at once",
-    "hold",
-    "oracle's rule",
-)
-
-
+LONGSTAFF_SCHWARTZ, RANDOMISED = "Longstaff-Schwartz", "randomised regression"
 BASES = {
     LONGSTAFF_SCHWARTZ: lambda inputs: polynomials,
     RANDOMISED: lambda inputs: random_layer(np.random.default_rng(0), inputs),
@@ -44,31 +41,18 @@ class Plan(NamedTuple):
     """What is examined, on what, how often."""
 
     markets: tuple[str, ...] = tuple(MARKETS)
-    trades: tuple[int, ...] = TRADES
-    market_seeds: int = MARKET_SEEDS
-    learning_seeds: int = LEARNING_SEEDS
-    fresh: int = FRESH
-    seed: int = 0
-
-    def quick(self) -> Plan:
-        """A look of a minute, at what of it is not asked for otherwise."""
-        return self
+    trades: tuple[int, ...] = TRADES  # of a series
+    market_seeds: int = 4
+    learning_seeds: int = 8
+    fresh: int = 20_000  # trades that judge, of each market seed; whole blocks of every market
+    seed: int = 0  # of the markets
 
 
-class Earned(NamedTuple):
-    """What an examinee earned after learning from one series. Pips a trade, luck taken off."""
-
-    market: str
-    trades: int
-    market_seed: int
-    examinee: str
-    pips: tuple[float, ...]  # of each learning seed
-    seconds: float | None = None  # of one learning
-    words: str = ""  # which rule it is
+QUICK = Plan(("ou", "disorder"), (1_000,), market_seeds=1, learning_seeds=2, fresh=4_000)
 
 
 def recommended() -> Experiment:
-    """The experiment that is examined where none is named."""
+    """The experiment that is examined where none is named: the package itself has no experiment files."""
     env, costs = Env(max_bars=HORIZON), Costs(spread_pips=SPREAD_PIPS)
     return money_experiment("few", env=env, costs=costs, steps=2_000_000, seed=0)
 
@@ -77,18 +61,18 @@ def run_cells(
     experiment: Experiment,
     plan: Plan,
     on_step: Callable[[str], None] = lambda what: None,
-    on_earned: Callable[[Sequence[Earned]], None] = lambda earned: None,
-) -> list[Earned]:
-    """Every examinee on every market, number of trades and market seed.
+) -> Iterator[list[Earned]]:
+    """Every examinee on every market, market seed and number of trades.
 
     Args:
         experiment: whose learner is examined.
         plan: markets, numbers of trades, seeds.
         on_step: called with what is being done.
-        on_earned: called with the results of each cell.
+
+    Yields:
+        What each examinee earned after learning from one series.
     """
     experiment = on_this_market(experiment, plan.learning_seeds, experiment.seed)
-    earned: list[Earned] = []
     for name in plan.markets:
         market, number = MARKETS[name], tuple(MARKETS).index(name)
         for market_seed in range(plan.market_seeds):
@@ -102,13 +86,32 @@ def run_cells(
                 say = partial(_say, on_step, f"{at}, {trades:,} trades")
                 results = _cell(experiment, market, fresh, rng, trades, max(plan.trades), say)
                 results[ORACLE] = (bound.mean,), None, bound.name
-                some = [
-                    Earned(name, trades, market_seed, examinee, *result)
+                optimum = market.optimum if market.optimum > 0 else None
+                yield [
+                    Earned(name, optimum, trades, market_seed, examinee, *result)
                     for examinee, result in results.items()
                 ]
-                earned += some
-                on_earned(some)
-    return earned
+
+
+def run_exam(
+    experiment: Experiment,
+    plan: Plan,
+    *,
+    quick: bool = False,
+    on_step: Callable[[str], None] = lambda what: None,
+) -> list[FewScore]:
+    """The whole exam (see `run_cells`).
+
+    Args:
+        experiment: whose learner is examined.
+        plan: markets, numbers of trades, seeds.
+        quick: less is asked, since one series says little.
+        on_step: called with what is being done.
+    """
+    cells = run_cells(experiment, plan, on_step)
+    return scores(
+        [earned for cell in cells for earned in cell], slack=QUICK_SLACK if quick else 0.0
+    )
 
 
 def _say(on_step: Callable[[str], None], at: str, what: str) -> None:
