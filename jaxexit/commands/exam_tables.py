@@ -133,8 +133,8 @@ def few_table(title: str, scores: Sequence[FewScore]) -> Table:
     table = Table(title=f"{title}, share of the optimum", title_justify="left")
     table.add_column("market")
     table.add_column("trades", justify="right")
-    table.add_column("examinee")
-    for column in ("share", "worst", "less the fitted rule", "net pips", "seconds"):
+    table.add_column("examinee", no_wrap=True)
+    for column in ("share", "worst", "less fitted rule", "net pips", "seconds"):
         table.add_column(column, justify="right")
     table.add_column("verdict", no_wrap=True, overflow="ellipsis")
     last = None

@@ -8,6 +8,7 @@ horizon closes the trade).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -124,20 +125,30 @@ def fixed_hold_values(market: Reversion | Disorder) -> np.ndarray:
     return np.concatenate([[0.0], np.cumsum(moves)]) - market.spread
 
 
+def running_max(values: np.ndarray) -> np.ndarray:
+    """Largest so far along the first axis; much faster than `accumulate`, which is not vectorised there."""
+    largest = np.array(values)
+    for before, now in pairwise(largest):
+        np.maximum(before, now, out=now)
+    return largest
+
+
 class Family(NamedTuple):
     """Rules that leave once something has reached a threshold.
 
     Attributes:
         name: of `FAMILIES`; several windows of momentum share one.
-        words: the name of the rule with this threshold.
+        words: the name of a rule, with a place for its threshold.
         process: paths -> [H, n], what is held against the threshold at each decision; -inf where undefined.
         thresholds: [M], ascending.
+        more: by how much a threshold is more than the number in the name.
     """
 
     name: str
-    words: Callable[[float], str]
+    words: str
     process: Callable[[Paths], np.ndarray]
     thresholds: np.ndarray
+    more: float = 0.0
 
     def decision(self, paths: Paths, threshold: float) -> np.ndarray:
         """Where the rule with this threshold leaves, [n]."""
@@ -149,7 +160,7 @@ class Family(NamedTuple):
         A rule leaves at the first record of its process that reaches its threshold; so all thresholds are
         valued in one pass over the records.
         """
-        record = np.maximum.accumulate(self.process(paths), axis=0)
+        record = running_max(self.process(paths))
         before = np.concatenate([np.full_like(record[:1], -np.inf), record[:-1]])
         k, trade = np.nonzero(record > before)
         reached, earlier = (
@@ -175,20 +186,21 @@ def families(levels: np.ndarray, spread: float, noise: float) -> tuple[Family, .
     some = [
         Family(
             "price level",
-            lambda level: f"leave {level:g} pips above the mean",
+            "leave {:g} pips above the mean",
             lambda paths: paths.state[:-1],
             levels,
         ),
         Family(
             "profit target",
-            lambda gain: f"leave at {gain - spread:g} pips of net profit",
+            "leave at {:g} pips of net profit",
             lambda paths: paths.gain[:-1],
             np.arange(-int(spread), 81) + spread,
+            spread,
         ),
         Family(
             "drawdown from peak",
-            lambda fall: f"leave {fall:g} pips below the best close",
-            lambda paths: (np.maximum.accumulate(paths.gain, axis=0) - paths.gain)[:-1],
+            "leave {:g} pips below the best close",
+            lambda paths: (running_max(paths.gain) - paths.gain)[:-1],
             np.append(np.arange(2.0, 81.0), np.inf),
         ),
     ]
@@ -197,9 +209,7 @@ def families(levels: np.ndarray, spread: float, noise: float) -> tuple[Family, .
         some += [
             Family(
                 "momentum",
-                lambda size, word=word, window=window: (
-                    f"leave when {word} {size:g} pips in {window} bars"
-                ),
+                f"leave when {word} {{:g}} pips in {window} bars",
                 lambda paths, sign=sign, window=window: _moves(paths.gain, window, sign),
                 np.arange(0, widest, max(1, widest // 24)),
             )
@@ -225,7 +235,7 @@ class Rule(NamedTuple):
     @property
     def name(self) -> str:
         """The rule in words."""
-        return self.family.words(self.threshold)
+        return self.family.words.format(self.threshold - self.family.more)
 
     def decision(self, paths: Paths) -> np.ndarray:
         """Where it leaves, [n]."""

@@ -16,7 +16,15 @@ from jaxexit.data.simulated import LEVEL, PIP, Simulated
 from jaxexit.evaluate.tuning import candidates
 from jaxexit.policies import ATR_TRAILING, BREAK_EVEN_THEN_TRAIL
 from jaxexit.truth.known_markets import HORIZON, SPREAD_PIPS
-from jaxexit.truth.simple_rules import Family, Paths, best_rules, families, first_exit, value_at
+from jaxexit.truth.simple_rules import (
+    Family,
+    Paths,
+    best_rules,
+    families,
+    first_exit,
+    running_max,
+    value_at,
+)
 
 
 class Seen(NamedTuple):
@@ -59,7 +67,7 @@ class FittedRule(NamedTuple):
 def _fixed_time() -> Family:
     return Family(
         "fixed time",
-        lambda bars: f"leave after {bars:g} bars",
+        "leave after {:g} bars",
         lambda paths: np.broadcast_to(
             np.arange(HORIZON, dtype=np.float32)[:, None], paths.gain[:-1].shape
         ),
@@ -75,7 +83,7 @@ def stopped_at_close(close: np.ndarray, stop: np.ndarray) -> np.ndarray:
         stop: [H+1, n] stops wanted at each decision; a stop never loosens.
     """
     leaves = np.zeros(close[:-1].shape, bool)
-    leaves[1:] = close[1:-1] <= np.maximum.accumulate(stop[:-2], axis=0)
+    leaves[1:] = close[1:-1] <= running_max(stop[:-2])
     return first_exit(leaves)
 
 
