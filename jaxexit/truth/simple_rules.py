@@ -23,7 +23,6 @@ from jaxexit.truth.known_answers import (
 )
 
 WINDOWS = (1, 2, 3, 5, 8, 13, 20, 30, 40)  # bars
-FAMILIES = ("price level", "profit target", "drawdown from peak", "momentum")
 
 
 class Paths(NamedTuple):
@@ -134,21 +133,13 @@ def running_max(values: np.ndarray) -> np.ndarray:
 
 
 class Family(NamedTuple):
-    """Rules that leave once something has reached a threshold.
+    """Rules that leave once something has reached a threshold."""
 
-    Attributes:
-        name: of `FAMILIES`; several windows of momentum share one.
-        words: the name of a rule, with a place for its threshold.
-        process: paths -> [H, n], what is held against the threshold at each decision; -inf where undefined.
-        thresholds: [M], ascending.
-        more: by how much a threshold is more than the number in the name.
-    """
-
-    name: str
-    words: str
-    process: Callable[[Paths], np.ndarray]
-    thresholds: np.ndarray
-    more: float = 0.0
+    name: str  # several windows of momentum share one
+    words: str  # the name of a rule, with a place for its threshold
+    process: Callable[[Paths], np.ndarray]  # [H, n], held against the threshold; -inf: undefined
+    thresholds: np.ndarray  # [M], ascending
+    more: float = 0.0  # by which a threshold is more than the number in the name
 
     def decision(self, paths: Paths, threshold: float) -> np.ndarray:
         """Where the rule with this threshold leaves, [n]."""
@@ -176,7 +167,7 @@ class Family(NamedTuple):
 
 
 def families(levels: np.ndarray, spread: float, noise: float) -> tuple[Family, ...]:
-    """The families of rules: `FAMILIES`, judged at closes.
+    """Price level, profit target, drawdown from the peak and momentum, judged at closes.
 
     Args:
         levels: pips from the mean, ascending; empty where there is no mean.

@@ -22,6 +22,7 @@ STYLES = {
     HOLD: {"color": "#999999", "linestyle": "-."},
 }
 OUT_OF_SCALE = (LEAVE, HOLD)  # they may lie far below: the axis is for the others
+LOWEST = -10.0  # % of the optimum: what lies further below is out of the picture
 COLUMNS = 3
 
 
@@ -63,10 +64,14 @@ def _panel(where: Axes, market: str, scores: Sequence[FewScore]) -> None:
         where.errorbar(trades, values, yerr=errors, label=examinee, markersize=4, **style)
         if examinee not in OUT_OF_SCALE or not shares:
             seen += values
-    room = 0.06 * (max(seen) - min(seen)) + (0.5 if shares else 0.05)
+    bottom, top = min(seen), max(seen)
+    if shares:
+        bottom, top = max(bottom, LOWEST), 100.0
+        where.axhline(top, color="#dddddd", linewidth=1, zorder=0)
+    room = 0.06 * (top - bottom) + 0.05
     where.set(
         xscale="log",
-        ylim=(min(seen) - room, max(seen) + room),
+        ylim=(bottom - room, top + room),
         title=market,
         xlabel="trades to learn from",
         ylabel="% of the optimum" if shares else "net pips a trade",
