@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,11 +77,13 @@ def test_the_best_exit_earns_the_optimum(market: FewMarket):
 
 @pytest.mark.parametrize("name", ["ou", "ou_weak"])
 def test_entries_lie_as_the_stationary_price_does(name: str):
-    market, law = MARKETS[name], MARKETS[name].laws[0].model
+    market = MARKETS[name]
+    law: Any = market.laws[0].model
+    solution: Any = market.laws[0].solution
     simulated = market.simulate(np.random.default_rng(4), 20_000)
     place = market.paths(simulated).state[0]
     assert law.entry_low <= place.min() < place.max() <= law.entry_high
-    start = np.interp(place, market.laws[0].solution.grid, market.laws[0].solution.start)
+    start = np.interp(place, solution.grid, solution.start)
     assert start.mean() == pytest.approx(market.optimum, abs=0.4)
 
 
@@ -140,11 +143,12 @@ def test_a_trailing_stop_acts_on_later_closes_only():
 def test_a_rules_path_value_is_what_the_environment_pays(ou: Fresh):
     rule = fit_rule(ou.seen, ou.skill)
     decision = rule.decision(ou.seen)
+    sent: Any = np.where(decision < HORIZON, decision, -1).astype(np.int32)
     played = run_policy(
         ou.spec,
         LISTED,
         ou.world,
-        ListedExits(np.where(decision < HORIZON, decision, -1).astype(np.int32)),
+        ListedExits(sent),
         key_of(0),
         horizon=HORIZON,
         size=TRADES,

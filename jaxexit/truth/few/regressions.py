@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -102,9 +102,9 @@ def held(experiment: Experiment, dataset: Dataset, table: pd.DataFrame) -> Held:
         table: the trades, [n] rows.
     """
     spec = env_spec(experiment, dataset.features, dataset.unit)
-    blank = Hindsight(
-        np.zeros(CHUNK, np.float32), np.zeros(CHUNK, np.int32)
-    )  # only a reward reads it
+    zeros: Any = np.zeros(CHUNK, np.float32), np.zeros(CHUNK, np.int32)
+    blank = Hindsight(*zeros)  # only a reward reads it
+    unit: Any = np.float32(dataset.unit.size)
     pieces = []
     for first in range(0, len(table), CHUNK):
         some = table.iloc[first : first + CHUNK]
@@ -113,7 +113,7 @@ def held(experiment: Experiment, dataset: Dataset, table: pd.DataFrame) -> Held:
             market=dataset.market,
             trades=Trades(*padded(device_trades(some), CHUNK)),
             hindsight=blank,
-            unit=np.float32(dataset.unit.size),
+            unit=unit,
         )
         seen = _held(spec, world, horizon=experiment.env.max_bars)
         pieces.append([np.asarray(leaf)[:, : len(some)] for leaf in seen])
@@ -215,7 +215,8 @@ def _backward(
         gram = (flat.T @ flat / len(flat)).astype(np.float64)
         gram += 1e-9 * np.eye(len(gram))
         solve = [np.linalg.inv(gram + _penalty(gram, size)) for size in PENALTIES]
-        fitted = coefficients[-1] if coefficients else None
+        hold = np.eye(len(gram), 1, dtype=np.float32)  # worth more than leaving, everywhere
+        fitted = coefficients[-1] if coefficients else np.repeat(hold, len(PENALTIES), axis=1)
         for _ in range(REPEATS):
             target, _ = _follow(rows, fitted, is_open[block], net[block], value)
             moment = flat.T @ target[is_open[block]] / len(flat)
@@ -235,7 +236,7 @@ def _penalty(gram: np.ndarray, size: float) -> np.ndarray:
 
 def _follow(
     rows: np.ndarray,
-    fitted: np.ndarray | None,
+    fitted: np.ndarray,
     is_open: np.ndarray,
     net: np.ndarray,
     value: np.ndarray,
@@ -244,7 +245,7 @@ def _follow(
 
     Args:
         rows: [B, n, P] terms.
-        fitted: [P, L] coefficients for each of the penalties; None: hold.
+        fitted: [P, L] coefficients for each of the penalties.
         is_open: [B, n].
         net: [B, n].
         value: [n, L] realised from the decision after the block on.
@@ -252,7 +253,6 @@ def _follow(
     advantage = np.empty((*is_open.shape, value.shape[1]), np.float32)
     for k in reversed(range(len(rows))):
         advantage[k] = value - net[k][:, None]
-        if fitted is not None:
-            leaves = (rows[k] @ fitted <= 0.0) & is_open[k][:, None]
-            value = np.where(leaves, net[k][:, None], value)
+        leaves = (rows[k] @ fitted <= 0.0) & is_open[k][:, None]
+        value = np.where(leaves, net[k][:, None], value)
     return advantage, value

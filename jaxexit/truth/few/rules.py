@@ -52,7 +52,7 @@ def seen(simulated: Simulated) -> Seen:
     bar = table["entry_bar"].to_numpy(np.int64) + np.arange(simulated.horizon + 1)[:, None]
     level = (side * (mid[:, 3][bar] - LEVEL) / PIP).astype(np.float32)
     atr = (talib_indicators(mid[:, 1], mid[:, 2], mid[:, 3]).atr / PIP).astype(np.float32)
-    risk = np.abs(table["entry_price"] - table["stop"]).to_numpy() / PIP
+    risk = (table["entry_price"] - table["stop"]).abs().to_numpy(float) / PIP
     return Seen(Paths(level - level[0], level), atr[bar], risk.astype(np.float32))
 
 
