@@ -83,4 +83,4 @@ def walk_forward_size(experiment: Experiment, dataset: Dataset, folds: int) -> S
     part = partial(assign_splits, max_bars=experiment.env.max_bars, embargo_bars=split.embargo_bars)
     bounds = fold_bounds(len(dataset.times), own, folds, rolling=False)
     parts = [part(entry_bar, fold)[0] == SPLITS.index("test") for fold in bounds]
-    return size(trades[rows] for rows in parts)
+    return size(trades.take(np.flatnonzero(tested)) for tested in parts)

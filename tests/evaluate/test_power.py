@@ -47,14 +47,15 @@ def test_of_independent_trades_it_is_the_textbook_s() -> None:
 
 
 def test_trades_that_are_open_together_do_not_count_by_their_number() -> None:
-    """Twice as many in the same time show no more; over four times the time, half the difference."""
+    """Twice as many in the same time show no more; over four times the time, half the difference or less."""
     rng = np.random.default_rng(1)
     price, ones = prices(rng, 8100, "brownian"), np.ones(8000)
     table, other = (held(price, np.arange(8000), ones, np.full(8000, bars)) for bars in (40, 4))
     known = noise(table, other)["pips"]
     once = known.detectable()
     assert known.detectable(trades=2, time=1) == pytest.approx(once, rel=0.03)
-    assert known.detectable(trades=4, time=4) == pytest.approx(once / 2, rel=0.03)
+    # Less by what a larger critical value costs where periods are few.
+    assert once / 2 * 0.9 < known.detectable(trades=4, time=4) < once / 2
 
 
 def test_so_many_trades_see_just_that_difference() -> None:
