@@ -157,4 +157,9 @@ def test_tests_of_martingales_find_it_four_times_in_five(
         said.append(noise(known, other)["pips"].detectable(*ratios))
         found = compare(*tested, resamples=400, seed=seed).net
         needed.append(-found.low if found.blocks >= FEWEST_BLOCKS else math.inf)
-    assert np.median(said) == pytest.approx(np.quantile(needed, 0.8), rel=0.12)
+    enough = np.isfinite(said)  # by chance a validation may seem to have too few periods
+    assert enough.mean() > 0.98
+    # The quantile of 200 tests is itself known to about 5%.
+    ratio = np.mean(np.array(said)[enough]) / np.quantile(needed, 0.8)
+    print(f"{market}, {validation} and {test} bars, every {every}: {ratio:.3f}")
+    assert ratio == pytest.approx(1.0, abs=0.12)
