@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from jaxexit import __version__
 
 COMMANDS = {
+    "power": "what difference between exits these trades could show at all, before any training",
     "train": "train a version, then backtest it",
     "backtest": "run a trained version and every baseline over a split",
     "report": "write one page that shows every decision and what it cost",

@@ -132,6 +132,29 @@ class Study:
 
         return load_dataset(self.experiment, self.sources)
 
+    def power(self, *, folds: int = 5, progress: bool | Reporter = True) -> dict[str, Any]:
+        """What differences between exits its tests could see, known before any training.
+
+        Simple exits are tuned on train and played on validation; the test split is not looked at.
+
+        Args:
+            folds: of the walk-forward, from 2 up.
+            progress: whether to show it.
+
+        Returns:
+            What `power --json` prints (`evaluate.power.power`), with `test` and `walk_forward`.
+
+        Raises:
+            UserError: the data cannot be used, or are too few for so many folds.
+        """
+        if folds < 2:
+            raise UserError(f"folds: got {folds}, expected a whole number from 2 up")
+        dataset, reporter = self.dataset, reporter_of(progress)
+        from jaxexit.lab.power import experiment_power
+
+        with reporter.working("power") as say:
+            return experiment_power(self.experiment, dataset, folds, on_part=say)
+
     def train(
         self,
         total_timesteps: int | None = None,

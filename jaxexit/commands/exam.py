@@ -1,9 +1,4 @@
-"""`python -m jaxexit.exam martingale|ou|disorder|controls|leaks|all`: markets whose answer is known.
-
-`controls` plants traps, each of which an exam or an audit must catch; it needs a checkout of the repository.
-`leaks` generates random leaks and honest inputs: how many does the audit catch, how often is it wrong? Exit
-code 1 when an examinee fails, or a trap is not caught.
-"""
+"""`python -m jaxexit.exam`: how an exam is run, shown and judged (what it is: `exam_options`)."""
 
 from __future__ import annotations
 
@@ -14,15 +9,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jaxexit import checkout, machine, terminal
 from jaxexit.commands import cli
+from jaxexit.commands.exam_options import EXAMS, build_parser, check_options
 
 if TYPE_CHECKING:  # annotations only: a mistake in the arguments must not wait for jax
     from rich.table import Table
 
+    from jaxexit.truth.few.scores import FewScore
     from jaxexit.truth.leaks import DetectionRate
     from jaxexit.truth.verdict import Control, Share, Verdict
 
 FAILED = 1
-EXAMS = ("martingale", "ou", "disorder", "leaks", "controls")
 CONTROLS = "tests.truth.planted.controls"
 SHARE_RULE = "the required share of the optimum, never above the upper bound"
 
@@ -38,7 +34,8 @@ def _martingale(arguments: argparse.Namespace, on_step: Progress) -> list[Verdic
     return martingale.examine(
         [*everyone(), *trained],
         martingale.SETTINGS if quick else martingale.SETTINGS + martingale.AT_CLOSE,
-        trades=arguments.trades or (martingale.QUICK_TRADES if quick else martingale.FULL_TRADES),
+        trades=_one(arguments.trades)
+        or (martingale.QUICK_TRADES if quick else martingale.FULL_TRADES),
         seed=seed,
         features=adversaries.observed(),
         on_setting=on_step,
@@ -54,10 +51,36 @@ def _optimum(arguments: argparse.Namespace, on_step: Progress) -> list[Share]:
         seed=arguments.seed,
         overrides=arguments.overrides,
         steps=arguments.steps,
-        trades=arguments.trades,
+        trades=_one(arguments.trades),
         seeds=arguments.training_seeds,
         on_step=on_step,
     )
+
+
+def _one(numbers: tuple[int, ...]) -> int | None:
+    return numbers[0] if numbers else None
+
+
+def _few(arguments: argparse.Namespace, on_step: Progress) -> list[FewScore]:
+    from jaxexit.config import load_experiment, with_overrides
+    from jaxexit.truth.few import exam
+    from jaxexit.truth.few.markets import market
+    from jaxexit.truth.few.picture import draw
+
+    plan = (exam.QUICK if arguments.quick else exam.Plan())._replace(seed=arguments.seed)
+    if arguments.market:
+        plan = plan._replace(markets=tuple(market(name).name for name in arguments.market))
+    for name in ("trades", "market_seeds", "learning_seeds"):
+        if getattr(arguments, name):
+            plan = plan._replace(**{name: getattr(arguments, name)})
+    if arguments.experiment is None:
+        experiment = with_overrides(exam.recommended(), arguments.overrides)
+    else:
+        experiment = load_experiment(arguments.experiment, arguments.overrides)
+    scores = exam.run_exam(experiment, plan, quick=arguments.quick, on_step=on_step)
+    if arguments.picture is not None:
+        draw(scores, arguments.picture)
+    return scores
 
 
 def _controls(arguments: argparse.Namespace, on_step: Progress) -> list[Control]:
@@ -100,6 +123,11 @@ def _exams() -> dict[str, Exam]:
             tables.share_table,
             SHARE_RULE,
         ),
+        "few": Exam(
+            _few,
+            tables.few_table,
+            "the required share, and no less than the fitted rule but for its errors",
+        ),
         "leaks": Exam(
             _leaks, tables.leak_table, "the audit catches the leaks, and passes the honest inputs"
         ),
@@ -109,77 +137,9 @@ def _exams() -> dict[str, Exam]:
     }
 
 
-def build_parser() -> cli.Parser:
-    """The command line."""
-    parser = cli.Parser(prog="python -m jaxexit.exam", description=__doc__)
-    parser.add_argument("exam", choices=(*EXAMS, "all"), help="which exam")
-    parser.add_argument("--quick", action="store_true", help="fewer trades: within a minute")
-    parser.add_argument("--seed", type=int, default=0, help="of markets and policies (default: 0)")
-    parser.add_argument(
-        "--steps",
-        metavar="N",
-        type=int,
-        action="append",
-        default=[],
-        help="ou, disorder: environment steps of training (default: 2 and 10 million)",
-    )
-    parser.add_argument(
-        "--training-seeds",
-        metavar="N,N,...",
-        type=_seeds,
-        default=(),
-        help="ou, disorder: seeds of the trainings (default: 0,1,2)",
-    )
-    parser.add_argument(
-        "--trades",
-        metavar="N",
-        type=int,
-        help="martingale, ou, disorder: trades of each examinee (default: 200,000, 200,000, "
-        "1,000,000; fewer with --quick)",
-    )
-    parser.add_argument(
-        "--bars",
-        metavar="FILE",
-        help="leaks: in these bars ('sample', or a file) instead of simulated ones",
-    )
-    cli.add_overrides(parser, "of the learner in ou or disorder, e.g. ppo.gamma=0.99")
-    cli.add_output(parser)
-    return parser
-
-
-def _seeds(text: str) -> tuple[int, ...]:
-    try:
-        seeds = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        seeds = ()
-    if not seeds or not all(0 <= seed < 2**32 for seed in seeds):
-        raise argparse.ArgumentTypeError(f"got {text}, expected seeds like 3,4,5")
-    return seeds
-
-
 def _command(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
-    from jaxexit.errors import UserError
-
-    if not 0 <= arguments.seed < 2**32:
-        raise UserError(
-            f"--seed: got {arguments.seed}, expected a whole number from 0 to {2**32 - 1}"
-        )
-    for option, number in [
-        *(("--steps", n) for n in arguments.steps),
-        ("--trades", arguments.trades),
-    ]:
-        if number is not None and number < 1:
-            raise UserError(f"{option}: got {number}, expected a whole number from 1 up")
-    if arguments.trades is not None and arguments.exam in ("controls", "leaks"):
-        raise UserError(f"--trades: the number of trades of {arguments.exam} cannot be changed")
-    if arguments.bars is not None and arguments.exam != "leaks":
-        raise UserError("--bars: only for leaks; the other exams simulate their markets")
-    learner = arguments.overrides or arguments.steps or arguments.training_seeds
-    if arguments.exam not in ("ou", "disorder") and learner:
-        raise UserError(
-            f"--set, --steps, --training-seeds: only for ou and disorder, not for {arguments.exam}"
-        )
+    check_options(arguments)
     machine.prepare_jax(arguments.device)
     names = (arguments.exam,)
     if arguments.exam == "all":
@@ -202,7 +162,8 @@ def _run(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
 
     exam = _exams()[name]
     out = progress.console(quiet=arguments.quiet, json=arguments.json)
-    of_this_exam = argparse.Namespace(**vars(arguments) | {"exam": name})
+    trades = () if arguments.exam == "all" and name == "few" else arguments.trades
+    of_this_exam = argparse.Namespace(**vars(arguments) | {"exam": name, "trades": trades})
     with progress.working(out, name) as say:
         results = exam.run(of_this_exam, say)
     failed = [result for result in results if not result.passed]

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:  # annotations only: a table needs no jax
+    from jaxexit.truth.few.scores import FewScore
     from jaxexit.truth.leaks import DetectionRate
     from jaxexit.truth.verdict import Control, Share, Verdict
 
@@ -125,3 +126,42 @@ def control_table(title: str, controls: Sequence[Control]) -> Table:
         style = "" if control.passed else "bold red"
         table.add_row(*(Text(text) for text in words), style=style)
     return table
+
+
+def few_table(title: str, scores: Sequence[FewScore]) -> Table:
+    """A row for each market, number of trades and examinee."""
+    table = Table(title=f"{title}, share of the optimum", title_justify="left")
+    table.add_column("market")
+    table.add_column("trades", justify="right")
+    table.add_column("examinee", no_wrap=True)
+    for column in ("share", "worst", "less fitted rule", "net pips", "seconds"):
+        table.add_column(column, justify="right")
+    table.add_column("verdict", no_wrap=True, overflow="ellipsis")
+    last = None
+    for score in scores:
+        cell = (score.market, f"{score.trades:,}")
+        if cell != last:
+            table.add_section()
+        table.add_row(
+            *(cell if cell != last else ("", "")),
+            score.examinee,
+            _with_error(score.share, score.standard_error, ""),
+            "" if score.worst is None else f"{score.worst:.1%}",
+            _with_error(score.less_rule, score.less_rule_error, "+"),
+            f"{score.pips:+.3f}",
+            "" if score.seconds is None else f"{score.seconds:.1f}",
+            score.words,
+            style=None if score.passed else "bold red",
+        )
+        last = cell
+    table.caption = (
+        "luck taken off; +-: standard error over the series; worst, seconds: of one learning"
+    )
+    table.caption_justify = "left"
+    return table
+
+
+def _with_error(value: float | None, error: float | None, sign: str) -> str:
+    if value is None:
+        return ""
+    return f"{value:{sign}.2%}" + ("" if error is None else f" +- {error:.2%}")

@@ -114,6 +114,7 @@ def walk_forward(
     from jaxexit import progress
     from jaxexit.commands import tables
     from jaxexit.data import load_folds
+    from jaxexit.evaluate.power import power_line
     from jaxexit.lab.walk_forward import side_run, train_folds
     from jaxexit.lab.walk_forward_backtest import backtest_folds, stored_result
     from jaxexit.learners import learner_of, num_updates
@@ -157,7 +158,7 @@ def walk_forward(
                 )
             tables.backtest(out, summary, learned)
         else:
-            progress.lines(out, [summary["verdict"]])
+            progress.lines(out, [*filter(None, (summary["verdict"], power_line(summary)))])
     out.print(folds_table(summary))
     if arguments.json:
         print(json.dumps({"training": asdict(result), "backtest": summary}))

@@ -181,20 +181,26 @@ class Backtest:
     def baseline_params(
         self, imitated: pd.DataFrame, tuned: Mapping[str, Mapping[str, float]]
     ) -> dict[Policy, Any]:
-        """Every baseline with its numbers, in the order of the table; arguments as for `baselines`.
-
-        `listed` is there if the trades' file has exits.
-        """
+        """Every baseline with its numbers, in the order of the table; arguments as for `baselines`."""
         attempts = imitated.filter(like="chosen_").sum().to_numpy(float)
         frequencies = RandomActions((attempts / attempts.sum()).astype(np.float32))
-        table = self.dataset.tables[self.split]
-        everyone = dict(DEFAULT_PARAMS)
-        if "listed_decision" in table:
-            everyone[LISTED] = _listed(table)
+        everyone = self.simple_params(tuned)
         everyone[MASKED_RANDOM if self.spec.guard_mode == "mask" else RANDOM] = frequencies
         everyone[ORACLE] = self.world.hindsight
-        everyone |= {p: policy_numbers(p, tuned[p.name]) for p in everyone if p.name in tuned}
         return everyone
+
+    def simple_params(self, tuned: Mapping[str, Mapping[str, float]]) -> dict[Policy, Any]:
+        """The baselines that anybody could trade, with their numbers: without the random one and the oracle.
+
+        `listed` is there if the trades' file has exits.
+
+        Args:
+            tuned: settings by policy, tuned on the training split.
+        """
+        table, simple = self.dataset.tables[self.split], dict(DEFAULT_PARAMS)
+        if "listed_decision" in table:
+            simple[LISTED] = _listed(table)
+        return simple | {p: policy_numbers(p, tuned[p.name]) for p in simple if p.name in tuned}
 
 
 def _listed(table: pd.DataFrame) -> ListedExits:

@@ -211,7 +211,7 @@ def brownian_sums(
     return np.ascontiguousarray((earned @ paths[:steps]).T)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)  # those of a verdict, and the fewer of its power
 def _brownian_paths(steps: int, resamples: int, seed: int) -> np.ndarray:
     """Driftless markets: [steps, resamples]. More steps only extend the same paths."""
     noise = np.random.default_rng([seed, 1]).standard_normal((steps, resamples))

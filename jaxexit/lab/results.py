@@ -15,7 +15,9 @@ from jaxexit.data import Dataset
 from jaxexit.errors import RunError
 from jaxexit.evaluate import Backtest, PolicyResult
 from jaxexit.evaluate.joint import joint_result
+from jaxexit.evaluate.power import size
 from jaxexit.evaluate.tuning import EVALUATIONS
+from jaxexit.lab.power import power_of
 from jaxexit.lab.summaries import (
     Played,
     facts_of,
@@ -123,8 +125,11 @@ def backtest_version(
     known = verification([dataset.origin], audit, split=split, looks=looks)
     trials = trials_so_far(registry, experiment.version)
     played = _played(experiment, backtest, checkpoint, which, tuned, sample, on_policy)
+    on_policy("what this test could see")
+    power = power_of(experiment, dataset, tuned, {split: size([dataset.tables[split]])})
     on_policy("intervals and differences")
     facts = facts_of(experiment, dataset, checkpoint, split=split, which=str(which), sampled=sample)
+    facts |= {"power": power}
     summary, agents = summarised(
         played, facts, partial(judged, backtest, tuned=tuned, trials=trials, known=known)
     )

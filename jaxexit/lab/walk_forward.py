@@ -107,7 +107,7 @@ def _agents(experiment: Experiment, folds: Folds, devices: int | None = None) ->
     longest = max(len(rows) for rows in folds.train_rows)
     agents = []
     for number, (dataset, rows) in enumerate(zip(folds.datasets, folds.train_rows, strict=True)):
-        drawing = _drawing(world, rows, longest)
+        drawing = drawing_from(world, rows, longest)
         validation = Backtest(experiment, dataset, "validation")
         agents += [
             Agent(f"fold {number}, seed {seed}", seed, hyper_of(experiment), drawing, validation)
@@ -118,7 +118,7 @@ def _agents(experiment: Experiment, folds: Folds, devices: int | None = None) ->
     return AgentBatch(spec, learner, policy, agents, PER_FOLD, mesh=mesh)
 
 
-def _drawing(world: World, rows: np.ndarray, longest: int) -> World:
+def drawing_from(world: World, rows: np.ndarray, longest: int) -> World:
     """A world that draws the trades `rows`; their list is padded to `longest`."""
     padded = np.zeros(longest, np.int32)
     padded[: len(rows)] = rows

@@ -18,6 +18,8 @@ from jaxexit.config import Experiment
 from jaxexit.data import Dataset, Folds
 from jaxexit.evaluate import Backtest, PolicyResult, mean_per_trade
 from jaxexit.evaluate.joint import joint_result
+from jaxexit.evaluate.power import size
+from jaxexit.lab.power import power_of
 from jaxexit.lab.results import register_result
 from jaxexit.lab.summaries import (
     Played,
@@ -95,6 +97,14 @@ def backtest_folds(
         for number, dataset in enumerate(folds.datasets)
     ]
     played = _joined_pieces([piece.played for piece in pieces])
+    on_policy("what this test could see")
+    # Of the last fold: it has the longest validation, next to the experiment's own.
+    power = power_of(
+        experiment,
+        folds.datasets[-1],
+        pieces[-1].row["tuned"],
+        {NAME: size(dataset.tables["test"] for dataset in folds.datasets)},
+    )
     on_policy("intervals and differences")
     known = verification(
         [dataset.origin for dataset in folds.datasets],
@@ -104,7 +114,7 @@ def backtest_folds(
     )
     backtest = Backtest(experiment, folds.datasets[0], "test")
     trials = trials_so_far(registry, experiment.version)
-    facts = facts_of(experiment, folds.datasets[0], checkpoint, split=NAME)
+    facts = facts_of(experiment, folds.datasets[0], checkpoint, split=NAME) | {"power": power}
     summary, agents = summarised(
         played, facts, partial(judged, backtest, tuned={}, trials=trials, known=known)
     )

@@ -20,6 +20,7 @@ from jaxexit.config.actions import ACTIONS
 from jaxexit.config.market import Costs
 from jaxexit.config.trading import Guards
 from jaxexit.env.types import CostFractions
+from jaxexit.evaluate.power import power_line
 from jaxexit.report.blob import compress, pack
 from jaxexit.report.figures import pictures
 from jaxexit.report.notices import notices
@@ -76,7 +77,9 @@ def render(runs: Sequence[ReportedRun]) -> str:
         first=first,
         facts=_facts(first),
         provenance=[(run.version, _provenance(run)) for run in runs],
-        verdict=verdict(shown, cap=cap([run.summary for run in runs])),
+        verdict=verdict(
+            shown, cap=cap([run.summary for run in runs]), power=power_line(first.summary)
+        ),
         verified=[(run.version, line(run.summary)) for run in runs],
         whiskers=whiskers(shown),
         unit=first.dataset.unit.words,

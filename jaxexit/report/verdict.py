@@ -35,12 +35,13 @@ class Verdict(NamedTuple):
     sentences: list[str]
 
 
-def verdict(shown: Sequence[Column], *, cap: str = "") -> Verdict:
+def verdict(shown: Sequence[Column], *, cap: str = "", power: str = "") -> Verdict:
     """The run against the exit that its entries came with: the list's own, else stop and target.
 
     Args:
         shown: of `columns`.
         cap: why a gain is not claimed without reservation, in words that begin the headline; empty: it is.
+        power: what the test could have seen (`evaluate.power.power_line`); empty: not known.
     """
     learned, rest = shown[0], {column.name: column for column in shown[1:]}
     sentences = []
@@ -50,6 +51,8 @@ def verdict(shown: Sequence[Column], *, cap: str = "") -> Verdict:
             f"Learned exits earn {signed(mean['value'], digits)} {units.words(learned.unit)} a trade net, "
             f"95% interval {interval_words(mean, digits)}: {_against_zero(mean)}."
         )
+    if power:
+        sentences.append(f"{power[0].upper()}{power[1:]}.")
     rival = next((rest[p.name] for p in (LISTED, CLASSICAL) if p.name in rest), None)
     if rival is None or rival.difference is None:
         return Verdict(

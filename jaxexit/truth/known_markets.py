@@ -129,17 +129,19 @@ def _middle(simulated: Simulated) -> np.ndarray:
     return simulated.trades["direction"].to_numpy(float) * (close - LEVEL) / PIP
 
 
-def _reversion_paths(simulated: Simulated) -> Paths:
+def reversion_paths(simulated: Simulated) -> Paths:
+    """Gains of the trades, and their distance to the level."""
     level = _middle(simulated)
     return Paths(level - level[0], level)
 
 
-def _disorder_paths(simulated: Simulated) -> Paths:
+def disorder_paths(simulated: Simulated, market: Disorder = Disorder()) -> Paths:  # noqa: B008
+    """Gains of the trades, and the posterior of each."""
     gain = _middle(simulated)
     gain -= gain[0]
-    posterior = np.full_like(gain, Disorder().prior)
+    posterior = np.full_like(gain, market.prior)
     for k in range(simulated.horizon):
-        posterior[k + 1] = next_posterior(Disorder(), posterior[k], gain[k + 1] - gain[k])
+        posterior[k + 1] = next_posterior(market, posterior[k], gain[k + 1] - gain[k])
     return Paths(gain, posterior)
 
 
@@ -171,7 +173,7 @@ def reversion_market() -> KnownMarket:
         simulate=lambda rng, trades: ornstein_uhlenbeck(
             rng, trades, horizon=HORIZON, spread_pips=SPREAD_PIPS, stop_pips=(REVERSION_STOP,)
         ),
-        paths=_reversion_paths,
+        paths=reversion_paths,
         features=resolve_features([_from_bars("deviation_pips", 20.0)]),
         solution=solution,
         best=BEST_REVERSION,
@@ -200,7 +202,7 @@ def disorder_market() -> KnownMarket:
     return KnownMarket(
         name="disorder",
         simulate=_disorder,
-        paths=_disorder_paths,
+        paths=disorder_paths,
         features=resolve_features([_from_bars("deviation_pips", 20.0), *averages]),
         solution=solution,
         best=BEST_DISORDER,

@@ -7,7 +7,8 @@ horizon closes the trade).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +23,6 @@ from jaxexit.truth.known_answers import (
 )
 
 WINDOWS = (1, 2, 3, 5, 8, 13, 20, 30, 40)  # bars
-FAMILIES = ("price level", "profit target", "drawdown from peak", "momentum")
 
 
 class Paths(NamedTuple):
@@ -124,49 +124,125 @@ def fixed_hold_values(market: Reversion | Disorder) -> np.ndarray:
     return np.concatenate([[0.0], np.cumsum(moves)]) - market.spread
 
 
-def _rules(
-    market: Reversion | Disorder, family: str
-) -> Iterator[tuple[str, Callable[[Paths], np.ndarray]]]:
-    """The members of a family: name, and paths -> decision [n]."""
-    if family == "price level":
-        for level in range(2 * int(market.deviation) + 1) if isinstance(market, Reversion) else ():
-            yield (
-                f"leave {level} pips above the mean",
-                lambda paths, level=level: first_exit(paths.state[:-1] >= level),
-            )
-    elif family == "profit target":
-        for net in range(-int(market.spread), 81):
-            least = net + market.spread
-            yield (
-                f"leave at {net} pips of net profit",
-                lambda paths, least=least: first_exit(paths.gain[:-1] >= least),
-            )
-    elif family == "drawdown from peak":
-        for fall in (*range(2, 81), np.inf):
-            yield (
-                f"leave {fall} pips below the best close",
-                lambda paths, fall=fall: first_exit(
-                    (np.maximum.accumulate(paths.gain, axis=0) - paths.gain)[:-1] >= fall
-                ),
-            )
-    elif family == "momentum":
-        for window in WINDOWS:
-            widest = 4 * int(market.noise * window**0.5 + 1)
-            for sign, word in ((-1, "fallen"), (1, "risen")):
-                for size in range(0, widest, max(1, widest // 24)):
-                    yield (
-                        f"leave when {word} {size} pips in {window} bars",
-                        lambda paths, window=window, sign=sign, size=size: _after_move(
-                            paths.gain, window, sign, size
-                        ),
-                    )
-    else:
-        raise ValueError(f"no such family: {family}")
+def running_max(values: np.ndarray) -> np.ndarray:
+    """Largest so far along the first axis; much faster than `accumulate`, which is not vectorised there."""
+    largest = np.array(values)
+    for before, now in pairwise(largest):
+        np.maximum(before, now, out=now)
+    return largest
 
 
-def _after_move(gain: np.ndarray, window: int, sign: int, size: float) -> np.ndarray:
-    move = sign * (gain[window:-1] - gain[: -window - 1])
-    return window + first_exit(move >= size)
+class Family(NamedTuple):
+    """Rules that leave once something has reached a threshold."""
+
+    name: str  # several windows of momentum share one
+    words: str  # the name of a rule, with a place for its threshold
+    process: Callable[[Paths], np.ndarray]  # [H, n], held against the threshold; -inf: undefined
+    thresholds: np.ndarray  # [M], ascending
+    more: float = 0.0  # by which a threshold is more than the number in the name
+
+    def decision(self, paths: Paths, threshold: float) -> np.ndarray:
+        """Where the rule with this threshold leaves, [n]."""
+        return first_exit(self.process(paths) >= threshold)
+
+    def means(self, paths: Paths, table: np.ndarray) -> np.ndarray:
+        """[M] mean of `table` [H+1, n] where the rule with each threshold leaves.
+
+        A rule leaves at the first record of its process that reaches its threshold; so all thresholds are
+        valued in one pass over the records.
+        """
+        record = running_max(self.process(paths))
+        before = np.concatenate([np.full_like(record[:1], -np.inf), record[:-1]])
+        k, trade = np.nonzero(record > before)
+        reached, earlier = (
+            np.searchsorted(self.thresholds, values[k, trade], side="right")
+            for values in (record, before)
+        )
+        at_end = np.searchsorted(self.thresholds, record[-1], side="right")
+        size = len(self.thresholds) + 1
+        change = np.bincount(at_end, table[-1], size)
+        change += np.bincount(earlier, table[k, trade], size)
+        change -= np.bincount(reached, table[k, trade], size)
+        return change.cumsum()[:-1] / table.shape[1]
+
+
+def families(levels: np.ndarray, spread: float, noise: float) -> tuple[Family, ...]:
+    """Price level, profit target, drawdown from the peak and momentum, judged at closes.
+
+    Args:
+        levels: pips from the mean, ascending; empty where there is no mean.
+        spread: pips.
+        noise: pips, standard deviation of a bar: the scale of momentum.
+    """
+    some = [
+        Family(
+            "price level",
+            "leave {:g} pips above the mean",
+            lambda paths: paths.state[:-1],
+            levels,
+        ),
+        Family(
+            "profit target",
+            "leave at {:g} pips of net profit",
+            lambda paths: paths.gain[:-1],
+            np.arange(-int(spread), 81) + spread,
+            spread,
+        ),
+        Family(
+            "drawdown from peak",
+            "leave {:g} pips below the best close",
+            lambda paths: (running_max(paths.gain) - paths.gain)[:-1],
+            np.append(np.arange(2.0, 81.0), np.inf),
+        ),
+    ]
+    for window in WINDOWS:
+        widest = 4 * int(noise * window**0.5 + 1)
+        some += [
+            Family(
+                "momentum",
+                f"leave when {word} {{:g}} pips in {window} bars",
+                lambda paths, sign=sign, window=window: _moves(paths.gain, window, sign),
+                np.arange(0, widest, max(1, widest // 24)),
+            )
+            for sign, word in ((-1, "fallen"), (1, "risen"))
+        ]
+    return tuple(family for family in some if len(family.thresholds))
+
+
+def _moves(gain: np.ndarray, window: int, sign: int) -> np.ndarray:
+    """[H, n] change over the last `window` bars, times `sign`."""
+    moves = np.full_like(gain[:-1], -np.inf)
+    moves[window:] = sign * (gain[window:-1] - gain[: -window - 1])
+    return moves
+
+
+class Rule(NamedTuple):
+    """A member of a family, and its mean where it was chosen."""
+
+    family: Family
+    threshold: float
+    mean: float
+
+    @property
+    def name(self) -> str:
+        """The rule in words."""
+        return self.family.words.format(self.threshold - self.family.more)
+
+    def decision(self, paths: Paths) -> np.ndarray:
+        """Where it leaves, [n]."""
+        return self.family.decision(paths, self.threshold)
+
+
+def best_rules(some: Iterable[Family], paths: Paths, table: np.ndarray) -> dict[str, Rule]:
+    """The member of each family that leaves where `table` [H+1, n] has the largest mean; ties: the first."""
+    best: dict[str, Rule] = {}
+    for family in some:
+        # What differs by rounding alone is equal.
+        means = family.means(paths, table).round(9)
+        place = int(means.argmax())
+        if family.name not in best or means[place] > best[family.name].mean:
+            best[family.name] = Rule(family, float(family.thresholds[place]), float(means[place]))
+    return best
 
 
 def best_simple_rules(
@@ -185,28 +261,26 @@ def best_simple_rules(
     """
     rng = np.random.default_rng(seed)
     tuning = simulate(market, tuning_trades, rng)
-    losses = loss_if_left(solution, tuning)
-    chosen = {}
-    for family in FAMILIES:
-        best = np.inf
-        for name, rule in _rules(market, family):
-            loss = _at(losses, rule(tuning)).mean()
-            if loss < best:
-                best, chosen[family] = loss, (name, rule)
+    levels = (
+        np.arange(2 * int(market.deviation) + 1) if isinstance(market, Reversion) else np.empty(0)
+    )
+    chosen = best_rules(
+        families(levels, market.spread, market.noise), tuning, -loss_if_left(solution, tuning)
+    )
     losses_of: dict[str, list[np.ndarray]] = {family: [] for family in chosen}
     horizon: dict[str, list[np.ndarray]] = {family: [] for family in chosen}
     for paths in _batches(market, trades, seed + 1, 25_000):
         losses = loss_if_left(solution, paths)
-        for family, (_, rule) in chosen.items():
-            left = rule(paths)
-            losses_of[family].append(_at(losses, left))
+        for family, rule in chosen.items():
+            left = rule.decision(paths)
+            losses_of[family].append(value_at(losses, left))
             horizon[family].append(left == market.horizon)
     values = {}
     for family in chosen:
         loss = np.concatenate(losses_of[family]).astype(np.float64)
         value = float(solution.value - loss.mean())
         values[family] = RuleValue(
-            name=chosen[family][0],
+            name=chosen[family].name,
             value=value,
             standard_error=float(loss.std() / len(loss) ** 0.5),
             share=value / float(solution.value),
@@ -215,5 +289,6 @@ def best_simple_rules(
     return values
 
 
-def _at(table: np.ndarray, decision: np.ndarray) -> np.ndarray:
+def value_at(table: np.ndarray, decision: np.ndarray) -> np.ndarray:
+    """[n] of `table` [H+1, n] at each trade's decision."""
     return np.take_along_axis(table, decision[None], axis=0)[0]

@@ -160,6 +160,7 @@ def test_the_joined_record_is_backtested_registered_and_compared_like_any_other(
         assert len(set(ids["learned"])) == len(ids["learned"])
         assert sum(fold["test"]["trades"] for fold in summary["folds"]) == len(ids["learned"])
         assert all(set(fold["tuned"]) for fold in summary["folds"])
+        assert summary["power"]["walk_forward"]["trades"] == len(ids["learned"])
         days = pd.read_parquet(results / "daily.parquet")
         net = trades["net_pips"].to_numpy(float)[policies == "learned"].sum()
         assert days["learned"].to_numpy(float).sum() == pytest.approx(net, abs=0.01)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from jaxexit.evaluate.power import power_line
+from jaxexit.report.page import render
 from jaxexit.report.run import ReportedRun
 from tests.report.browser import Reader
 from tests.report.conftest import HOSTILE, MANY
@@ -25,6 +28,20 @@ def written(value: float, digits: int) -> str:
     if rounded == 0:
         return text
     return ("\u2212" if value < 0 else "+") + text
+
+
+def test_the_verdict_says_what_the_test_could_have_seen(
+    reader: Reader, page: Path, run: ReportedRun
+) -> None:
+    reader.open(page)
+    line = power_line(run.summary)
+    assert f"{line[0].upper()}{line[1:]}." in reader.text("#verdict .verdict")
+
+
+def test_a_result_from_before_power_was_known_has_a_verdict_all_the_same(run: ReportedRun) -> None:
+    before = replace(run, summary={k: v for k, v in run.summary.items() if k != "power"})
+    assert "this test could" not in render([before]).lower()
+    assert "this test could" in render([run]).lower()
 
 
 @pytest.mark.parametrize("which", ONE_PAGE)
