@@ -1,5 +1,6 @@
 """Fixtures that several rooms use."""
 
+import gc
 import os
 import pickle
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from jaxexit.machine import prepare_jax, set_compiler_flags
 set_compiler_flags()
 jax.config.update("jax_num_cpu_devices", 2)
 
-from tests.support import tiny  # noqa: E402
+from tests.support import once, tiny  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -31,6 +32,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.timeout(0))
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests stay to the end: the garbage collector need not look at them again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -61,8 +68,18 @@ def compilation_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def computed_once() -> Iterator[None]:
+    """Tuned baselines and intervals of the same trades are computed once a process."""
+    with pytest.MonkeyPatch.context() as patch:
+        once.remember(patch)
+        yield
+
+
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory, compilation_cache: None) -> tiny.Trained:
+def trained(
+    tmp_path_factory: pytest.TempPathFactory, compilation_cache: None, computed_once: None
+) -> tiny.Trained:
     """A tiny version, trained without interruption by `train --json`; not to be changed.
 
     The processes that share the tests among them share it too: the first that wants it trains it.
