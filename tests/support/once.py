@@ -51,5 +51,5 @@ def _hash(tree: Any) -> str:
     found = hashlib.sha256(str(structure).encode())
     for leaf in map(np.asarray, leaves):
         found.update(f"{leaf.dtype} {leaf.shape}".encode())
-        found.update(np.ascontiguousarray(leaf))
+        found.update(leaf.tobytes())
     return found.hexdigest()
