@@ -21,7 +21,7 @@ from jaxexit.machine import prepare_jax, set_compiler_flags
 set_compiler_flags()
 jax.config.update("jax_num_cpu_devices", 2)
 
-from tests.support import tiny  # noqa: E402
+from tests.support import once, tiny  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -61,8 +61,18 @@ def compilation_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def computed_once() -> Iterator[None]:
+    """Tuned baselines and intervals of the same trades are computed once a process."""
+    with pytest.MonkeyPatch.context() as patch:
+        once.remember(patch)
+        yield
+
+
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory, compilation_cache: None) -> tiny.Trained:
+def trained(
+    tmp_path_factory: pytest.TempPathFactory, compilation_cache: None, computed_once: None
+) -> tiny.Trained:
     """A tiny version, trained without interruption by `train --json`; not to be changed.
 
     The processes that share the tests among them share it too: the first that wants it trains it.

@@ -8,6 +8,7 @@ import pytest
 from arch.bootstrap import StationaryBootstrap
 
 from jaxexit.errors import DataError
+from jaxexit.evaluate import bootstrap, statistics
 from jaxexit.evaluate.bootstrap import Estimate, _spectrum, _standard_error, stationary_draws
 from jaxexit.evaluate.metrics import annual_sharpe, daily_net
 from jaxexit.evaluate.statistics import (
@@ -20,6 +21,12 @@ from jaxexit.evaluate.statistics import (
 )
 
 START = np.datetime64("2017-01-02T00", "s")
+
+
+@pytest.fixture(autouse=True)
+def computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every interval of these tests is computed, also where the session has had it before."""
+    monkeypatch.setattr(statistics, "interval", bootstrap.interval)
 
 
 def hours(count: int) -> np.ndarray:

@@ -89,10 +89,11 @@ def device_orders(case: Case) -> Order:
     given = [*case.orders, *[case.orders[-1]] * (LONGEST - len(case.orders))]
     stops = [-np.inf if order.stop is None else direction * order.stop for order in given]
     targets = [np.inf if order.target is None else direction * order.target for order in given]
+    array: Any = np.array
     return Order(
-        action=jnp.array([order.action for order in given], jnp.int32),
-        stop=jnp.array(stops, jnp.float32),
-        target=jnp.array(targets, jnp.float32),
+        action=array([order.action for order in given], np.int32),
+        stop=array(stops, np.float32),
+        target=array(targets, np.float32),
     )
 
 
@@ -107,10 +108,15 @@ def _play(spec: EnvSpec, world: World, orders: Order):
     return jax.lax.scan(decide, state, orders)[1]
 
 
-@partial(jax.jit, static_argnames="spec")
+_play_compiled = jax.jit(_play, static_argnames="spec")
+
+
 def play(spec: EnvSpec, world: World, orders: Order):
-    """(situations, outcomes, states after), each stacked over LONGEST decisions."""
-    return _play(spec, world, orders)
+    """(situations, outcomes, states after), each stacked over LONGEST decisions; on the host.
+
+    A test reads hundreds of single numbers, and each would be a computation on the device.
+    """
+    return jax.device_get(_play_compiled(spec, world, orders))
 
 
 @partial(jax.jit, static_argnames="spec")
