@@ -7,10 +7,22 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxexit.errors import UserError
 from jaxexit.exact.types import Paths
 from jaxexit.learning.types import Task
 
 Array = jax.Array
+
+
+def stopping_of(task: Task) -> tuple[int, int]:
+    """The action that continues and the one that ends the episode.
+
+    Raises:
+        UserError: the task has none.
+    """
+    if task.stopping is None:
+        raise UserError("learner: exact needs a task whose episode one action ends")
+    return task.stopping
 
 
 def lay_out(task: Task, data: Any, draws: Any, horizon: int) -> Paths:
@@ -21,9 +33,11 @@ def lay_out(task: Task, data: Any, draws: Any, horizon: int) -> Paths:
         data: what the task works on.
         draws: random numbers of N resets, leading dimension [N].
         horizon: decisions H; every episode that is held ends within them.
+
+    Raises:
+        UserError: see `stopping_of`.
     """
-    assert task.stopping is not None
-    actions = jnp.array(task.stopping, jnp.int32)
+    actions = jnp.array(stopping_of(task), jnp.int32)
     each = jax.vmap(task.step, in_axes=(None, 0, None, 0))
     step = jax.vmap(each, in_axes=(None, None, 0, None))  # both actions by one piece of code
     begin = jax.vmap(task.reset, in_axes=(None, 0))(data, draws)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxexit.exact.ensemble import advantage_of_each, as_network, initial_members
-from jaxexit.exact.paths import lay_out, reached, returns
+from jaxexit.exact.paths import lay_out, reached, returns, stopping_of
 from jaxexit.exact.types import ExactParams, ExactSpec, Paths, Scaling, TrainState
 from jaxexit.learning.types import Task
 
@@ -49,8 +49,7 @@ def _scaling(paths: Paths) -> Scaling:
 
 
 def _actions(task: Task) -> tuple[int, int, int]:
-    assert task.stopping is not None
-    return task.num_actions, *task.stopping
+    return task.num_actions, *stopping_of(task)
 
 
 @partial(jax.jit, static_argnames=("spec", "task"))
