@@ -23,6 +23,7 @@ import yaml
 
 from jaxexit import consent, machine
 from jaxexit.config import Experiment, find_experiment, load_experiment
+from jaxexit.config.learning import check_counts_steps
 from jaxexit.errors import UserError
 from jaxexit.progress import Reporter, reporter_of
 from jaxexit.results import Audit, Comparison, Result
@@ -200,6 +201,8 @@ class Study:
 
         given = {"ppo.total_timesteps": total_timesteps, "seed": seed, "seeds": seeds}
         study = self.changed({key: value for key, value in given.items() if value is not None})
+        if total_timesteps is not None:
+            check_counts_steps(study.experiment.learner, "total_timesteps")
         if root is None and start != "new":
             raise UserError(f"start: got {start!r}, expected 'new' where no root is given")
         where = Path(mkdtemp(prefix="jaxexit_") if root is None else root)

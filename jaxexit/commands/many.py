@@ -31,9 +31,12 @@ def sweep(arguments: argparse.Namespace, overrides: Sequence[str], start: Start)
         raise UserError(f"--sweep: {arguments.sweep} names the experiment; leave EXPERIMENT out")
     if arguments.report or arguments.wandb:
         raise UserError("--sweep: takes no --report and no --wandb; make its best trial a version")
+    from jaxexit.config.learning import check_counts_steps
     from jaxexit.lab.sweep_plan import load_sweep
 
     plan = load_sweep(arguments.sweep, list(overrides), arguments.root or Path("experiments"))
+    if arguments.total_timesteps is not None:
+        check_counts_steps(plan.base.learner, "--total-timesteps")
     root = arguments.root or plan.yaml.parent
     homes = (Path("experiments"), arguments.sweep.parent)  # no file decides to write anywhere else
     if arguments.root is None and root.resolve() not in [home.resolve() for home in homes]:

@@ -71,6 +71,7 @@ def build_parser() -> cli.Parser:
 def _command(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
     from jaxexit.config import find_experiment, load_experiment
+    from jaxexit.config.learning import check_counts_steps
 
     root = arguments.root or Path("experiments")
     start = "resume" if arguments.resume else "overwrite" if arguments.overwrite else "new"
@@ -94,6 +95,8 @@ def _command(argv: Sequence[str] | None) -> int:
         raise UserError("EXPERIMENT is missing; name a YAML file, or a version")
     yaml = find_experiment(arguments.experiment, root)
     experiment = load_experiment(yaml, overrides)
+    if arguments.total_timesteps is not None:
+        check_counts_steps(experiment.learner, "--total-timesteps")
     root = arguments.root or yaml.parent
     if arguments.walk_forward is not None:
         from jaxexit.commands.many import walk_forward

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from jaxexit.config.kinds import Count, NonNegative, Positive, Section, Share, UnitInterval
+from jaxexit.errors import ConfigError
 
 MOST_SIDE = 2**20  # environments, and steps of each
 MOST_SAMPLES = 2**28  # a rollout of 30 numbers each: 32 GB
@@ -21,6 +22,20 @@ Side = Annotated[int, Field(ge=1, le=MOST_SIDE)]
 Units = Annotated[int, Field(ge=1, le=MOST_UNITS)]
 
 LearnerName = Literal["ppo", "exact"]  # those of `learners.LEARNERS`
+LENGTH: dict[LearnerName, str] = {"ppo": "ppo.total_timesteps", "exact": "exact.updates"}
+"""The key that says how long a learner trains."""
+
+
+def check_counts_steps(learner: LearnerName, option: str) -> None:
+    """Whether `option`, a number of environment steps, is how long a learner trains.
+
+    Raises:
+        ConfigError: its length is another number.
+    """
+    if LENGTH[learner] != LENGTH["ppo"]:
+        raise ConfigError(
+            f"{option}: learner {learner} does not count steps; set {LENGTH[learner]}"
+        )
 
 
 class PPO(Section):

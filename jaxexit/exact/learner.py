@@ -46,6 +46,16 @@ class ExactLearner(ExactSpec):
         """See `Learner`."""
         return "lower exact.learning_rate or exact.max_grad_norm"
 
+    @property
+    def collapse_hint(self) -> None:
+        """See `Learner`."""
+        return None
+
+    @property
+    def value_words(self) -> str:
+        """See `Learner`."""
+        return "What holding on is expected to bring over leaving now"
+
     def init(self, task: Task, hyper: ExactParams, data: Any, key: Array) -> TrainState:
         """Fresh members, and the scale of what they see."""
         return first_state(ExactSpec(*self), task, hyper, data, key)
@@ -78,7 +88,7 @@ class ExactLearner(ExactSpec):
         return network_policy(self.network, masked=masked, sample=sample)
 
     def evaluate(self, params: Any, observation: Array) -> tuple[Array, Array]:
-        """See `Learner`; the value is what holding on is expected to bring over leaving now."""
+        """See `Learner`."""
         return forward(self.network, params, observation)
 
     def layers(self, params: Any) -> NetworkLayers:

@@ -14,6 +14,7 @@ from jaxexit.exact.ensemble import advantage_of_each, as_network, initial_member
 from jaxexit.exact.paths import lay_out, reached, returns, stopping_of
 from jaxexit.exact.types import ExactParams, ExactSpec, Paths, Scaling, TrainState
 from jaxexit.learning.types import Task
+from jaxexit.policies import mask_logits
 
 Array = jax.Array
 
@@ -124,6 +125,8 @@ def _shown(spec: ExactSpec, task: Task, data: Any, policy: Any, act: Any, key: A
     def play(carry: tuple[Any, Array], draw: Any):
         state, observation = carry
         logits, _ = act(policy, observation)
+        if task.valid is not None:
+            logits = mask_logits(logits, jax.vmap(task.valid, in_axes=(None, 0))(data, state))
         action = jnp.argmax(logits, axis=-1).astype(jnp.int32)
         state, observation, _, _, info = jax.vmap(task.step, in_axes=(None, 0, 0, 0))(
             data, state, action, draw

@@ -67,6 +67,11 @@ def make_mesh(learner: Learner, agents: int, devices: int | None = None) -> Mesh
         if value % each:
             if not asked and jax.process_count() == 1:
                 return None
+            if value == 1:
+                raise UserError(
+                    f"--devices: got {len(chosen)}, expected a divisor of the number of agents ({agents}): "
+                    "this learner trains each agent on one device"
+                )
             raise UserError(
                 f"{name}: {value} does not divide among the {each} devices of an agent; change it, or "
                 "choose other --devices"

@@ -63,6 +63,19 @@ class Learner(Protocol):
         """Which settings to change when the loss is not finite; completes a sentence."""
         ...
 
+    @property
+    def collapse_hint(self) -> str | None:
+        """Which settings to change when the policy's entropy is next to none; completes a sentence.
+
+        None: that is no fault, since nothing is learned by drawing actions.
+        """
+        ...
+
+    @property
+    def value_words(self) -> str:
+        """What the value of `evaluate` is, for readers: the beginning of a sentence."""
+        ...
+
     def init(self, task: Task, hyper: Any, data: Any, key: Array) -> Any:
         """The training state before the first update."""
         ...
@@ -117,8 +130,7 @@ class Learner(Protocol):
     def evaluate(self, params: Any, observation: Array) -> tuple[Array, Array]:
         """[..., observation_size] -> logits [..., num_actions] and value [...], for report, audit and advice.
 
-        The greedy policy takes the action with the largest logit; `value` is the discounted reward expected
-        from the observation on.
+        The greedy policy takes the action with the largest logit; what `value` is, `value_words` says.
         """
         ...
 

@@ -41,6 +41,16 @@ class PPOLearner(PPOSpec):
         """See `Learner`."""
         return "lower ppo.learning_rate or ppo.max_grad_norm"
 
+    @property
+    def collapse_hint(self) -> str:
+        """See `Learner`."""
+        return "raise ppo.entropy_coef_end or lengthen ppo.entropy_anneal_steps"
+
+    @property
+    def value_words(self) -> str:
+        """See `Learner`."""
+        return "The network's estimate of the discounted reward still to come"
+
     def init(self, task: Task, hyper: PPOParams, data: Any, key: Array) -> TrainState:
         """Fresh parameters, environments at their first decision."""
         return init_state(self, task, hyper, data, key)

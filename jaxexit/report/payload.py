@@ -14,6 +14,7 @@ from jaxexit.data.indicators import talib_indicators
 from jaxexit.env import ACTIONS, REASONS
 from jaxexit.env.guards import RULES
 from jaxexit.env.types import CostFractions, RewardTerms
+from jaxexit.learners import learner_of
 from jaxexit.metrics import METRICS
 from jaxexit.policies import ORACLE
 from jaxexit.report.run import ReportedRun, numbers
@@ -76,6 +77,7 @@ def trades_payload(runs: Sequence[ReportedRun]) -> tuple[Columns, dict[str, Any]
         },
         "versions": [run.version for run in runs],
         "learned": [run.learned for run in runs],
+        "value": [learner_of(run.experiment).value_words for run in runs],
         "baselines": [name for name in first.tables if name != first.learned],
         "oracle": ORACLE.name,
         "unit": {

@@ -59,7 +59,7 @@ class Insight(NamedTuple):
     """What the network says at each decision. Leaves [decisions, ...] float32."""
 
     probabilities: Any  # [., actions]
-    value: Any  # expected discounted reward from here on, in units of the reward
+    value: Any  # see `Learner.value_words`, in units of the reward
     entropy: Any  # nats; at most the logarithm of the number of actions
     gradient: Any  # [., groups]: length of d log p(chosen) / d observations, by group
 

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 from jaxexit.env.types import ACTIONS, EXIT, HOLD
-from jaxexit.exact.ensemble import advantage_of_each, as_network, initial_members
+from jaxexit.exact.ensemble import advantage_of_each, as_network
 from jaxexit.exact.learner import ExactLearner
-from jaxexit.exact.types import ExactSpec, Scaling
+from jaxexit.exact.types import Scaling
 
-SIZE, TEMPERATURE, REWARD = 5, 0.2, 3.0
+SIZE, MEMBERS, TEMPERATURE, REWARD = 5, 3, 0.2, 3.0
 LEARNER = ExactLearner(
     horizon=12,
     trades=64,
     rounds=1,
     minibatches=1,
     minibatch_size=64,
-    members=3,
+    members=MEMBERS,
     hidden_sizes=(8, 4),
 )
 
@@ -25,14 +25,13 @@ LEARNER = ExactLearner(
 @pytest.fixture(scope="module")
 def expected() -> tuple[dict, np.ndarray, np.ndarray]:
     """The network, observations [40, SIZE], and the members' mean of each."""
-    keys = jax.random.split(jax.random.key(0), 5)
+    rng = np.random.default_rng(0)
+    sizes = [(SIZE, 8), (8, 4), (4, 1)]
     members = [
-        (kernel, bias + 0.1 * jax.random.normal(key, bias.shape))
-        for (kernel, bias), key in zip(
-            initial_members(ExactSpec(*LEARNER), SIZE, keys[0]), keys[1:], strict=False
-        )
+        (rng.standard_normal((MEMBERS, *size)), rng.standard_normal((MEMBERS, 1, size[1])))
+        for size in sizes
     ]
-    members[-1] = (100.0 * members[-1][0], members[-1][1])  # begins near 0
+    members = jax.tree.map(jnp.float32, members)
     scaling = Scaling(
         mean=jnp.linspace(-1.0, 2.0, SIZE),
         inverse=jnp.array([0.5, 1.0, 4.0, 0.0, 2.0]),
@@ -40,18 +39,20 @@ def expected() -> tuple[dict, np.ndarray, np.ndarray]:
     )
     actions = (len(ACTIONS), HOLD, EXIT)
     network = as_network(members, scaling, jnp.float32(TEMPERATURE), actions)
-    observation = 2.0 * jax.random.normal(keys[4], (40, SIZE))
+    observation = 2.0 * rng.standard_normal((40, SIZE)).astype(np.float32)
     scaled = (observation - scaling.mean) * scaling.inverse
-    mean = np.asarray(advantage_of_each(members, scaled).mean(axis=0))
+    mean = np.asarray(advantage_of_each(members, jnp.asarray(scaled)).mean(axis=0))
     assert np.ptp(mean) > 1.0
-    return network, np.asarray(observation), mean
+    return network, observation, mean
 
 
 def test_it_leaves_where_the_members_mean_says_so(expected: tuple[dict, np.ndarray, np.ndarray]):
     network, observation, mean = expected
     logits, value = LEARNER.evaluate(network, jnp.asarray(observation))
-    np.testing.assert_allclose(logits[:, EXIT] - logits[:, HOLD], -mean / TEMPERATURE, atol=1e-4)
-    np.testing.assert_allclose(value, REWARD * mean, atol=1e-4)
+    np.testing.assert_allclose(
+        logits[:, EXIT] - logits[:, HOLD], -mean / TEMPERATURE, rtol=1e-5, atol=1e-4
+    )
+    np.testing.assert_allclose(value, REWARD * mean, rtol=1e-5, atol=1e-4)
     others = [i for i in range(len(ACTIONS)) if i not in (HOLD, EXIT)]
     assert not jax.nn.softmax(logits)[:, others].any()
 

@@ -1,5 +1,6 @@
 """What every exit would have brought: against the environment's own play, and against plain loops."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -34,14 +35,11 @@ def nets(filled: Small) -> np.ndarray:
     """[HORIZON, TRADES] net fractions of the environment's own play that leaves at decision k."""
     rows = np.tile(np.arange(TRADES), HORIZON)
     world = filled.world
-    trades, hindsight = (
-        type(given)(*(None if leaf is None else leaf[rows] for leaf in given))
-        for given in (world.trades, world.hindsight)
-    )
+    trades, hindsight = jax.tree.map(lambda leaf: leaf[rows], (world.trades, world.hindsight))
     many = world._replace(trades=trades, hindsight=hindsight)
     sent = ListedExits(np.repeat(np.arange(HORIZON, dtype=np.int32), TRADES))  # type: ignore[arg-type]
     played = run_policy(filled.spec, LISTED, many, sent, key_of(0), horizon=HORIZON)
-    return played.results.net.reshape(HORIZON, TRADES)
+    return np.asarray(played.results.net).reshape(HORIZON, TRADES)
 
 
 def test_an_exit_brings_what_the_environment_pays_for_it(filled: Small, paths: Paths):
@@ -73,14 +71,12 @@ def test_bars_to_come_change_nothing_that_was_seen(filled: Small, paths: Paths, 
     entry = np.asarray(filled.world.trades.entry_bar)
     known = int(entry[trade]) + 1
 
-    def other(leaf: np.ndarray | None) -> np.ndarray | None:
-        if leaf is None:
-            return None
-        new = np.asarray(leaf).copy()
+    def other(leaf: jax.Array) -> np.ndarray:
+        new = np.array(leaf)
         new[known + 1 :] = new[known + 1 :][::-1]
         return new
 
-    market = type(filled.world.market)(*(other(leaf) for leaf in filled.world.market))
+    market = jax.tree.map(other, filled.world.market)
     changed = filled.paths(filled.world._replace(market=market))
     bar = entry + np.arange(HORIZON)[:, None]  # of the decision
     for now, then in zip(changed, paths, strict=True):
@@ -148,10 +144,10 @@ def realised(paths: Paths, expected: np.ndarray, k: int, n: int) -> float:
     while True:
         total += paths.hold[k, n]
         if paths.ends[k, n]:
-            return total
+            return float(total)
         k += 1
         if paths.can_leave[k, n] and expected[k, n] <= 0.0:
-            return total + paths.leave[k, n]
+            return float(total + paths.leave[k, n])
 
 
 def one_step(paths: Paths, expected: np.ndarray, k: int, n: int) -> float:
@@ -160,10 +156,10 @@ def one_step(paths: Paths, expected: np.ndarray, k: int, n: int) -> float:
     while True:
         total += paths.hold[k, n]
         if paths.ends[k, n]:
-            return total
+            return float(total)
         k += 1
         if paths.can_leave[k, n]:
-            return total + paths.leave[k, n] + max(expected[k, n], 0.0)
+            return float(total + paths.leave[k, n]) + max(expected[k, n], 0.0)
 
 
 @pytest.mark.parametrize(("trace_decay", "brought"), [(1.0, realised), (0.0, one_step)])

@@ -45,6 +45,14 @@ class Preferences(NamedTuple):
     def divergence_hint(self) -> str:
         return "lower the spread"
 
+    @property
+    def collapse_hint(self) -> None:
+        return None
+
+    @property
+    def value_words(self) -> str:
+        return "Nothing"
+
     def init(self, task: Task, hyper: jax.Array, data: Any, key: jax.Array) -> Search:
         draws = task.draw(data, key, (self.num_envs,))
         envs, _ = jax.vmap(task.reset, in_axes=(None, 0))(data, draws)

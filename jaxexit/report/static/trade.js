@@ -113,7 +113,7 @@ function showInsight() {
     element("dl", { class: "three" },
       figure("confidence", "Probability of the action that was chosen.", percent(decided(v, `p${chosen}`)[row])),
       figure("entropy", `Of the probabilities, in nats: 0 is certain, ${plain(Math.log(T.facts.actions.length))} is no preference at all.`, plain(decided(v, "entropy")[row])),
-      figure("value", "The network's estimate of the discounted reward still to come, in units of the reward (not of money).", signed(decided(v, "value")[row]))),
+      figure("value", `${T.facts.value[v]}, in units of the reward (not of money).`, signed(decided(v, "value")[row]))),
     element("h3", {}, term("What would move this decision", "Length of the gradient of log p(chosen action) with respect to the observations of a group, and its share of the sum. It says how strongly a small change there would change the choice, not why the market moved. Observations are dimensionless and clipped to -10 to 10.")),
     barsOf(groups.map((name, g) => [name, gradient[g] / total, percent(gradient[g] / total, 0), "var(--accent)", false]).sort((a, b) => b[1] - a[1])));
 }
@@ -149,7 +149,7 @@ function showTradeTables() {
   }
   parts.push(tableSection("Bar by bar", "trade-decisions", [
     ["bar", "Decision k, taken at the close of the k-th bar after entry."], ["bar opened, UTC"], ["chosen", "Before guards."], ["blocked by", "Rules that turned the choice into HOLD."],
-    ["unrealised", "Net result if everything were closed at this close; 0 before the entry is filled."], ["stop", "In force from the coming bar on."], ["p(chosen)"], ["entropy", "Nats."], ["value", "Discounted reward still expected."],
+    ["unrealised", "Net result if everything were closed at this close; 0 before the entry is filled."], ["stop", "In force from the coming bar on."], ["p(chosen)"], ["entropy", "Nats."], ["value", `${T.facts.value[v]}.`],
     ["booked net", "Net result realised until the next close, weighted by size."], ["costs"], ["open after"], ["reward", "Sum of all terms."]], rows, foot));
   byId("trade-tables").replaceChildren(...parts);
 }

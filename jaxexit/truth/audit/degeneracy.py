@@ -39,8 +39,9 @@ def check(subject: Subject) -> list[Finding]:
         _break_even(table, where),
         _few_trades(table, where),
     ]
-    if subject.policy.name.startswith("learned"):
-        findings.append(_entropy(subject))
+    hint = learner_of(subject.experiment).collapse_hint
+    if hint is not None and subject.policy.name.startswith("learned"):
+        findings.append(_entropy(subject, hint))
     return findings
 
 
@@ -139,7 +140,7 @@ def _logits(learner: Learner, params: Any, observation: Any, valid: Any) -> jax.
     return logits if valid is None else mask_logits(logits, valid)
 
 
-def _entropy(subject: Subject) -> Finding:
+def _entropy(subject: Subject, hint: str) -> Finding:
     """Mean entropy of the policy at the decisions it meets, in nats."""
     count = len(subject.entry_bars)
     rows = np.linspace(0, count - 1, TRACED).astype(int)
@@ -166,6 +167,5 @@ def _entropy(subject: Subject) -> Finding:
         "the policy's entropy has collapsed",
         where,
         size,
-        "it stopped exploring: raise ppo.entropy_coef_end or lengthen ppo.entropy_anneal_steps, and see "
-        "whether several seeds agree",
+        f"it stopped exploring: {hint}, and see whether several seeds agree",
     )
