@@ -234,7 +234,7 @@ def yaml_keys() -> None:
     parts = [
         "# YAML keys",
         "Every key of an experiment file, as `--set KEY=VALUE` spells it. Unknown keys, wrong types and "
-        "impossible values stop a run before it begins. Which values v1, v2 and v3 use is in "
+        "impossible values stop a run before it begins. Which values v1 to v4 use is in "
         "[`experiments/`](../how-to/experiments.md). This page is generated from the configuration's fields.",
         *_section(schema, schema["$defs"], "", "The file", 2),
     ]

@@ -16,7 +16,7 @@ FLOORS = (
     ("env",),
     ("policies",),
     ("learning",),
-    ("ppo",),
+    ("ppo", "exact"),
     ("learners",),
     ("evaluate",),
     ("store",),

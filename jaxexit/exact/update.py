@@ -175,9 +175,9 @@ def update(
             key,
         )
         share = jnp.where(step == 0, 1.0, target_weight)
-        averaged = optax.incremental_update(members, averaged, share)
+        moved: Any = optax.incremental_update(members, averaged, share)
         met = weight.sum() / spec.trades
-        return (members, averaged, optimiser, after), (losses.mean(), met)
+        return (members, moved, optimiser, after), (losses.mean(), met)
 
     begin = state.update * (spec.rounds * spec.minibatches)
     carry = (state.members, state.averaged, state.optimiser, begin)

@@ -115,11 +115,11 @@ def test_the_other_commands_take_it_too(trained: tiny.Trained, tmp_path: Path):
     assert (tmp_path / "v1_tiny" / "results" / "test" / "report.html").exists()
     code, out, err = tiny.run("export", yaml, "--json", "--quiet")
     assert code == 0, err
-    parity = json.loads(out)["manifest"]["parity"]
+    manifest = json.loads(out)["manifest"]
     decisions = sum(known["backtest"]["policies"]["learned"]["actions"].values())
-    for facts in parity.values():
-        assert facts["decisions"] == decisions
-        assert facts["different_actions"] == 0
+    for name in manifest["files"]:
+        assert manifest["parity"][name]["decisions"] == decisions
+        assert manifest["parity"][name]["different_actions"] == 0
     code, out, err = tiny.run("audit", yaml, "--json", "--quiet")
     assert code == 0, err
     assert "ppo." not in out

@@ -1,11 +1,13 @@
-"""Who knows whom: PPO is known to the registry of learners alone, and knows nothing of the environment."""
+"""Who knows whom: a learner is known to the registry alone, and knows nothing of the environment."""
 
 import ast
 from pathlib import Path
 from typing import get_args
 
+import pytest
+
 from jaxexit.config import Experiment
-from jaxexit.config.learning import LearnerName
+from jaxexit.config.learning import LENGTH, LearnerName
 from jaxexit.learners import LEARNERS
 
 FLAX_NAMES = ("Dense_", "LayerNormRelu", '["params"]')
@@ -32,24 +34,30 @@ def within(module: str, package: str) -> bool:
     return module == package or module.startswith(f"{package}.")
 
 
-def test_only_the_registry_of_learners_knows_ppo_and_the_benchmark_that_times_it(
-    repository: Path,
+@pytest.mark.parametrize("learner", get_args(LearnerName))
+def test_only_the_registry_knows_a_learner_and_the_benchmark_the_one_that_it_times(
+    repository: Path, learner: str
 ) -> None:
     knowing = {
         name
         for name, file in modules(repository).items()
-        if any(within(module, "jaxexit.ppo") for module in imports(file))
-        and not name.startswith(("ppo/", "benchmark/"))
+        if any(within(module, f"jaxexit.{learner}") for module in imports(file))
+        and not name.startswith(
+            (f"{learner}/", "benchmark/") if learner == "ppo" else f"{learner}/"
+        )
     }
     assert knowing == {"learners.py"}
 
 
-def test_ppo_knows_nothing_of_the_environment_or_of_what_uses_it(repository: Path) -> None:
-    allowed = ("arrays", "config", "learning", "policies", "ppo")
+@pytest.mark.parametrize("learner", get_args(LearnerName))
+def test_a_learner_knows_nothing_of_the_environment_or_of_what_uses_it(
+    repository: Path, learner: str
+) -> None:
+    allowed = ("arrays", "config", "errors", "learning", "policies", learner)
     known = {
         (name, module)
         for name, file in modules(repository).items()
-        if name.startswith("ppo/")
+        if name.startswith(f"{learner}/")
         for module in imports(file)
         if within(module, "jaxexit")
         and not any(within(module, f"jaxexit.{room}") for room in allowed)
@@ -69,3 +77,11 @@ def test_only_the_network_knows_how_flax_names_its_parameters(repository: Path) 
 def test_an_experiment_can_ask_for_every_learner_and_has_its_section() -> None:
     assert set(get_args(LearnerName)) == set(LEARNERS)
     assert set(LEARNERS) <= set(Experiment.model_fields)
+
+
+def test_how_long_a_learner_trains_is_a_key_of_its_own_section() -> None:
+    assert set(LENGTH) == set(LEARNERS)
+    for learner, length in LENGTH.items():
+        section, name = length.split(".")
+        assert section == learner
+        assert hasattr(Experiment.model_fields[section].default, name)
