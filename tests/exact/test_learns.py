@@ -37,5 +37,5 @@ def test_a_thousand_trades_tell_it_where_to_leave_a_price_that_returns_to_its_me
     shares = {share.examinee: share for share in examine(known, entrants, trades=4_000, seed=3)}
     assert shares["leave"].share < 0.0
     assert shares["learned, greedy"].share > 0.9
-    assert shares["learned, sampled"].share > 0.8
+    assert shares["learned, sampled"].share > 0.7
     assert not any(share.leaks for share in shares.values())
