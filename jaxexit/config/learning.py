@@ -140,9 +140,13 @@ class Exact(Section):
         default=0.5,
         description="weight of the result of the decisions against the error of what is expected",
     )
-    temperature: Positive = Field(
-        default=0.2,
-        description="how far apart leaving and holding are before one is certain, in deviations of a bar",
+    sharpness: Positive = Field(
+        default=6.0,
+        description="logits a deviation of the rule's number by which it leaves beyond its level",
+    )
+    anchor: NonNegative = Field(
+        default=10.0,
+        description="price of departing from the rule; it falls with the number of trades",
     )
     early_exit: UnitInterval = Field(
         default=0.7,

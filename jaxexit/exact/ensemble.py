@@ -1,4 +1,4 @@
-"""Several small networks side by side; their mean is one network of plain layers."""
+"""Several small networks side by side; their mean, on top of a rule, is one network of plain layers."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxexit.exact.types import ExactSpec, Scaling
+from jaxexit.exact.types import ExactSpec, Rule, Scaling
 from jaxexit.policies import MASKED_LOGIT, network_params
 
 Array = jax.Array
 
 OUTPUT_GAIN = 0.01
+OUTPUTS = 2  # what holding is worth over leaving; the logit by which leaving departs from the rule
+RULE_UNITS = 2  # of each hidden layer: they carry the rule's number past it
+
+Members = Sequence[tuple[Array, Array]]
 
 
-def initial_members(
-    spec: ExactSpec, observation_size: int, key: Array
-) -> list[tuple[Array, Array]]:
+def initial_members(spec: ExactSpec, observation_size: int, key: Array) -> Members:
     """Kernel [members, inputs, outputs] and bias [members, 1, outputs] of each layer (He et al. 2015)."""
     layers, inputs = [], observation_size
-    sizes = (*spec.hidden_sizes, 1)
+    sizes = (*spec.hidden_sizes, OUTPUTS)
     for size, of_layer in zip(sizes, jax.random.split(key, len(sizes)), strict=True):
         gain = OUTPUT_GAIN if len(layers) == len(spec.hidden_sizes) else math.sqrt(2.0 / inputs)
         kernel = gain * jax.random.normal(of_layer, (spec.members, inputs, size))
@@ -31,45 +33,56 @@ def initial_members(
     return layers
 
 
-def advantage_of_each(members: Sequence[tuple[Array, Array]], inputs: Array) -> Array:
-    """[members, M, observation_size], or [M, observation_size] for all, -> [members, M]."""
+def outputs_of_each(members: Members, inputs: Array) -> tuple[Array, Array]:
+    """[members, M, observation_size], or [M, observation_size] for all -> two times [members, M].
+
+    Returns:
+        (advantage of holding over leaving, in scaled reward; departure from the rule, logits).
+    """
     hidden = inputs
     for i, (kernel, bias) in enumerate(members):
         hidden = (jax.nn.relu(hidden) if i else hidden) @ kernel + bias
-    return hidden[..., 0]
+    return hidden[..., 0], hidden[..., 1]
 
 
 def as_network(
-    members: Sequence[tuple[Array, Array]],
+    members: Members,
     scaling: Scaling,
-    temperature: Array,
+    rule: Rule,
+    sharpness: Array,
     actions: tuple[int, ...],
 ) -> Any:
-    """The members' mean as the parameters of one `policies.network` of `members` times the units.
+    """Rule and members as the parameters of one `policies.network` of all their units.
 
-    Its value is the expected reward of holding over leaving; the logit of stopping is that over the
-    temperature, negated; of continuing 0; every other action is impossible.
+    Its value is the expected reward of holding over leaving; the logit of stopping is the rule's margin times
+    `sharpness` plus the members' mean departure; of continuing 0; every other action is impossible.
 
     Args:
         members: their parameters.
         scaling: of observations and rewards; it becomes part of the first and last layer.
-        temperature: of the decision, in units of `scaling.reward`.
+        rule: carried past the hidden layers by `RULE_UNITS` units, of its number and of its negative.
+        sharpness: logits a deviation of the rule's number.
         actions: number of actions, the one that continues, the one that stops.
     """
     num_actions, go_on, stop = actions
     kernel, bias = members[0]
-    first = scaling.inverse[:, None] * kernel
-    bias = bias - (scaling.mean[None, None] @ first)
-    hidden = [(jnp.concatenate(list(first), axis=-1), bias.ravel())]
+    first = jnp.concatenate(list(kernel), axis=-1)
+    carried = jnp.zeros((first.shape[0], RULE_UNITS)).at[rule.column].set(jnp.array([1.0, -1.0]))
+    first = scaling.inverse[:, None] * jnp.concatenate([first, carried], axis=-1)
+    shift = jnp.concatenate([bias.ravel(), jnp.zeros(RULE_UNITS)]) - scaling.mean @ first
+    hidden = [(first, shift)]
     for kernel, bias in members[1:-1]:
-        blocks = jax.scipy.linalg.block_diag(*kernel)
-        hidden.append((blocks, bias.ravel()))
+        blocks = jax.scipy.linalg.block_diag(*kernel, jnp.eye(RULE_UNITS))
+        hidden.append((blocks, jnp.concatenate([bias.ravel(), jnp.zeros(RULE_UNITS)])))
     kernel, bias = members[-1]
-    mean, shift = kernel[..., 0].ravel() / len(kernel), bias.mean()
-    logits = jnp.zeros((num_actions, mean.shape[0])).at[stop].set(-mean / temperature)
+    mean, shift = kernel.reshape(-1, OUTPUTS) / len(kernel), bias.mean(axis=(0, 1))
+    slope = sharpness * rule.sign
+    departure = jnp.concatenate([mean[:, 1], jnp.stack([slope, -slope])])
+    logits = jnp.zeros((num_actions, departure.shape[0])).at[stop].set(departure)
     impossible = jnp.full(num_actions, MASKED_LOGIT).at[go_on].set(0.0)
+    worth = jnp.concatenate([mean[:, 0], jnp.zeros(RULE_UNITS)])
     return network_params(
         hidden,
-        policy=(logits, impossible.at[stop].set(-shift / temperature)),
-        value=(scaling.reward * mean[None], scaling.reward * shift[None]),
+        policy=(logits, impossible.at[stop].set(shift[1] - sharpness * rule.level)),
+        value=(scaling.reward * worth[None], scaling.reward * shift[:1]),
     )

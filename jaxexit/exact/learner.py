@@ -11,6 +11,7 @@ from jax.sharding import PartitionSpec as P
 
 from jaxexit.arrays import key_of, on_device
 from jaxexit.config import Experiment
+from jaxexit.exact.ensemble import RULE_UNITS
 from jaxexit.exact.types import ExactParams, ExactSpec, TrainState
 from jaxexit.exact.update import first_state, update
 from jaxexit.learning.types import LearnerKind, Task
@@ -33,7 +34,7 @@ class ExactLearner(ExactSpec):
     @property
     def network(self) -> NetworkSpec:
         """The one network that the members' mean is."""
-        hidden = tuple(self.members * size for size in self.hidden_sizes)
+        hidden = tuple(self.members * size + RULE_UNITS for size in self.hidden_sizes)
         return NetworkSpec(hidden_sizes=hidden, layer_norm=False)
 
     @property

@@ -62,7 +62,7 @@ def lay_out(task: Task, data: Any, draws: Any, horizon: int) -> Paths:
     return jax.lax.scan(decision, (*begin, alive), None, length=horizon)[1]
 
 
-def returns(paths: Paths, advantage: Array, trace_decay: Array) -> Array:
+def returns(paths: Paths, leaves: Array, advantage: Array, trace_decay: Array) -> Array:
     """What holding on would have brought over leaving at each decision, [H, N], in the task's reward.
 
     The advantage of holding is that of the path itself, cut short by what is expected: a tree backup
@@ -74,20 +74,21 @@ def returns(paths: Paths, advantage: Array, trace_decay: Array) -> Array:
 
     Args:
         paths: [H, N].
-        advantage: [H, N] expected advantage of holding over leaving; the policy holds where it is positive.
+        leaves: [H, N] bool: the policy's choice.
+        advantage: [H, N] expected advantage of holding over leaving.
         trace_decay: share of a path's own future that is believed, a bar.
     """
 
-    def back(after: Array, now: tuple[Paths, Array]) -> tuple[Array, Array]:
-        path, expected = now
+    def back(after: Array, now: tuple[Paths, Array, Array]) -> tuple[Array, Array]:
+        path, exits, expected = now
         hold = path.hold + jnp.where(path.ends, 0.0, after)
         mixed = (1.0 - trace_decay) * (path.leave + expected) + trace_decay * hold
-        free = jnp.where(expected > 0.0, mixed, path.leave)
+        free = jnp.where(exits, path.leave, mixed)
         return jnp.where(path.can_leave, free, hold), hold - path.leave
 
     start = jnp.zeros(advantage.shape[1])
     light = paths._replace(observation=None)
-    return jax.lax.scan(back, start, (light, advantage), reverse=True)[1]
+    return jax.lax.scan(back, start, (light, leaves, advantage), reverse=True)[1]
 
 
 def reached(paths: Paths, exit_chance: Array) -> Array:

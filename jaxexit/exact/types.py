@@ -31,7 +31,8 @@ class ExactParams(NamedTuple):
 
     updates: Array  # of the whole run: the learning rate's schedule ends there
     trace_decay: Array
-    temperature: Array  # in deviations of one bar's reward
+    sharpness: Array  # logits
+    anchor: Array
     policy_weight: Array
     early_exit: Array
     learning_rate: Array
@@ -48,6 +49,19 @@ class Scaling(NamedTuple):
     reward: Array  # deviation of one bar's reward
 
 
+class Rule(NamedTuple):
+    """The simple rule that learning begins at: leave once one observed number has passed a level. Scalars."""
+
+    column: Array  # int32, of the observation
+    sign: Array  # +1: leave at or above the level, -1: at or below
+    level: Array  # in scaled units, times `sign`
+    spread: Array  # deviation of an episode's result under the rule, scaled
+
+    def margin(self, inputs: Array) -> Array:
+        """[..., observation_size] -> [...]: how far beyond the level, in deviations of the number."""
+        return self.sign * inputs[..., self.column] - self.level
+
+
 class TrainState(NamedTuple):
     """Everything that a run needs to be resumed bit for bit."""
 
@@ -56,6 +70,7 @@ class TrainState(NamedTuple):
     policy: Any  # `averaged` as one network of plain layers: what is validated and backtested
     optimiser: Any
     scaling: Scaling
+    rule: Rule
     key: Array  # typed PRNG key
     update: Array  # int32: updates done
 

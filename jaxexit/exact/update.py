@@ -10,9 +10,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxexit.exact.ensemble import advantage_of_each, as_network, initial_members
+from jaxexit.exact.ensemble import as_network, initial_members, outputs_of_each
 from jaxexit.exact.paths import lay_out, reached, returns, stopping_of
-from jaxexit.exact.types import ExactParams, ExactSpec, Paths, Scaling, TrainState
+from jaxexit.exact.rule import fit_rule
+from jaxexit.exact.types import ExactParams, ExactSpec, Paths, Rule, Scaling, TrainState
 from jaxexit.learning.types import Task
 from jaxexit.policies import mask_logits
 
@@ -63,12 +64,14 @@ def first_state(
     key, key_members = jax.random.split(key)
     members = initial_members(spec, size, key_members)
     scaling = Scaling(jnp.zeros(size), jnp.ones(size), jnp.float32(1.0))
+    rule = Rule(jnp.int32(0), jnp.float32(1.0), jnp.float32(0.0), jnp.float32(1.0))
     return TrainState(
         members=members,
         averaged=jax.tree.map(jnp.copy, members),  # both are donated: no buffer twice
-        policy=as_network(members, scaling, hyper.temperature, _actions(task)),
+        policy=as_network(members, scaling, rule, hyper.sharpness, _actions(task)),
         optimiser=_optimiser(hyper).init(members),
         scaling=scaling,
+        rule=rule,
         key=key,
         update=jnp.int32(0),
     )
@@ -80,6 +83,8 @@ def _minibatches(
     inputs: Array,
     target: Array,
     weight: Array,
+    margin: Array,
+    price: Array,
     fit: tuple[Any, Any, Array],
     key: Array,
 ) -> tuple[tuple[Any, Any, Array], Array]:
@@ -91,17 +96,20 @@ def _minibatches(
         inputs: [M, observation_size] scaled observations.
         target: [M] scaled returns.
         weight: [M] how often a decision is met.
+        margin: [M] logits by which the rule leaves.
+        price: of a squared logit by which a member departs from the rule.
         fit: members, optimiser, gradient steps done.
         key: of the draws.
     """
     cumulative = jnp.cumsum(weight)
 
     def loss(members: Any, rows: Array) -> Array:
-        advantage, aim = advantage_of_each(members, inputs[rows]), target[rows]
+        (advantage, departure), aim = outputs_of_each(members, inputs[rows]), target[rows]
         error = jnp.square(advantage - aim)
-        holds = jax.nn.sigmoid(advantage / hyper.temperature)
+        leaves = jax.nn.sigmoid(margin[rows] + departure)
+        given_up = leaves * aim + price * jnp.square(departure)
         share = hyper.policy_weight
-        return ((1.0 - share) * error - share * holds * aim).mean(axis=1).sum()
+        return ((1.0 - share) * error + share * given_up).mean(axis=1).sum()
 
     def minibatch(carry: tuple[Any, Any, Array], key: Array):
         members, optimiser, step = carry
@@ -154,23 +162,32 @@ def update(
     scaling = jax.tree.map(partial(jnp.where, state.update == 0), _scaling(paths), state.scaling)
     inputs = (paths.observation - scaling.mean) * scaling.inverse
     scaled = paths._replace(hold=paths.hold / scaling.reward, leave=paths.leave / scaling.reward)
+    rule = jax.tree.map(partial(jnp.where, state.update == 0), fit_rule(scaled, inputs), state.rule)
+    margin = hyper.sharpness * rule.margin(inputs)
+    assert task.episodes is not None
+    price = hyper.anchor * rule.spread / task.episodes(data)
     flat_inputs = inputs.reshape(-1, inputs.shape[-1])
     target_weight = jnp.float32(hyper.target_rate)
 
     def round_(carry: tuple[Any, Any, Any, Array], key: Array):
         members, averaged, optimiser, step = carry
-        expected = jax.lax.map(lambda row: advantage_of_each(averaged, row).mean(axis=0), inputs)
-        # Before anything is learned, holding is worth a try everywhere.
-        expected = jnp.where(step == 0, 1.0, expected)
-        target = returns(scaled, expected, hyper.trace_decay)
-        weight = reached(scaled, hyper.early_exit * jax.nn.sigmoid(-expected / hyper.temperature))
-        weight = jnp.where(step == 0, scaled.can_leave.astype(jnp.float32), weight)
+        expected, departure = jax.lax.map(
+            lambda row: jax.tree.map(lambda of: of.mean(axis=0), outputs_of_each(averaged, row)),
+            inputs,
+        )
+        logit = margin + departure
+        # Before anything is expected, a path's own future is believed.
+        decay = jnp.where(step == 0, 1.0, hyper.trace_decay)
+        target = returns(scaled, logit > 0.0, expected, decay)
+        weight = reached(scaled, hyper.early_exit * jax.nn.sigmoid(logit))
         (members, optimiser, after), losses = _minibatches(
             spec,
             hyper,
             flat_inputs,
             target.ravel(),
             weight.ravel(),
+            margin.ravel(),
+            price,
             (members, optimiser, step),
             key,
         )
@@ -184,11 +201,13 @@ def update(
     (members, averaged, optimiser, step), (losses, met) = jax.lax.scan(
         round_, carry, jax.random.split(key_rounds, spec.rounds)
     )
-    policy = as_network(averaged, scaling, hyper.temperature, _actions(task))
+    policy = as_network(averaged, scaling, rule, hyper.sharpness, _actions(task))
     finite = jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(members)]).all()
     metrics = {
         "loss": losses[-1],
         "decisions_met": met[-1],
+        "rule_column": rule.column,
+        "rule_level": rule.level,
         "learning_rate": _rate(spec, hyper, step),
         "finite": finite,
         **task.summarise(data, _shown(spec, task, data, policy, act, key_shown)),
@@ -199,6 +218,7 @@ def update(
         policy=policy,
         optimiser=optimiser,
         scaling=scaling,
+        rule=rule,
         key=key,
         update=state.update + 1,
     )

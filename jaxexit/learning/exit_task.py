@@ -53,6 +53,12 @@ def _draw(data: World, key: Array, shape: tuple[int, ...]) -> Array:
     ]
 
 
+def _episodes(data: World) -> Array:
+    return (
+        jnp.int32(data.trades.entry_bar.shape[0]) if data.sampled is None else data.sampled.length
+    )
+
+
 def _see(spec: EnvSpec, data: World, state: EnvState) -> Array:
     return observe(spec, data.params, data.market, situation(spec, data.params, data.trades, state))
 
@@ -142,4 +148,6 @@ def exit_task(spec: EnvSpec) -> Task:
         "valid": partial(_valid, spec) if spec.guard_mode == "mask" else None,
         "summarise": partial(_summarise, spec),
     }
-    return Task(num_actions=len(ACTIONS), draw=_draw, stopping=(HOLD, EXIT), **functions)
+    return Task(
+        num_actions=len(ACTIONS), draw=_draw, stopping=(HOLD, EXIT), episodes=_episodes, **functions
+    )

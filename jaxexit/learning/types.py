@@ -38,6 +38,8 @@ class Task(NamedTuple):
     stopping: tuple[int, int] | None = None
     """The action that goes on and the one that ends the episode, where the task is one of stopping: what
     comes after both does not depend on the other actions, nor does the path on any. None: it is not."""
+    episodes: Callable[[Any], Array] | None = None
+    """data -> number of different episodes that `draw` draws from."""
 
 
 class Learner(Protocol):

@@ -32,7 +32,13 @@ from jaxexit.truth.verdict import Share
 
 BATCH = 25_000  # trades examined at once
 FOR_COMPARISON = 200_000  # trades at most of a learned policy of which nothing is asked
-LEARNER = ("ppo", "network", "reward")  # sections of the experiment that may be overridden
+LEARNER = (
+    "learner",
+    "ppo",
+    "exact",
+    "network",
+    "reward",
+)  # what of the experiment may be overridden
 
 
 def exam_experiment(name: str, steps: int, seed: int, overrides: Sequence[str] = ()) -> Experiment:
@@ -48,14 +54,18 @@ def exam_experiment(name: str, steps: int, seed: int, overrides: Sequence[str] =
         ConfigError: another section, an unknown key, an impossible value.
     """
     for text in overrides:
-        if text.split(".")[0].strip() not in LEARNER:
+        if text.partition("=")[0].partition(".")[0].strip() not in LEARNER:
             raise ConfigError(
                 f"--set: got {text}, expected a key of {', '.join(LEARNER)}; the market of an exam is fixed"
             )
     env, costs = Env(max_bars=HORIZON), Costs(spread_pips=SPREAD_PIPS)
     experiment = money_experiment(name, env=env, costs=costs, steps=2_000_000, seed=seed)
     schedule = (f"ppo.total_timesteps={steps}", f"ppo.entropy_anneal_steps={steps}")
-    return with_overrides(experiment, (*schedule, *overrides))
+    experiment = with_overrides(experiment, (*schedule, *overrides))
+    if experiment.learner == "exact" and not any("exact.updates" in text for text in overrides):
+        updates = -(-steps // learner_of(experiment).batch_size)
+        return with_overrides(experiment, (f"exact.updates={updates}",))
+    return experiment
 
 
 def make_world(

@@ -1,4 +1,6 @@
-"""The members' mean is one network: the same decisions, and a value in the task's own reward."""
+"""Rule and members are one network: the same decisions, and a value in the task's own reward."""
+
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -6,11 +8,11 @@ import numpy as np
 import pytest
 
 from jaxexit.env.types import ACTIONS, EXIT, HOLD
-from jaxexit.exact.ensemble import advantage_of_each, as_network
+from jaxexit.exact.ensemble import as_network, outputs_of_each
 from jaxexit.exact.learner import ExactLearner
-from jaxexit.exact.types import Scaling
+from jaxexit.exact.types import Rule, Scaling
 
-SIZE, MEMBERS, TEMPERATURE, REWARD = 5, 3, 0.2, 3.0
+SIZE, MEMBERS, SHARPNESS, REWARD = 5, 3, 6.0, 3.0
 LEARNER = ExactLearner(
     horizon=12,
     trades=64,
@@ -22,11 +24,20 @@ LEARNER = ExactLearner(
 )
 
 
+class Expected(NamedTuple):
+    """What a network should say of its observations."""
+
+    network: dict
+    observation: np.ndarray  # [40, SIZE]
+    logit: np.ndarray  # [40] by which it leaves
+    value: np.ndarray  # [40]
+
+
 @pytest.fixture(scope="module")
-def expected() -> tuple[dict, np.ndarray, np.ndarray]:
-    """The network, observations [40, SIZE], and the members' mean of each."""
+def expected() -> Expected:
+    """A network, and what it should say."""
     rng = np.random.default_rng(0)
-    sizes = [(SIZE, 8), (8, 4), (4, 1)]
+    sizes = [(SIZE, 8), (8, 4), (4, 2)]
     members = [
         (rng.standard_normal((MEMBERS, *size)), rng.standard_normal((MEMBERS, 1, size[1])))
         for size in sizes
@@ -38,32 +49,33 @@ def expected() -> tuple[dict, np.ndarray, np.ndarray]:
         reward=jnp.float32(REWARD),
     )
     actions = (len(ACTIONS), HOLD, EXIT)
-    network = as_network(members, scaling, jnp.float32(TEMPERATURE), actions)
+    rule = Rule(jnp.int32(2), jnp.float32(-1.0), jnp.float32(0.3), jnp.float32(1.0))
+    network = as_network(members, scaling, rule, jnp.float32(SHARPNESS), actions)
     observation = 2.0 * rng.standard_normal((40, SIZE)).astype(np.float32)
     scaled = (observation - scaling.mean) * scaling.inverse
-    mean = np.asarray(advantage_of_each(members, jnp.asarray(scaled)).mean(axis=0))
-    assert np.ptp(mean) > 1.0
-    return network, observation, mean
+    of_each = outputs_of_each(members, jnp.asarray(scaled))
+    worth, departure = (np.asarray(output).mean(axis=0) for output in of_each)
+    margin = -np.asarray(scaled)[:, 2] - 0.3  # left at or below a level
+    assert min(np.ptp(departure), np.ptp(worth)) > 1.0
+    return Expected(network, observation, SHARPNESS * margin + departure, REWARD * worth)
 
 
-def test_it_leaves_where_the_members_mean_says_so(expected: tuple[dict, np.ndarray, np.ndarray]):
-    network, observation, mean = expected
-    logits, value = LEARNER.evaluate(network, jnp.asarray(observation))
-    np.testing.assert_allclose(
-        logits[:, EXIT] - logits[:, HOLD], -mean / TEMPERATURE, rtol=1e-5, atol=1e-4
-    )
-    np.testing.assert_allclose(value, REWARD * mean, rtol=1e-5, atol=1e-4)
+def test_it_leaves_where_rule_and_members_say_so(expected: Expected):
+    logits, value = LEARNER.evaluate(expected.network, jnp.asarray(expected.observation))
+    exits = logits[:, EXIT] - logits[:, HOLD]
+    np.testing.assert_allclose(exits, expected.logit, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(value, expected.value, rtol=1e-5, atol=1e-4)
     others = [i for i in range(len(ACTIONS)) if i not in (HOLD, EXIT)]
     assert not jax.nn.softmax(logits)[:, others].any()
 
 
-def test_it_has_the_shapes_that_the_learner_says(expected: tuple[dict, np.ndarray, np.ndarray]):
+def test_it_has_the_shapes_that_the_learner_says(expected: Expected):
     shapes = jax.tree.map(lambda leaf: leaf.shape, LEARNER.params_shapes(SIZE))
-    assert jax.tree.map(jnp.shape, expected[0]) == shapes
+    assert jax.tree.map(jnp.shape, expected.network) == shapes
 
 
-def test_exported_layers_are_that_network(expected: tuple[dict, np.ndarray, np.ndarray]):
-    network, observation, _ = expected
+def test_exported_layers_are_that_network(expected: Expected):
+    network, observation, *_ = expected
     layers = LEARNER.layers(network)
     hidden = observation
     for layer in layers.hidden:

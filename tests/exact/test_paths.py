@@ -119,8 +119,8 @@ def test_a_task_that_no_action_ends_is_refused():
 
 
 @pytest.fixture(scope="module")
-def made() -> tuple[Paths, np.ndarray]:
-    """Paths of 1 to `HORIZON` decisions, a third of which allow no exit, and an expected advantage."""
+def made() -> tuple[Paths, np.ndarray, np.ndarray]:
+    """Paths of 1 to `HORIZON` decisions, a third of which allow no exit; choices; expected advantages."""
     rng = np.random.default_rng(0)
     shape = (HORIZON, TRADES)
     last = rng.integers(0, HORIZON, TRADES)
@@ -135,10 +135,10 @@ def made() -> tuple[Paths, np.ndarray]:
         alive=alive,  # type: ignore[arg-type]
         ends=np.where(alive, k == last, rng.random(shape) < 0.5),  # type: ignore[arg-type]
     )
-    return paths, expected
+    return paths, rng.random(shape) < 0.4, expected
 
 
-def realised(paths: Paths, expected: np.ndarray, k: int, n: int) -> float:
+def realised(paths: Paths, leaves: np.ndarray, expected: np.ndarray, k: int, n: int) -> float:
     """Hold at k, then follow the policy to the end of the path."""
     total = 0.0
     while True:
@@ -146,11 +146,11 @@ def realised(paths: Paths, expected: np.ndarray, k: int, n: int) -> float:
         if paths.ends[k, n]:
             return float(total)
         k += 1
-        if paths.can_leave[k, n] and expected[k, n] <= 0.0:
+        if paths.can_leave[k, n] and leaves[k, n]:
             return float(total + paths.leave[k, n])
 
 
-def one_step(paths: Paths, expected: np.ndarray, k: int, n: int) -> float:
+def one_step(paths: Paths, leaves: np.ndarray, expected: np.ndarray, k: int, n: int) -> float:
     """Hold at k; then what is expected at the first decision at which one may leave."""
     total = 0.0
     while True:
@@ -159,18 +159,20 @@ def one_step(paths: Paths, expected: np.ndarray, k: int, n: int) -> float:
             return float(total)
         k += 1
         if paths.can_leave[k, n]:
-            return float(total + paths.leave[k, n]) + max(expected[k, n], 0.0)
+            return float(total + paths.leave[k, n]) + (not leaves[k, n]) * expected[k, n]
 
 
 @pytest.mark.parametrize(("trace_decay", "brought"), [(1.0, realised), (0.0, one_step)])
 def test_returns_are_what_holding_brings_over_leaving(
-    made: tuple[Paths, np.ndarray], trace_decay: float, brought
+    made: tuple[Paths, np.ndarray, np.ndarray], trace_decay: float, brought
 ):
-    paths, expected = made
-    found = np.asarray(returns(paths, jnp.asarray(expected), jnp.float32(trace_decay)))
+    paths, leaves, expected = made
+    found = np.asarray(
+        returns(paths, jnp.asarray(leaves), jnp.asarray(expected), jnp.float32(trace_decay))
+    )
     places = np.argwhere(paths.alive)
     assert len(places) > 300
-    plain = [brought(paths, expected, k, n) - paths.leave[k, n] for k, n in places]
+    plain = [brought(paths, leaves, expected, k, n) - paths.leave[k, n] for k, n in places]
     np.testing.assert_allclose(found[paths.alive], plain, atol=1e-5)
 
 
@@ -180,12 +182,14 @@ def test_between_them_a_paths_future_counts_less_with_every_bar_held():
     hold[-1] = 1.0
     true, end = np.ones((4, 1), bool), np.arange(4)[:, None] == 3
     paths = Paths(None, hold, np.zeros_like(hold), true, true, end)  # type: ignore[arg-type]
-    found = returns(paths, jnp.full((4, 1), 1e-9), jnp.float32(0.5))
+    found = returns(paths, jnp.zeros((4, 1), bool), jnp.zeros((4, 1)), jnp.float32(0.5))
     np.testing.assert_allclose(np.ravel(found), [0.125, 0.25, 0.5, 1.0], atol=1e-6)
 
 
-def test_a_decision_is_met_as_often_as_nobody_has_left_before(made: tuple[Paths, np.ndarray]):
-    paths, _ = made
+def test_a_decision_is_met_as_often_as_nobody_has_left_before(
+    made: tuple[Paths, np.ndarray, np.ndarray],
+):
+    paths, _, _ = made
     chance = np.random.default_rng(1).random((HORIZON, TRADES)).astype(np.float32)
     found = np.asarray(reached(paths, jnp.asarray(chance)))
     for n in range(TRADES):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxexit.config import Experiment
+from jaxexit.config.learning import Evaluation
 from jaxexit.config.market import Costs
 from jaxexit.config.trading import Env
 from jaxexit.truth.few.cells import Fresh, dataset_of, fresh_trades, learn, on_this_market
@@ -54,7 +55,9 @@ QUICK = Plan(("ou", "disorder"), (1_000,), market_seeds=1, learning_seeds=2, fre
 def recommended() -> Experiment:
     """The experiment that is examined where none is named: the package itself has no experiment files."""
     env, costs = Env(max_bars=HORIZON), Costs(spread_pips=SPREAD_PIPS)
-    return money_experiment("few", env=env, costs=costs, steps=2_000_000, seed=0)
+    paid_in_money = money_experiment("few", env=env, costs=costs, steps=2_000_000, seed=0)
+    evaluation = Evaluation(validate_every=5)
+    return paid_in_money.model_copy(update={"learner": "exact", "evaluation": evaluation})
 
 
 def run_cells(

@@ -212,6 +212,10 @@ def _backward(
         block = slice(first, min(first + BLOCK, horizon))
         rows = terms(block)
         flat = rows[is_open[block]]
+        if not len(flat):  # all were stopped before
+            hold = np.eye(rows.shape[-1], 1, dtype=np.float32)
+            coefficients.append(np.repeat(hold, len(PENALTIES), axis=1))
+            continue
         gram = (flat.T @ flat / len(flat)).astype(np.float64)
         gram += 1e-9 * np.eye(len(gram))
         solve = [np.linalg.inv(gram + _penalty(gram, size)) for size in PENALTIES]
