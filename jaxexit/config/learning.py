@@ -109,7 +109,7 @@ class Exact(Section):
         default=2048, description="decisions a gradient step, for each member"
     )
     members: Annotated[int, Field(ge=1, le=64)] = Field(
-        default=4, description="networks whose mean decides"
+        default=2, description="networks of each price whose mean decides"
     )
     hidden_sizes: tuple[Units, ...] = Field(
         default=(32, 32),
@@ -129,8 +129,20 @@ class Exact(Section):
         default=6.0,
         description="logits a deviation of the rule's number by which it leaves beyond its level",
     )
-    anchor: NonNegative = Field(
-        default=10.0, description="price of departing from the rule; it falls with the number of trades"
+    anchor: tuple[NonNegative, ...] = Field(
+        default=(10.0, 1.0, 0.0),
+        min_length=1,
+        max_length=8,
+        description="prices of departing from the rule, falling, each tried; 0: does not begin at the rule",
+    )
+    temperature: Positive = Field(
+        default=0.2,
+        description="where the price is 0: how far apart leaving and holding are before one is certain, in "
+        "deviations of a bar",
+    )
+    slack: NonNegative = Field(
+        default=1.0,
+        description="standard errors by which the best price must be better than a higher one",
     )
     early_exit: UnitInterval = Field(
         default=0.7,

@@ -97,6 +97,7 @@ def exact_learner(experiment: Experiment) -> ExactLearner:
         minibatches=exact.minibatches,
         minibatch_size=exact.minibatch_size,
         members=exact.members,
+        prices=len(exact.anchor),
         hidden_sizes=tuple(exact.hidden_sizes),
     )
 

@@ -22,22 +22,45 @@ class _Tried(NamedTuple):
     level: Array
 
 
-def fit_rule(paths: Paths, inputs: Array) -> Rule:
-    """The threshold on one observed number, in either direction, that earned most on these paths.
+def directions(inputs: Array, inverse: Array, contrasts: tuple[tuple[int, int], ...]) -> Array:
+    """Every observed number and contrast, either way up, as weights of scaled observations, [2 C, size]."""
+    size = inputs.shape[-1]
+    rows = [jnp.eye(size)]
+    for best, now in contrasts:
+        scale = jnp.where(inverse > 0.0, 1.0 / jnp.where(inverse > 0.0, inverse, 1.0), 0.0)
+        rows.append((jnp.zeros(size).at[best].add(scale[best]).at[now].add(-scale[now]))[None])
+    all_rows = jnp.concatenate(rows)
+    deviation = jax.lax.map(lambda row: (inputs @ row).std(), all_rows)
+    all_rows = all_rows / jnp.maximum(deviation, 1e-6)[:, None]
+    return jnp.concatenate([all_rows, -all_rows])
+
+
+def earnings(paths: Paths) -> Array:
+    """What leaving at each decision earned, or never leaving, [H+1, N]."""
+    held = jnp.cumsum(paths.hold, axis=0)
+    before = jnp.concatenate([jnp.zeros_like(held[:1]), held[:-1]])
+    return jnp.concatenate([before + paths.leave, held[-1:]])
+
+
+def fit_rule(
+    paths: Paths, inputs: Array, inverse: Array, contrasts: tuple[tuple[int, int], ...]
+) -> Rule:
+    """The threshold on one number, in either direction, that earned most on these paths.
 
     Args:
         paths: [H, N], rewards scaled.
         inputs: [H, N, observation_size] scaled observations.
+        inverse: [observation_size] of the scaling.
+        contrasts: see `learning.Task`.
     """
-    held = jnp.cumsum(paths.hold, axis=0)
-    before = jnp.concatenate([jnp.zeros_like(held[:1]), held[:-1]])
-    earned = jnp.concatenate([before + paths.leave, held[-1:]])  # by leaving at each decision, or never
+    earned = earnings(paths)
 
-    def try_one(column_and_sign: tuple[Array, Array]) -> _Tried:
-        column, sign = column_and_sign
-        values = jnp.where(paths.can_leave, sign * inputs[..., column], -jnp.inf)
+    def try_one(direction: Array) -> _Tried:
+        values = inputs @ direction
+        values = jnp.where(paths.can_leave, values, -jnp.inf)
         highest = jax.lax.cummax(values, axis=0)
-        levels = jnp.linspace(-2.5, 2.5, LEVELS)
+        center = (inputs.mean(axis=(0, 1)) * direction).sum()
+        levels = center + jnp.linspace(-2.5, 2.5, LEVELS)
 
         def at(level: Array) -> tuple[Array, Array]:
             decision = (highest < level).sum(axis=0)
@@ -48,9 +71,7 @@ def fit_rule(paths: Paths, inputs: Array) -> Rule:
         best = jnp.argmax(means)
         return _Tried(means[best], spreads[best], levels[best])
 
-    size = inputs.shape[-1]
-    columns = jnp.tile(jnp.arange(size, dtype=jnp.int32), 2)
-    signs = jnp.repeat(jnp.array([1.0, -1.0]), size)
-    tried = jax.lax.map(try_one, (columns, signs))
+    tried_directions = directions(inputs, inverse, contrasts)
+    tried = jax.lax.map(try_one, tried_directions)
     best = jnp.argmax(tried.mean)
-    return Rule(columns[best], signs[best], tried.level[best], jnp.maximum(tried.spread[best], 1e-3))
+    return Rule(tried_directions[best], tried.level[best], jnp.maximum(tried.spread[best], 1e-3))

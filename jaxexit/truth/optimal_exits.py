@@ -32,7 +32,13 @@ from jaxexit.truth.verdict import Share
 
 BATCH = 25_000  # trades examined at once
 FOR_COMPARISON = 200_000  # trades at most of a learned policy of which nothing is asked
-LEARNER = ("learner", "ppo", "exact", "network", "reward")  # what of the experiment may be overridden
+LEARNER = (
+    "learner",
+    "ppo",
+    "exact",
+    "network",
+    "reward",
+)  # what of the experiment may be overridden
 
 
 def exam_experiment(name: str, steps: int, seed: int, overrides: Sequence[str] = ()) -> Experiment:
