@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxexit.exact.types import Paths, Rule
 
 Array = jax.Array
 
-LEVELS = 48  # tried of each number and direction
-
-
-class _Tried(NamedTuple):
-    """The best level of one number and direction. Scalars."""
-
-    mean: Array
-    spread: Array
-    level: Array
+LEVELS = np.linspace(-2.5, 2.5, 48, dtype=np.float32)
+"""Tried of each number, in deviations from its mean."""
 
 
 def directions(inputs: Array, inverse: Array, contrasts: tuple[tuple[int, int], ...]) -> Array:
@@ -42,36 +34,33 @@ def earnings(paths: Paths) -> Array:
     return jnp.concatenate([before + paths.leave, held[-1:]])
 
 
-def fit_rule(
-    paths: Paths, inputs: Array, inverse: Array, contrasts: tuple[tuple[int, int], ...]
-) -> Rule:
-    """The threshold on one number, in either direction, that earned most on these paths.
+def results(paths: Paths, inputs: Array, tried: Array) -> tuple[Array, Array]:
+    """Mean and mean square of what every rule earned on these paths, [directions, LEVELS] each.
 
     Args:
         paths: [H, N], rewards scaled.
         inputs: [H, N, observation_size] scaled observations.
-        inverse: [observation_size] of the scaling.
-        contrasts: see `learning.Task`.
+        tried: [directions, observation_size].
     """
     earned = earnings(paths)
 
-    def try_one(direction: Array) -> _Tried:
-        values = inputs @ direction
-        values = jnp.where(paths.can_leave, values, -jnp.inf)
+    def along(direction: Array) -> tuple[Array, Array]:
+        values = jnp.where(paths.can_leave, inputs @ direction, -jnp.inf)
         highest = jax.lax.cummax(values, axis=0)
-        center = (inputs.mean(axis=(0, 1)) * direction).sum()
-        levels = center + jnp.linspace(-2.5, 2.5, LEVELS)
 
         def at(level: Array) -> tuple[Array, Array]:
             decision = (highest < level).sum(axis=0)
             result = jnp.take_along_axis(earned, decision[None], axis=0)[0]
-            return result.mean(), result.std()
+            return result.mean(), jnp.square(result).mean()
 
-        means, spreads = jax.lax.map(at, levels)
-        best = jnp.argmax(means)
-        return _Tried(means[best], spreads[best], levels[best])
+        return jax.lax.map(at, LEVELS)
 
-    tried_directions = directions(inputs, inverse, contrasts)
-    tried = jax.lax.map(try_one, tried_directions)
-    best = jnp.argmax(tried.mean)
-    return Rule(tried_directions[best], tried.level[best], jnp.maximum(tried.spread[best], 1e-3))
+    return jax.lax.map(along, tried)
+
+
+def best_rule(mean: Array, square: Array, tried: Array) -> Rule:
+    """The rule that earned most; arguments as `results` returns them."""
+    direction, level = jnp.unravel_index(jnp.argmax(mean), mean.shape)
+    best = mean[direction, level]
+    variance = jnp.maximum(square[direction, level] - best**2, 1e-6)
+    return Rule(tried[direction], jnp.asarray(LEVELS)[level], jnp.sqrt(variance))

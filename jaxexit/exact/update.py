@@ -18,13 +18,14 @@ from jaxexit.exact.ensemble import (
     outputs_of_each,
 )
 from jaxexit.exact.paths import lay_out, reached, returns
-from jaxexit.exact.rule import earnings, fit_rule
+from jaxexit.exact.rule import best_rule, directions, earnings, results
 from jaxexit.exact.types import ExactParams, ExactSpec, Paths, Rule, Scaling, TrainState
 from jaxexit.learning.types import Task
 
 Array = jax.Array
 
 HELD_OUT = 0.2  # share of the episodes, the last ones, on which the price is chosen
+RULE_PARTS = 4
 SHOWN = 64  # episodes side by side that an update's metrics are of
 
 
@@ -159,11 +160,24 @@ def _laid_out(spec: ExactSpec, task: Task, data: Any, update: Array) -> tuple[Pa
     later = jnp.minimum(learned + (later * spread) % rest, count - 1)
     draws, _ = task.episodes(data, jnp.concatenate([number, later]))
     paths = lay_out(task, data, draws, spec.horizon)
-    learning, held_out = (
-        jax.tree.map(lambda leaf: leaf[:, part], paths)
-        for part in (slice(None, spec.trades), slice(spec.trades, None))
-    )
-    return learning, held_out, learned
+    learning = jax.tree.map(lambda leaf: leaf[:, : spec.trades], paths)
+    return learning, jax.tree.map(lambda leaf: leaf[:, spec.trades :], paths), learned
+
+
+def _fitted_rule(spec: ExactSpec, task: Task, data: Any, scaling: Scaling, inputs: Array) -> Rule:
+    """The best rule of one number over `RULE_PARTS` times `trades` episodes, or all where they are fewer."""
+    assert task.episodes is not None
+    count = task.episodes(data, jnp.zeros(1, jnp.int32))[1]
+    tried = directions(inputs, scaling.inverse, task.contrasts)
+    stride = jnp.maximum(count // (RULE_PARTS * spec.trades), 1)
+
+    def part(number: Array) -> tuple[Array, Array]:
+        rows = (number * spec.trades + jnp.arange(spec.trades)) * stride
+        draws, _ = task.episodes(data, rows)
+        return results(*_scaled(lay_out(task, data, draws, spec.horizon), scaling), tried)
+
+    mean, square = jax.lax.map(part, jnp.arange(RULE_PARTS))
+    return best_rule(mean.mean(axis=0), square.mean(axis=0), tried)
 
 
 def _scaled(paths: Paths, scaling: Scaling) -> tuple[Paths, Array]:
@@ -251,7 +265,7 @@ def update(
     paths, inputs = _scaled(paths, scaling)
     rule = jax.lax.cond(
         first,
-        lambda: fit_rule(paths, inputs, scaling.inverse, task.contrasts),
+        lambda: _fitted_rule(spec, task, data, scaling, inputs),
         lambda: state.rule,
     )
     margin = jnp.clip(hyper.sharpness * rule.margin(inputs), -MOST, MOST)
