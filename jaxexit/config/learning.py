@@ -124,7 +124,7 @@ class Exact(Section):
         default=2048, description="decisions a gradient step, for each member"
     )
     members: Annotated[int, Field(ge=1, le=64)] = Field(
-        default=4, description="networks whose mean decides"
+        default=2, description="networks of each price whose mean decides"
     )
     hidden_sizes: tuple[Units, ...] = Field(
         default=(32, 32),
@@ -144,9 +144,20 @@ class Exact(Section):
         default=6.0,
         description="logits a deviation of the rule's number by which it leaves beyond its level",
     )
-    anchor: NonNegative = Field(
-        default=10.0,
-        description="price of departing from the rule; it falls with the number of trades",
+    anchor: tuple[NonNegative, ...] = Field(
+        default=(10.0, 1.0, 0.0),
+        min_length=1,
+        max_length=8,
+        description="prices of departing from the rule, falling, each tried; 0: does not begin at the rule",
+    )
+    temperature: Positive = Field(
+        default=0.2,
+        description="where the price is 0: how far apart leaving and holding are before one is certain, in "
+        "deviations of a bar",
+    )
+    slack: NonNegative = Field(
+        default=1.0,
+        description="standard errors by which the best price must be better than a higher one",
     )
     early_exit: UnitInterval = Field(
         default=0.7,
@@ -160,6 +171,12 @@ class Exact(Section):
     target_rate: Share = Field(
         default=0.2, description="share of the newest parameters in what decides, a round"
     )
+
+    @model_validator(mode="after")
+    def _falling(self) -> Exact:
+        if list(self.anchor) != sorted(set(self.anchor), reverse=True):
+            raise ValueError(f"anchor: got {list(self.anchor)}, expected prices that fall")
+        return self
 
 
 class Network(Section):

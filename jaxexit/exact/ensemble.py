@@ -9,26 +9,27 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxexit.exact.types import ExactSpec, Rule, Scaling
+from jaxexit.exact.types import ExactParams, ExactSpec, Rule, Scaling
 from jaxexit.policies import MASKED_LOGIT, network_params
 
 Array = jax.Array
 
 OUTPUT_GAIN = 0.01
 OUTPUTS = 2  # what holding is worth over leaving; the logit by which leaving departs from the rule
-RULE_UNITS = 2  # of each hidden layer: they carry the rule's number past it
+RULE_UNITS = 2  # of each hidden layer: they carry the rule's logits past it
+MOST = 8.0  # logits by which the rule leaves or holds, at most
 
 Members = Sequence[tuple[Array, Array]]
 
 
 def initial_members(spec: ExactSpec, observation_size: int, key: Array) -> Members:
     """Kernel [members, inputs, outputs] and bias [members, 1, outputs] of each layer (He et al. 2015)."""
-    layers, inputs = [], observation_size
+    layers, inputs, count = [], observation_size, spec.prices * spec.members
     sizes = (*spec.hidden_sizes, OUTPUTS)
     for size, of_layer in zip(sizes, jax.random.split(key, len(sizes)), strict=True):
         gain = OUTPUT_GAIN if len(layers) == len(spec.hidden_sizes) else math.sqrt(2.0 / inputs)
-        kernel = gain * jax.random.normal(of_layer, (spec.members, inputs, size))
-        layers.append((kernel, jnp.zeros((spec.members, 1, size))))
+        kernel = gain * jax.random.normal(of_layer, (count, inputs, size))
+        layers.append((kernel, jnp.zeros((count, 1, size))))
         inputs = size
     return layers
 
@@ -45,11 +46,27 @@ def outputs_of_each(members: Members, inputs: Array) -> tuple[Array, Array]:
     return hidden[..., 0], hidden[..., 1]
 
 
+def leaving_logit(
+    hyper: ExactParams, anchor: Array, margin: Array, expected: Array, departure: Array
+) -> Array:
+    """The logit of leaving: the rule's, or where the price is 0 that of what is expected; and the departure.
+
+    Args:
+        hyper: its temperature.
+        anchor: the price; broadcasts like the others.
+        margin: the rule's logit, held between -MOST and MOST.
+        expected: advantage of holding.
+        departure: of the members.
+    """
+    return jnp.where(anchor == 0.0, -expected / hyper.temperature, margin) + departure
+
+
 def as_network(
     members: Members,
     scaling: Scaling,
     rule: Rule,
-    sharpness: Array,
+    hyper: ExactParams,
+    anchor: Array,
     actions: tuple[int, ...],
 ) -> Any:
     """Rule and members as the parameters of one `policies.network` of all their units.
@@ -60,29 +77,35 @@ def as_network(
     Args:
         members: their parameters.
         scaling: of observations and rewards; it becomes part of the first and last layer.
-        rule: carried past the hidden layers by `RULE_UNITS` units, of its number and of its negative.
-        sharpness: logits a deviation of the rule's number.
+        rule: its logits are carried past the hidden layers by `RULE_UNITS` units: relu(m + MOST) -
+            relu(m - MOST) - MOST is m held between -MOST and MOST.
+        hyper: sharpness and temperature.
+        anchor: the members' price; where it is 0 the rule's logit gives way to what is expected.
         actions: number of actions, the one that continues, the one that stops.
     """
     num_actions, go_on, stop = actions
     kernel, bias = members[0]
     first = jnp.concatenate(list(kernel), axis=-1)
-    carried = jnp.zeros((first.shape[0], RULE_UNITS)).at[rule.column].set(jnp.array([1.0, -1.0]))
+    sharpness, free = hyper.sharpness, (anchor == 0.0).astype(jnp.float32)
+    carried = sharpness * rule.direction[:, None] * jnp.ones(RULE_UNITS)
     first = scaling.inverse[:, None] * jnp.concatenate([first, carried], axis=-1)
-    shift = jnp.concatenate([bias.ravel(), jnp.zeros(RULE_UNITS)]) - scaling.mean @ first
+    ramp = jnp.array([MOST, -MOST]) - sharpness * rule.level
+    shift = jnp.concatenate([bias.ravel(), ramp]) - scaling.mean @ first
     hidden = [(first, shift)]
     for kernel, bias in members[1:-1]:
         blocks = jax.scipy.linalg.block_diag(*kernel, jnp.eye(RULE_UNITS))
         hidden.append((blocks, jnp.concatenate([bias.ravel(), jnp.zeros(RULE_UNITS)])))
     kernel, bias = members[-1]
     mean, shift = kernel.reshape(-1, OUTPUTS) / len(kernel), bias.mean(axis=(0, 1))
-    slope = sharpness * rule.sign
-    departure = jnp.concatenate([mean[:, 1], jnp.stack([slope, -slope])])
+    by_expectation = free / hyper.temperature
+    departure = mean[:, 1] - by_expectation * mean[:, 0]
+    departure = jnp.concatenate([departure, (1.0 - free) * jnp.array([1.0, -1.0])])
+    start = shift[1] - by_expectation * shift[0] - (1.0 - free) * MOST
     logits = jnp.zeros((num_actions, departure.shape[0])).at[stop].set(departure)
     impossible = jnp.full(num_actions, MASKED_LOGIT).at[go_on].set(0.0)
     worth = jnp.concatenate([mean[:, 0], jnp.zeros(RULE_UNITS)])
     return network_params(
         hidden,
-        policy=(logits, impossible.at[stop].set(shift[1] - sharpness * rule.level)),
+        policy=(logits, impossible.at[stop].set(start)),
         value=(scaling.reward * worth[None], scaling.reward * shift[:1]),
     )

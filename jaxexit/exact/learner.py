@@ -33,7 +33,7 @@ class ExactLearner(ExactSpec):
 
     @property
     def network(self) -> NetworkSpec:
-        """The one network that the members' mean is."""
+        """The one network that the rule and the mean of one price's members are."""
         hidden = tuple(self.members * size + RULE_UNITS for size in self.hidden_sizes)
         return NetworkSpec(hidden_sizes=hidden, layer_norm=False)
 
@@ -77,7 +77,7 @@ class ExactLearner(ExactSpec):
         return update(ExactSpec(*self), task, hyper, data, state, self.evaluate)
 
     def policy_params(self, state: TrainState) -> Any:
-        """The averaged members as one network."""
+        """The averaged members of the chosen price as one network."""
         return state.policy
 
     def params_shapes(self, observation_size: int) -> Any:
@@ -107,6 +107,7 @@ def exact_learner(experiment: Experiment) -> ExactLearner:
         minibatches=exact.minibatches,
         minibatch_size=exact.minibatch_size,
         members=exact.members,
+        prices=len(exact.anchor),
         hidden_sizes=tuple(exact.hidden_sizes),
     )
 
@@ -123,7 +124,9 @@ EXACT = LearnerKind(
     learner=exact_learner,
     hyper=exact_params,
     num_updates=lambda experiment: experiment.exact.updates,
-    traced_keys=tuple(f"exact.{name}" for name in ExactParams._fields if name != "updates"),
+    traced_keys=tuple(
+        f"exact.{name}" for name in ExactParams._fields if name not in ("updates", "anchor")
+    ),
     structure_keys=(
         "exact.trades",
         "exact.rounds",
@@ -131,5 +134,6 @@ EXACT = LearnerKind(
         "exact.minibatch_size",
         "exact.members",
         "exact.hidden_sizes",
+        "exact.anchor",
     ),
 )

@@ -2,59 +2,65 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxexit.exact.types import Paths, Rule
 
 Array = jax.Array
 
-LEVELS = 48  # tried of each number and direction
+LEVELS = np.linspace(-2.5, 2.5, 48, dtype=np.float32)
+"""Tried of each number, in deviations from its mean."""
 
 
-class _Tried(NamedTuple):
-    """The best level of one number and direction. Scalars."""
+def directions(inputs: Array, inverse: Array, contrasts: tuple[tuple[int, int], ...]) -> Array:
+    """Every observed number and contrast, either way up, as weights of scaled observations, [2 C, size]."""
+    size = inputs.shape[-1]
+    rows = [jnp.eye(size)]
+    for best, now in contrasts:
+        scale = jnp.where(inverse > 0.0, 1.0 / jnp.where(inverse > 0.0, inverse, 1.0), 0.0)
+        rows.append((jnp.zeros(size).at[best].add(scale[best]).at[now].add(-scale[now]))[None])
+    all_rows = jnp.concatenate(rows)
+    deviation = jax.lax.map(lambda row: (inputs @ row).std(), all_rows)
+    all_rows = all_rows / jnp.maximum(deviation, 1e-6)[:, None]
+    return jnp.concatenate([all_rows, -all_rows])
 
-    mean: Array
-    spread: Array
-    level: Array
+
+def earnings(paths: Paths) -> Array:
+    """What leaving at each decision earned, or never leaving, [H+1, N]."""
+    held = jnp.cumsum(paths.hold, axis=0)
+    before = jnp.concatenate([jnp.zeros_like(held[:1]), held[:-1]])
+    return jnp.concatenate([before + paths.leave, held[-1:]])
 
 
-def fit_rule(paths: Paths, inputs: Array) -> Rule:
-    """The threshold on one observed number, in either direction, that earned most on these paths.
+def results(paths: Paths, inputs: Array, tried: Array) -> tuple[Array, Array]:
+    """Mean and mean square of what every rule earned on these paths, [directions, LEVELS] each.
 
     Args:
         paths: [H, N], rewards scaled.
         inputs: [H, N, observation_size] scaled observations.
+        tried: [directions, observation_size].
     """
-    held = jnp.cumsum(paths.hold, axis=0)
-    before = jnp.concatenate([jnp.zeros_like(held[:1]), held[:-1]])
-    earned = jnp.concatenate(
-        [before + paths.leave, held[-1:]]
-    )  # by leaving at each decision, or never
+    earned = earnings(paths)
 
-    def try_one(column_and_sign: tuple[Array, Array]) -> _Tried:
-        column, sign = column_and_sign
-        values = jnp.where(paths.can_leave, sign * inputs[..., column], -jnp.inf)
+    def along(direction: Array) -> tuple[Array, Array]:
+        values = jnp.where(paths.can_leave, inputs @ direction, -jnp.inf)
         highest = jax.lax.cummax(values, axis=0)
-        levels = jnp.linspace(-2.5, 2.5, LEVELS)
 
         def at(level: Array) -> tuple[Array, Array]:
             decision = (highest < level).sum(axis=0)
             result = jnp.take_along_axis(earned, decision[None], axis=0)[0]
-            return result.mean(), result.std()
+            return result.mean(), jnp.square(result).mean()
 
-        means, spreads = jax.lax.map(at, levels)
-        best = jnp.argmax(means)
-        return _Tried(means[best], spreads[best], levels[best])
+        return jax.lax.map(at, LEVELS)
 
-    size = inputs.shape[-1]
-    columns = jnp.tile(jnp.arange(size, dtype=jnp.int32), 2)
-    signs = jnp.repeat(jnp.array([1.0, -1.0]), size)
-    tried = jax.lax.map(try_one, (columns, signs))
-    best = jnp.argmax(tried.mean)
-    return Rule(
-        columns[best], signs[best], tried.level[best], jnp.maximum(tried.spread[best], 1e-3)
-    )
+    return jax.lax.map(along, tried)
+
+
+def best_rule(mean: Array, square: Array, tried: Array) -> Rule:
+    """The rule that earned most; arguments as `results` returns them."""
+    direction, level = jnp.unravel_index(jnp.argmax(mean), mean.shape)
+    best = mean[direction, level]
+    variance = jnp.maximum(square[direction, level] - best**2, 1e-6)
+    return Rule(tried[direction], jnp.asarray(LEVELS)[level], jnp.sqrt(variance))

@@ -17,7 +17,8 @@ class ExactSpec(NamedTuple):
     rounds: int  # an update's rounds: returns computed anew, then minibatches
     minibatches: int  # a round
     minibatch_size: int  # decisions, for each member
-    members: int  # networks whose mean decides
+    members: int  # networks of each price whose mean decides
+    prices: int  # of departing from the rule, each with members of its own
     hidden_sizes: tuple[int, ...]  # of each member
 
     @property
@@ -32,13 +33,15 @@ class ExactParams(NamedTuple):
     updates: Array  # of the whole run: the learning rate's schedule ends there
     trace_decay: Array
     sharpness: Array  # logits
-    anchor: Array
+    anchor: Array  # [prices], falling; 0: begins at what is expected instead of at the rule
+    temperature: Array  # of a decision by what is expected, in deviations of one bar's reward
     policy_weight: Array
     early_exit: Array
     learning_rate: Array
     weight_decay: Array
     max_grad_norm: Array
     target_rate: Array
+    slack: Array  # standard errors
 
 
 class Scaling(NamedTuple):
@@ -50,16 +53,15 @@ class Scaling(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """The simple rule that learning begins at: leave once one observed number has passed a level. Scalars."""
+    """The simple rule that learning begins at: leave once one observed number has passed a level."""
 
-    column: Array  # int32, of the observation
-    sign: Array  # +1: leave at or above the level, -1: at or below
-    level: Array  # in scaled units, times `sign`
+    direction: Array  # [observation_size]: weights of the scaled observation, of deviation 1
+    level: Array
     spread: Array  # deviation of an episode's result under the rule, scaled
 
     def margin(self, inputs: Array) -> Array:
         """[..., observation_size] -> [...]: how far beyond the level, in deviations of the number."""
-        return self.sign * inputs[..., self.column] - self.level
+        return inputs @ self.direction - self.level
 
 
 class TrainState(NamedTuple):
@@ -67,6 +69,7 @@ class TrainState(NamedTuple):
 
     members: Any  # parameters, leaves [members, ...]
     averaged: Any  # the same, averaged: what computes returns, and the policy
+    chosen: Array  # int32: the price whose members decide
     policy: Any  # `averaged` as one network of plain layers: what is validated and backtested
     optimiser: Any
     scaling: Scaling

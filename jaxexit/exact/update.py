@@ -10,15 +10,23 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxexit.exact.ensemble import as_network, initial_members, outputs_of_each
+from jaxexit.exact.ensemble import (
+    MOST,
+    as_network,
+    initial_members,
+    leaving_logit,
+    outputs_of_each,
+)
 from jaxexit.exact.paths import lay_out, reached, returns, stopping_of
-from jaxexit.exact.rule import fit_rule
+from jaxexit.exact.rule import best_rule, directions, earnings, results
 from jaxexit.exact.types import ExactParams, ExactSpec, Paths, Rule, Scaling, TrainState
 from jaxexit.learning.types import Task
 from jaxexit.policies import mask_logits
 
 Array = jax.Array
 
+HELD_OUT = 0.2  # share of the episodes, the last ones, on which the price is chosen
+RULE_PARTS = 4
 SHOWN = 64  # episodes side by side that an update's metrics are of
 
 
@@ -64,11 +72,13 @@ def first_state(
     key, key_members = jax.random.split(key)
     members = initial_members(spec, size, key_members)
     scaling = Scaling(jnp.zeros(size), jnp.ones(size), jnp.float32(1.0))
-    rule = Rule(jnp.int32(0), jnp.float32(1.0), jnp.float32(0.0), jnp.float32(1.0))
+    rule = Rule(jnp.zeros(size), jnp.float32(0.0), jnp.float32(1.0))
+    first = jax.tree.map(lambda leaf: _of_group(spec, leaf, jnp.int32(0)), members)
     return TrainState(
         members=members,
         averaged=jax.tree.map(jnp.copy, members),  # both are donated: no buffer twice
-        policy=as_network(members, scaling, rule, hyper.sharpness, _actions(task)),
+        chosen=jnp.int32(0),
+        policy=as_network(first, scaling, rule, hyper, hyper.anchor[0], _actions(task)),
         optimiser=_optimiser(hyper).init(members),
         scaling=scaling,
         rule=rule,
@@ -84,7 +94,7 @@ def _minibatches(
     target: Array,
     weight: Array,
     margin: Array,
-    price: Array,
+    prices: Array,
     fit: tuple[Any, Any, Array],
     key: Array,
 ) -> tuple[tuple[Any, Any, Array], Array]:
@@ -94,34 +104,126 @@ def _minibatches(
         spec: structure.
         hyper: numbers.
         inputs: [M, observation_size] scaled observations.
-        target: [M] scaled returns.
-        weight: [M] how often a decision is met.
+        target: [prices, M] scaled returns.
+        weight: [prices, M] how often a decision is met.
         margin: [M] logits by which the rule leaves.
-        price: of a squared logit by which a member departs from the rule.
+        prices: [prices] of a squared logit by which a member departs from the rule.
         fit: members, optimiser, gradient steps done.
         key: of the draws.
     """
-    cumulative = jnp.cumsum(weight)
+    cumulative = jnp.cumsum(weight, axis=1)
+    group = jnp.repeat(jnp.arange(spec.prices), spec.members)
+    price, anchor = prices[group][:, None], hyper.anchor[group][:, None]
+    search = jax.vmap(jnp.searchsorted)
 
     def loss(members: Any, rows: Array) -> Array:
-        (advantage, departure), aim = outputs_of_each(members, inputs[rows]), target[rows]
+        advantage, departure = outputs_of_each(members, inputs[rows])
+        aim = target[group[:, None], rows]
         error = jnp.square(advantage - aim)
-        leaves = jax.nn.sigmoid(margin[rows] + departure)
+        logit = leaving_logit(hyper, anchor, margin[rows], advantage, departure)
+        leaves = jax.nn.sigmoid(logit)
         given_up = leaves * aim + price * jnp.square(departure)
         share = hyper.policy_weight
         return ((1.0 - share) * error + share * given_up).mean(axis=1).sum()
 
     def minibatch(carry: tuple[Any, Any, Array], key: Array):
         members, optimiser, step = carry
-        drawn = cumulative[-1] * jax.random.uniform(key, (spec.members, spec.minibatch_size))
-        rows = jnp.minimum(jnp.searchsorted(cumulative, drawn), len(weight) - 1)
+        drawn = jax.random.uniform(key, (spec.prices, spec.members * spec.minibatch_size))
+        rows = search(cumulative, cumulative[:, -1:] * drawn)
+        rows = jnp.minimum(rows, weight.shape[1] - 1).reshape(-1, spec.minibatch_size)
         value, gradients = jax.value_and_grad(loss)(members, rows)
         updates, optimiser = _optimiser(hyper).update(gradients, optimiser, members)
         rate = _rate(spec, hyper, step)
         members = optax.apply_updates(members, jax.tree.map(lambda u: -rate * u, updates))
-        return (members, optimiser, step + 1), value / spec.members
+        return (members, optimiser, step + 1), value / len(group)
 
     return jax.lax.scan(minibatch, fit, jax.random.split(key, spec.minibatches))
+
+
+def _laid_out(spec: ExactSpec, task: Task, data: Any, update: Array) -> tuple[Paths, Paths, Array]:
+    """Paths of `trades` episodes to learn from, of as many / 4 held out; and how many can be learned from.
+
+    The last `HELD_OUT` of the episodes, in order of time, are held out. Those to learn from go round: each
+    is seen as often as any other.
+    """
+    assert task.episodes is not None
+    count = task.episodes(data, jnp.zeros(1, jnp.int32))[1]
+    learned = jnp.maximum((count * (1.0 - HELD_OUT)).astype(jnp.int32), 1)
+    number = update * spec.trades + jnp.arange(spec.trades)
+    # Spread over all of them where they are more than fit.
+    stride = jnp.maximum(learned // spec.trades, 1)
+    turn = jnp.arange(spec.trades) * stride + update % stride
+    number = jnp.where(stride > 1, turn, number) % learned
+    later = jnp.arange(max(spec.trades // 4, 1))
+    rest = jnp.maximum(count - learned, 1)
+    spread = jnp.maximum(rest // len(later), 1)
+    later = jnp.minimum(learned + (later * spread) % rest, count - 1)
+    draws, _ = task.episodes(data, jnp.concatenate([number, later]))
+    paths = lay_out(task, data, draws, spec.horizon)
+    learning = jax.tree.map(lambda leaf: leaf[:, : spec.trades], paths)
+    return learning, jax.tree.map(lambda leaf: leaf[:, spec.trades :], paths), learned
+
+
+def _fitted_rule(spec: ExactSpec, task: Task, data: Any, scaling: Scaling, inputs: Array) -> Rule:
+    """The best rule of one number over `RULE_PARTS` times `trades` episodes, or all where they are fewer."""
+    assert task.episodes is not None
+    count = task.episodes(data, jnp.zeros(1, jnp.int32))[1]
+    tried = directions(inputs, scaling.inverse, task.contrasts)
+    stride = jnp.maximum(count // (RULE_PARTS * spec.trades), 1)
+
+    def part(number: Array) -> tuple[Array, Array]:
+        rows = (number * spec.trades + jnp.arange(spec.trades)) * stride
+        draws, _ = task.episodes(data, rows)
+        return results(*_scaled(lay_out(task, data, draws, spec.horizon), scaling), tried)
+
+    mean, square = jax.lax.map(part, jnp.arange(RULE_PARTS))
+    return best_rule(mean.mean(axis=0), square.mean(axis=0), tried)
+
+
+def _scaled(paths: Paths, scaling: Scaling) -> tuple[Paths, Array]:
+    """Paths with scaled rewards, and scaled observations."""
+    inputs = (paths.observation - scaling.mean) * scaling.inverse
+    reward = scaling.reward
+    return paths._replace(hold=paths.hold / reward, leave=paths.leave / reward), inputs
+
+
+def _logits(
+    spec: ExactSpec, hyper: ExactParams, members: Any, margin: Array, inputs: Array
+) -> tuple[Array, Array]:
+    """What all members expect of holding [H, N], and the logit of leaving at each price [prices, H, N]."""
+
+    def row(margin_and_inputs: tuple[Array, Array]) -> tuple[Array, Array]:
+        margin, inputs = margin_and_inputs
+        advantage, departure = (
+            of.reshape(spec.prices, spec.members, -1).mean(axis=1)
+            for of in outputs_of_each(members, inputs)
+        )
+        logit = leaving_logit(hyper, hyper.anchor[:, None], margin, advantage, departure)
+        return advantage.mean(axis=0), logit
+
+    expected, logit = jax.lax.map(row, (margin, inputs))
+    return expected, logit.swapaxes(0, 1)
+
+
+def _of_group(spec: ExactSpec, leaf: Array, price: Array) -> Array:
+    """The members of one price."""
+    return leaf.reshape(spec.prices, spec.members, *leaf.shape[1:])[price]
+
+
+def _chosen(
+    spec: ExactSpec, hyper: ExactParams, members: Any, rule: Rule, paths: Paths, inputs: Array
+) -> Array:
+    """The highest price whose result on held-out episodes lies within `slack` errors of the best one's."""
+    margin = jnp.clip(hyper.sharpness * rule.margin(inputs), -MOST, MOST)
+    leaves = (_logits(spec, hyper, members, margin, inputs)[1] > 0.0) & paths.can_leave
+    decision = jnp.where(leaves.any(axis=1), leaves.argmax(axis=1), spec.horizon)  # [prices, N]
+    earned = jax.vmap(lambda at: jnp.take_along_axis(earnings(paths), at[None], axis=0)[0])(
+        decision
+    )
+    best = jnp.argmax(earned.mean(axis=1))
+    behind = earned[best] - earned
+    error = behind.std(axis=1) / jnp.sqrt(earned.shape[1])
+    return jnp.argmax(behind.mean(axis=1) <= hyper.slack * error).astype(jnp.int32)
 
 
 def _shown(spec: ExactSpec, task: Task, data: Any, policy: Any, act: Any, key: Array) -> Any:
@@ -157,57 +259,56 @@ def update(
         state: where training stands.
         act: (network parameters, observations) -> logits and value.
     """
-    key, key_draw, key_rounds, key_shown = jax.random.split(state.key, 4)
-    paths = lay_out(task, data, task.draw(data, key_draw, (spec.trades,)), spec.horizon)
-    scaling = jax.tree.map(partial(jnp.where, state.update == 0), _scaling(paths), state.scaling)
-    inputs = (paths.observation - scaling.mean) * scaling.inverse
-    scaled = paths._replace(hold=paths.hold / scaling.reward, leave=paths.leave / scaling.reward)
-    rule = jax.tree.map(partial(jnp.where, state.update == 0), fit_rule(scaled, inputs), state.rule)
-    margin = hyper.sharpness * rule.margin(inputs)
     assert task.episodes is not None
-    price = hyper.anchor * rule.spread / task.episodes(data)
+    key, key_rounds, key_shown = jax.random.split(state.key, 3)
+    paths, held_out, count = _laid_out(spec, task, data, state.update)
+    first = state.update == 0
+    scaling = jax.tree.map(partial(jnp.where, first), _scaling(paths), state.scaling)
+    paths, inputs = _scaled(paths, scaling)
+    rule = jax.lax.cond(
+        first,
+        lambda: _fitted_rule(spec, task, data, scaling, inputs),
+        lambda: state.rule,
+    )
+    margin = jnp.clip(hyper.sharpness * rule.margin(inputs), -MOST, MOST)
+    prices = hyper.anchor * rule.spread / count
     flat_inputs = inputs.reshape(-1, inputs.shape[-1])
-    target_weight = jnp.float32(hyper.target_rate)
 
     def round_(carry: tuple[Any, Any, Any, Array], key: Array):
         members, averaged, optimiser, step = carry
-        expected, departure = jax.lax.map(
-            lambda row: jax.tree.map(lambda of: of.mean(axis=0), outputs_of_each(averaged, row)),
-            inputs,
-        )
-        logit = margin + departure
+        expected, logit = _logits(spec, hyper, averaged, margin, inputs)
         # Before anything is expected, a path's own future is believed.
         decay = jnp.where(step == 0, 1.0, hyper.trace_decay)
-        target = returns(scaled, logit > 0.0, expected, decay)
-        weight = reached(scaled, hyper.early_exit * jax.nn.sigmoid(logit))
+        target = jax.vmap(lambda of: returns(paths, of > 0.0, expected, decay))(logit)
+        met = jax.vmap(partial(reached, paths))(hyper.early_exit * jax.nn.sigmoid(logit))
         (members, optimiser, after), losses = _minibatches(
             spec,
             hyper,
             flat_inputs,
-            target.ravel(),
-            weight.ravel(),
+            target.reshape(spec.prices, -1),
+            met.reshape(spec.prices, -1),
             margin.ravel(),
-            price,
+            prices,
             (members, optimiser, step),
             key,
         )
-        share = jnp.where(step == 0, 1.0, target_weight)
-        moved: Any = optax.incremental_update(members, averaged, share)
-        met = weight.sum() / spec.trades
-        return (members, moved, optimiser, after), (losses.mean(), met)
+        share = jnp.where(step == 0, 1.0, hyper.target_rate)
+        averaged = optax.incremental_update(members, averaged, share)
+        return (members, averaged, optimiser, after), (losses.mean(), met.sum() / met.size)
 
     begin = state.update * (spec.rounds * spec.minibatches)
     carry = (state.members, state.averaged, state.optimiser, begin)
     (members, averaged, optimiser, step), (losses, met) = jax.lax.scan(
         round_, carry, jax.random.split(key_rounds, spec.rounds)
     )
-    policy = as_network(averaged, scaling, rule, hyper.sharpness, _actions(task))
+    chosen = _chosen(spec, hyper, averaged, rule, *_scaled(held_out, scaling))
+    deciding = jax.tree.map(lambda leaf: _of_group(spec, leaf, chosen), averaged)
+    policy = as_network(deciding, scaling, rule, hyper, hyper.anchor[chosen], _actions(task))
     finite = jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(members)]).all()
     metrics = {
         "loss": losses[-1],
-        "decisions_met": met[-1],
-        "rule_column": rule.column,
-        "rule_level": rule.level,
+        "decisions_met": met[-1] * spec.horizon,
+        "price_chosen": hyper.anchor[chosen],
         "learning_rate": _rate(spec, hyper, step),
         "finite": finite,
         **task.summarise(data, _shown(spec, task, data, policy, act, key_shown)),
@@ -215,6 +316,7 @@ def update(
     after = TrainState(
         members=members,
         averaged=averaged,
+        chosen=chosen,
         policy=policy,
         optimiser=optimiser,
         scaling=scaling,

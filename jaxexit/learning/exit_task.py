@@ -24,11 +24,16 @@ from jaxexit.env import (
     step,
     valid_actions,
 )
+from jaxexit.env.observation import POSITION
 from jaxexit.env.types import BY_EXIT, EXIT, HOLD, RewardTerms
 from jaxexit.learning.types import Task
 from jaxexit.units import key
 
 Array = jax.Array
+
+
+CONTRASTS = (tuple(map([entry.name for entry in POSITION].index, ("mfe", "unrealised"))),)
+"""How far a trade has fallen back from its best."""
 
 
 class StepInfo(NamedTuple):
@@ -53,10 +58,11 @@ def _draw(data: World, key: Array, shape: tuple[int, ...]) -> Array:
     ]
 
 
-def _episodes(data: World) -> Array:
-    return (
-        jnp.int32(data.trades.entry_bar.shape[0]) if data.sampled is None else data.sampled.length
-    )
+def _episodes(data: World, numbers: Array) -> tuple[Array, Array]:
+    if data.sampled is None:
+        count = jnp.int32(data.trades.entry_bar.shape[0])
+        return numbers % count, count
+    return data.sampled.rows[numbers % data.sampled.length], data.sampled.length
 
 
 def _see(spec: EnvSpec, data: World, state: EnvState) -> Array:
@@ -149,5 +155,10 @@ def exit_task(spec: EnvSpec) -> Task:
         "summarise": partial(_summarise, spec),
     }
     return Task(
-        num_actions=len(ACTIONS), draw=_draw, stopping=(HOLD, EXIT), episodes=_episodes, **functions
+        num_actions=len(ACTIONS),
+        draw=_draw,
+        stopping=(HOLD, EXIT),
+        episodes=_episodes,
+        contrasts=CONTRASTS,
+        **functions,
     )

@@ -38,8 +38,11 @@ class Task(NamedTuple):
     stopping: tuple[int, int] | None = None
     """The action that goes on and the one that ends the episode, where the task is one of stopping: what
     comes after both does not depend on the other actions, nor does the path on any. None: it is not."""
-    episodes: Callable[[Any], Array] | None = None
-    """data -> number of different episodes that `draw` draws from."""
+    episodes: Callable[[Any, Array], tuple[Any, Array]] | None = None
+    """(data, numbers [M]) -> (the draws of these episodes, in order of time, and how many there are): a task
+    of stopping can be laid out in order. Numbers count from 0 and wrap around."""
+    contrasts: tuple[tuple[int, int], ...] = ()
+    """Pairs of entries of the observation whose difference says something: (best so far, now)."""
 
 
 class Learner(Protocol):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from jaxexit.env.types import ACTIONS, EXIT, HOLD
-from jaxexit.exact.ensemble import as_network, outputs_of_each
+from jaxexit.exact.ensemble import MOST, as_network, leaving_logit, outputs_of_each
 from jaxexit.exact.learner import ExactLearner
-from jaxexit.exact.types import Rule, Scaling
+from jaxexit.exact.types import ExactParams, Rule, Scaling
 
-SIZE, MEMBERS, SHARPNESS, REWARD = 5, 3, 6.0, 3.0
+SIZE, MEMBERS, SHARPNESS, TEMPERATURE, REWARD = 5, 3, 6.0, 0.5, 3.0
 LEARNER = ExactLearner(
     horizon=12,
     trades=64,
@@ -20,6 +20,7 @@ LEARNER = ExactLearner(
     minibatches=1,
     minibatch_size=64,
     members=MEMBERS,
+    prices=2,
     hidden_sizes=(8, 4),
 )
 
@@ -33,9 +34,9 @@ class Expected(NamedTuple):
     value: np.ndarray  # [40]
 
 
-@pytest.fixture(scope="module")
-def expected() -> Expected:
-    """A network, and what it should say."""
+@pytest.fixture(scope="module", params=[3.0, 0.0], ids=["rule", "expectation"])
+def expected(request: pytest.FixtureRequest) -> Expected:
+    """A network of members that begin at the rule or at what is expected, and what it should say."""
     rng = np.random.default_rng(0)
     sizes = [(SIZE, 8), (8, 4), (4, 2)]
     members = [
@@ -49,15 +50,24 @@ def expected() -> Expected:
         reward=jnp.float32(REWARD),
     )
     actions = (len(ACTIONS), HOLD, EXIT)
-    rule = Rule(jnp.int32(2), jnp.float32(-1.0), jnp.float32(0.3), jnp.float32(1.0))
-    network = as_network(members, scaling, rule, jnp.float32(SHARPNESS), actions)
+    direction = jnp.array([0.0, 0.4, -1.0, 0.0, 0.5])
+    rule = Rule(direction, jnp.float32(0.3), jnp.float32(1.0))
+    hyper = ExactParams(*[jnp.float32(0.0)] * len(ExactParams._fields))._replace(
+        sharpness=jnp.float32(SHARPNESS), temperature=jnp.float32(TEMPERATURE)
+    )
+    anchor = jnp.float32(request.param)
+    network = as_network(members, scaling, rule, hyper, anchor, actions)
     observation = 2.0 * rng.standard_normal((40, SIZE)).astype(np.float32)
     scaled = (observation - scaling.mean) * scaling.inverse
     of_each = outputs_of_each(members, jnp.asarray(scaled))
     worth, departure = (np.asarray(output).mean(axis=0) for output in of_each)
-    margin = -np.asarray(scaled)[:, 2] - 0.3  # left at or below a level
+    margin = SHARPNESS * (np.asarray(scaled) @ np.asarray(direction) - 0.3)
+    assert np.abs(margin).min() < MOST < np.abs(margin).max()
     assert min(np.ptp(departure), np.ptp(worth)) > 1.0
-    return Expected(network, observation, SHARPNESS * margin + departure, REWARD * worth)
+    begin = np.clip(margin, -MOST, MOST) if request.param else -worth / TEMPERATURE
+    in_learning = leaving_logit(hyper, anchor, np.clip(margin, -MOST, MOST), worth, departure)
+    np.testing.assert_allclose(in_learning, begin + departure, rtol=1e-5)
+    return Expected(network, observation, begin + departure, REWARD * worth)
 
 
 def test_it_leaves_where_rule_and_members_say_so(expected: Expected):

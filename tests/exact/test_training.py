@@ -19,7 +19,7 @@ EXACT = f"""
 learner: exact
 exact:
   {{updates: {UPDATES}, trades: {TRADES}, rounds: 2, minibatches: 4, minibatch_size: 64, members: 2,
-    hidden_sizes: [8]}}
+    hidden_sizes: [8], anchor: [10.0, 0.0]}}
 """
 STEPS = TRADES * 20  # an update: trades x env.max_bars
 
@@ -48,6 +48,7 @@ def test_it_is_trained_validated_and_backtested(trained: tiny.Trained):
     assert all(np.isfinite(line["loss"]) for line in lines)
     assert all(1.0 <= line["decisions_met"] <= 20.0 for line in lines)
     assert lines[-1]["learning_rate"] == 0.0
+    assert {line["price_chosen"] for line in lines} <= {10.0, 0.0}
     used = {name for line in lines for name, share in line["action_share"].items() if share}
     assert used <= {"HOLD", "EXIT"}
     scores = [s for line in lines if (s := line.get("validation_net_pips_mean")) is not None]
@@ -175,7 +176,11 @@ def test_under_guards_nothing_forbidden_is_played(tmp_path: Path, mode: str):
         ("trace_decay", "1.5", "a number up to 1"),
         ("policy_weight", "-0.1", "a number from 0 up"),
         ("sharpness", "0", "a number above 0"),
-        ("anchor", "-1", "a number from 0 up"),
+        ("anchor", "[]", "at least 1 item"),
+        ("anchor", "[1.0, 10.0]", "prices that fall"),
+        ("anchor", "[1.0, 1.0]", "prices that fall"),
+        ("temperature", "0", "a number above 0"),
+        ("slack", "-1", "a number from 0 up"),
         ("early_exit", "2", "a number up to 1"),
         ("learning_rate", "0", "a number above 0"),
         ("weight_decay", "-1", "a number from 0 up"),

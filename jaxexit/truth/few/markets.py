@@ -44,11 +44,9 @@ from jaxexit.truth.known_markets import (
 )
 from jaxexit.truth.simple_rules import Paths, loss_if_left
 
-MARTINGALE_NOISE = 5.0  # pips a bar
-MARTINGALE_BLOCK, SWITCHING_BLOCK = (
-    25,
-    10,
-)  # trades of a block: short, so that every split has each regime
+MARTINGALE_NOISE, MARTINGALE_STOP = 5.0, 1000.0  # pips, of a bar; 14 deviations of what 200 bars bring
+MARTINGALE_BLOCK = 25  # trades
+SWITCHING_BLOCK = 10  # trades: short, so that every split has each regime
 MINUTE = np.timedelta64(60_000_000_000, "ns")
 
 FEATURES: tuple[Feature, ...] = resolve_features(
@@ -232,7 +230,7 @@ MARKETS = {
         FewMarket("disorder", (DISORDER,)),
         FewMarket("ou_weak", (OU_WEAK,)),
         FewMarket("disorder_weak", (DISORDER_WEAK,)),
-        FewMarket("martingale", (Law(None, MARTINGALE_NOISE, REVERSION_STOP),), MARTINGALE_BLOCK),
+        FewMarket("martingale", (Law(None, MARTINGALE_NOISE, MARTINGALE_STOP),), MARTINGALE_BLOCK),
         FewMarket("switching", (OU, DISORDER), SWITCHING_BLOCK),
     )
 }
