@@ -176,7 +176,6 @@ def test_under_guards_nothing_forbidden_is_played(tmp_path: Path, mode: str):
         ("trace_decay", "1.5", "a number up to 1"),
         ("policy_weight", "-0.1", "a number from 0 up"),
         ("sharpness", "0", "a number above 0"),
-        ("anchor", "[]", "at least 1 item"),
         ("anchor", "[1.0, 10.0]", "prices that fall"),
         ("anchor", "[1.0, 1.0]", "prices that fall"),
         ("temperature", "0", "a number above 0"),
