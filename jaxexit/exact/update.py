@@ -17,16 +17,15 @@ from jaxexit.exact.ensemble import (
     leaving_logit,
     outputs_of_each,
 )
-from jaxexit.exact.paths import lay_out, reached, returns, stopping_of
-from jaxexit.exact.rule import best_rule, directions, earnings, results
+from jaxexit.exact.episodes import fitted_rule, laid_out, scaled, scaling_of
+from jaxexit.exact.paths import reached, returns, stopping_of
+from jaxexit.exact.rule import earnings
 from jaxexit.exact.types import ExactParams, ExactSpec, Paths, Rule, Scaling, TrainState
 from jaxexit.learning.types import Task
 from jaxexit.policies import mask_logits
 
 Array = jax.Array
 
-HELD_OUT = 0.2  # share of the episodes, the last ones, on which the price is chosen
-RULE_PARTS = 4
 SHOWN = 64  # episodes side by side that an update's metrics are of
 
 
@@ -43,19 +42,6 @@ def _rate(spec: ExactSpec, hyper: ExactParams, step: Array) -> Array:
     """Learning rate of gradient step `step` of the run: half a cosine to 0."""
     last = hyper.updates * (spec.rounds * spec.minibatches)
     return hyper.learning_rate * 0.5 * (1.0 + jnp.cos(jnp.pi * jnp.minimum(step / last, 1.0)))
-
-
-def _scaling(paths: Paths) -> Scaling:
-    """Mean and deviation of what was observed, and the deviation of a bar's reward."""
-    weight = paths.alive / paths.alive.sum()
-    mean = jnp.einsum("kn,knd->d", weight, paths.observation)
-    square = jnp.einsum("kn,knd->d", weight, jnp.square(paths.observation - mean))
-    moved = (weight * jnp.square(paths.hold - (weight * paths.hold).sum())).sum()
-    return Scaling(
-        mean=mean,
-        inverse=jnp.where(square > 1e-8, jax.lax.rsqrt(jnp.maximum(square, 1e-8)), 0.0),
-        reward=jnp.sqrt(jnp.maximum(moved, 1e-12)),
-    )
 
 
 def _actions(task: Task) -> tuple[int, int, int]:
@@ -140,53 +126,6 @@ def _minibatches(
     return jax.lax.scan(minibatch, fit, jax.random.split(key, spec.minibatches))
 
 
-def _laid_out(spec: ExactSpec, task: Task, data: Any, update: Array) -> tuple[Paths, Paths, Array]:
-    """Paths of `trades` episodes to learn from, of as many / 4 held out; and how many can be learned from.
-
-    The last `HELD_OUT` of the episodes, in order of time, are held out. Those to learn from go round: each
-    is seen as often as any other.
-    """
-    assert task.episodes is not None
-    count = task.episodes(data, jnp.zeros(1, jnp.int32))[1]
-    learned = jnp.maximum((count * (1.0 - HELD_OUT)).astype(jnp.int32), 1)
-    number = update * spec.trades + jnp.arange(spec.trades)
-    # Spread over all of them where they are more than fit.
-    stride = jnp.maximum(learned // spec.trades, 1)
-    turn = jnp.arange(spec.trades) * stride + update % stride
-    number = jnp.where(stride > 1, turn, number) % learned
-    later = jnp.arange(max(spec.trades // 4, 1))
-    rest = jnp.maximum(count - learned, 1)
-    spread = jnp.maximum(rest // len(later), 1)
-    later = jnp.minimum(learned + (later * spread) % rest, count - 1)
-    draws, _ = task.episodes(data, jnp.concatenate([number, later]))
-    paths = lay_out(task, data, draws, spec.horizon)
-    learning = jax.tree.map(lambda leaf: leaf[:, : spec.trades], paths)
-    return learning, jax.tree.map(lambda leaf: leaf[:, spec.trades :], paths), learned
-
-
-def _fitted_rule(spec: ExactSpec, task: Task, data: Any, scaling: Scaling, inputs: Array) -> Rule:
-    """The best rule of one number over `RULE_PARTS` times `trades` episodes, or all where they are fewer."""
-    assert task.episodes is not None
-    count = task.episodes(data, jnp.zeros(1, jnp.int32))[1]
-    tried = directions(inputs, scaling.inverse, task.contrasts)
-    stride = jnp.maximum(count // (RULE_PARTS * spec.trades), 1)
-
-    def part(number: Array) -> tuple[Array, Array]:
-        rows = (number * spec.trades + jnp.arange(spec.trades)) * stride
-        draws, _ = task.episodes(data, rows)
-        return results(*_scaled(lay_out(task, data, draws, spec.horizon), scaling), tried)
-
-    mean, square = jax.lax.map(part, jnp.arange(RULE_PARTS))
-    return best_rule(mean.mean(axis=0), square.mean(axis=0), tried)
-
-
-def _scaled(paths: Paths, scaling: Scaling) -> tuple[Paths, Array]:
-    """Paths with scaled rewards, and scaled observations."""
-    inputs = (paths.observation - scaling.mean) * scaling.inverse
-    reward = scaling.reward
-    return paths._replace(hold=paths.hold / reward, leave=paths.leave / reward), inputs
-
-
 def _logits(
     spec: ExactSpec, hyper: ExactParams, members: Any, margin: Array, inputs: Array
 ) -> tuple[Array, Array]:
@@ -259,15 +198,14 @@ def update(
         state: where training stands.
         act: (network parameters, observations) -> logits and value.
     """
-    assert task.episodes is not None
     key, key_rounds, key_shown = jax.random.split(state.key, 3)
-    paths, held_out, count = _laid_out(spec, task, data, state.update)
+    paths, held_out, count = laid_out(spec, task, data, state.update)
     first = state.update == 0
-    scaling = jax.tree.map(partial(jnp.where, first), _scaling(paths), state.scaling)
-    paths, inputs = _scaled(paths, scaling)
+    scaling = jax.tree.map(partial(jnp.where, first), scaling_of(paths), state.scaling)
+    paths, inputs = scaled(paths, scaling)
     rule = jax.lax.cond(
         first,
-        lambda: _fitted_rule(spec, task, data, scaling, inputs),
+        lambda: fitted_rule(spec, task, data, scaling, inputs),
         lambda: state.rule,
     )
     margin = jnp.clip(hyper.sharpness * rule.margin(inputs), -MOST, MOST)
@@ -301,7 +239,7 @@ def update(
     (members, averaged, optimiser, step), (losses, met) = jax.lax.scan(
         round_, carry, jax.random.split(key_rounds, spec.rounds)
     )
-    chosen = _chosen(spec, hyper, averaged, rule, *_scaled(held_out, scaling))
+    chosen = _chosen(spec, hyper, averaged, rule, *scaled(held_out, scaling))
     deciding = jax.tree.map(lambda leaf: _of_group(spec, leaf, chosen), averaged)
     policy = as_network(deciding, scaling, rule, hyper, hyper.anchor[chosen], _actions(task))
     finite = jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(members)]).all()

@@ -32,7 +32,8 @@ from jaxexit.units import key
 Array = jax.Array
 
 
-CONTRASTS = (tuple(map([entry.name for entry in POSITION].index, ("mfe", "unrealised"))),)
+_PLACE = [entry.name for entry in POSITION].index
+CONTRASTS = ((_PLACE("mfe"), _PLACE("unrealised")),)
 """How far a trade has fallen back from its best."""
 
 

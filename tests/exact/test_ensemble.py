@@ -64,8 +64,9 @@ def expected(request: pytest.FixtureRequest) -> Expected:
     margin = SHARPNESS * (np.asarray(scaled) @ np.asarray(direction) - 0.3)
     assert np.abs(margin).min() < MOST < np.abs(margin).max()
     assert min(np.ptp(departure), np.ptp(worth)) > 1.0
-    begin = np.clip(margin, -MOST, MOST) if request.param else -worth / TEMPERATURE
-    in_learning = leaving_logit(hyper, anchor, np.clip(margin, -MOST, MOST), worth, departure)
+    held = np.clip(margin, -MOST, MOST)
+    begin = held if request.param else -worth / TEMPERATURE
+    in_learning = leaving_logit(hyper, anchor, *map(jnp.asarray, (held, worth, departure)))
     np.testing.assert_allclose(in_learning, begin + departure, rtol=1e-5)
     return Expected(network, observation, begin + departure, REWARD * worth)
 

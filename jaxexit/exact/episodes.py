@@ -1,0 +1,80 @@
+"""Which episodes are learned from and which are held out, scaled; and the rule fitted on them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxexit.exact.paths import lay_out
+from jaxexit.exact.rule import best_rule, directions, results
+from jaxexit.exact.types import ExactSpec, Paths, Rule, Scaling
+from jaxexit.learning.types import Task
+
+Array = jax.Array
+
+HELD_OUT = 0.2  # share of the episodes, the last ones, on which the price is chosen
+RULE_PARTS = 4  # times `trades` that the rule is fitted on, at most
+
+
+def scaling_of(paths: Paths) -> Scaling:
+    """Mean and deviation of what was observed, and the deviation of a bar's reward."""
+    weight = paths.alive / paths.alive.sum()
+    mean = jnp.einsum("kn,knd->d", weight, paths.observation)
+    square = jnp.einsum("kn,knd->d", weight, jnp.square(paths.observation - mean))
+    moved = (weight * jnp.square(paths.hold - (weight * paths.hold).sum())).sum()
+    return Scaling(
+        mean=mean,
+        inverse=jnp.where(square > 1e-8, jax.lax.rsqrt(jnp.maximum(square, 1e-8)), 0.0),
+        reward=jnp.sqrt(jnp.maximum(moved, 1e-12)),
+    )
+
+
+def scaled(paths: Paths, scaling: Scaling) -> tuple[Paths, Array]:
+    """Paths with scaled rewards, and scaled observations."""
+    inputs = (paths.observation - scaling.mean) * scaling.inverse
+    reward = scaling.reward
+    return paths._replace(hold=paths.hold / reward, leave=paths.leave / reward), inputs
+
+
+def laid_out(spec: ExactSpec, task: Task, data: Any, update: Array) -> tuple[Paths, Paths, Array]:
+    """Paths of `trades` episodes to learn from, of as many / 4 held out; and how many can be learned from.
+
+    The last `HELD_OUT` of the episodes, in order of time, are held out. Those to learn from go round: each
+    is seen as often as any other.
+    """
+    episodes = task.episodes
+    assert episodes is not None
+    count = episodes(data, jnp.zeros(1, jnp.int32))[1]
+    learned = jnp.maximum((count * (1.0 - HELD_OUT)).astype(jnp.int32), 1)
+    number = update * spec.trades + jnp.arange(spec.trades)
+    # Spread over all of them where they are more than fit.
+    stride = jnp.maximum(learned // spec.trades, 1)
+    turn = jnp.arange(spec.trades) * stride + update % stride
+    number = jnp.where(stride > 1, turn, number) % learned
+    later = jnp.arange(max(spec.trades // 4, 1))
+    rest = jnp.maximum(count - learned, 1)
+    spread = jnp.maximum(rest // len(later), 1)
+    later = jnp.minimum(learned + (later * spread) % rest, count - 1)
+    draws, _ = episodes(data, jnp.concatenate([number, later]))
+    paths = lay_out(task, data, draws, spec.horizon)
+    learning = jax.tree.map(lambda leaf: leaf[:, : spec.trades], paths)
+    return learning, jax.tree.map(lambda leaf: leaf[:, spec.trades :], paths), learned
+
+
+def fitted_rule(spec: ExactSpec, task: Task, data: Any, scaling: Scaling, inputs: Array) -> Rule:
+    """The best rule of one number over `RULE_PARTS` times `trades` episodes, or all where they are fewer."""
+    episodes = task.episodes
+    assert episodes is not None
+    count = episodes(data, jnp.zeros(1, jnp.int32))[1]
+    tried = directions(inputs, scaling.inverse, task.contrasts)
+    stride = jnp.maximum(count // (RULE_PARTS * spec.trades), 1)
+
+    def part(number: Array) -> tuple[Array, Array]:
+        rows = (number * spec.trades + jnp.arange(spec.trades)) * stride
+        draws, _ = episodes(data, rows)
+        return results(*scaled(lay_out(task, data, draws, spec.horizon), scaling), tried)
+
+    mean, square = jax.lax.map(part, jnp.arange(RULE_PARTS))
+    return best_rule(mean.mean(axis=0), square.mean(axis=0), tried)
