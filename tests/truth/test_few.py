@@ -9,6 +9,7 @@ import pytest
 
 from jaxexit.__main__ import main
 from jaxexit.arrays import key_of
+from jaxexit.config import load_experiment
 from jaxexit.data.simulated import PIP
 from jaxexit.evaluate import run_policy
 from jaxexit.policies import LISTED
@@ -274,3 +275,11 @@ def test_the_whole_exam_says_what_everybody_earned(
     assert 0.85 < rows["fitted rule"]["share"] < rows["oracle's rule"]["share"] < 0.98
     assert rows["learned"]["share"] > rows["leave at once"]["share"]
     assert (tmp_path / "few.png").exists()
+
+
+def test_what_is_examined_by_default_is_the_experiment_that_is_recommended(
+    repository: Path,
+) -> None:
+    file = load_experiment(repository / "experiments" / "v4_few.yaml")
+    for section in ("learner", "exact", "guards", "reward"):
+        assert getattr(recommended(), section) == getattr(file, section)

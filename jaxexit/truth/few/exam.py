@@ -11,7 +11,7 @@ import numpy as np
 from jaxexit.config import Experiment
 from jaxexit.config.learning import Evaluation
 from jaxexit.config.market import Costs
-from jaxexit.config.trading import Env
+from jaxexit.config.trading import Env, Guards
 from jaxexit.truth.few.cells import Fresh, dataset_of, fresh_trades, learn, on_this_market
 from jaxexit.truth.few.markets import MARKETS, FewMarket
 from jaxexit.truth.few.regressions import fit, held, polynomials, random_layer
@@ -56,8 +56,11 @@ def recommended() -> Experiment:
     """The experiment that is examined where none is named: the package itself has no experiment files."""
     env, costs = Env(max_bars=HORIZON), Costs(spread_pips=SPREAD_PIPS)
     paid_in_money = money_experiment("few", env=env, costs=costs, steps=2_000_000, seed=0)
-    evaluation = Evaluation(validate_every=5)
-    return paid_in_money.model_copy(update={"learner": "exact", "evaluation": evaluation})
+    nothing_forbidden = Guards(
+        exit_allows_loss=True, min_profit_for_partial=0.0, min_bars_for_partial=0
+    )
+    changes = {"guards": nothing_forbidden, "evaluation": Evaluation(validate_every=5)}
+    return paid_in_money.model_copy(update=changes | {"learner": "exact"})
 
 
 def run_cells(
