@@ -44,7 +44,8 @@ from jaxexit.truth.known_markets import (
 )
 from jaxexit.truth.simple_rules import Paths, loss_if_left
 
-MARTINGALE_NOISE, MARTINGALE_STOP = 5.0, 1000.0  # pips, of a bar; 14 deviations of what 200 bars bring
+MARTINGALE_NOISE = 5.0  # pips a bar
+MARTINGALE_STOP = 1000.0  # pips: 14 deviations of what 200 bars bring
 MARTINGALE_BLOCK = 25  # trades
 SWITCHING_BLOCK = 10  # trades: short, so that every split has each regime
 MINUTE = np.timedelta64(60_000_000_000, "ns")
