@@ -48,19 +48,27 @@ def laid_out(spec: ExactSpec, task: Task, data: Any, update: Array) -> tuple[Pat
     assert episodes is not None
     count = episodes(data, jnp.zeros(1, jnp.int32))[1]
     learned = jnp.maximum((count * (1.0 - HELD_OUT)).astype(jnp.int32), 1)
-    number = update * spec.trades + jnp.arange(spec.trades)
-    # Spread over all of them where they are more than fit.
-    stride = jnp.maximum(learned // spec.trades, 1)
-    turn = jnp.arange(spec.trades) * stride + update % stride
-    number = jnp.where(stride > 1, turn, number) % learned
-    later = jnp.arange(max(spec.trades // 4, 1))
+    turns = -(
+        -learned // spec.trades
+    )  # updates until all have been seen, where they are more than fit
+    number = jnp.where(
+        learned > spec.trades,
+        _spread(jnp.arange(spec.trades) + (update % turns) / turns, spec.trades, learned),
+        (update * spec.trades + jnp.arange(spec.trades)) % learned,
+    )
     rest = jnp.maximum(count - learned, 1)
-    spread = jnp.maximum(rest // len(later), 1)
-    later = jnp.minimum(learned + (later * spread) % rest, count - 1)
+    held_out = max(spec.trades // 4, 1)
+    later = jnp.minimum(learned + _spread(jnp.arange(held_out), held_out, rest), count - 1)
     draws, _ = episodes(data, jnp.concatenate([number, later]))
     paths = lay_out(task, data, draws, spec.horizon)
     learning = jax.tree.map(lambda leaf: leaf[:, : spec.trades], paths)
     return learning, jax.tree.map(lambda leaf: leaf[:, spec.trades :], paths), learned
+
+
+def _spread(index: Array, size: int, count: Array) -> Array:
+    """`size` places spread evenly over `count` episodes; where these are fewer, round and round."""
+    place = (index * jnp.maximum(count / size, 1.0)).astype(jnp.int32)
+    return place % count
 
 
 def fitted_rule(spec: ExactSpec, task: Task, data: Any, scaling: Scaling, inputs: Array) -> Rule:
@@ -69,10 +77,10 @@ def fitted_rule(spec: ExactSpec, task: Task, data: Any, scaling: Scaling, inputs
     assert episodes is not None
     count = episodes(data, jnp.zeros(1, jnp.int32))[1]
     tried = directions(inputs, scaling.inverse, task.contrasts)
-    stride = jnp.maximum(count // (RULE_PARTS * spec.trades), 1)
 
     def part(number: Array) -> tuple[Array, Array]:
-        rows = (number * spec.trades + jnp.arange(spec.trades)) * stride
+        rows = number * spec.trades + jnp.arange(spec.trades)
+        rows = _spread(rows, RULE_PARTS * spec.trades, count)
         draws, _ = episodes(data, rows)
         return results(*scaled(lay_out(task, data, draws, spec.horizon), scaling), tried)
 
