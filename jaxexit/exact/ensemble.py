@@ -46,6 +46,11 @@ def outputs_of_each(members: Members, inputs: Array) -> tuple[Array, Array]:
     return hidden[..., 0], hidden[..., 1]
 
 
+def rule_logit(hyper: ExactParams, rule: Rule, inputs: Array) -> Array:
+    """The logit by which the rule leaves, held between -MOST and MOST: [..., size] -> [...]."""
+    return jnp.clip(hyper.sharpness * rule.margin(inputs), -MOST, MOST)
+
+
 def leaving_logit(
     hyper: ExactParams, anchor: Array, margin: Array, expected: Array, departure: Array
 ) -> Array:

@@ -14,21 +14,14 @@ from jaxexit.config import Experiment
 from jaxexit.exact.ensemble import RULE_UNITS
 from jaxexit.exact.types import ExactParams, ExactSpec, TrainState
 from jaxexit.exact.update import first_state, update
+from jaxexit.learning.by_network import ByNetwork
 from jaxexit.learning.types import LearnerKind, Task
-from jaxexit.policies import (
-    NetworkLayers,
-    NetworkSpec,
-    Policy,
-    forward,
-    network_layers,
-    network_policy,
-    network_shapes,
-)
+from jaxexit.policies import NetworkSpec
 
 Array = jax.Array
 
 
-class ExactLearner(ExactSpec):
+class ExactLearner(ExactSpec, ByNetwork):
     """Learning to stop from whole paths (see `learning.Learner` for what each method is)."""
 
     @property
@@ -79,22 +72,6 @@ class ExactLearner(ExactSpec):
     def policy_params(self, state: TrainState) -> Any:
         """The averaged members of the chosen price as one network."""
         return state.policy
-
-    def params_shapes(self, observation_size: int) -> Any:
-        """See `Learner`."""
-        return network_shapes(self.network, observation_size)
-
-    def policy(self, *, masked: bool, sample: bool = False) -> Policy:
-        """See `Learner`."""
-        return network_policy(self.network, masked=masked, sample=sample)
-
-    def evaluate(self, params: Any, observation: Array) -> tuple[Array, Array]:
-        """See `Learner`."""
-        return forward(self.network, params, observation)
-
-    def layers(self, params: Any) -> NetworkLayers:
-        """See `Learner`."""
-        return network_layers(self.network, params)
 
 
 def exact_learner(experiment: Experiment) -> ExactLearner:

@@ -69,7 +69,6 @@ class TrainState(NamedTuple):
 
     members: Any  # parameters, leaves [members, ...]
     averaged: Any  # the same, averaged: what computes returns, and the policy
-    chosen: Array  # int32: the price whose members decide
     policy: Any  # `averaged` as one network of plain layers: what is validated and backtested
     optimiser: Any
     scaling: Scaling

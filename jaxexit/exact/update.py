@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import optax
 
 from jaxexit.exact.ensemble import (
-    MOST,
     as_network,
     initial_members,
     leaving_logit,
     outputs_of_each,
+    rule_logit,
 )
 from jaxexit.exact.episodes import fitted_rule, laid_out, scaled, scaling_of
 from jaxexit.exact.paths import reached, returns, stopping_of
@@ -63,7 +63,6 @@ def first_state(
     return TrainState(
         members=members,
         averaged=jax.tree.map(jnp.copy, members),  # both are donated: no buffer twice
-        chosen=jnp.int32(0),
         policy=as_network(first, scaling, rule, hyper, hyper.anchor[0], _actions(task)),
         optimiser=_optimiser(hyper).init(members),
         scaling=scaling,
@@ -153,12 +152,11 @@ def _chosen(
     spec: ExactSpec, hyper: ExactParams, members: Any, rule: Rule, paths: Paths, inputs: Array
 ) -> Array:
     """The highest price whose result on held-out episodes lies within `slack` errors of the best one's."""
-    margin = jnp.clip(hyper.sharpness * rule.margin(inputs), -MOST, MOST)
+    margin = rule_logit(hyper, rule, inputs)
     leaves = (_logits(spec, hyper, members, margin, inputs)[1] > 0.0) & paths.can_leave
     decision = jnp.where(leaves.any(axis=1), leaves.argmax(axis=1), spec.horizon)  # [prices, N]
-    earned = jax.vmap(lambda at: jnp.take_along_axis(earnings(paths), at[None], axis=0)[0])(
-        decision
-    )
+    of_each = earnings(paths)
+    earned = jax.vmap(lambda at: jnp.take_along_axis(of_each, at[None], axis=0)[0])(decision)
     best = jnp.argmax(earned.mean(axis=1))
     behind = earned[best] - earned
     error = behind.std(axis=1) / jnp.sqrt(earned.shape[1])
@@ -201,14 +199,14 @@ def update(
     key, key_rounds, key_shown = jax.random.split(state.key, 3)
     paths, held_out, count = laid_out(spec, task, data, state.update)
     first = state.update == 0
-    scaling = jax.tree.map(partial(jnp.where, first), scaling_of(paths), state.scaling)
+    scaling = jax.lax.cond(first, lambda: scaling_of(paths), lambda: state.scaling)
     paths, inputs = scaled(paths, scaling)
     rule = jax.lax.cond(
         first,
         lambda: fitted_rule(spec, task, data, scaling, inputs),
         lambda: state.rule,
     )
-    margin = jnp.clip(hyper.sharpness * rule.margin(inputs), -MOST, MOST)
+    margin = rule_logit(hyper, rule, inputs)
     prices = hyper.anchor * rule.spread / count
     flat_inputs = inputs.reshape(-1, inputs.shape[-1])
 
@@ -254,7 +252,6 @@ def update(
     after = TrainState(
         members=members,
         averaged=averaged,
-        chosen=chosen,
         policy=policy,
         optimiser=optimiser,
         scaling=scaling,

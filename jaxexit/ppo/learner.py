@@ -11,24 +11,17 @@ from jax.sharding import PartitionSpec as P
 
 from jaxexit.arrays import on_device
 from jaxexit.config import Experiment
+from jaxexit.learning.by_network import ByNetwork
 from jaxexit.learning.devices import ENVS
 from jaxexit.learning.types import LearnerKind, Task
-from jaxexit.policies import (
-    NetworkLayers,
-    Policy,
-    forward,
-    network_layers,
-    network_policy,
-    network_shapes,
-    network_spec,
-)
+from jaxexit.policies import network_spec
 from jaxexit.ppo.types import PPOParams, PPOSpec, TrainState
 from jaxexit.ppo.update import init_state, state_shapes, update
 
 Array = jax.Array
 
 
-class PPOLearner(PPOSpec):
+class PPOLearner(PPOSpec, ByNetwork):
     """PPO with an actor-critic network (see `learning.Learner` for what each method is)."""
 
     @property
@@ -85,22 +78,6 @@ class PPOLearner(PPOSpec):
     def policy_params(self, state: TrainState) -> Any:
         """The averaged parameters (see `ppo.polyak_window`)."""
         return state.averaged
-
-    def params_shapes(self, observation_size: int) -> Any:
-        """See `Learner`."""
-        return network_shapes(self.network, observation_size)
-
-    def policy(self, *, masked: bool, sample: bool = False) -> Policy:
-        """See `Learner`."""
-        return network_policy(self.network, masked=masked, sample=sample)
-
-    def evaluate(self, params: Any, observation: Array) -> tuple[Array, Array]:
-        """See `Learner`."""
-        return forward(self.network, params, observation)
-
-    def layers(self, params: Any) -> NetworkLayers:
-        """See `Learner`."""
-        return network_layers(self.network, params)
 
 
 def ppo_learner(experiment: Experiment) -> PPOLearner:
