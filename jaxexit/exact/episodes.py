@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxexit.exact.drift import FOLDS, moments, solve, smoothed
 from jaxexit.exact.paths import lay_out
 from jaxexit.exact.rule import best_rule, directions, results
 from jaxexit.exact.types import ExactSpec, Paths, Rule, Scaling
@@ -14,6 +15,10 @@ from jaxexit.learning.types import Task
 
 Array = jax.Array
 
+import os
+from jaxexit.exact.paths import reached
+WEIGHTED = os.environ.get('WEIGHTED', '1') == '1'
+WMIX = float(os.environ.get('WMIX', '.3'))
 HELD_OUT = 0.2  # share of the episodes, the last ones, on which the price is chosen
 RULE_PARTS = 4  # times `trades` that the rule is fitted on, at most
 
@@ -62,7 +67,8 @@ def laid_out(spec: ExactSpec, task: Task, data: Any, update: Array) -> tuple[Pat
     draws, _ = episodes(data, jnp.concatenate([number, later]))
     paths = lay_out(task, data, draws, spec.horizon)
     learning = jax.tree.map(lambda leaf: leaf[:, : spec.trades], paths)
-    return learning, jax.tree.map(lambda leaf: leaf[:, spec.trades :], paths), learned
+    fold = jnp.concatenate([number, later]) * FOLDS // count
+    return learning, jax.tree.map(lambda leaf: leaf[:, spec.trades :], paths), learned, fold
 
 
 def _spread(index: Array, size: int, count: Array) -> Array:
@@ -71,18 +77,41 @@ def _spread(index: Array, size: int, count: Array) -> Array:
     return place % count
 
 
-def fitted_rule(spec: ExactSpec, task: Task, data: Any, scaling: Scaling, inputs: Array) -> Rule:
+def fitted_rule(spec: ExactSpec, task: Task, data: Any, scaling: Scaling, inputs: Array):
     """The best rule of one number over `RULE_PARTS` times `trades` episodes, or all where they are fewer."""
+    import os
+    share = float(os.environ.get("LUCK", "1"))
     episodes = task.episodes
     assert episodes is not None
     count = episodes(data, jnp.zeros(1, jnp.int32))[1]
     tried = directions(inputs, scaling.inverse, task.contrasts)
 
-    def part(number: Array) -> tuple[Array, Array]:
+    def laid(number):
         rows = number * spec.trades + jnp.arange(spec.trades)
         rows = _spread(rows, RULE_PARTS * spec.trades, count)
         draws, _ = episodes(data, rows)
-        return results(*scaled(lay_out(task, data, draws, spec.horizon), scaling), tried)
+        return *scaled(lay_out(task, data, draws, spec.horizon), scaling), rows * FOLDS // count
+
+    def mom(number):
+        p, i, f = laid(number)
+        every = p.can_leave.astype(jnp.float32)
+        if WEIGHTED:
+            meets = reached(p, 0.7 * jax.nn.sigmoid(6.0 * (i @ rule0.direction - rule0.level)))
+            every = (1 - WMIX) * meets + WMIX * every * meets.sum() / every.sum()
+        return moments(p, i + scaling.mean * scaling.inverse, f, every)
+
+    def first(number):
+        p, i, f = laid(number)
+        return results(p, i, tried)
+    rule0 = best_rule(*(x.mean(axis=0) for x in jax.lax.map(first, jnp.arange(RULE_PARTS))), tried)
+    m = jax.tree.map(lambda leaf: leaf.sum(axis=0), jax.lax.map(mom, jnp.arange(RULE_PARTS)))
+    weights, r2 = solve(m)
+    if os.environ.get("SHOW"):
+        jax.debug.print("R2 x1e4 {}", 1e4 * r2)
+
+    def part(number: Array) -> tuple[Array, Array]:
+        paths, inputs, fold = laid(number)
+        return results(smoothed(paths, inputs + scaling.mean * scaling.inverse, fold, weights, share), inputs, tried)
 
     mean, square = jax.lax.map(part, jnp.arange(RULE_PARTS))
-    return best_rule(mean.mean(axis=0), square.mean(axis=0), tried)
+    return best_rule(mean.mean(axis=0), square.mean(axis=0), tried), weights

@@ -73,6 +73,7 @@ class TrainState(NamedTuple):
     optimiser: Any
     scaling: Scaling
     rule: Rule
+    drift: Array
     key: Array  # typed PRNG key
     update: Array  # int32: updates done
 

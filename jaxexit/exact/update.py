@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxexit.exact.drift import FOLDS, basis, smoothed
 from jaxexit.exact.ensemble import (
     as_network,
     initial_members,
@@ -26,6 +27,10 @@ from jaxexit.policies import mask_logits
 
 Array = jax.Array
 
+import os
+MIX = float(os.environ.get('MIX', '.3'))
+LUCK = float(os.environ.get('LUCK', '1'))
+LUCK_OUT = float(os.environ.get('LUCK_OUT', os.environ.get('LUCK', '1')))
 SHOWN = 64  # episodes side by side that an update's metrics are of
 
 
@@ -67,6 +72,7 @@ def first_state(
         optimiser=_optimiser(hyper).init(members),
         scaling=scaling,
         rule=rule,
+        drift=jnp.zeros((FOLDS, jax.eval_shape(basis, jnp.zeros(size)).shape[-1])),
         key=key,
         update=jnp.int32(0),
     )
@@ -197,15 +203,16 @@ def update(
         act: (network parameters, observations) -> logits and value.
     """
     key, key_rounds, key_shown = jax.random.split(state.key, 3)
-    paths, held_out, count = laid_out(spec, task, data, state.update)
+    paths, held_out, count, fold = laid_out(spec, task, data, state.update)
     first = state.update == 0
     scaling = jax.lax.cond(first, lambda: scaling_of(paths), lambda: state.scaling)
     paths, inputs = scaled(paths, scaling)
-    rule = jax.lax.cond(
+    rule, drift = jax.lax.cond(
         first,
         lambda: fitted_rule(spec, task, data, scaling, inputs),
-        lambda: state.rule,
+        lambda: (state.rule, state.drift),
     )
+    paths = smoothed(paths, inputs + scaling.mean * scaling.inverse, fold[: spec.trades], drift, LUCK)
     margin = rule_logit(hyper, rule, inputs)
     prices = hyper.anchor * rule.spread / count
     flat_inputs = inputs.reshape(-1, inputs.shape[-1])
@@ -217,6 +224,8 @@ def update(
         decay = jnp.where(step == 0, 1.0, hyper.trace_decay)
         target = jax.vmap(lambda of: returns(paths, of > 0.0, expected, decay))(logit)
         met = jax.vmap(partial(reached, paths))(hyper.early_exit * jax.nn.sigmoid(logit))
+        everywhere = paths.can_leave / paths.can_leave.sum()
+        met = jax.vmap(lambda of: (1.0 - MIX) * of / of.sum() + MIX * everywhere)(met)
         (members, optimiser, after), losses = _minibatches(
             spec,
             hyper,
@@ -237,7 +246,9 @@ def update(
     (members, averaged, optimiser, step), (losses, met) = jax.lax.scan(
         round_, carry, jax.random.split(key_rounds, spec.rounds)
     )
-    chosen = _chosen(spec, hyper, averaged, rule, *scaled(held_out, scaling))
+    later, seen = scaled(held_out, scaling)
+    later = smoothed(later, seen + scaling.mean * scaling.inverse, fold[spec.trades :], drift, LUCK_OUT)
+    chosen = _chosen(spec, hyper, averaged, rule, later, seen)
     deciding = jax.tree.map(lambda leaf: _of_group(spec, leaf, chosen), averaged)
     policy = as_network(deciding, scaling, rule, hyper, hyper.anchor[chosen], _actions(task))
     finite = jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(members)]).all()
@@ -256,6 +267,7 @@ def update(
         optimiser=optimiser,
         scaling=scaling,
         rule=rule,
+        drift=drift,
         key=key,
         update=state.update + 1,
     )
