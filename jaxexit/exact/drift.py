@@ -15,7 +15,7 @@ Array = jax.Array
 
 FOLDS = int(os.environ.get("FOLDS", "8"))
 TERMS = int(os.environ.get("TERMS", "12"))
-KIND = os.environ.get("KIND", "quad")
+KIND = os.environ.get("KIND", "quadage")
 KNOTS = (-1.0, 0.0, 1.0)
 
 

@@ -17,7 +17,7 @@ Array = jax.Array
 
 import os
 from jaxexit.exact.paths import reached
-WEIGHTED = os.environ.get('WEIGHTED', '1') == '1'
+WEIGHTED = os.environ.get('WEIGHTED', '0') == '1'
 WMIX = float(os.environ.get('WMIX', '.3'))
 HELD_OUT = 0.2  # share of the episodes, the last ones, on which the price is chosen
 RULE_PARTS = 4  # times `trades` that the rule is fitted on, at most

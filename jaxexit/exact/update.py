@@ -28,6 +28,7 @@ from jaxexit.policies import mask_logits
 Array = jax.Array
 
 import os
+RULE_FIRST = os.environ.get('RULE_FIRST', '1') == '1'
 MIX = float(os.environ.get('MIX', '.3'))
 LUCK = float(os.environ.get('LUCK', '1'))
 LUCK_OUT = float(os.environ.get('LUCK_OUT', os.environ.get('LUCK', '1')))
@@ -220,6 +221,8 @@ def update(
     def round_(carry: tuple[Any, Any, Any, Array], key: Array):
         members, averaged, optimiser, step = carry
         expected, logit = _logits(spec, hyper, averaged, margin, inputs)
+        if RULE_FIRST:
+            logit = jnp.where(step == 0, margin, logit)
         # Before anything is expected, a path's own future is believed.
         decay = jnp.where(step == 0, 1.0, hyper.trace_decay)
         target = jax.vmap(lambda of: returns(paths, of > 0.0, expected, decay))(logit)
