@@ -124,7 +124,7 @@ class Exact(Section):
         default=2048, description="decisions a gradient step, for each member"
     )
     members: Annotated[int, Field(ge=1, le=64)] = Field(
-        default=2, description="networks of each price whose mean decides"
+        default=3, description="networks of each price; the mean of all decides"
     )
     hidden_sizes: tuple[Units, ...] = Field(
         default=(32, 32),
@@ -133,7 +133,7 @@ class Exact(Section):
         description="units a layer, of each member",
     )
     trace_decay: UnitInterval = Field(
-        default=0.92,
+        default=0.97,
         description="share of a path's own future that is believed, a bar; the rest is what is expected",
     )
     policy_weight: UnitInterval = Field(
@@ -145,19 +145,23 @@ class Exact(Section):
         description="logits a deviation of the rule's number by which it leaves beyond its level",
     )
     anchor: tuple[NonNegative, ...] = Field(
-        default=(10.0, 1.0, 0.0),
+        default=(1.0, 0.0),
         min_length=1,
         max_length=8,
-        description="prices of departing from the rule, falling, each tried; 0: does not begin at the rule",
+        description="prices of departing from the rule, falling; 0: what is expected takes the rule's place",
     )
     temperature: Positive = Field(
         default=0.2,
         description="where the price is 0: how far apart leaving and holding are before one is certain, in "
         "deviations of a bar",
     )
-    slack: NonNegative = Field(
+    luck_removed: UnitInterval = Field(
         default=1.0,
-        description="standard errors by which the best price must be better than a higher one",
+        description="share of each bar's change that gives way to what was expected of the bar",
+    )
+    uniform_share: UnitInterval = Field(
+        default=0.5,
+        description="share of the decisions learned from that are drawn from all alike, not as often as met",
     )
     early_exit: UnitInterval = Field(
         default=0.7,

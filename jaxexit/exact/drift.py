@@ -1,126 +1,158 @@
-"""What one more bar is expected to bring, by regression; the rest of it is luck, and is taken off."""
+"""What one more bar was expected to bring: a sparse regression. The rest of a bar's change is luck.
+
+Every other number that learning compares (what a rule earned, what holding on would have brought) is a sum of
+what single bars brought. Where a bar's change is replaced by its conditional expectation, the sum keeps its
+expectation and loses most of its noise: a control variate whose mean is known to be zero, given the drift.
+"""
 
 from __future__ import annotations
-
-import os
-from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxexit.exact.types import Paths
+from jaxexit.exact.types import Drift, Paths
 
 Array = jax.Array
 
-FOLDS = int(os.environ.get("FOLDS", "8"))
-TERMS = int(os.environ.get("TERMS", "12"))
-KIND = os.environ.get("KIND", "quadage")
-KNOTS = (-1.0, 0.0, 1.0)
+FOLDS = 8  # of the episodes, by time
+TERMS = 12  # of the regression, at most
+WIDEST = 5.0  # deviations at which a number is clipped
+AGES = (3.0, 12.0, 48.0)  # bars, decay of what follows from an entry
+LEAST = (
+    0.02  # share of a feature's variance that the chosen ones must leave, for it to be a candidate
+)
+RIDGE = 1e-4  # of features of deviation 1
 
 
-def increments(paths: Paths) -> Array:
+def changes(paths: Paths) -> Array:
     """What one more bar brought over leaving at each decision, [H, N]."""
     after = jnp.concatenate([paths.leave[1:], jnp.zeros_like(paths.leave[:1])])
     return paths.hold + jnp.where(paths.ends, 0.0, after) - paths.leave
 
 
-TAUS = (3.0, 12.0, 48.0)
+def features(numbers: Array, decision: Array) -> Array:
+    """Candidates for the drift: [..., D] and the decision's number -> [..., F].
+
+    A constant, the numbers, their products by twos, and constant and numbers as they fade with the age of the
+    trade: what an entry promises is seldom constant.
+
+    Args:
+        numbers: observed, in deviations, 0 where they are naturally 0: so that drift is shrunk towards 0.
+        decision: bars since the entry.
+    """
+    x = jnp.clip(numbers, -WIDEST, WIDEST)
+    first, second = np.triu_indices(x.shape[-1])
+    linear = jnp.concatenate([jnp.ones_like(x[..., :1]), x], axis=-1)
+    fading = [jnp.exp(-decision / age) * linear for age in AGES]
+    return jnp.concatenate([linear, x[..., first] * x[..., second], *fading], axis=-1)
 
 
-def basis(inputs: Array, k: Array = 0.0) -> Array:
-    """[..., D] -> [..., F]"""
-    x = jnp.clip(inputs, -5.0, 5.0)
-    cols = [jnp.ones_like(x[..., :1]), x]
-    if "quad" in KIND:
-        i, j = np.triu_indices(x.shape[-1])
-        cols.append(x[..., i] * x[..., j])
-    if "hinge" in KIND:
-        cols += [jax.nn.relu(x - k) for k in KNOTS]
-    if "step" in KIND:
-        cols += [(x > k) * 1.0 for k in KNOTS]
-    if "age" in KIND:
-        for tau in TAUS:
-            early = jnp.exp(-k / tau)
-            cols += [early * jnp.concatenate(cols[:2], axis=-1)]
-    return jnp.concatenate(cols, axis=-1)
+def number_of_features(numbers: int) -> int:
+    """F of D observed numbers."""
+    return (1 + numbers) * (1 + len(AGES)) + numbers * (numbers + 1) // 2
 
 
-class Moments(NamedTuple):
-    gram: Array  # [FOLDS, F, F]
-    cross: Array  # [FOLDS, F]
-    square: Array  # [FOLDS]
-    count: Array
+def moments(paths: Paths, numbers: Array) -> tuple[Array, Array, Array]:
+    """Means over all decisions: of products of features [F, F], with the change [F], of its square.
+
+    Args:
+        paths: [H, N].
+        numbers: [H, N, D].
+    """
+    weight = (paths.alive & paths.can_leave).astype(jnp.float32)
+    change = jnp.where(weight > 0, changes(paths), 0.0)
+    size = number_of_features(numbers.shape[-1])
+
+    def add(total: tuple[Array, Array, Array], row: tuple[Array, Array, Array, Array]):
+        x, y, w, decision = row
+        seen = features(x, decision)
+        weighted = w[:, None] * seen
+        parts = (weighted.T @ seen, weighted.T @ y, (y * y).sum())
+        return jax.tree.map(jnp.add, total, parts), None
+
+    zero = (jnp.zeros((size, size)), jnp.zeros(size), jnp.float32(0.0))
+    rows = (numbers, change, weight, jnp.arange(len(numbers), dtype=jnp.float32))
+    total, _ = jax.lax.scan(add, zero, rows)
+    return jax.tree.map(lambda leaf: leaf / jnp.maximum(weight.sum(), 1.0), total)
 
 
-def moments(paths: Paths, inputs: Array, fold: Array, weight: Array) -> Moments:
-    delta = jnp.where(weight > 0, increments(paths), 0.0)
-    member = jax.nn.one_hot(fold, FOLDS).T  # [K, N]
-    size = jax.eval_shape(basis, inputs[0]).shape[-1]
+def pursuit(gram: Array, cross: Array) -> Array:
+    """Least squares on 0, 1, ... `TERMS` features, each the one that explains most of the rest.
 
-    def row(carry, now):
-        x, d, w, k = now
-        b = basis(x, k); bw = b * w[:, None]
-        def one(m):
-            bm = bw * m[:, None]
-            return bm.T @ b, bm.T @ d, (m * w * d * d).sum(), (m * w).sum()
-        return jax.tree.map(jnp.add, carry, Moments(*jax.lax.map(one, member))), None
+    Orthogonal matching pursuit (Pati, Rezaiifar and Krishnaprasad 1993).
 
-    zero = Moments(jnp.zeros((FOLDS, size, size)), jnp.zeros((FOLDS, size)), jnp.zeros(FOLDS), jnp.zeros(FOLDS))
-    return jax.lax.scan(row, zero, (inputs, delta, weight, jnp.arange(len(inputs)) * 1.0))[0]
+    Args:
+        gram: [F, F] means of products of features.
+        cross: [F] means of products with what is explained.
 
+    Returns:
+        [TERMS + 1, F] weights.
+    """
+    variance = jnp.diag(gram)
+    scale = jnp.where(variance > 1e-6, jax.lax.rsqrt(jnp.maximum(variance, 1e-6)), 0.0)
+    gram, cross = scale[:, None] * gram * scale, scale * cross
+    number = jnp.arange(TERMS)
 
-def pursuit(gram, cross):
-    """OMP: [TERMS+1, F] weights after each number of terms."""
-    size = cross.shape[-1]
-    scale = 1.0 / jnp.sqrt(jnp.maximum(jnp.diag(gram), 1e-9))
-    scale = jnp.where(jnp.diag(gram) > 1e-6, scale, 0.0)
-    g, c = gram * scale[:, None] * scale, cross * scale
-    def step(carry, _):
-        chosen, w = carry  # bool [F], [F]
-        rest = c - g @ w
-        # partial variance of each candidate given chosen
-        inv = jnp.linalg.inv(jnp.where(chosen[:, None] & chosen, g, 0.0) + jnp.diag(jnp.where(chosen, 1e-4, 1.0)))
-        gm = jnp.where(chosen[:, None], g, 0.0)
-        left = jnp.diag(g) - (gm * (inv @ gm)).sum(axis=0)
-        score = jnp.where(chosen | (left < 0.02), -1.0, rest**2 / jnp.maximum(left, 0.02))
-        chosen = chosen.at[jnp.argmax(score)].set(True)
-        inv = jnp.linalg.inv(jnp.where(chosen[:, None] & chosen, g, 0.0) + jnp.diag(jnp.where(chosen, 1e-4, 1.0)))
-        w = inv @ jnp.where(chosen, c, 0.0)
-        w = jnp.where(chosen, w, 0.0)
-        return (chosen, w), w * scale
-    w0 = jnp.zeros(size)
-    _, ws = jax.lax.scan(step, (jnp.zeros(size, bool), w0), None, length=TERMS)
-    return jnp.concatenate([w0[None], ws])
+    def fit(chosen: Array, count: Array) -> tuple[Array, Array, Array]:
+        used = number < count
+        rows = jnp.where(used[:, None], gram[chosen], 0.0)
+        among = jnp.where(used, rows[:, chosen], 0.0) + jnp.diag(jnp.where(used, RIDGE, 1.0))
+        inverse = jnp.linalg.inv(among)
+        return rows, inverse, inverse @ jnp.where(used, cross[chosen], 0.0)
+
+    def add(chosen: Array, count: Array) -> tuple[Array, Array]:
+        rows, inverse, weights = fit(chosen, count)
+        left = jnp.diag(gram) - (rows * (inverse @ rows)).sum(axis=0)
+        gain = jnp.square(cross - weights @ rows) / jnp.maximum(left, LEAST)
+        chosen = chosen.at[count].set(jnp.argmax(jnp.where(left > LEAST, gain, -1.0)))
+        weights = fit(chosen, count + 1)[2]
+        weights = jnp.where(number <= count, weights, 0.0)
+        return chosen, jnp.zeros_like(cross).at[chosen].add(weights) * scale
+
+    _, weights = jax.lax.scan(add, jnp.zeros(TERMS, jnp.int32), number)
+    return jnp.concatenate([jnp.zeros((1, cross.shape[0])), weights])
 
 
-def solve(m: Moments) -> tuple[Array, Array]:
-    total = jax.tree.map(lambda leaf: leaf.sum(axis=0), m)
-    def fold(args):
-        g, b, y, n = args
-        rest = total.count - n
-        w = pursuit((total.gram - g) / rest, (total.cross - b) / rest)
-        err = jnp.einsum("tf,fg,tg->t", w, g, w) - 2 * w @ b
-        return w, err
-    w, err = jax.lax.map(fold, tuple(m))
-    sq, count, err0 = total.square, total.count, err
-    err = err.sum(axis=0)
-    best = jnp.argmin(err)
-    if os.environ.get("SHOW"):
-        jax.debug.print("gain x1e4 {} best {}", -1e4 * err / sq, best)
-        ww = w[:, best]
-        jax.debug.callback(show, ww)
-    return w[:, best], -err / sq
+def fitted_drift(gram: Array, cross: Array, square: Array) -> Drift:
+    """The drift for each fold from all other folds, with the number of terms that predicts best.
 
-def show(w):
-    for f in range(0, FOLDS, 3):
-        print([(int(i), round(float(w[f, i]), 4)) for i in np.flatnonzero(np.abs(w[f]) > 0)], flush=True)
+    No bar's own change takes part in what is expected of it, but for those of trades that lie on both sides
+    of a fold's end. Where nothing predicts, nothing is expected.
+
+    Args:
+        gram: [FOLDS, F, F], see `moments`.
+        cross: [FOLDS, F].
+        square: [FOLDS].
+    """
+
+    def fold(number: Array) -> tuple[Array, Array]:
+        others = (jnp.arange(FOLDS) != number) / (FOLDS - 1)
+        weights = pursuit(jnp.einsum("k,kfg->fg", others, gram), others @ cross)
+        own = jnp.einsum("tf,fg,tg->t", weights, gram[number], weights)
+        return weights, 2.0 * weights @ cross[number] - own
+
+    weights, gain = jax.lax.map(fold, jnp.arange(FOLDS))
+    explained = gain.mean(axis=0) / jnp.maximum(square.mean(), 1e-12)
+    best = jnp.argmax(explained)
+    return Drift(weights[:, best], best.astype(jnp.int32), explained[best])
 
 
-def smoothed(paths: Paths, inputs: Array, fold: Array, weights: Array, share: float) -> Paths:
-    def row(now):
-        b = basis(*now)
-        return (b * weights[fold]).sum(axis=-1)
-    expected = jax.lax.map(row, (inputs, jnp.arange(len(inputs)) * 1.0))
-    luck = jnp.where(paths.can_leave & paths.alive, increments(paths) - expected, 0.0)
+def without_luck(paths: Paths, numbers: Array, drift: Drift, fold: Array, share: Array) -> Paths:
+    """Paths on which a share of each bar's luck is taken off the reward of holding.
+
+    Args:
+        paths: [H, N].
+        numbers: [H, N, D] as `features` takes them.
+        drift: of each fold.
+        fold: [N] of each episode.
+        share: 0: paths as they are; 1: bars bring what was expected of them and no more.
+    """
+    weights = drift.weights[fold]
+
+    def row(numbers_and_decision: tuple[Array, Array]) -> Array:
+        return (features(*numbers_and_decision) * weights).sum(axis=-1)
+
+    expected = jax.lax.map(row, (numbers, jnp.arange(len(numbers), dtype=jnp.float32)))
+    luck = jnp.where(paths.can_leave, changes(paths) - expected, 0.0)
     return paths._replace(hold=paths.hold - share * luck)

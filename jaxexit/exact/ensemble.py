@@ -71,46 +71,45 @@ def as_network(
     scaling: Scaling,
     rule: Rule,
     hyper: ExactParams,
-    anchor: Array,
     actions: tuple[int, ...],
 ) -> Any:
     """Rule and members as the parameters of one `policies.network` of all their units.
 
-    Its value is the expected reward of holding over leaving; the logit of stopping is the rule's margin times
-    `sharpness` plus the members' mean departure; of continuing 0; every other action is impossible.
+    Its value is the expected reward of holding over leaving; the logit of stopping is the mean of the
+    members' (`leaving_logit`), of continuing 0; every other action is impossible.
 
     Args:
-        members: their parameters.
+        members: their parameters, as many of each price.
         scaling: of observations and rewards; it becomes part of the first and last layer.
         rule: its logits are carried past the hidden layers by `RULE_UNITS` units: relu(m + MOST) -
             relu(m - MOST) - MOST is m held between -MOST and MOST.
-        hyper: sharpness and temperature.
-        anchor: the members' price; where it is 0 the rule's logit gives way to what is expected.
+        hyper: prices, sharpness and temperature.
         actions: number of actions, the one that continues, the one that stops.
     """
     num_actions, go_on, stop = actions
     kernel, bias = members[0]
     first = jnp.concatenate(list(kernel), axis=-1)
-    sharpness, free = hyper.sharpness, (anchor == 0.0).astype(jnp.float32)
-    carried = sharpness * rule.direction[:, None] * jnp.ones(RULE_UNITS)
+    carried = hyper.sharpness * rule.direction[:, None] * jnp.ones(RULE_UNITS)
     first = scaling.inverse[:, None] * jnp.concatenate([first, carried], axis=-1)
-    ramp = jnp.array([MOST, -MOST]) - sharpness * rule.level
-    shift = jnp.concatenate([bias.ravel(), ramp]) - scaling.mean @ first
-    hidden = [(first, shift)]
+    ramp = jnp.array([MOST, -MOST]) - hyper.sharpness * rule.level
+    hidden = [(first, jnp.concatenate([bias.ravel(), ramp]) - scaling.mean @ first)]
     for kernel, bias in members[1:-1]:
         blocks = jax.scipy.linalg.block_diag(*kernel, jnp.eye(RULE_UNITS))
         hidden.append((blocks, jnp.concatenate([bias.ravel(), jnp.zeros(RULE_UNITS)])))
-    kernel, bias = members[-1]
-    mean, shift = kernel.reshape(-1, OUTPUTS) / len(kernel), bias.mean(axis=(0, 1))
+
+    kernel, bias = members[-1]  # [members, units, OUTPUTS], [members, 1, OUTPUTS]
+    count, bias = len(kernel), bias[:, 0]
+    free = jnp.repeat(hyper.anchor == 0.0, count // len(hyper.anchor)).astype(jnp.float32)
     by_expectation = free / hyper.temperature
-    departure = mean[:, 1] - by_expectation * mean[:, 0]
-    departure = jnp.concatenate([departure, (1.0 - free) * jnp.array([1.0, -1.0])])
-    start = shift[1] - by_expectation * shift[0] - (1.0 - free) * MOST
+    of_rule = (1.0 - free).mean()
+    departure = (kernel[..., 1] - by_expectation[:, None] * kernel[..., 0]).ravel() / count
+    departure = jnp.concatenate([departure, of_rule * jnp.array([1.0, -1.0])])
+    start = (bias[:, 1] - by_expectation * bias[:, 0]).mean() - of_rule * MOST
     logits = jnp.zeros((num_actions, departure.shape[0])).at[stop].set(departure)
     impossible = jnp.full(num_actions, MASKED_LOGIT).at[go_on].set(0.0)
-    worth = jnp.concatenate([mean[:, 0], jnp.zeros(RULE_UNITS)])
+    worth = jnp.concatenate([kernel[..., 0].ravel() / count, jnp.zeros(RULE_UNITS)])
     return network_params(
         hidden,
         policy=(logits, impossible.at[stop].set(start)),
-        value=(scaling.reward * worth[None], scaling.reward * shift[:1]),
+        value=(scaling.reward * worth[None], scaling.reward * bias[:, 0].mean()[None]),
     )

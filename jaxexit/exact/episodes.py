@@ -1,4 +1,4 @@
-"""Which episodes are learned from and which are held out, scaled; and the rule fitted on them."""
+"""Episodes in order of time, laid out and scaled; and what is fitted on them before learning begins."""
 
 from __future__ import annotations
 
@@ -7,20 +7,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxexit.exact.drift import FOLDS, moments, solve, smoothed
+from jaxexit.exact.drift import FOLDS, fitted_drift, moments, without_luck
 from jaxexit.exact.paths import lay_out
 from jaxexit.exact.rule import best_rule, directions, results
-from jaxexit.exact.types import ExactSpec, Paths, Rule, Scaling
+from jaxexit.exact.types import Drift, ExactSpec, Paths, Rule, Scaling
 from jaxexit.learning.types import Task
 
 Array = jax.Array
 
-import os
-from jaxexit.exact.paths import reached
-WEIGHTED = os.environ.get('WEIGHTED', '0') == '1'
-WMIX = float(os.environ.get('WMIX', '.3'))
-HELD_OUT = 0.2  # share of the episodes, the last ones, on which the price is chosen
-RULE_PARTS = 4  # times `trades` that the rule is fitted on, at most
+FITTED_PARTS = 4  # times `trades` that drift and rule are fitted on, at most
 
 
 def scaling_of(paths: Paths) -> Scaling:
@@ -43,75 +38,74 @@ def scaled(paths: Paths, scaling: Scaling) -> tuple[Paths, Array]:
     return paths._replace(hold=paths.hold / reward, leave=paths.leave / reward), inputs
 
 
-def laid_out(spec: ExactSpec, task: Task, data: Any, update: Array) -> tuple[Paths, Paths, Array]:
-    """Paths of `trades` episodes to learn from, of as many / 4 held out; and how many can be learned from.
+def laid_out(spec: ExactSpec, task: Task, data: Any, update: Array) -> tuple[Paths, Array, Array]:
+    """Paths of the `trades` episodes of an update, their folds [trades], and how many episodes there are.
 
-    The last `HELD_OUT` of the episodes, in order of time, are held out. Those to learn from go round: each
-    is seen as often as any other.
+    Episodes go round: each is seen as often as any other.
     """
-    episodes = task.episodes
-    assert episodes is not None
-    count = episodes(data, jnp.zeros(1, jnp.int32))[1]
-    learned = jnp.maximum((count * (1.0 - HELD_OUT)).astype(jnp.int32), 1)
-    turns = -(
-        -learned // spec.trades
-    )  # updates until all have been seen, where they are more than fit
+    count = _count(task, data)
+    # Updates until all have been seen, where they are more than fit.
+    turns = -(-count // spec.trades)
     number = jnp.where(
-        learned > spec.trades,
-        _spread(jnp.arange(spec.trades) + (update % turns) / turns, spec.trades, learned),
-        (update * spec.trades + jnp.arange(spec.trades)) % learned,
+        count > spec.trades,
+        _spread(jnp.arange(spec.trades) + (update % turns) / turns, spec.trades, count),
+        (update * spec.trades + jnp.arange(spec.trades)) % count,
     )
-    rest = jnp.maximum(count - learned, 1)
-    held_out = max(spec.trades // 4, 1)
-    later = jnp.minimum(learned + _spread(jnp.arange(held_out), held_out, rest), count - 1)
-    draws, _ = episodes(data, jnp.concatenate([number, later]))
-    paths = lay_out(task, data, draws, spec.horizon)
-    learning = jax.tree.map(lambda leaf: leaf[:, : spec.trades], paths)
-    fold = jnp.concatenate([number, later]) * FOLDS // count
-    return learning, jax.tree.map(lambda leaf: leaf[:, spec.trades :], paths), learned, fold
+    return _paths(spec, task, data, number), number * FOLDS // count, count
+
+
+def fitted(
+    spec: ExactSpec, task: Task, data: Any, scaling: Scaling, inputs: Array, share: Array
+) -> tuple[Drift, Rule]:
+    """The drift, and the best rule of one number on paths without their luck.
+
+    Of `FITTED_PARTS` times `trades` episodes, or of all where they are fewer.
+
+    Args:
+        spec: structure.
+        task: with `episodes`.
+        data: what the task works on.
+        scaling: of observations and rewards.
+        inputs: [..., observation_size] scaled observations of some paths, for the rules' scales.
+        share: of the luck that is taken off.
+    """
+    count = _count(task, data)
+    size = -(-FITTED_PARTS * spec.trades // FOLDS)
+    first = jnp.arange(FOLDS + 1) * count // FOLDS
+    tried = directions(inputs, scaling.inverse, task.contrasts)
+
+    def part(fold: Array) -> tuple[Paths, Array, Array]:
+        number = first[fold] + _spread(jnp.arange(size), size, first[fold + 1] - first[fold])
+        number = jnp.minimum(number, count - 1)
+        paths, inputs = scaled(_paths(spec, task, data, number), scaling)
+        return paths, inputs, paths.observation * scaling.inverse
+
+    def moments_of(fold: Array) -> tuple[Array, Array, Array]:
+        paths, _, numbers = part(fold)
+        return moments(paths, numbers)
+
+    drift = fitted_drift(*jax.lax.map(moments_of, jnp.arange(FOLDS)))
+
+    def results_of(fold: Array) -> tuple[Array, Array]:
+        paths, inputs, numbers = part(fold)
+        each = jnp.full(size, fold)
+        return results(without_luck(paths, numbers, drift, each, share), inputs, tried)
+
+    mean, square = jax.lax.map(results_of, jnp.arange(FOLDS))
+    return drift, best_rule(mean.mean(axis=0), square.mean(axis=0), tried)
+
+
+def _count(task: Task, data: Any) -> Array:
+    assert task.episodes is not None
+    return task.episodes(data, jnp.zeros(1, jnp.int32))[1]
+
+
+def _paths(spec: ExactSpec, task: Task, data: Any, number: Array) -> Paths:
+    assert task.episodes is not None
+    return lay_out(task, data, task.episodes(data, number)[0], spec.horizon)
 
 
 def _spread(index: Array, size: int, count: Array) -> Array:
     """`size` places spread evenly over `count` episodes; where these are fewer, round and round."""
     place = (index * jnp.maximum(count / size, 1.0)).astype(jnp.int32)
-    return place % count
-
-
-def fitted_rule(spec: ExactSpec, task: Task, data: Any, scaling: Scaling, inputs: Array):
-    """The best rule of one number over `RULE_PARTS` times `trades` episodes, or all where they are fewer."""
-    import os
-    share = float(os.environ.get("LUCK", "1"))
-    episodes = task.episodes
-    assert episodes is not None
-    count = episodes(data, jnp.zeros(1, jnp.int32))[1]
-    tried = directions(inputs, scaling.inverse, task.contrasts)
-
-    def laid(number):
-        rows = number * spec.trades + jnp.arange(spec.trades)
-        rows = _spread(rows, RULE_PARTS * spec.trades, count)
-        draws, _ = episodes(data, rows)
-        return *scaled(lay_out(task, data, draws, spec.horizon), scaling), rows * FOLDS // count
-
-    def mom(number):
-        p, i, f = laid(number)
-        every = p.can_leave.astype(jnp.float32)
-        if WEIGHTED:
-            meets = reached(p, 0.7 * jax.nn.sigmoid(6.0 * (i @ rule0.direction - rule0.level)))
-            every = (1 - WMIX) * meets + WMIX * every * meets.sum() / every.sum()
-        return moments(p, i + scaling.mean * scaling.inverse, f, every)
-
-    def first(number):
-        p, i, f = laid(number)
-        return results(p, i, tried)
-    rule0 = best_rule(*(x.mean(axis=0) for x in jax.lax.map(first, jnp.arange(RULE_PARTS))), tried)
-    m = jax.tree.map(lambda leaf: leaf.sum(axis=0), jax.lax.map(mom, jnp.arange(RULE_PARTS)))
-    weights, r2 = solve(m)
-    if os.environ.get("SHOW"):
-        jax.debug.print("R2 x1e4 {}", 1e4 * r2)
-
-    def part(number: Array) -> tuple[Array, Array]:
-        paths, inputs, fold = laid(number)
-        return results(smoothed(paths, inputs + scaling.mean * scaling.inverse, fold, weights, share), inputs, tried)
-
-    mean, square = jax.lax.map(part, jnp.arange(RULE_PARTS))
-    return best_rule(mean.mean(axis=0), square.mean(axis=0), tried), weights
+    return place % jnp.maximum(count, 1)

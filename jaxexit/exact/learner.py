@@ -26,8 +26,9 @@ class ExactLearner(ExactSpec, ByNetwork):
 
     @property
     def network(self) -> NetworkSpec:
-        """The one network that the rule and the mean of one price's members are."""
-        hidden = tuple(self.members * size + RULE_UNITS for size in self.hidden_sizes)
+        """The one network that the rule and the mean of the members are."""
+        count = self.prices * self.members
+        hidden = tuple(count * size + RULE_UNITS for size in self.hidden_sizes)
         return NetworkSpec(hidden_sizes=hidden, layer_norm=False)
 
     @property
@@ -70,7 +71,7 @@ class ExactLearner(ExactSpec, ByNetwork):
         return update(ExactSpec(*self), task, hyper, data, state, self.evaluate)
 
     def policy_params(self, state: TrainState) -> Any:
-        """The averaged members of the chosen price as one network."""
+        """The averaged members as one network."""
         return state.policy
 
 

@@ -13,6 +13,8 @@ Array = jax.Array
 LEVELS = np.linspace(-2.5, 2.5, 48, dtype=np.float32)
 """Tried of each number, in deviations from its mean."""
 
+TIED = 1e-3  # deviations of a bar's reward
+
 
 def directions(inputs: Array, inverse: Array, contrasts: tuple[tuple[int, int], ...]) -> Array:
     """Every observed number and contrast, either way up, as weights of scaled observations, [2 C, size]."""
@@ -59,8 +61,13 @@ def results(paths: Paths, inputs: Array, tried: Array) -> tuple[Array, Array]:
 
 
 def best_rule(mean: Array, square: Array, tried: Array) -> Rule:
-    """The rule that earned most; arguments as `results` returns them."""
-    direction, level = jnp.unravel_index(jnp.argmax(mean), mean.shape)
+    """The rule that earned most; arguments as `results` returns them.
+
+    Of rules that earned the same, to `TIED`, the first: where nothing is expected of any bar, who leaves once
+    the first number is above the lowest level, which is at once.
+    """
+    tied = jnp.round(mean / TIED)
+    direction, level = jnp.unravel_index(jnp.argmax(tied), mean.shape)
     best = mean[direction, level]
     variance = jnp.maximum(square[direction, level] - best**2, 1e-6)
     return Rule(tried[direction], jnp.asarray(LEVELS)[level], jnp.sqrt(variance))

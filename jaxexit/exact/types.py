@@ -17,7 +17,7 @@ class ExactSpec(NamedTuple):
     rounds: int  # an update's rounds: returns computed anew, then minibatches
     minibatches: int  # a round
     minibatch_size: int  # decisions, for each member
-    members: int  # networks of each price whose mean decides
+    members: int  # networks of each price; the mean of all decides
     prices: int  # of departing from the rule, each with members of its own
     hidden_sizes: tuple[int, ...]  # of each member
 
@@ -41,7 +41,8 @@ class ExactParams(NamedTuple):
     weight_decay: Array
     max_grad_norm: Array
     target_rate: Array
-    slack: Array  # standard errors
+    luck_removed: Array  # share of a bar's luck
+    uniform_share: Array  # of the decisions that are drawn
 
 
 class Scaling(NamedTuple):
@@ -64,6 +65,14 @@ class Rule(NamedTuple):
         return inputs @ self.direction - self.level
 
 
+class Drift(NamedTuple):
+    """What one more bar is expected to bring, scaled: a regression for each fold of the episodes."""
+
+    weights: Array  # [folds, features]
+    terms: Array  # int32: features that it has
+    explained: Array  # share of the changes' mean square that it foretells in other folds
+
+
 class TrainState(NamedTuple):
     """Everything that a run needs to be resumed bit for bit."""
 
@@ -73,7 +82,7 @@ class TrainState(NamedTuple):
     optimiser: Any
     scaling: Scaling
     rule: Rule
-    drift: Array
+    drift: Drift
     key: Array  # typed PRNG key
     update: Array  # int32: updates done
 

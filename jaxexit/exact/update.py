@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxexit.exact.drift import FOLDS, basis, smoothed
+from jaxexit.exact.drift import FOLDS, number_of_features, without_luck
 from jaxexit.exact.ensemble import (
     as_network,
     initial_members,
@@ -18,20 +18,14 @@ from jaxexit.exact.ensemble import (
     outputs_of_each,
     rule_logit,
 )
-from jaxexit.exact.episodes import fitted_rule, laid_out, scaled, scaling_of
+from jaxexit.exact.episodes import fitted, laid_out, scaled, scaling_of
 from jaxexit.exact.paths import reached, returns, stopping_of
-from jaxexit.exact.rule import earnings
-from jaxexit.exact.types import ExactParams, ExactSpec, Paths, Rule, Scaling, TrainState
+from jaxexit.exact.types import Drift, ExactParams, ExactSpec, Rule, Scaling, TrainState
 from jaxexit.learning.types import Task
 from jaxexit.policies import mask_logits
 
 Array = jax.Array
 
-import os
-RULE_FIRST = os.environ.get('RULE_FIRST', '1') == '1'
-MIX = float(os.environ.get('MIX', '.3'))
-LUCK = float(os.environ.get('LUCK', '1'))
-LUCK_OUT = float(os.environ.get('LUCK_OUT', os.environ.get('LUCK', '1')))
 SHOWN = 64  # episodes side by side that an update's metrics are of
 
 
@@ -65,15 +59,15 @@ def first_state(
     members = initial_members(spec, size, key_members)
     scaling = Scaling(jnp.zeros(size), jnp.ones(size), jnp.float32(1.0))
     rule = Rule(jnp.zeros(size), jnp.float32(0.0), jnp.float32(1.0))
-    first = jax.tree.map(lambda leaf: _of_group(spec, leaf, jnp.int32(0)), members)
+    weights = jnp.zeros((FOLDS, number_of_features(size)))
     return TrainState(
         members=members,
         averaged=jax.tree.map(jnp.copy, members),  # both are donated: no buffer twice
-        policy=as_network(first, scaling, rule, hyper, hyper.anchor[0], _actions(task)),
+        policy=as_network(members, scaling, rule, hyper, _actions(task)),
         optimiser=_optimiser(hyper).init(members),
         scaling=scaling,
         rule=rule,
-        drift=jnp.zeros((FOLDS, jax.eval_shape(basis, jnp.zeros(size)).shape[-1])),
+        drift=Drift(weights, jnp.int32(0), jnp.float32(0.0)),
         key=key,
         update=jnp.int32(0),
     )
@@ -132,6 +126,16 @@ def _minibatches(
     return jax.lax.scan(minibatch, fit, jax.random.split(key, spec.minibatches))
 
 
+def _drawn(met: Array, exist: Array, uniform_share: Array) -> Array:
+    """How often each decision is drawn, [prices, H, N]: as often as it is met, and all alike.
+
+    Decisions that a policy seldom meets are where it would have to learn that it had better get there.
+    """
+    evenly = exist / jnp.maximum(exist.sum(), 1)
+    share = met / jnp.maximum(met.sum(axis=(1, 2), keepdims=True), 1e-6)
+    return (1.0 - uniform_share) * share + uniform_share * evenly
+
+
 def _logits(
     spec: ExactSpec, hyper: ExactParams, members: Any, margin: Array, inputs: Array
 ) -> tuple[Array, Array]:
@@ -148,26 +152,6 @@ def _logits(
 
     expected, logit = jax.lax.map(row, (margin, inputs))
     return expected, logit.swapaxes(0, 1)
-
-
-def _of_group(spec: ExactSpec, leaf: Array, price: Array) -> Array:
-    """The members of one price."""
-    return leaf.reshape(spec.prices, spec.members, *leaf.shape[1:])[price]
-
-
-def _chosen(
-    spec: ExactSpec, hyper: ExactParams, members: Any, rule: Rule, paths: Paths, inputs: Array
-) -> Array:
-    """The highest price whose result on held-out episodes lies within `slack` errors of the best one's."""
-    margin = rule_logit(hyper, rule, inputs)
-    leaves = (_logits(spec, hyper, members, margin, inputs)[1] > 0.0) & paths.can_leave
-    decision = jnp.where(leaves.any(axis=1), leaves.argmax(axis=1), spec.horizon)  # [prices, N]
-    of_each = earnings(paths)
-    earned = jax.vmap(lambda at: jnp.take_along_axis(of_each, at[None], axis=0)[0])(decision)
-    best = jnp.argmax(earned.mean(axis=1))
-    behind = earned[best] - earned
-    error = behind.std(axis=1) / jnp.sqrt(earned.shape[1])
-    return jnp.argmax(behind.mean(axis=1) <= hyper.slack * error).astype(jnp.int32)
 
 
 def _shown(spec: ExactSpec, task: Task, data: Any, policy: Any, act: Any, key: Array) -> Any:
@@ -204,16 +188,17 @@ def update(
         act: (network parameters, observations) -> logits and value.
     """
     key, key_rounds, key_shown = jax.random.split(state.key, 3)
-    paths, held_out, count, fold = laid_out(spec, task, data, state.update)
+    paths, fold, count = laid_out(spec, task, data, state.update)
     first = state.update == 0
     scaling = jax.lax.cond(first, lambda: scaling_of(paths), lambda: state.scaling)
     paths, inputs = scaled(paths, scaling)
-    rule, drift = jax.lax.cond(
+    share = hyper.luck_removed
+    drift, rule = jax.lax.cond(
         first,
-        lambda: fitted_rule(spec, task, data, scaling, inputs),
-        lambda: (state.rule, state.drift),
+        lambda: fitted(spec, task, data, scaling, inputs, share),
+        lambda: (state.drift, state.rule),
     )
-    paths = smoothed(paths, inputs + scaling.mean * scaling.inverse, fold[: spec.trades], drift, LUCK)
+    paths = without_luck(paths, paths.observation * scaling.inverse, drift, fold, share)
     margin = rule_logit(hyper, rule, inputs)
     prices = hyper.anchor * rule.spread / count
     flat_inputs = inputs.reshape(-1, inputs.shape[-1])
@@ -221,20 +206,18 @@ def update(
     def round_(carry: tuple[Any, Any, Any, Array], key: Array):
         members, averaged, optimiser, step = carry
         expected, logit = _logits(spec, hyper, averaged, margin, inputs)
-        if RULE_FIRST:
-            logit = jnp.where(step == 0, margin, logit)
-        # Before anything is expected, a path's own future is believed.
+        # Before anything is expected, the rule is followed and a path's own future is believed.
+        logit = jnp.where(step == 0, margin, logit)
         decay = jnp.where(step == 0, 1.0, hyper.trace_decay)
         target = jax.vmap(lambda of: returns(paths, of > 0.0, expected, decay))(logit)
         met = jax.vmap(partial(reached, paths))(hyper.early_exit * jax.nn.sigmoid(logit))
-        everywhere = paths.can_leave / paths.can_leave.sum()
-        met = jax.vmap(lambda of: (1.0 - MIX) * of / of.sum() + MIX * everywhere)(met)
+        drawn = _drawn(met, paths.can_leave, hyper.uniform_share)
         (members, optimiser, after), losses = _minibatches(
             spec,
             hyper,
             flat_inputs,
             target.reshape(spec.prices, -1),
-            met.reshape(spec.prices, -1),
+            drawn.reshape(spec.prices, -1),
             margin.ravel(),
             prices,
             (members, optimiser, step),
@@ -249,16 +232,13 @@ def update(
     (members, averaged, optimiser, step), (losses, met) = jax.lax.scan(
         round_, carry, jax.random.split(key_rounds, spec.rounds)
     )
-    later, seen = scaled(held_out, scaling)
-    later = smoothed(later, seen + scaling.mean * scaling.inverse, fold[spec.trades :], drift, LUCK_OUT)
-    chosen = _chosen(spec, hyper, averaged, rule, later, seen)
-    deciding = jax.tree.map(lambda leaf: _of_group(spec, leaf, chosen), averaged)
-    policy = as_network(deciding, scaling, rule, hyper, hyper.anchor[chosen], _actions(task))
+    policy = as_network(averaged, scaling, rule, hyper, _actions(task))
     finite = jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(members)]).all()
     metrics = {
         "loss": losses[-1],
         "decisions_met": met[-1] * spec.horizon,
-        "price_chosen": hyper.anchor[chosen],
+        "drift_terms": drift.terms,
+        "drift_explained": drift.explained,
         "learning_rate": _rate(spec, hyper, step),
         "finite": finite,
         **task.summarise(data, _shown(spec, task, data, policy, act, key_shown)),

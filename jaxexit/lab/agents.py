@@ -40,7 +40,6 @@ METRICS_OF_EACH = (
     "entropy",
     "kl",
     "minibatches_applied",
-    "price_chosen",
 )
 """Which metrics a line keeps of each of several agents, beside their means; with the net result a trade."""
 
