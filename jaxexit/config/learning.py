@@ -155,9 +155,9 @@ class Exact(Section):
         description="where the price is 0: how far apart leaving and holding are before one is certain, in "
         "deviations of a bar",
     )
-    luck_removed: UnitInterval = Field(
-        default=1.0,
-        description="share of each bar's change that gives way to what was expected of the bar",
+    drift_worth: NonNegative = Field(
+        default=12_000.0,
+        description="trades that weigh as much as the regression of what a bar brings; 0: it is not used",
     )
     uniform_share: UnitInterval = Field(
         default=0.5,

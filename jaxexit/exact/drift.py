@@ -16,7 +16,7 @@ from jaxexit.exact.types import Drift, Paths
 Array = jax.Array
 
 FOLDS = 8  # of the episodes, by time
-TERMS = 12  # of the regression, at most
+TERMS = 16  # of the regression, at most
 WIDEST = 5.0  # deviations at which a number is clipped
 AGES = (3.0, 12.0, 48.0)  # bars, decay of what follows from an entry
 LEAST = (

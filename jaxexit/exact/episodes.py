@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -16,6 +18,7 @@ from jaxexit.learning.types import Task
 Array = jax.Array
 
 FITTED_PARTS = 4  # times `trades` that drift and rule are fitted on, at most
+CHUNK = 128  # of them are laid out at a time
 
 
 def scaling_of(paths: Paths) -> Scaling:
@@ -70,28 +73,38 @@ def fitted(
         share: of the luck that is taken off.
     """
     count = _count(task, data)
-    size = -(-FITTED_PARTS * spec.trades // FOLDS)
     first = jnp.arange(FOLDS + 1) * count // FOLDS
+    # Of each fold equally many, whole chunks of them; where it has fewer, round and round.
+    most = -(-FITTED_PARTS * spec.trades // (FOLDS * CHUNK))
+    chunks = jnp.clip(-(-count // (FOLDS * CHUNK)), 1, most)
     tried = directions(inputs, scaling.inverse, task.contrasts)
 
-    def part(fold: Array) -> tuple[Paths, Array, Array]:
-        number = first[fold] + _spread(jnp.arange(size), size, first[fold + 1] - first[fold])
-        number = jnp.minimum(number, count - 1)
-        paths, inputs = scaled(_paths(spec, task, data, number), scaling)
-        return paths, inputs, paths.observation * scaling.inverse
+    def sums(of: Callable[[Paths, Array, Array, Array], Any], fold: Array) -> Any:
+        """The mean over a fold's chunks."""
 
-    def moments_of(fold: Array) -> tuple[Array, Array, Array]:
-        paths, _, numbers = part(fold)
-        return moments(paths, numbers)
+        def chunk(index: Array) -> Any:
+            place = _spread(
+                index * CHUNK + jnp.arange(CHUNK), chunks * CHUNK, first[fold + 1] - first[fold]
+            )
+            number = jnp.minimum(first[fold] + place, count - 1)
+            paths, inputs = scaled(_paths(spec, task, data, number), scaling)
+            return of(paths, inputs, paths.observation * scaling.inverse, jnp.full(CHUNK, fold))
 
-    drift = fitted_drift(*jax.lax.map(moments_of, jnp.arange(FOLDS)))
+        def add(index: Array, total: Any) -> Any:
+            return jax.tree.map(lambda t, leaf: t + leaf / chunks, total, chunk(index))
 
-    def results_of(fold: Array) -> tuple[Array, Array]:
-        paths, inputs, numbers = part(fold)
-        each = jnp.full(size, fold)
-        return results(without_luck(paths, numbers, drift, each, share), inputs, tried)
+        zero = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape), jax.eval_shape(chunk, jnp.int32(0)))
+        return jax.lax.fori_loop(0, chunks, add, zero)
 
-    mean, square = jax.lax.map(results_of, jnp.arange(FOLDS))
+    def by_fold(of: Callable[[Paths, Array, Array, Array], Any]) -> Any:
+        return jax.lax.map(partial(sums, of), jnp.arange(FOLDS))
+
+    drift = fitted_drift(*by_fold(lambda paths, _, numbers, fold: moments(paths, numbers)))
+    mean, square = by_fold(
+        lambda paths, inputs, numbers, fold: results(
+            without_luck(paths, numbers, drift, fold, share), inputs, tried
+        )
+    )
     return drift, best_rule(mean.mean(axis=0), square.mean(axis=0), tried)
 
 
@@ -105,7 +118,7 @@ def _paths(spec: ExactSpec, task: Task, data: Any, number: Array) -> Paths:
     return lay_out(task, data, task.episodes(data, number)[0], spec.horizon)
 
 
-def _spread(index: Array, size: int, count: Array) -> Array:
+def _spread(index: Array, size: int | Array, count: Array) -> Array:
     """`size` places spread evenly over `count` episodes; where these are fewer, round and round."""
     place = (index * jnp.maximum(count / size, 1.0)).astype(jnp.int32)
     return place % jnp.maximum(count, 1)

@@ -41,7 +41,7 @@ class ExactParams(NamedTuple):
     weight_decay: Array
     max_grad_norm: Array
     target_rate: Array
-    luck_removed: Array  # share of a bar's luck
+    drift_worth: Array  # trades
     uniform_share: Array  # of the decisions that are drawn
 
 

@@ -192,7 +192,8 @@ def update(
     first = state.update == 0
     scaling = jax.lax.cond(first, lambda: scaling_of(paths), lambda: state.scaling)
     paths, inputs = scaled(paths, scaling)
-    share = hyper.luck_removed
+    # What is expected errs the same however many trades there are; what luck adds falls with their number.
+    share = hyper.drift_worth / (hyper.drift_worth + count)
     drift, rule = jax.lax.cond(
         first,
         lambda: fitted(spec, task, data, scaling, inputs, share),
