@@ -121,7 +121,7 @@ class Exact(Section):
     )
     minibatches: Count = Field(default=30, description="gradient steps a round")
     minibatch_size: Count = Field(
-        default=2048, description="decisions a gradient step, for each member"
+        default=1024, description="decisions a gradient step, for each member"
     )
     members: Annotated[int, Field(ge=1, le=64)] = Field(
         default=3, description="networks of each price; the mean of all decides"
