@@ -1,8 +1,9 @@
 """What one more bar was expected to bring: a sparse regression. The rest of a bar's change is luck.
 
-Every other number that learning compares (what a rule earned, what holding on would have brought) is a sum of
-what single bars brought. Where a bar's change is replaced by its conditional expectation, the sum keeps its
-expectation and loses most of its noise: a control variate whose mean is known to be zero, given the drift.
+Every number that learning compares (what a rule earned, what holding on would have brought) is a sum of what
+single bars brought. Where a bar's change gives way to its conditional expectation, the sum keeps its own: what
+is taken off is a control variate, of mean zero where the regression is right. It takes noise away where trades
+move more by luck than by drift, which is where few trades tell least.
 """
 
 from __future__ import annotations

@@ -12,14 +12,14 @@ from jaxexit.exact.ensemble import MOST, as_network, leaving_logit, outputs_of_e
 from jaxexit.exact.learner import ExactLearner
 from jaxexit.exact.types import ExactParams, Rule, Scaling
 
-SIZE, MEMBERS, SHARPNESS, TEMPERATURE, REWARD = 5, 3, 6.0, 0.5, 3.0
+SIZE, MEMBERS, SHARPNESS, TEMPERATURE, REWARD = 5, 4, 6.0, 0.5, 3.0
 LEARNER = ExactLearner(
     horizon=12,
     trades=64,
     rounds=1,
     minibatches=1,
     minibatch_size=64,
-    members=MEMBERS,
+    members=MEMBERS // 2,
     prices=2,
     hidden_sizes=(8, 4),
 )
@@ -34,9 +34,13 @@ class Expected(NamedTuple):
     value: np.ndarray  # [40]
 
 
-@pytest.fixture(scope="module", params=[3.0, 0.0], ids=["rule", "expectation"])
+@pytest.fixture(
+    scope="module",
+    params=[(3.0, 1.0), (3.0, 0.0), (0.0, 0.0)],
+    ids=["rule", "both", "expectation"],
+)
 def expected(request: pytest.FixtureRequest) -> Expected:
-    """A network of members that begin at the rule or at what is expected, and what it should say."""
+    """A network of members that begin at the rule, at what is expected, or either; and what it should say."""
     rng = np.random.default_rng(0)
     sizes = [(SIZE, 8), (8, 4), (4, 2)]
     members = [
@@ -52,23 +56,26 @@ def expected(request: pytest.FixtureRequest) -> Expected:
     actions = (len(ACTIONS), HOLD, EXIT)
     direction = jnp.array([0.0, 0.4, -1.0, 0.0, 0.5])
     rule = Rule(direction, jnp.float32(0.3), jnp.float32(1.0))
+    anchor = jnp.array(request.param)
     hyper = ExactParams(*[jnp.float32(0.0)] * len(ExactParams._fields))._replace(
-        sharpness=jnp.float32(SHARPNESS), temperature=jnp.float32(TEMPERATURE)
+        anchor=anchor, sharpness=jnp.float32(SHARPNESS), temperature=jnp.float32(TEMPERATURE)
     )
-    anchor = jnp.float32(request.param)
-    network = as_network(members, scaling, rule, hyper, anchor, actions)
+    network = as_network(members, scaling, rule, hyper, actions)
     observation = 2.0 * rng.standard_normal((40, SIZE)).astype(np.float32)
     scaled = (observation - scaling.mean) * scaling.inverse
     of_each = outputs_of_each(members, jnp.asarray(scaled))
-    worth, departure = (np.asarray(output).mean(axis=0) for output in of_each)
+    worth, departure = (np.asarray(output) for output in of_each)  # [MEMBERS, 40]
     margin = SHARPNESS * (np.asarray(scaled) @ np.asarray(direction) - 0.3)
     assert np.abs(margin).min() < MOST < np.abs(margin).max()
     assert min(np.ptp(departure), np.ptp(worth)) > 1.0
     held = np.clip(margin, -MOST, MOST)
-    begin = held if request.param else -worth / TEMPERATURE
-    in_learning = leaving_logit(hyper, anchor, *map(jnp.asarray, (held, worth, departure)))
-    np.testing.assert_allclose(in_learning, begin + departure, rtol=1e-5)
-    return Expected(network, observation, begin + departure, REWARD * worth)
+    free = np.repeat(np.array(request.param) == 0.0, MEMBERS // 2)[:, None]
+    logit = np.where(free, -worth / TEMPERATURE, held) + departure
+    prices = jnp.repeat(anchor, MEMBERS // 2)[:, None]
+    in_learning = leaving_logit(hyper, prices, jnp.asarray(held), *map(jnp.asarray, of_each))
+    np.testing.assert_allclose(in_learning, logit, rtol=1e-5, atol=1e-5)
+    logit, worth = logit.mean(axis=0), worth.mean(axis=0)
+    return Expected(network, observation, logit, REWARD * worth)
 
 
 def test_it_leaves_where_rule_and_members_say_so(expected: Expected):

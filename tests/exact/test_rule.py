@@ -80,3 +80,11 @@ def test_earnings_are_what_was_held_for_and_the_exit(inputs: np.ndarray):
         free = paths._replace(can_leave=jnp.ones(at_k.shape, bool))
         np.testing.assert_allclose(earned[k], played(free, at_k, 1.0), atol=1e-5)
     np.testing.assert_allclose(earned[HORIZON], np.sum(paths.hold, axis=0), atol=1e-5)
+
+
+def test_of_rules_that_earn_the_same_the_first_leaves_at_once(inputs: np.ndarray):
+    mean = jnp.full((2 * SIZE, len(LEVELS)), 0.3).at[1, 5].add(1e-5)
+    tried = directions(jnp.asarray(inputs), jnp.ones(SIZE), ())
+    rule = best_rule(mean, mean**2 + 1.0, tried)
+    assert float(rule.level) == LEVELS[0]
+    np.testing.assert_array_equal(rule.direction, tried[0])

@@ -48,7 +48,10 @@ def test_it_is_trained_validated_and_backtested(trained: tiny.Trained):
     assert all(np.isfinite(line["loss"]) for line in lines)
     assert all(1.0 <= line["decisions_met"] <= 20.0 for line in lines)
     assert lines[-1]["learning_rate"] == 0.0
-    assert {line["price_chosen"] for line in lines} <= {10.0, 0.0}
+    assert (
+        len({(line["drift_terms"], line["drift_explained"]) for line in lines}) == 1
+    )  # fitted once
+    assert lines[0]["drift_explained"] >= 0.0
     used = {name for line in lines for name, share in line["action_share"].items() if share}
     assert used <= {"HOLD", "EXIT"}
     scores = [s for line in lines if (s := line.get("validation_net_pips_mean")) is not None]
@@ -179,7 +182,8 @@ def test_under_guards_nothing_forbidden_is_played(tmp_path: Path, mode: str):
         ("anchor", "[1.0, 10.0]", "prices that fall"),
         ("anchor", "[1.0, 1.0]", "prices that fall"),
         ("temperature", "0", "a number above 0"),
-        ("slack", "-1", "a number from 0 up"),
+        ("drift_worth", "-1", "a number from 0 up"),
+        ("uniform_share", "1.5", "a number up to 1"),
         ("early_exit", "2", "a number up to 1"),
         ("learning_rate", "0", "a number above 0"),
         ("weight_decay", "-1", "a number from 0 up"),

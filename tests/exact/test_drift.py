@@ -1,0 +1,165 @@
+"""What a bar is expected to bring: found where there is something, not where there is nothing."""
+
+from itertools import pairwise
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxexit.exact.drift import (
+    FOLDS,
+    TERMS,
+    changes,
+    features,
+    fitted_drift,
+    moments,
+    number_of_features,
+    pursuit,
+    without_luck,
+)
+from jaxexit.exact.paths import returns
+from jaxexit.exact.rule import earnings
+from jaxexit.exact.types import Drift, Paths
+
+HORIZON, SIZE = 24, 3
+DRIFT = 0.3  # a bar, of the price
+SCALE = 0.5  # of the price as it is observed: never beyond where numbers are clipped
+
+
+def market(trades: int, drift: float, seed: int) -> tuple[Paths, jax.Array, np.ndarray]:
+    """Trades on a price that returns to 0, or does not; stopped where they have lost 8.
+
+    Returns:
+        The paths; what is observed [H, N, 3]: price times SCALE, noise, age; the true drift [H, N].
+    """
+    rng = np.random.default_rng(seed)
+    price = np.empty((HORIZON + 1, trades))
+    price[0] = rng.standard_normal(trades)
+    for k in range(HORIZON):
+        price[k + 1] = price[k] - drift * price[k] + rng.standard_normal(trades)
+    gain = price - price[0] - 1.0
+    stopped = np.minimum.accumulate(gain > -8.0, axis=0)
+    alive = np.ones((HORIZON, trades), bool)
+    alive[1:] = stopped[1:-1]
+    ends = ~stopped[1:] | (np.arange(HORIZON) == HORIZON - 1)[:, None]
+    hold = np.where(alive & ends, gain[1:], 0.0)
+    leave = np.where(alive, gain[:-1], 0.0)
+    seen = np.stack(
+        [SCALE * price[:-1], rng.standard_normal((HORIZON, trades)), 0 * price[:-1]], axis=-1
+    )
+    seen[..., 2] = np.arange(HORIZON)[:, None] / HORIZON
+    seen *= alive[..., None]
+    arrays = (seen.astype("f4"), hold.astype("f4"), leave.astype("f4"), alive, alive, ends & alive)
+    paths = Paths(*map(jnp.asarray, arrays))
+    return paths, paths.observation, np.where(alive, -drift * price[:-1], 0.0)
+
+
+def known(drift: float) -> Drift:
+    """The true one."""
+    weights = np.zeros((FOLDS, number_of_features(SIZE)), "f4")
+    weights[:, 1] = -drift / SCALE
+    return Drift(jnp.asarray(weights), jnp.int32(1), jnp.float32(0.0))
+
+
+def of_folds(trades: int, drift: float) -> Drift:
+    parts = [moments(*market(trades, drift, seed)[:2]) for seed in range(FOLDS)]
+    return jax.jit(fitted_drift)(*map(jnp.stack, zip(*parts, strict=True)))
+
+
+FIRST_FOLD = jnp.zeros(4_000, jnp.int32)
+
+
+def test_changes_add_up_to_what_an_exit_earned():
+    paths, _, _ = market(200, DRIFT, 0)
+    earned = np.asarray(earnings(paths))
+    added = np.cumsum(np.asarray(changes(paths)), axis=0)
+    np.testing.assert_allclose(earned[1:] - earned[0], added, atol=1e-4)
+
+
+def test_features_are_as_many_as_is_said_and_fade_with_age():
+    numbers = jnp.array([0.5, -1.0, 9.0])  # the last is clipped
+    young, old = (np.asarray(features(numbers, jnp.float32(k))) for k in (0.0, 1_000.0))
+    assert young.shape == (number_of_features(SIZE),)
+    wanted = [1.0, 0.5, -1.0, 5.0, 0.25, -0.5, 2.5, 1.0, -5.0, 25.0]
+    np.testing.assert_allclose(young, [*wanted, *3 * wanted[:4]], rtol=1e-6)
+    np.testing.assert_allclose(old, [*wanted, *12 * [0.0]], atol=1e-6)
+
+
+def test_what_predicts_is_found_and_nothing_else():
+    drift = of_folds(2_000, DRIFT)
+    assert int(drift.terms) == 1
+    spread = 1.0 / (1.0 - (1.0 - DRIFT) ** 2)  # variance of the price, in that of a bar's noise
+    share = DRIFT**2 * spread / (1.0 + DRIFT**2 * spread)
+    assert float(drift.explained) == pytest.approx(share, rel=0.1)
+    assert (np.flatnonzero(np.abs(drift.weights).sum(axis=0)) == [1]).all()
+    np.testing.assert_allclose(SCALE * drift.weights[:, 1], -DRIFT, atol=0.02)
+
+
+def test_of_a_martingale_nothing_is_expected():
+    drift = of_folds(2_000, 0.0)
+    assert int(drift.terms) == 0
+    assert float(drift.explained) == 0.0
+    assert not np.asarray(drift.weights).any()
+
+
+def test_a_folds_own_bars_take_no_part_in_what_is_expected_of_them():
+    parts = [moments(*market(500, DRIFT, seed)[:2]) for seed in range(FOLDS)]
+    gram, cross, square = map(jnp.stack, zip(*parts, strict=True))
+    fit = jax.jit(fitted_drift)
+    before, after = fit(gram, cross, square), fit(gram, cross.at[2].multiply(1.2), square)
+    assert int(before.terms) == int(after.terms) > 0
+    same = [bool((before.weights[k] == after.weights[k]).all()) for k in range(FOLDS)]
+    assert same == [k == 2 for k in range(FOLDS)]
+
+
+def test_pursuit_is_least_squares_on_what_it_chose():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((400, 20)) @ rng.standard_normal((20, 20))
+    y = x[:, 3] - 2.0 * x[:, 11] + rng.standard_normal(400)
+    x32, y32 = x.astype("f4"), y.astype("f4")
+    weights = np.asarray(pursuit(jnp.asarray(x32.T @ x32 / 400), jnp.asarray(x32.T @ y32 / 400)))
+    assert weights.shape == (TERMS + 1, 20)
+    assert not weights[0].any()
+    for count in (1, 2, 5):
+        chosen = np.flatnonzero(weights[count])
+        assert len(chosen) == count
+        plain = np.linalg.lstsq(x[:, chosen], y, rcond=None)[0]
+        np.testing.assert_allclose(weights[count][chosen], plain, rtol=0.02, atol=0.01)
+    errors = [np.square(y - x @ row).mean() for row in weights]
+    assert all(later <= earlier + 1e-4 for earlier, later in pairwise(errors))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_a_bar_brings_what_was_expected_of_it_and_the_rest_of_its_luck(share: float):
+    paths, numbers, truth = market(4_000, DRIFT, 1)
+    calm = without_luck(paths, numbers, known(DRIFT), FIRST_FOLD, jnp.float32(share))
+    wanted = share * truth + (1.0 - share) * np.asarray(changes(paths))
+    wanted = np.where(paths.can_leave, wanted, 0.0)
+    np.testing.assert_allclose(changes(calm), wanted, atol=1e-4)
+    for name in ("leave", "can_leave", "alive", "ends", "observation"):
+        assert getattr(calm, name) is getattr(paths, name)
+
+
+def test_results_without_luck_have_the_same_mean_and_less_noise():
+    """What holding for eight bars brings, on a price that takes longer than that to return."""
+    slow = 0.05
+    paths, numbers, _ = market(4_000, slow, 2)
+    leaves = jnp.broadcast_to((jnp.arange(HORIZON) >= 8)[:, None], (HORIZON, 4_000))
+    nothing = jnp.zeros((HORIZON, 4_000))
+    calm = without_luck(paths, numbers, known(slow), FIRST_FOLD, jnp.float32(1.0))
+    y, without = (
+        np.asarray(returns(p, leaves, nothing, jnp.float32(1.0)))[0] for p in (paths, calm)
+    )
+    taken_off = y - without
+    assert abs(taken_off.mean()) < 4.0 * taken_off.std() / 4_000**0.5
+    assert without.std() < 0.5 * y.std()
+
+
+def test_what_is_expected_of_a_bar_knows_nothing_of_later_ones():
+    paths, numbers, _ = market(64, DRIFT, 3)
+    drift, fold = known(DRIFT), jnp.zeros(64, jnp.int32)
+    later = numbers.at[10:].set(7.0)
+    one, other = (without_luck(paths, x, drift, fold, jnp.float32(1.0)) for x in (numbers, later))
+    np.testing.assert_array_equal(one.hold[:10], other.hold[:10])
+    assert (one.hold[10] != other.hold[10]).any()
