@@ -1,9 +1,9 @@
 """What one more bar was expected to bring: a sparse regression. The rest of a bar's change is luck.
 
-Every number that learning compares (what a rule earned, what holding on would have brought) is a sum of what
-single bars brought. Where a bar's change gives way to its conditional expectation, the sum keeps its own: what
-is taken off is a control variate, of mean zero where the regression is right. It takes noise away where trades
-move more by luck than by drift, which is where few trades tell least.
+Every number that learning compares (what a rule earned, what holding on would have brought) is a sum of
+what single bars brought. Where a bar's change gives way to its conditional expectation, the sum keeps its
+own: what is taken off is a control variate, of mean zero where the regression is right. It takes noise away
+where trades move more by luck than by drift, which is where few trades tell least.
 """
 
 from __future__ import annotations
