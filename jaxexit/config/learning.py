@@ -148,7 +148,7 @@ class Exact(Section):
         default=(1.0, 0.0),
         min_length=1,
         max_length=8,
-        description="prices of departing from the rule, falling; 0: what is expected takes the rule's place",
+        description="prices of departing from the rule, decreasing; 0: starts from the estimated advantage",
     )
     temperature: Positive = Field(
         default=0.2,
@@ -157,11 +157,11 @@ class Exact(Section):
     )
     drift_worth: NonNegative = Field(
         default=12_000.0,
-        description="trades that weigh as much as the regression of what a bar brings; 0: it is not used",
+        description="trades at which regressed and realised changes of bars weigh the same; 0: only realised",
     )
     uniform_share: UnitInterval = Field(
         default=0.5,
-        description="share of the decisions learned from that are drawn from all alike, not as often as met",
+        description="share of the decisions sampled uniformly; the rest as often as the policy meets them",
     )
     early_exit: UnitInterval = Field(
         default=0.7,

@@ -1,24 +1,27 @@
-"""What one more bar was expected to bring: a sparse regression. The rest of a bar's change is luck.
+"""What one more bar is expected to bring: a sparse regression. The rest of a bar's change is luck.
 
 Every number that learning compares (what a rule earned, what holding on would have brought) is a sum of
-what single bars brought. Where a bar's change gives way to its conditional expectation, the sum keeps its
-own: what is taken off is a control variate, of mean zero where the regression is right. It takes noise away
+single bars' changes. Replacing a change by its conditional expectation leaves the expectation of the sum
+unchanged: what is removed is a control variate, of mean zero where the regression is right. It removes noise
 where trades move more by luck than by drift, which is where few trades tell least.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxexit.exact.types import Drift, Paths
+from jaxexit.exact.types import Drift, Paths, Scaling
 
 Array = jax.Array
 
 FOLDS = 8  # of the episodes, by time
 TERMS = 16  # of the regression, at most
-WIDEST = 5.0  # deviations at which a number is clipped
+WIDEST = 5.0  # deviations from its mean at which a number is clipped
+FAR = 3.0  # deviations: a mean farther from 0 is taken off
 AGES = (3.0, 12.0, 48.0)  # bars, decay of what follows from an entry
 LEAST = (
     0.02  # share of a feature's variance that the chosen ones must leave, for it to be a candidate
@@ -32,21 +35,29 @@ def changes(paths: Paths) -> Array:
     return paths.hold + jnp.where(paths.ends, 0.0, after) - paths.leave
 
 
+def numbers_of(inputs: Array, scaling: Scaling) -> Array:
+    """What the drift is regressed on: [..., D] scaled observations, clipped, and 0 where 0 is observed.
+
+    A drift that is 0 there needs no constant. Numbers that are never near 0 stay centred.
+    """
+    mean = scaling.mean * scaling.inverse
+    return jnp.clip(inputs, -WIDEST, WIDEST) + jnp.where(jnp.abs(mean) > FAR, 0.0, mean)
+
+
 def features(numbers: Array, decision: Array) -> Array:
     """Candidates for the drift: [..., D] and the decision's number -> [..., F].
 
-    A constant, the numbers, their products by twos, and constant and numbers as they fade with the age of the
+    A constant, the numbers, their pairwise products, and constant and numbers fading with the age of the
     trade: what an entry promises is seldom constant.
 
     Args:
-        numbers: observed, in deviations, 0 where they are naturally 0: so that drift is shrunk towards 0.
+        numbers: as `numbers_of` returns them.
         decision: bars since the entry.
     """
-    x = jnp.clip(numbers, -WIDEST, WIDEST)
-    first, second = np.triu_indices(x.shape[-1])
-    linear = jnp.concatenate([jnp.ones_like(x[..., :1]), x], axis=-1)
+    first, second = np.triu_indices(numbers.shape[-1])
+    linear = jnp.concatenate([jnp.ones_like(numbers[..., :1]), numbers], axis=-1)
     fading = [jnp.exp(-decision / age) * linear for age in AGES]
-    return jnp.concatenate([linear, x[..., first] * x[..., second], *fading], axis=-1)
+    return jnp.concatenate([linear, numbers[..., first] * numbers[..., second], *fading], axis=-1)
 
 
 def number_of_features(numbers: int) -> int:
@@ -54,34 +65,49 @@ def number_of_features(numbers: int) -> int:
     return (1 + numbers) * (1 + len(AGES)) + numbers * (numbers + 1) // 2
 
 
-def moments(paths: Paths, numbers: Array) -> tuple[Array, Array, Array]:
-    """Means over all decisions: of products of features [F, F], with the change [F], of its square.
+class Moments(NamedTuple):
+    """Sums over decisions; of several folds, with a leading dimension."""
+
+    gram: Array  # [F, F] products of features
+    cross: Array  # [F] features times the change
+    square: Array  # of the change
+    count: Array  # decisions
+    forbidden: Array  # decisions at which a guard forbids leaving
+
+
+def moments(paths: Paths, numbers: Array, weight: Array) -> Moments:
+    """Sums over all decisions.
 
     Args:
         paths: [H, N].
-        numbers: [H, N, D].
+        numbers: [H, N, D] as `numbers_of` returns them.
+        weight: [N] of each episode.
     """
-    weight = (paths.alive & paths.can_leave).astype(jnp.float32)
-    change = jnp.where(weight > 0, changes(paths), 0.0)
+    weights = weight * (paths.alive & paths.can_leave)
     size = number_of_features(numbers.shape[-1])
 
-    def add(total: tuple[Array, Array, Array], row: tuple[Array, Array, Array, Array]):
+    def add(total: tuple[Array, Array], row: tuple[Array, Array, Array, Array]):
         x, y, w, decision = row
         seen = features(x, decision)
         weighted = w[:, None] * seen
-        parts = (weighted.T @ seen, weighted.T @ y, (y * y).sum())
-        return jax.tree.map(jnp.add, total, parts), None
+        return (total[0] + weighted.T @ seen, total[1] + weighted.T @ y), None
 
-    zero = (jnp.zeros((size, size)), jnp.zeros(size), jnp.float32(0.0))
-    rows = (numbers, change, weight, jnp.arange(len(numbers), dtype=jnp.float32))
-    total, _ = jax.lax.scan(add, zero, rows)
-    return jax.tree.map(lambda leaf: leaf / jnp.maximum(weight.sum(), 1.0), total)
+    change = changes(paths)
+    rows = (numbers, change, weights, jnp.arange(len(numbers), dtype=jnp.float32))
+    (gram, cross), _ = jax.lax.scan(add, (jnp.zeros((size, size)), jnp.zeros(size)), rows)
+    return Moments(
+        gram=gram,
+        cross=cross,
+        square=(weights * jnp.square(change)).sum(),
+        count=weights.sum(),
+        forbidden=(weight * (paths.alive & ~paths.can_leave)).sum(),
+    )
 
 
 def pursuit(gram: Array, cross: Array) -> Array:
     """Least squares on 0, 1, ... `TERMS` features, each the one that explains most of the rest.
 
-    Orthogonal matching pursuit (Pati, Rezaiifar and Krishnaprasad 1993).
+    Forward selection by orthogonal least squares (Chen, Billings and Luo 1989).
 
     Args:
         gram: [F, F] means of products of features.
@@ -115,39 +141,40 @@ def pursuit(gram: Array, cross: Array) -> Array:
     return jnp.concatenate([jnp.zeros((1, cross.shape[0])), weights])
 
 
-def fitted_drift(gram: Array, cross: Array, square: Array) -> Drift:
+def fitted_drift(folds: Moments, share: Array) -> Drift:
     """The drift for each fold from all other folds, with the number of terms that predicts best.
 
-    No bar's own change takes part in what is expected of it, but for those of trades that lie on both sides
-    of a fold's end. Where nothing predicts, nothing is expected.
+    A bar's own change enters what is expected of it by the number of terms alone, and where trades of two
+    folds share bars. Where a guard forbids leaving, what leaving would pay is not observed: no luck is then
+    removed.
 
     Args:
-        gram: [FOLDS, F, F], see `moments`.
-        cross: [FOLDS, F].
-        square: [FOLDS].
+        folds: [FOLDS, ...].
+        share: of a bar's luck to be removed.
     """
+    total = jax.tree.map(lambda leaf: leaf.sum(axis=0), folds)
 
-    def fold(number: Array) -> tuple[Array, Array]:
-        others = (jnp.arange(FOLDS) != number) / (FOLDS - 1)
-        weights = pursuit(jnp.einsum("k,kfg->fg", others, gram), others @ cross)
-        own = jnp.einsum("tf,fg,tg->t", weights, gram[number], weights)
-        return weights, 2.0 * weights @ cross[number] - own
+    def fold(own: Moments) -> tuple[Array, Array]:
+        count = jnp.maximum(total.count - own.count, 1.0)
+        weights = pursuit((total.gram - own.gram) / count, (total.cross - own.cross) / count)
+        missed = jnp.einsum("tf,fg,tg->t", weights, own.gram, weights)
+        return weights, 2.0 * weights @ own.cross - missed
 
-    weights, gain = jax.lax.map(fold, jnp.arange(FOLDS))
-    explained = gain.mean(axis=0) / jnp.maximum(square.mean(), 1e-12)
+    weights, gain = jax.lax.map(fold, folds)
+    explained = gain.sum(axis=0) / jnp.maximum(total.square, 1e-12)
     best = jnp.argmax(explained)
-    return Drift(weights[:, best], best.astype(jnp.int32), explained[best])
+    share = jnp.where(total.forbidden > 0.0, 0.0, share)
+    return Drift(weights[:, best], best.astype(jnp.int32), explained[best], share)
 
 
-def without_luck(paths: Paths, numbers: Array, drift: Drift, fold: Array, share: Array) -> Paths:
-    """Paths on which a share of each bar's luck is taken off the reward of holding.
+def without_luck(paths: Paths, numbers: Array, drift: Drift, fold: Array) -> Paths:
+    """Paths with the drift's share of each bar's luck removed from the reward of holding.
 
     Args:
         paths: [H, N].
-        numbers: [H, N, D] as `features` takes them.
+        numbers: [H, N, D] as `numbers_of` returns them.
         drift: of each fold.
         fold: [N] of each episode.
-        share: 0: paths as they are; 1: bars bring what was expected of them and no more.
     """
     weights = drift.weights[fold]
 
@@ -156,4 +183,4 @@ def without_luck(paths: Paths, numbers: Array, drift: Drift, fold: Array, share:
 
     expected = jax.lax.map(row, (numbers, jnp.arange(len(numbers), dtype=jnp.float32)))
     luck = jnp.where(paths.can_leave, changes(paths) - expected, 0.0)
-    return paths._replace(hold=paths.hold - share * luck)
+    return paths._replace(hold=paths.hold - drift.share * luck)

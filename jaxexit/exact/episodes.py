@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jaxexit.exact.drift import FOLDS, fitted_drift, moments, without_luck
+from jaxexit.exact.drift import FOLDS, Moments, fitted_drift, moments, numbers_of, without_luck
 from jaxexit.exact.paths import lay_out
 from jaxexit.exact.rule import best_rule, directions, results
 from jaxexit.exact.types import Drift, ExactSpec, Paths, Rule, Scaling
@@ -44,17 +43,17 @@ def scaled(paths: Paths, scaling: Scaling) -> tuple[Paths, Array]:
 def laid_out(spec: ExactSpec, task: Task, data: Any, update: Array) -> tuple[Paths, Array, Array]:
     """Paths of the `trades` episodes of an update, their folds [trades], and how many episodes there are.
 
-    Episodes go round: each is seen as often as any other.
+    Episodes go round: in a round of updates each is laid out once or, where they do not divide, twice.
     """
     count = _count(task, data)
     # Updates until all have been seen, where they are more than fit.
     turns = -(-count // spec.trades)
     number = jnp.where(
         count > spec.trades,
-        _spread(jnp.arange(spec.trades) + (update % turns) / turns, spec.trades, count),
+        _spread(jnp.arange(spec.trades) + (update % turns + 0.5) / turns, spec.trades, count),
         (update * spec.trades + jnp.arange(spec.trades)) % count,
     )
-    return _paths(spec, task, data, number), number * FOLDS // count, count
+    return _paths(spec, task, data, number), fold_of(number, count), count
 
 
 def fitted(
@@ -62,7 +61,7 @@ def fitted(
 ) -> tuple[Drift, Rule]:
     """The drift, and the best rule of one number on paths without their luck.
 
-    Of `FITTED_PARTS` times `trades` episodes, or of all where they are fewer.
+    Of `FITTED_PARTS` times `trades` episodes (of each fold whole chunks), or of all where they are fewer.
 
     Args:
         spec: structure.
@@ -70,42 +69,61 @@ def fitted(
         data: what the task works on.
         scaling: of observations and rewards.
         inputs: [..., observation_size] scaled observations of some paths, for the rules' scales.
-        share: of the luck that is taken off.
+        share: of the luck to be removed.
     """
     count = _count(task, data)
-    first = jnp.arange(FOLDS + 1) * count // FOLDS
-    # Of each fold equally many, whole chunks of them; where it has fewer, round and round.
     most = -(-FITTED_PARTS * spec.trades // (FOLDS * CHUNK))
     chunks = jnp.clip(-(-count // (FOLDS * CHUNK)), 1, most)
     tried = directions(inputs, scaling.inverse, task.contrasts)
 
-    def sums(of: Callable[[Paths, Array, Array, Array], Any], fold: Array) -> Any:
-        """The mean over a fold's chunks."""
+    def part(fold: Array, chunk: Array) -> tuple[Paths, Array, Array]:
+        number, weight = members_of_fold(fold, chunk, chunks, count)
+        return *scaled(_paths(spec, task, data, number), scaling), weight
 
-        def chunk(index: Array) -> Any:
-            place = _spread(
-                index * CHUNK + jnp.arange(CHUNK), chunks * CHUNK, first[fold + 1] - first[fold]
+    def by_fold(of: Callable[[Array, Array], Any]) -> Any:
+        """[FOLDS, ...] sums over a fold's chunks."""
+
+        def sums(fold: Array) -> Any:
+            shapes = jax.eval_shape(of, fold, jnp.int32(0))
+            zero = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+            return jax.lax.fori_loop(
+                0, chunks, lambda chunk, total: jax.tree.map(jnp.add, total, of(fold, chunk)), zero
             )
-            number = jnp.minimum(first[fold] + place, count - 1)
-            paths, inputs = scaled(_paths(spec, task, data, number), scaling)
-            return of(paths, inputs, paths.observation * scaling.inverse, jnp.full(CHUNK, fold))
 
-        def add(index: Array, total: Any) -> Any:
-            return jax.tree.map(lambda t, leaf: t + leaf / chunks, total, chunk(index))
+        return jax.lax.map(sums, jnp.arange(FOLDS))
 
-        zero = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape), jax.eval_shape(chunk, jnp.int32(0)))
-        return jax.lax.fori_loop(0, chunks, add, zero)
+    def moments_of(fold: Array, chunk: Array) -> Moments:
+        paths, inputs, weight = part(fold, chunk)
+        return moments(paths, numbers_of(inputs, scaling), weight)
 
-    def by_fold(of: Callable[[Paths, Array, Array, Array], Any]) -> Any:
-        return jax.lax.map(partial(sums, of), jnp.arange(FOLDS))
+    drift = fitted_drift(by_fold(moments_of), share)
 
-    drift = fitted_drift(*by_fold(lambda paths, _, numbers, fold: moments(paths, numbers)))
-    mean, square = by_fold(
-        lambda paths, inputs, numbers, fold: results(
-            without_luck(paths, numbers, drift, fold, share), inputs, tried
-        )
-    )
-    return drift, best_rule(mean.mean(axis=0), square.mean(axis=0), tried)
+    def results_of(fold: Array, chunk: Array) -> tuple[Array, Array, Array]:
+        paths, inputs, weight = part(fold, chunk)
+        calm = without_luck(paths, numbers_of(inputs, scaling), drift, jnp.full(CHUNK, fold))
+        return *results(calm, inputs, tried, weight), weight.sum()
+
+    earned, square, episodes = (leaf.sum(axis=0) for leaf in by_fold(results_of))
+    return drift, best_rule(earned / episodes, square / episodes, tried)
+
+
+def fold_of(number: Array, count: Array) -> Array:
+    """The fold of an episode, by its number, of `count` in order of time."""
+    return number * FOLDS // count
+
+
+def members_of_fold(fold: Array, chunk: Array, chunks: Array, count: Array) -> tuple[Array, Array]:
+    """The episodes of one of a fold's chunks, numbers and weights [CHUNK] each.
+
+    They are spread evenly over the fold where it has more than fit; where it has fewer, what is left of a
+    chunk has weight 0.
+    """
+    first, after = (-(-edge * count // FOLDS) for edge in (fold, fold + 1))
+    size = after - first
+    index = chunk * CHUNK + jnp.arange(CHUNK)
+    place = index * jnp.maximum(size / (chunks * CHUNK), 1.0)
+    weight = (index < size).astype(jnp.float32)
+    return jnp.minimum(first + place.astype(jnp.int32), count - 1), weight
 
 
 def _count(task: Task, data: Any) -> Array:
@@ -118,7 +136,6 @@ def _paths(spec: ExactSpec, task: Task, data: Any, number: Array) -> Paths:
     return lay_out(task, data, task.episodes(data, number)[0], spec.horizon)
 
 
-def _spread(index: Array, size: int | Array, count: Array) -> Array:
-    """`size` places spread evenly over `count` episodes; where these are fewer, round and round."""
-    place = (index * jnp.maximum(count / size, 1.0)).astype(jnp.int32)
-    return place % jnp.maximum(count, 1)
+def _spread(index: Array, size: int, count: Array) -> Array:
+    """`size` places spread evenly over `count` episodes, which are more."""
+    return (index * (count / size)).astype(jnp.int32) % count

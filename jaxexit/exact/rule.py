@@ -13,8 +13,6 @@ Array = jax.Array
 LEVELS = np.linspace(-2.5, 2.5, 48, dtype=np.float32)
 """Tried of each number, in deviations from its mean."""
 
-TIED = 1e-3  # deviations of a bar's reward
-
 
 def directions(inputs: Array, inverse: Array, contrasts: tuple[tuple[int, int], ...]) -> Array:
     """Every observed number and contrast, either way up, as weights of scaled observations, [2 C, size]."""
@@ -36,13 +34,14 @@ def earnings(paths: Paths) -> Array:
     return jnp.concatenate([before + paths.leave, held[-1:]])
 
 
-def results(paths: Paths, inputs: Array, tried: Array) -> tuple[Array, Array]:
-    """Mean and mean square of what every rule earned on these paths, [directions, LEVELS] each.
+def results(paths: Paths, inputs: Array, tried: Array, weight: Array) -> tuple[Array, Array]:
+    """Sum, and sum of squares, of what every rule earned on these paths, [directions, LEVELS] each.
 
     Args:
         paths: [H, N], rewards scaled.
         inputs: [H, N, observation_size] scaled observations.
         tried: [directions, observation_size].
+        weight: [N] of each episode.
     """
     earned = earnings(paths)
 
@@ -53,7 +52,7 @@ def results(paths: Paths, inputs: Array, tried: Array) -> tuple[Array, Array]:
         def at(level: Array) -> tuple[Array, Array]:
             decision = (highest < level).sum(axis=0)
             result = jnp.take_along_axis(earned, decision[None], axis=0)[0]
-            return result.mean(), jnp.square(result).mean()
+            return weight @ result, weight @ jnp.square(result)
 
         return jax.lax.map(at, LEVELS)
 
@@ -61,13 +60,8 @@ def results(paths: Paths, inputs: Array, tried: Array) -> tuple[Array, Array]:
 
 
 def best_rule(mean: Array, square: Array, tried: Array) -> Rule:
-    """The rule that earned most; arguments as `results` returns them.
-
-    Of rules that earned the same, to `TIED`, the first: where nothing is expected of any bar, who leaves once
-    the first number is above the lowest level, which is at once.
-    """
-    tied = jnp.round(mean / TIED)
-    direction, level = jnp.unravel_index(jnp.argmax(tied), mean.shape)
+    """The rule that earned most, by mean and mean square [directions, LEVELS] of what each one earned."""
+    direction, level = jnp.unravel_index(jnp.argmax(mean), mean.shape)
     best = mean[direction, level]
     variance = jnp.maximum(square[direction, level] - best**2, 1e-6)
     return Rule(tried[direction], jnp.asarray(LEVELS)[level], jnp.sqrt(variance))

@@ -58,7 +58,7 @@ class Rule(NamedTuple):
 
     direction: Array  # [observation_size]: weights of the scaled observation, of deviation 1
     level: Array
-    spread: Array  # deviation of an episode's result under the rule, scaled
+    spread: Array  # deviation of an episode's result under the rule, scaled, its luck removed
 
     def margin(self, inputs: Array) -> Array:
         """[..., observation_size] -> [...]: how far beyond the level, in deviations of the number."""
@@ -70,7 +70,8 @@ class Drift(NamedTuple):
 
     weights: Array  # [folds, features]
     terms: Array  # int32: features that it has
-    explained: Array  # share of the changes' mean square that it foretells in other folds
+    explained: Array  # share of the changes' mean square that it predicts in other folds
+    share: Array  # of a bar's luck that is removed
 
 
 class TrainState(NamedTuple):

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxexit.exact.drift import FOLDS, number_of_features, without_luck
+from jaxexit.exact.drift import FOLDS, number_of_features, numbers_of, without_luck
 from jaxexit.exact.ensemble import (
     as_network,
     initial_members,
@@ -67,7 +67,7 @@ def first_state(
         optimiser=_optimiser(hyper).init(members),
         scaling=scaling,
         rule=rule,
-        drift=Drift(weights, jnp.int32(0), jnp.float32(0.0)),
+        drift=Drift(weights, jnp.int32(0), jnp.float32(0.0), jnp.float32(0.0)),
         key=key,
         update=jnp.int32(0),
     )
@@ -129,7 +129,7 @@ def _minibatches(
 def _drawn(met: Array, exist: Array, uniform_share: Array) -> Array:
     """How often each decision is drawn, [prices, H, N]: as often as it is met, and all alike.
 
-    Decisions that a policy seldom meets are where it would have to learn that it had better get there.
+    Otherwise a policy rarely sees the states that it avoids and cannot learn that reaching them pays.
     """
     evenly = exist / jnp.maximum(exist.sum(), 1)
     share = met / jnp.maximum(met.sum(axis=(1, 2), keepdims=True), 1e-6)
@@ -192,14 +192,14 @@ def update(
     first = state.update == 0
     scaling = jax.lax.cond(first, lambda: scaling_of(paths), lambda: state.scaling)
     paths, inputs = scaled(paths, scaling)
-    # What is expected errs the same however many trades there are; what luck adds falls with their number.
+    # A wrong regression errs the same however many trades there are; the noise of luck falls with them.
     share = hyper.drift_worth / (hyper.drift_worth + count)
     drift, rule = jax.lax.cond(
         first,
         lambda: fitted(spec, task, data, scaling, inputs, share),
         lambda: (state.drift, state.rule),
     )
-    paths = without_luck(paths, paths.observation * scaling.inverse, drift, fold, share)
+    paths = without_luck(paths, numbers_of(inputs, scaling), drift, fold)
     margin = rule_logit(hyper, rule, inputs)
     prices = hyper.anchor * rule.spread / count
     flat_inputs = inputs.reshape(-1, inputs.shape[-1])
