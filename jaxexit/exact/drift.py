@@ -154,13 +154,16 @@ def fitted_drift(folds: Moments, share: Array) -> Drift:
     """
     total = jax.tree.map(lambda leaf: leaf.sum(axis=0), folds)
 
-    def fold(own: Moments) -> tuple[Array, Array]:
-        count = jnp.maximum(total.count - own.count, 1.0)
-        weights = pursuit((total.gram - own.gram) / count, (total.cross - own.cross) / count)
+    def fold(number: Array) -> tuple[Array, Array]:
+        others = (jnp.arange(FOLDS) != number).astype(jnp.float32)
+        own = jax.tree.map(lambda leaf: leaf[number], folds)
+        rest = jax.tree.map(lambda leaf: jnp.tensordot(others, leaf, 1), folds)
+        count = jnp.maximum(rest.count, 1.0)
+        weights = pursuit(rest.gram / count, rest.cross / count)
         missed = jnp.einsum("tf,fg,tg->t", weights, own.gram, weights)
         return weights, 2.0 * weights @ own.cross - missed
 
-    weights, gain = jax.lax.map(fold, folds)
+    weights, gain = jax.lax.map(fold, jnp.arange(FOLDS))
     explained = gain.sum(axis=0) / jnp.maximum(total.square, 1e-12)
     best = jnp.argmax(explained)
     share = jnp.where(total.forbidden > 0.0, 0.0, share)

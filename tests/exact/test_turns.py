@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxexit.exact.drift import FOLDS
-from jaxexit.exact.episodes import laid_out
+from jaxexit.exact.episodes import CHUNK, laid_out, members_of_fold
 from jaxexit.exact.types import ExactSpec
 from jaxexit.exact.update import _drawn
 from jaxexit.learning import Task
@@ -54,7 +54,7 @@ def rows_of(count: int, update: int) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(paths.observation)[0, :, 0].astype(int), np.asarray(fold)
 
 
-@pytest.mark.parametrize("count", [2, 7, 16, 20, 40, 64, 1_000])
+@pytest.mark.parametrize("count", [2, 7, 16, 20, 40, 64, 7 * 16, 11 * 16, 1_000])
 def test_all_trades_have_their_turn(count: int):
     """In a round of updates each once, or twice where they do not divide; in the next round again."""
     updates = -(-count // TRADES) if count > TRADES else count
@@ -67,12 +67,31 @@ def test_all_trades_have_their_turn(count: int):
         assert times.max() == most
 
 
-@pytest.mark.parametrize("count", [7, 20, 1_000])
-def test_folds_follow_one_another_in_time(count: int):
-    rows, fold = rows_of(count, 3)
-    np.testing.assert_array_equal(fold, rows * FOLDS // count)
-    assert fold.min() >= 0
-    assert fold.max() < FOLDS
+@pytest.mark.parametrize("count", [1, 2, 7, 9, 20, 1_000, 1_700])
+def test_what_is_expected_of_a_trade_is_fitted_on_others(count: int):
+    """Each trade is in one fold, with weight 1, the one it is looked up by; folds follow in time."""
+    chunks = -(-count // (FOLDS * CHUNK))
+    fold_of = np.full(count, -1)
+    for fold in range(FOLDS):
+        for chunk in range(chunks):
+            number, weight = map(
+                np.asarray, members_of_fold(*map(jnp.int32, (fold, chunk, chunks, count)))
+            )
+            assert set(weight.tolist()) <= {0.0, 1.0}
+            assert (fold_of[number[weight > 0]] == -1).all()
+            fold_of[number[weight > 0]] = fold
+    assert (fold_of >= 0).all()
+    assert (np.diff(fold_of) >= 0).all()
+    rows, fold = rows_of(count, 1)
+    np.testing.assert_array_equal(fold, fold_of[rows])
+
+
+def test_of_more_trades_than_fit_a_fold_gives_some_from_all_over():
+    number, weight = map(np.asarray, members_of_fold(*map(jnp.int32, (3, 0, 1, 8 * 1_000))))
+    assert weight.all()
+    assert (number[0], len(set(number.tolist()))) == (3_000, CHUNK)
+    assert set(np.diff(number)) <= {7, 8}
+    assert number[-1] > 3_980
 
 
 def test_decisions_are_drawn_as_often_as_met_and_all_alike():
