@@ -127,7 +127,7 @@ def _minibatches(
 
 
 def _drawn(met: Array, exist: Array, uniform_share: Array) -> Array:
-    """How often each decision is drawn, [prices, H, N]: as often as it is met, and all alike.
+    """How often each decision is drawn, [prices, H, N]: in part as often as it is met, in part uniformly.
 
     Otherwise a policy rarely sees the states that it avoids and cannot learn that reaching them pays.
     """
