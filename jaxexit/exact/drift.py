@@ -23,9 +23,8 @@ TERMS = 16  # of the regression, at most
 WIDEST = 5.0  # deviations from its mean at which a number is clipped
 FAR = 3.0  # deviations: a mean farther from 0 is taken off
 AGES = (3.0, 12.0, 48.0)  # bars, decay of what follows from an entry
-LEAST = (
-    0.02  # share of a feature's variance that the chosen ones must leave, for it to be a candidate
-)
+LEAST = 0.02  # share of a candidate's mean square that the chosen ones must leave
+SLAB = 16  # decisions of an episode that are multiplied at once
 RIDGE = 1e-4  # of features of deviation 1
 
 
@@ -52,11 +51,11 @@ def features(numbers: Array, decision: Array) -> Array:
 
     Args:
         numbers: as `numbers_of` returns them.
-        decision: bars since the entry.
+        decision: [...] or a scalar, bars since the entry.
     """
     first, second = np.triu_indices(numbers.shape[-1])
     linear = jnp.concatenate([jnp.ones_like(numbers[..., :1]), numbers], axis=-1)
-    fading = [jnp.exp(-decision / age) * linear for age in AGES]
+    fading = [jnp.exp(-decision / age)[..., None] * linear for age in AGES]
     return jnp.concatenate([linear, numbers[..., first] * numbers[..., second], *fading], axis=-1)
 
 
@@ -83,18 +82,25 @@ def moments(paths: Paths, numbers: Array, weight: Array) -> Moments:
         numbers: [H, N, D] as `numbers_of` returns them.
         weight: [N] of each episode.
     """
-    weights = weight * (paths.alive & paths.can_leave)
-    size = number_of_features(numbers.shape[-1])
+    change, weights = changes(paths), weight * (paths.alive & paths.can_leave)
+    height, size = len(numbers), number_of_features(numbers.shape[-1])
+    decision = jnp.broadcast_to(jnp.arange(height, dtype=jnp.float32)[:, None], weights.shape)
 
-    def add(total: tuple[Array, Array], row: tuple[Array, Array, Array, Array]):
-        x, y, w, decision = row
-        seen = features(x, decision)
+    def slabs(table: Array) -> Array:
+        """[H, N, ...] -> [slabs, SLAB N, ...], weight 0 where there is no decision."""
+        filled = jnp.pad(table, [(0, -height % SLAB), *[(0, 0)] * (table.ndim - 1)])
+        return filled.reshape(-1, SLAB * table.shape[1], *table.shape[2:])
+
+    def add(total: tuple[Array, Array], slab: tuple[Array, Array, Array, Array]):
+        x, y, w, k = slab
+        seen = features(x, k)
         weighted = w[:, None] * seen
         return (total[0] + weighted.T @ seen, total[1] + weighted.T @ y), None
 
-    change = changes(paths)
-    rows = (numbers, change, weights, jnp.arange(len(numbers), dtype=jnp.float32))
-    (gram, cross), _ = jax.lax.scan(add, (jnp.zeros((size, size)), jnp.zeros(size)), rows)
+    zero = jnp.zeros((size, size)), jnp.zeros(size)
+    (gram, cross), _ = jax.lax.scan(
+        add, zero, jax.tree.map(slabs, (numbers, change, weights, decision))
+    )
     return Moments(
         gram=gram,
         cross=cross,
