@@ -70,8 +70,8 @@ class Moments(NamedTuple):
     gram: Array  # [F, F] products of features
     cross: Array  # [F] features times the change
     square: Array  # of the change
-    count: Array  # decisions
-    forbidden: Array  # decisions at which a guard forbids leaving
+    decisions: Array
+    forbidden: Array  # decisions at which a guard forbids leaving; not among the others
 
 
 def moments(paths: Paths, numbers: Array, weight: Array) -> Moments:
@@ -105,7 +105,7 @@ def moments(paths: Paths, numbers: Array, weight: Array) -> Moments:
         gram=gram,
         cross=cross,
         square=(weights * jnp.square(change)).sum(),
-        count=weights.sum(),
+        decisions=weights.sum(),
         forbidden=(weight * (paths.alive & ~paths.can_leave)).sum(),
     )
 
@@ -164,7 +164,7 @@ def fitted_drift(folds: Moments, share: Array) -> Drift:
         others = (jnp.arange(FOLDS) != number).astype(jnp.float32)
         own = jax.tree.map(lambda leaf: leaf[number], folds)
         rest = jax.tree.map(lambda leaf: jnp.tensordot(others, leaf, 1), folds)
-        count = jnp.maximum(rest.count, 1.0)
+        count = jnp.maximum(rest.decisions, 1.0)
         weights = pursuit(rest.gram / count, rest.cross / count)
         missed = jnp.einsum("tf,fg,tg->t", weights, own.gram, weights)
         return weights, 2.0 * weights @ own.cross - missed

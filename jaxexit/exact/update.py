@@ -230,9 +230,8 @@ def update(
 
     begin = state.update * (spec.rounds * spec.minibatches)
     carry = (state.members, state.averaged, state.optimiser, begin)
-    (members, averaged, optimiser, step), (losses, met) = jax.lax.scan(
-        round_, carry, jax.random.split(key_rounds, spec.rounds)
-    )
+    after_rounds: Any = jax.lax.scan(round_, carry, jax.random.split(key_rounds, spec.rounds))
+    (members, averaged, optimiser, step), (losses, met) = after_rounds
     policy = as_network(averaged, scaling, rule, hyper, _actions(task))
     finite = jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(members)]).all()
     metrics = {
