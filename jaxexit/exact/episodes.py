@@ -57,7 +57,7 @@ def laid_out(spec: ExactSpec, task: Task, data: Any, update: Array) -> tuple[Pat
 
 
 def fitted(
-    spec: ExactSpec, task: Task, data: Any, scaling: Scaling, inputs: Array, share: Array
+    spec: ExactSpec, task: Task, data: Any, scaling: Scaling, inputs: Array, drift_worth: Array
 ) -> tuple[Drift, Rule]:
     """The drift, and the best rule of one number on paths without their luck.
 
@@ -69,7 +69,7 @@ def fitted(
         data: what the task works on.
         scaling: of observations and rewards.
         inputs: [..., observation_size] scaled observations of some paths, for the rules' scales.
-        share: of the luck to be removed.
+        drift_worth: episodes; see `ExactParams`.
     """
     count = _count(task, data)
     most = -(-FITTED_PARTS * spec.trades // (FOLDS * CHUNK))
@@ -96,6 +96,8 @@ def fitted(
         paths, inputs, weight = part(fold, chunk)
         return moments(paths, numbers_of(inputs, scaling), weight)
 
+    # A wrong regression errs the same however many trades there are; the noise of luck falls with them.
+    share = drift_worth / (drift_worth + count)
     drift = fitted_drift(by_fold(moments_of), share)
 
     def results_of(fold: Array, chunk: Array) -> tuple[Array, Array, Array]:

@@ -41,7 +41,7 @@ class ExactParams(NamedTuple):
     weight_decay: Array
     max_grad_norm: Array
     target_rate: Array
-    drift_worth: Array  # trades
+    drift_worth: Array  # trades at which regressed and realised changes weigh the same
     uniform_share: Array  # of the decisions that are drawn
 
 

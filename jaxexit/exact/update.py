@@ -192,11 +192,9 @@ def update(
     first = state.update == 0
     scaling = jax.lax.cond(first, lambda: scaling_of(paths), lambda: state.scaling)
     paths, inputs = scaled(paths, scaling)
-    # A wrong regression errs the same however many trades there are; the noise of luck falls with them.
-    share = hyper.drift_worth / (hyper.drift_worth + count)
     drift, rule = jax.lax.cond(
         first,
-        lambda: fitted(spec, task, data, scaling, inputs, share),
+        lambda: fitted(spec, task, data, scaling, inputs, hyper.drift_worth),
         lambda: (state.drift, state.rule),
     )
     paths = without_luck(paths, numbers_of(inputs, scaling), drift, fold)
