@@ -172,8 +172,18 @@ def fitted_drift(folds: Moments, share: Array) -> Drift:
     weights, gain = jax.lax.map(fold, jnp.arange(FOLDS))
     explained = gain.sum(axis=0) / jnp.maximum(total.square, 1e-12)
     best = jnp.argmax(explained)
-    share = jnp.where(total.forbidden > 0.0, 0.0, share)
+    share = share * jnp.where(total.forbidden > 0.0, 0.0, evidence(gain[:, best]))
     return Drift(weights[:, best], best.astype(jnp.int32), explained[best], share)
+
+
+def evidence(gain: Array) -> Array:
+    """How far a regression is to be believed that has gained this much in each fold: 0 to 1.
+
+    1 - 1 / t^2, where t is the mean gain in standard errors; 0 below one (positive-part shrinkage, James and
+    Stein 1961). [FOLDS] -> scalar.
+    """
+    mean, error = gain.mean(), gain.std(ddof=1) / jnp.sqrt(len(gain))
+    return jnp.maximum(1.0 - jnp.square(error / jnp.maximum(mean, 1e-9)), 0.0)
 
 
 def without_luck(paths: Paths, numbers: Array, drift: Drift, fold: Array) -> Paths:
