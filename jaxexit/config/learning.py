@@ -155,9 +155,9 @@ class Exact(Section):
         description="where the price is 0: how far apart leaving and holding are before one is certain, in "
         "deviations of a bar",
     )
-    drift_worth: NonNegative = Field(
-        default=12_000.0,
-        description="trades at which regressed and realised changes of bars weigh the same; 0: only realised",
+    luck_removed: UnitInterval = Field(
+        default=0.75,
+        description="share of each bar's change that gives way to the change expected by regression",
     )
     uniform_share: UnitInterval = Field(
         default=0.5,

@@ -106,7 +106,7 @@ def moments(paths: Paths, numbers: Array, weight: Array) -> Moments:
         cross=cross,
         square=(weights * jnp.square(change)).sum(),
         decisions=weights.sum(),
-        forbidden=(weight * (paths.alive & ~paths.can_leave)).sum(),
+        forbidden=(paths.alive & ~paths.can_leave).sum().astype(jnp.float32),
     )
 
 
@@ -156,7 +156,7 @@ def fitted_drift(folds: Moments, share: Array) -> Drift:
 
     Args:
         folds: [FOLDS, ...].
-        share: of a bar's luck to be removed.
+        share: of a bar's luck to be removed, at most.
     """
     total = jax.tree.map(lambda leaf: leaf.sum(axis=0), folds)
 
@@ -184,6 +184,12 @@ def evidence(gain: Array) -> Array:
     """
     mean, error = gain.mean(), gain.std(ddof=1) / jnp.sqrt(len(gain))
     return jnp.maximum(1.0 - jnp.square(error / jnp.maximum(mean, 1e-9)), 0.0)
+
+
+def no_drift(size: int) -> Drift:
+    """Nothing is expected of a bar, and no luck is removed."""
+    nothing = jnp.float32(0.0)
+    return Drift(jnp.zeros((FOLDS, number_of_features(size))), jnp.int32(0), nothing, nothing)
 
 
 def without_luck(paths: Paths, numbers: Array, drift: Drift, fold: Array) -> Paths:

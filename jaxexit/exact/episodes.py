@@ -8,7 +8,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxexit.exact.drift import FOLDS, Moments, fitted_drift, moments, numbers_of, without_luck
+from jaxexit.exact.drift import (
+    FOLDS,
+    Moments,
+    fitted_drift,
+    moments,
+    numbers_of,
+    without_luck,
+)
 from jaxexit.exact.paths import lay_out
 from jaxexit.exact.rule import best_rule, directions, results
 from jaxexit.exact.types import Drift, ExactSpec, Paths, Rule, Scaling
@@ -57,7 +64,7 @@ def laid_out(spec: ExactSpec, task: Task, data: Any, update: Array) -> tuple[Pat
 
 
 def fitted(
-    spec: ExactSpec, task: Task, data: Any, scaling: Scaling, inputs: Array, drift_worth: Array
+    spec: ExactSpec, task: Task, data: Any, scaling: Scaling, inputs: Array, share: Array
 ) -> tuple[Drift, Rule]:
     """The drift, and the best rule of one number on paths without their luck.
 
@@ -69,7 +76,7 @@ def fitted(
         data: what the task works on.
         scaling: of observations and rewards.
         inputs: [..., observation_size] scaled observations of some paths, for the rules' scales.
-        drift_worth: episodes; see `ExactParams`.
+        share: of the luck to be removed, at most.
     """
     count = _count(task, data)
     most = -(-FITTED_PARTS * spec.trades // (FOLDS * CHUNK))
@@ -96,8 +103,6 @@ def fitted(
         paths, inputs, weight = part(fold, chunk)
         return moments(paths, numbers_of(inputs, scaling), weight)
 
-    # A wrong regression errs the same however many trades there are; the noise of luck falls with them.
-    share = drift_worth / (drift_worth + count)
     drift = fitted_drift(by_fold(moments_of), share)
 
     def results_of(fold: Array, chunk: Array) -> tuple[Array, Array, Array]:

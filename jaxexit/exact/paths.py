@@ -96,3 +96,13 @@ def reached(paths: Paths, exit_chance: Array) -> Array:
     stays = 1.0 - jnp.where(paths.can_leave, exit_chance, 0.0)
     before = jnp.concatenate([jnp.ones_like(stays[:1]), jnp.cumprod(stays, axis=0)[:-1]])
     return before * paths.can_leave
+
+
+def drawn_decisions(met: Array, exist: Array, uniform_share: Array) -> Array:
+    """How often each decision is drawn, [prices, H, N]: in part as often as it is met, in part uniformly.
+
+    Otherwise a policy rarely sees the states that it avoids and cannot learn that reaching them pays.
+    """
+    evenly = exist / jnp.maximum(exist.sum(), 1)
+    share = met / jnp.maximum(met.sum(axis=(1, 2), keepdims=True), 1e-6)
+    return (1.0 - uniform_share) * share + uniform_share * evenly

@@ -41,7 +41,7 @@ class ExactParams(NamedTuple):
     weight_decay: Array
     max_grad_norm: Array
     target_rate: Array
-    drift_worth: Array  # trades at which regressed and realised changes weigh the same
+    luck_removed: Array  # share of a bar's luck, where the regression is certain
     uniform_share: Array  # of the decisions that are drawn
 
 

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxexit.exact.drift import FOLDS, number_of_features, numbers_of, without_luck
+from jaxexit.exact.drift import no_drift, numbers_of, without_luck
 from jaxexit.exact.ensemble import (
     as_network,
     initial_members,
@@ -19,8 +19,8 @@ from jaxexit.exact.ensemble import (
     rule_logit,
 )
 from jaxexit.exact.episodes import fitted, laid_out, scaled, scaling_of
-from jaxexit.exact.paths import reached, returns, stopping_of
-from jaxexit.exact.types import Drift, ExactParams, ExactSpec, Rule, Scaling, TrainState
+from jaxexit.exact.paths import drawn_decisions, reached, returns, stopping_of
+from jaxexit.exact.types import ExactParams, ExactSpec, Rule, Scaling, TrainState
 from jaxexit.learning.types import Task
 from jaxexit.policies import mask_logits
 
@@ -59,7 +59,6 @@ def first_state(
     members = initial_members(spec, size, key_members)
     scaling = Scaling(jnp.zeros(size), jnp.ones(size), jnp.float32(1.0))
     rule = Rule(jnp.zeros(size), jnp.float32(0.0), jnp.float32(1.0))
-    weights = jnp.zeros((FOLDS, number_of_features(size)))
     return TrainState(
         members=members,
         averaged=jax.tree.map(jnp.copy, members),  # both are donated: no buffer twice
@@ -67,7 +66,7 @@ def first_state(
         optimiser=_optimiser(hyper).init(members),
         scaling=scaling,
         rule=rule,
-        drift=Drift(weights, jnp.int32(0), jnp.float32(0.0), jnp.float32(0.0)),
+        drift=no_drift(size),
         key=key,
         update=jnp.int32(0),
     )
@@ -124,16 +123,6 @@ def _minibatches(
         return (members, optimiser, step + 1), value / len(group)
 
     return jax.lax.scan(minibatch, fit, jax.random.split(key, spec.minibatches))
-
-
-def _drawn(met: Array, exist: Array, uniform_share: Array) -> Array:
-    """How often each decision is drawn, [prices, H, N]: in part as often as it is met, in part uniformly.
-
-    Otherwise a policy rarely sees the states that it avoids and cannot learn that reaching them pays.
-    """
-    evenly = exist / jnp.maximum(exist.sum(), 1)
-    share = met / jnp.maximum(met.sum(axis=(1, 2), keepdims=True), 1e-6)
-    return (1.0 - uniform_share) * share + uniform_share * evenly
 
 
 def _logits(
@@ -194,7 +183,7 @@ def update(
     paths, inputs = scaled(paths, scaling)
     drift, rule = jax.lax.cond(
         first,
-        lambda: fitted(spec, task, data, scaling, inputs, hyper.drift_worth),
+        lambda: fitted(spec, task, data, scaling, inputs, hyper.luck_removed),
         lambda: (state.drift, state.rule),
     )
     paths = without_luck(paths, numbers_of(inputs, scaling), drift, fold)
@@ -210,7 +199,7 @@ def update(
         decay = jnp.where(step == 0, 1.0, hyper.trace_decay)
         target = jax.vmap(lambda of: returns(paths, of > 0.0, expected, decay))(logit)
         met = jax.vmap(partial(reached, paths))(hyper.early_exit * jax.nn.sigmoid(logit))
-        drawn = _drawn(met, paths.can_leave, hyper.uniform_share)
+        drawn = drawn_decisions(met, paths.can_leave, hyper.uniform_share)
         (members, optimiser, after), losses = _minibatches(
             spec,
             hyper,
