@@ -183,7 +183,7 @@ def evidence(gain: Array) -> Array:
     Stein 1961). [FOLDS] -> scalar.
     """
     mean, error = gain.mean(), gain.std(ddof=1) / jnp.sqrt(len(gain))
-    return jnp.maximum(1.0 - jnp.square(error / jnp.maximum(mean, 1e-9)), 0.0)
+    return jnp.where(mean > error, 1.0 - jnp.square(error / jnp.maximum(mean, 1e-9)), 0.0)
 
 
 def no_drift(size: int) -> Drift:

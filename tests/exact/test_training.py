@@ -181,7 +181,7 @@ def test_under_guards_nothing_forbidden_is_played(tmp_path: Path, mode: str):
         ("anchor", "[1.0, 10.0]", "prices that fall"),
         ("anchor", "[1.0, 1.0]", "prices that fall"),
         ("temperature", "0", "a number above 0"),
-        ("drift_worth", "-1", "a number from 0 up"),
+        ("luck_removed", "1.5", "a number up to 1"),
         ("uniform_share", "1.5", "a number up to 1"),
         ("early_exit", "2", "a number up to 1"),
         ("learning_rate", "0", "a number above 0"),

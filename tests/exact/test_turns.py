@@ -7,8 +7,8 @@ import pytest
 
 from jaxexit.exact.drift import FOLDS
 from jaxexit.exact.episodes import CHUNK, laid_out, members_of_fold
+from jaxexit.exact.paths import drawn_decisions
 from jaxexit.exact.types import ExactSpec
-from jaxexit.exact.update import _drawn
 from jaxexit.learning import Task
 
 HORIZON, TRADES = 5, 16
@@ -97,7 +97,7 @@ def test_of_more_trades_than_fit_a_fold_gives_some_from_all_over():
 def test_decisions_are_drawn_as_often_as_met_and_all_alike():
     exist = jnp.array([[True, True], [True, False]])
     met = jnp.array([[[1.0, 1.0], [0.0, 0.0]], [[3.0, 0.0], [1.0, 0.0]]])
-    drawn = np.asarray(_drawn(met, exist, jnp.float32(0.4)))
+    drawn = np.asarray(drawn_decisions(met, exist, jnp.float32(0.4)))
     evenly = np.array([[1.0, 1.0], [1.0, 0.0]]) / 3.0
     np.testing.assert_allclose(
         drawn[0], 0.6 * np.array([[0.5, 0.5], [0, 0]]) + 0.4 * evenly, rtol=1e-6
