@@ -131,12 +131,12 @@ def control_table(title: str, controls: Sequence[Control]) -> Table:
 def few_table(title: str, scores: Sequence[FewScore]) -> Table:
     """A row for each market, number of trades and examinee."""
     table = Table(title=f"{title}, share of the optimum", title_justify="left")
-    table.add_column("market")
-    table.add_column("trades", justify="right")
+    table.add_column("market", no_wrap=True)
+    table.add_column("trades", justify="right", no_wrap=True)
     table.add_column("examinee", no_wrap=True)
     for column in ("share", "worst", "less fitted rule", "net pips", "seconds"):
-        table.add_column(column, justify="right")
-    table.add_column("verdict", no_wrap=True, overflow="ellipsis")
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("verdict", ratio=1, min_width=12)
     last = None
     for score in scores:
         cell = (score.market, f"{score.trades:,}")
@@ -164,4 +164,4 @@ def few_table(title: str, scores: Sequence[FewScore]) -> Table:
 def _with_error(value: float | None, error: float | None, sign: str) -> str:
     if value is None:
         return ""
-    return f"{value:{sign}.2%}" + ("" if error is None else f" +- {error:.2%}")
+    return f"{value:{sign}.1%}" + ("" if error is None else f" +- {error:.1%}")
