@@ -106,7 +106,7 @@ def as_network(
     departure = jnp.concatenate([departure, of_rule * jnp.array([1.0, -1.0])])
     start = (bias[:, 1] - by_expectation * bias[:, 0]).mean() - of_rule * MOST
     logits = jnp.zeros((num_actions, departure.shape[0])).at[stop].set(departure)
-    impossible = jnp.full(num_actions, MASKED_LOGIT).at[go_on].set(0.0)
+    impossible = jnp.full(num_actions, MASKED_LOGIT, jnp.float32).at[go_on].set(0.0)
     worth = jnp.concatenate([kernel[..., 0].ravel() / count, jnp.zeros(RULE_UNITS)])
     return network_params(
         hidden,

@@ -92,6 +92,11 @@ def test_it_has_the_shapes_that_the_learner_says(expected: Expected):
     assert jax.tree.map(jnp.shape, expected.network) == shapes
 
 
+def test_no_parameter_is_weakly_typed(expected: Expected):
+    """Or the second update, which begins with parameters from the first, is compiled once more."""
+    assert not any(leaf.weak_type for leaf in jax.tree.leaves(expected.network))
+
+
 def test_exported_layers_are_that_network(expected: Expected):
     network, observation, *_ = expected
     layers = LEARNER.layers(network)
