@@ -226,6 +226,7 @@ def update(
         "decisions_met": met[-1] * spec.horizon,
         "drift_terms": drift.terms,
         "drift_explained": drift.explained,
+        "luck_removed": drift.share,
         "learning_rate": _rate(spec, hyper, step),
         "finite": finite,
         **task.summarise(data, _shown(spec, task, data, policy, act, key_shown)),

@@ -34,13 +34,7 @@ from jaxexit.store.checkpoint_layout import Saved
 from jaxexit.store.checkpoints import Checkpoint, CheckpointStore
 from jaxexit.units import key, score_key
 
-METRICS_OF_EACH = (
-    "loss",
-    "bars_held_mean",
-    "entropy",
-    "kl",
-    "minibatches_applied",
-)
+METRICS_OF_EACH = ("loss", "bars_held_mean", "entropy", "kl", "minibatches_applied")
 """Which metrics a line keeps of each of several agents, beside their means; with the net result a trade."""
 
 

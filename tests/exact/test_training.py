@@ -51,6 +51,7 @@ def test_it_is_trained_validated_and_backtested(trained: tiny.Trained):
     assert lines[-1]["learning_rate"] == 0.0
     assert len({line["drift_explained"] for line in lines}) == 1
     assert 0 <= lines[0]["drift_terms"] <= TERMS
+    assert 0.0 <= lines[0]["luck_removed"] <= 0.75
     used = {name for line in lines for name, share in line["action_share"].items() if share}
     assert used <= {"HOLD", "EXIT"}
     scores = [s for line in lines if (s := line.get("validation_net_pips_mean")) is not None]
