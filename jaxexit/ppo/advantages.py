@@ -29,12 +29,12 @@ def generalised_advantages(
     next_values = jnp.concatenate([values[1:], last_value[None]])
     errors = rewards + gamma * next_values * nonterminal - values
 
-    def backwards(advantage: Array, step: tuple[Array, Array]) -> tuple[Array, Array]:
-        error, not_done = step
-        advantage = error + gamma * gae_lambda * not_done * advantage
-        return advantage, advantage
+    # A(t) = error(t) + decay(t) A(t+1) is a linear recurrence: its steps, taken as maps, are combined in a tree
+    # of logarithmic depth (Blelloch 1990), 2,048 of them in eleven levels instead of one after the other.
+    decays = gamma * gae_lambda * nonterminal
 
-    _, advantages = jax.lax.scan(
-        backwards, jnp.zeros_like(last_value), (errors, nonterminal), reverse=True
-    )
-    return advantages
+    def after(later: tuple[Array, Array], earlier: tuple[Array, Array]) -> tuple[Array, Array]:
+        (decay, error), (decay_before, error_before) = later, earlier
+        return decay * decay_before, error_before + decay_before * error
+
+    return jax.lax.associative_scan(after, (decays, errors), reverse=True)[1]

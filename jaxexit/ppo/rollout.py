@@ -12,8 +12,9 @@ import jax.numpy as jnp
 from jaxexit.learning.types import Task
 from jaxexit.policies import forward
 from jaxexit.ppo.advantages import generalised_advantages
-from jaxexit.ppo.loss import log_probabilities
+from jaxexit.ppo.loss import log_probabilities, log_probability_of
 from jaxexit.ppo.types import Batch, PPOParams, PPOSpec
+from jaxexit.ppo.words import pack, unpack
 
 Array = jax.Array
 
@@ -62,27 +63,34 @@ def collect(
             lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, first, here, axis=1), (noise, draws)
         )
 
-    def one_step(carry: tuple[Any, Array], random: tuple[Array, Any]):
-        env_state, observation = carry
+    # One array of words is carried and one is stacked: see `ppo.words`.
+    state_like = env_state
+
+    def one_step(carry: tuple[Array, Array], random: tuple[Array, Any]):
+        words, observation = carry
+        env_state = unpack(words, state_like)
         gumbel, draw = random
-        logits, value = forward(spec.network, params, observation)
+        logits, value = forward(spec.network, params, observation, spec.precision)
         valid = None
         if task.valid is not None:
             valid = jax.vmap(task.valid, in_axes=(None, 0))(data, env_state)
         log_probs = log_probabilities(logits, valid)
         action = jnp.argmax(log_probs + gumbel, axis=-1)  # the Gumbel-max trick: an exact sample
-        log_prob = jnp.take_along_axis(log_probs, action[:, None], axis=-1)[:, 0]
+        log_prob = log_probability_of(log_probs, action)
         env_state, next_observation, reward, done, info = jax.vmap(
             task.step, in_axes=(None, 0, 0, 0)
         )(data, env_state, action, draw)
-        sample = (observation, valid, action, log_prob, value, reward, done, info)
-        return (env_state, next_observation), sample
+        sample = (valid, action, log_prob, value, reward, done, info)
+        samples_like.append(jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), sample))
+        return (pack(env_state), next_observation), (observation, pack(sample))
 
-    (env_state, observation), samples = jax.lax.scan(
-        one_step, (env_state, observation), (noise, draws)
+    samples_like: list[Any] = []
+    (words, observation), (observations, samples) = jax.lax.scan(
+        one_step, (pack(env_state), observation), (noise, draws)
     )
-    observations, valid, action, log_prob, value, reward, done, infos = samples
-    _, last_value = forward(spec.network, params, observation)
+    env_state = unpack(words, state_like)
+    valid, action, log_prob, value, reward, done, infos = unpack(samples, samples_like[0])
+    _, last_value = forward(spec.network, params, observation, spec.precision)
     advantage = generalised_advantages(
         reward, value, done, last_value, hyper.gamma, hyper.gae_lambda
     )

@@ -5,6 +5,7 @@ The host only loops over it; nothing but metrics leaves the device.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -75,120 +76,124 @@ def _first_state(
     )
 
 
-class _Progress(NamedTuple):
-    """What the minibatch loops carry."""
-
-    params: Any
-    optimiser: Any
-    sums: dict[str, Array]  # of the applied minibatches' metrics
-    applied: Array  # int32: minibatches whose gradient was applied
-    computed: Array  # int32: minibatches computed; one more than applied after a stop
-    last_kl: Array
-    stopped: Array  # bool: the KL was above its target
-
-
 METRICS = ("loss", "policy_loss", "value_loss", "entropy", "kl", "clip_fraction", "grad_norm")
 
 
-def _minibatch(
-    spec: PPOSpec,
-    hyper: PPOParams,
-    batch: Batch,
-    entropy_coef: Array,
-    rate: Array,
-    axis: str | None,
-    indices: Array,
-    progress: _Progress,
-) -> _Progress:
-    """One gradient step on the samples `indices` of the flat batch; not applied if its KL is too large."""
-    advantage = normalised(batch.advantage[indices])
-    if axis is not None:
-        part = spec.minibatch_size // jax.lax.axis_size(axis)
-        first = jax.lax.axis_index(axis) * part
-        indices, advantage = (
-            jax.lax.dynamic_slice_in_dim(whole, first, part) for whole in (indices, advantage)
+class _Progress(NamedTuple):
+    """What the minibatch loops carry: few arrays, since each is a kernel on a GPU."""
+
+    params: Array  # [parameters]: the network's, end to end
+    mu: Array  # [parameters]: Adam's first moments
+    nu: Array  # [parameters]: its second ones
+    sums: Array  # [METRICS + 1]: of the applied minibatches' metrics; and the last KL
+    computed: Array  # int32: minibatches computed; the last one was not applied if its KL stopped them
+
+
+class _Epochs(NamedTuple):
+    """What the minibatches of an update have in common."""
+
+    spec: PPOSpec
+    hyper: PPOParams
+    batch: Batch  # flat
+    entropy_coef: Array
+    rate: Array
+    optimiser: Any  # before the first minibatch
+    unravel: Callable[[Array], Any]  # parameters end to end -> the network's
+    axis: str | None
+
+    def minibatch(self, indices: Array, advantage: Array, progress: _Progress) -> _Progress:
+        """One gradient step on some samples; not applied if its KL is too large.
+
+        Args:
+            indices: [minibatch_size] of the flat batch.
+            advantage: [minibatch_size], `normalised`.
+            progress: what the minibatches before have led to.
+        """
+        spec, hyper, axis = self.spec, self.hyper, self.axis
+        if axis is not None:
+            part = spec.minibatch_size // jax.lax.axis_size(axis)
+            first = jax.lax.axis_index(axis) * part
+            indices, advantage = (
+                jax.lax.dynamic_slice_in_dim(whole, first, part) for whole in (indices, advantage)
+            )
+        samples = jax.tree.map(lambda leaf: leaf[indices], self.batch._replace(advantage=None))
+        samples = samples._replace(advantage=advantage)
+
+        def loss(params: Array) -> tuple[Array, dict[str, Array]]:
+            return ppo_loss(self.unravel(params), spec, samples, hyper, self.entropy_coef)
+
+        gradient, metrics = jax.grad(loss, has_aux=True)(progress.params)
+        if axis is not None:
+            gradient, metrics = _averaged((gradient, metrics), axis)
+        metrics["grad_norm"] = optax.tree.norm(gradient)
+        before = optax.tree.set(
+            self.optimiser,
+            count=optax.tree.get(self.optimiser, "count") + progress.computed,
+            mu=progress.mu,
+            nu=progress.nu,
         )
-    samples = jax.tree.map(lambda leaf: leaf[indices], batch._replace(advantage=None))
-    samples = samples._replace(advantage=advantage)
-    gradient = jax.grad(ppo_loss, has_aux=True)
-    gradients, metrics = gradient(progress.params, spec.network, samples, hyper, entropy_coef)
-    if axis is not None:
-        gradients, metrics = _averaged((gradients, metrics), axis)
-    metrics["grad_norm"] = optax.tree.norm(gradients)
-    stop = metrics["kl"] > hyper.target_kl
-    updates, moments = _optimiser(hyper).update(gradients, progress.optimiser)
-    updates = jax.tree.map(lambda update: -rate * update, updates)
-    params = optax.apply_updates(progress.params, updates)
+        step, after = _optimiser(hyper).update(gradient, before)
+        stop = metrics["kl"] > hyper.target_kl
 
-    def unless_stopped(new: Any, old: Any) -> Any:
-        return jax.tree.map(lambda a, b: jnp.where(stop, b, a), new, old)
+        def unless_stopped(new: Array, old: Array) -> Array:
+            return jnp.where(stop, old, new)
 
-    sums = {name: progress.sums[name] + metrics[name] for name in METRICS}
-    return _Progress(
-        params=unless_stopped(params, progress.params),
-        optimiser=unless_stopped(moments, progress.optimiser),
-        sums=unless_stopped(sums, progress.sums),
-        applied=progress.applied + ~stop,
-        computed=progress.computed + 1,
-        last_kl=metrics["kl"],
-        stopped=stop,
-    )
+        of_this = jnp.stack([*(metrics[name] for name in METRICS), metrics["kl"]])
+        summed = jnp.arange(len(of_this)) < len(METRICS)
+        sums = unless_stopped(progress.sums + of_this, progress.sums)
+        return _Progress(
+            params=unless_stopped(progress.params - self.rate * step, progress.params),
+            mu=unless_stopped(optax.tree.get(after, "mu"), progress.mu),
+            nu=unless_stopped(optax.tree.get(after, "nu"), progress.nu),
+            sums=jnp.where(summed, sums, of_this),
+            computed=progress.computed + 1,
+        )
 
+    def stopped(self, progress: _Progress) -> Array:
+        """Whether the last minibatch's KL was too large."""
+        return progress.sums[-1] > self.hyper.target_kl
 
-def _epochs(
-    spec: PPOSpec,
-    hyper: PPOParams,
-    state: TrainState,
-    batch: Batch,
-    entropy_coef: Array,
-    rate: Array,
-    key: Array,
-    axis: str | None,
-) -> _Progress:
-    """Up to `num_epochs` passes over the flat batch, ended by the KL stop.
+    def run(self, params: Any, key: Array) -> _Progress:
+        """Up to `num_epochs` passes over the flat batch, ended by the KL stop.
 
-    A minibatch whose KL is above the target is not applied, and none after it is computed: `while_loop`s,
-    not a masked scan. Batched over seeds each one stops for itself. The devices of an `axis` all have the
-    whole batch; each takes its part of every minibatch, and gradients and metrics are averaged, so that
-    they stop together.
-    """
-    minibatch = partial(_minibatch, spec, hyper, batch, entropy_coef, rate, axis)
+        A minibatch whose KL is above the target is not applied, and none after it is computed:
+        `while_loop`s, not a masked scan. Batched over seeds each one stops for itself. The devices of an
+        `axis` all have the whole batch; each takes its part of every minibatch, and gradients and metrics
+        are averaged, so that they stop together.
+        """
+        spec = self.spec
 
-    def epoch(carry: tuple[Array, _Progress]) -> tuple[Array, _Progress]:
-        index, progress = carry
-        order = shuffled(jax.random.fold_in(key, index), spec.batch_size)
-        order = order.reshape(spec.num_minibatches, spec.minibatch_size)
+        def epoch(carry: tuple[Array, _Progress]) -> tuple[Array, _Progress]:
+            index, progress = carry
+            order = shuffled(jax.random.fold_in(key, index), spec.batch_size)
+            order = order.reshape(spec.num_minibatches, spec.minibatch_size)
+            advantages = normalised(self.batch.advantage[order])
 
-        def body(carry: tuple[Array, _Progress]) -> tuple[Array, _Progress]:
-            i, progress = carry
-            return i + 1, minibatch(order[i], progress)
+            done = progress.computed  # before this epoch: none of them stopped
 
-        def more_minibatches(carry: tuple[Array, _Progress]) -> Array:
-            i, progress = carry
-            return (i < spec.num_minibatches) & ~progress.stopped
+            def body(progress: _Progress) -> _Progress:
+                i = progress.computed - done
+                return self.minibatch(order[i], advantages[i], progress)
 
-        _, progress = jax.lax.while_loop(more_minibatches, body, (jnp.int32(0), progress))
-        return index + 1, progress
+            def more_minibatches(progress: _Progress) -> Array:
+                return (progress.computed - done < spec.num_minibatches) & ~self.stopped(progress)
 
-    def more_epochs(carry: tuple[Array, _Progress]) -> Array:
-        index, progress = carry
-        return (index < spec.num_epochs) & ~progress.stopped
+            progress = jax.lax.while_loop(more_minibatches, body, progress)
+            return index + 1, progress
 
-    start = _Progress(
-        params=state.params,
-        optimiser=state.optimiser,
-        sums={name: jnp.float32(0.0) for name in METRICS},
-        applied=jnp.int32(0),
-        computed=jnp.int32(0),
-        last_kl=jnp.float32(0.0),
-        stopped=jnp.bool_(False),
-    )
-    _, progress = jax.lax.while_loop(more_epochs, epoch, (jnp.int32(0), start))
-    return progress
+        def more_epochs(carry: tuple[Array, _Progress]) -> Array:
+            index, progress = carry
+            return (index < spec.num_epochs) & ~self.stopped(progress)
 
-
-def _all_finite(tree: Any) -> Array:
-    return jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(tree)]).all()
+        start = _Progress(
+            params=ravel_pytree(params)[0],
+            mu=ravel_pytree(optax.tree.get(self.optimiser, "mu"))[0],
+            nu=ravel_pytree(optax.tree.get(self.optimiser, "nu"))[0],
+            sums=jnp.zeros(len(METRICS) + 1),
+            computed=jnp.int32(0),
+        )
+        _, progress = jax.lax.while_loop(more_epochs, epoch, (jnp.int32(0), start))
+        return progress
 
 
 def _averaged(tree: Any, axis: str) -> Any:
@@ -226,28 +231,39 @@ def update(
     rate = learning_rate(hyper, steps)
     flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), batch)
     chex.assert_tree_shape_prefix(flat, (spec.batch_size,))
-    progress = _epochs(spec, hyper, state, flat, entropy_coef, rate, key_epochs, axis)
+    unravel = ravel_pytree(state.params)[1]
+    epochs = _Epochs(spec, hyper, flat, entropy_coef, rate, state.optimiser, unravel, axis)
+    progress = epochs.run(state.params, key_epochs)
+    stopped = epochs.stopped(progress)
+    applied = progress.computed - stopped
+    params = unravel(progress.params)
+    optimiser = optax.tree.set(
+        state.optimiser,
+        count=optax.tree.get(state.optimiser, "count") + applied,
+        mu=unravel(progress.mu),
+        nu=unravel(progress.nu),
+    )
 
-    applied = jnp.maximum(progress.applied, 1)
     explained = 1.0 - jnp.var(batch.target - batch.value) / (jnp.var(batch.target) + 1e-12)
-    metrics = {name: total / applied for name, total in progress.sums.items()}
+    means = progress.sums / jnp.maximum(applied, 1)
+    metrics = {name: means[i] for i, name in enumerate(METRICS)}
     metrics |= {
-        "minibatches_applied": progress.applied,
+        "minibatches_applied": applied,
         "minibatches_computed": progress.computed,
-        "kl_last": progress.last_kl,
-        "kl_stopped": progress.stopped,
+        "kl_last": progress.sums[-1],
+        "kl_stopped": stopped,
         "entropy_coef": entropy_coef,
         "learning_rate": rate,
         "value_mean": batch.value.mean(),
         "explained_variance": explained,
-        "finite": _all_finite(progress.params),
+        "finite": jnp.isfinite(progress.params).all(),
         **task.summarise(data, infos),
     }
     weight = polyak_weight(hyper, state.update, spec.batch_size)
     after = TrainState(
-        params=progress.params,
-        averaged=optax.incremental_update(progress.params, state.averaged, weight),
-        optimiser=progress.optimiser,
+        params=params,
+        averaged=optax.incremental_update(params, state.averaged, weight),
+        optimiser=optimiser,
         env_state=env_state,
         observation=observation,
         key=key,
