@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from jaxexit.benchmark.flops import Product
 from jaxexit.benchmark.timing import Timing, timed
+from jaxexit.learning.precision import processor
 from jaxexit.store.provenance import git_state, package_version
 
 LARGE = Product("large", 2048, 2048, 2048)
@@ -28,7 +29,7 @@ def describe(more: Sequence[str] = ()) -> dict[str, Any]:
     """Machine, versions and load; `more` packages beside the usual ones, null where not installed."""
     device = jax.devices()[0]
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count(),
@@ -40,15 +41,6 @@ def describe(more: Sequence[str] = ()) -> dict[str, Any]:
         "packages": {name: package_version(name) for name in (*PACKAGES, *more)},
         "git": git_state(),
     }
-
-
-def _processor() -> str:
-    listed = Path("/proc/cpuinfo")
-    if listed.is_file():
-        for line in listed.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
 
 
 def multiplication(product: Product) -> tuple[Callable[[], jax.Array], int]:

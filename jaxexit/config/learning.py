@@ -194,6 +194,12 @@ class Network(Section):
         default=None,
         description="probability of HOLD before any learning, the others share the rest; null: uniform",
     )
+    precision: Literal["float32", "bfloat16", "auto"] = Field(
+        default="float32",
+        description="of the factors of every matrix product while learning; sums, parameters and all else "
+        "are float32, and so are validation, backtest and advice. auto: bfloat16 where the device is faster "
+        "with it",
+    )
 
 
 class Evaluation(Section):

@@ -1,7 +1,8 @@
 """Matrix products of bfloat16 factors, summed in float32, forward and backward.
 
-Mixed precision as in Micikevicius et al. 2018, without a loss scale: bfloat16 has float32's range (Kalamkar et al.
-2019). A derivative left to JAX would multiply a float32 cotangent with a bfloat16 factor; here both are rounded.
+Mixed precision as in Micikevicius et al. 2018, without a loss scale: bfloat16 has float32's range
+(Kalamkar et al. 2019). A derivative left to JAX would multiply a float32 cotangent with a bfloat16 factor;
+here both are rounded.
 """
 
 from __future__ import annotations
@@ -15,9 +16,8 @@ import jax.numpy as jnp
 Array = jax.Array
 
 PARTS = 8
-"""Samples as two axes: on a CPU a weight gradient over one axis is a float32 product, whatever its factors; over two it
-is transposed once and multiplied in half precision (twice as fast: benchmarks/RESULTS.md). To a GPU they are one."""
-
+"""Samples as two axes: on a CPU a weight gradient over one axis is a float32 product, whatever its factors;
+over two it is transposed once and multiplied in half precision (benchmarks/RESULTS.md). A GPU sees one."""
 
 
 def _product(left: Array, right: Array, left_axes: tuple[int, ...], right_axes: tuple[int, ...]):

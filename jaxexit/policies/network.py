@@ -116,7 +116,7 @@ class ActorCritic(nn.Module):
         # One product for both: fewer kernels on a GPU, and no slower on a CPU.
         kernel, bias = (jnp.concatenate(parts) for parts in zip(policy(), value(), strict=True))
         if self.precision == "bfloat16":
-            outputs = half_product(hidden, kernel, 1) + bias
+            outputs = jnp.asarray(half_product(hidden, kernel, 1)) + bias
         else:
             outputs = jnp.einsum("...f,of->...o", hidden, kernel) + bias
         return outputs[..., :actions], outputs[..., actions]

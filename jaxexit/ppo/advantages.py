@@ -29,8 +29,8 @@ def generalised_advantages(
     next_values = jnp.concatenate([values[1:], last_value[None]])
     errors = rewards + gamma * next_values * nonterminal - values
 
-    # A(t) = error(t) + decay(t) A(t+1) is a linear recurrence: its steps, taken as maps, are combined in a tree
-    # of logarithmic depth (Blelloch 1990), 2,048 of them in eleven levels instead of one after the other.
+    # A(t) = error(t) + decay(t) A(t+1) is a linear recurrence: its steps, taken as maps, are combined in a
+    # tree of logarithmic depth (Blelloch 1990), 2,048 of them in eleven levels.
     decays = gamma * gae_lambda * nonterminal
 
     def after(later: tuple[Array, Array], earlier: tuple[Array, Array]) -> tuple[Array, Array]:

@@ -13,6 +13,7 @@ from jaxexit.arrays import on_device
 from jaxexit.config import Experiment
 from jaxexit.learning.by_network import ByNetwork
 from jaxexit.learning.devices import ENVS
+from jaxexit.learning.precision import precision_of
 from jaxexit.learning.types import LearnerKind, Task
 from jaxexit.policies import network_spec
 from jaxexit.ppo.types import PPOParams, PPOSpec, TrainState
@@ -89,6 +90,7 @@ def ppo_learner(experiment: Experiment) -> PPOLearner:
         num_epochs=ppo.num_epochs,
         minibatch_size=ppo.minibatch_size,
         network=network_spec(experiment.network),
+        precision=precision_of(experiment.network.precision),
     )
 
 
@@ -120,5 +122,6 @@ PPO = LearnerKind(
         "network.hidden_sizes",
         "network.layer_norm",
         "network.initial_hold_probability",
+        "network.precision",
     ),
 )

@@ -40,8 +40,10 @@ def entropy(log_probs: Array) -> Array:
 
 
 def _over_actions(function: Callable[[Array, Array], Array], values: Array) -> Array:
-    """[..., actions] -> [...], one action after the other: they are few, and so this is fused with what is around
-    it, where a reduction is a kernel of its own on a GPU."""
+    """[..., actions] -> [...], one action after the other.
+
+    They are few, and so this is fused with what is around it; a reduction is a kernel of its own on a GPU.
+    """
     return reduce(function, [values[..., i] for i in range(values.shape[-1])])
 
 

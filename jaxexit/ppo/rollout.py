@@ -81,7 +81,9 @@ def collect(
             task.step, in_axes=(None, 0, 0, 0)
         )(data, env_state, action, draw)
         sample = (valid, action, log_prob, value, reward, done, info)
-        samples_like.append(jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), sample))
+        samples_like.append(
+            jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), sample)
+        )
         return (pack(env_state), next_observation), (observation, pack(sample))
 
     samples_like: list[Any] = []

@@ -86,7 +86,9 @@ class _Progress(NamedTuple):
     mu: Array  # [parameters]: Adam's first moments
     nu: Array  # [parameters]: its second ones
     sums: Array  # [METRICS + 1]: of the applied minibatches' metrics; and the last KL
-    computed: Array  # int32: minibatches computed; the last one was not applied if its KL stopped them
+    computed: (
+        Array  # int32: minibatches computed; the last one was not applied if its KL stopped them
+    )
 
 
 class _Epochs(NamedTuple):
@@ -142,7 +144,7 @@ class _Epochs(NamedTuple):
         summed = jnp.arange(len(of_this)) < len(METRICS)
         sums = unless_stopped(progress.sums + of_this, progress.sums)
         return _Progress(
-            params=unless_stopped(progress.params - self.rate * step, progress.params),
+            params=unless_stopped(progress.params - self.rate * jnp.asarray(step), progress.params),
             mu=unless_stopped(optax.tree.get(after, "mu"), progress.mu),
             nu=unless_stopped(optax.tree.get(after, "nu"), progress.nu),
             sums=jnp.where(summed, sums, of_this),

@@ -1,4 +1,4 @@
-"""A tree as one array of words: what a loop then carries and stacks is one array, one kernel on a GPU, not thirty.
+"""A tree as one array of words: a loop carries and stacks one array, one kernel on a GPU, not thirty.
 
 Nothing is rounded: a word holds a leaf's bits.
 """

@@ -188,6 +188,7 @@ def _provenance(run: ReportedRun) -> list[tuple[str, str]]:
         "Commit": f"{git.get('commit')}{' (with uncommitted changes)' if git.get('dirty') else ''}",
         "Packages": ", ".join(f"{name} {v}" for name, v in (known.get("packages") or {}).items()),
         "Device": known.get("device"),
+        "Products": (known.get("precision") or {}).get("used"),
         "Snapshot": run.summary["snapshot_sha256"],
         "Checkpoint": run.summary["checkpoint"]["sha256"],
         "Bars": (run.dataset.fingerprint.get("bars") or {}).get("sha256"),

@@ -39,7 +39,10 @@ def provenance(
     """
     import jax
 
+    from jaxexit.learning.precision import precision_facts
+
     device = jax.devices()[0]
+    by_ppo = experiment.learner == "ppo"
     return {
         "version": experiment.version,
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -53,6 +56,7 @@ def provenance(
         "device": f"{device.platform}: {device.device_kind}",
         "devices": 1 if mesh is None else mesh.size,
         "processes": jax.process_count(),
+        "precision": precision_facts(experiment.network.precision) if by_ppo else None,
         "data": fingerprint,
         "market": market,
         "recipe": None
