@@ -180,6 +180,11 @@ class PureJaxRL:
         self._work, self.runner, self.metrics = work, start(work), {}
         self._update = jax.jit(make_update(work), donate_argnums=1)
 
+    @property
+    def program(self) -> tuple[Any, tuple[Any, ...]]:
+        """The compiled function of an update and its arguments."""
+        return self._update, (self._work.data, self.runner)
+
     def advance(self) -> Any:
         """One update."""
         self.runner, self.metrics = self._update(self._work.data, self.runner)

@@ -1,137 +1,204 @@
-"""What an update would launch on a GPU, counted from the module lowered for `cuda`; no GPU is needed.
+"""Kernels of a program that XLA has compiled for a GPU, read from its scheduled module; no GPU is needed.
 
-Counted before XLA fuses: `operations` is what would be launched if nothing were fused, an upper bound;
-`unfused` are matrix products, gathers, scatters, sorts and reductions, of which most start a kernel of their
-own. Nothing is said about time.
+An instruction that computes is a launch. Bytes are those of its operands and results (of what a slice, a
+gather or an update in place touches, where a fusion reads or writes no more of an array), FLOPs those of its
+matrix products, 2 x rows x columns x inner.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+import math
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-from jaxexit.benchmark.job import Job
-from jaxexit.learning import update_agents
+# They start nothing on the device: shapes, names and control.
+NO_LAUNCH = (
+    *("parameter", "get-tuple-element", "tuple", "bitcast", "constant", "iota"),
+    *("while", "conditional", "call", "after-all"),
+)
+CONTAINERS = ("kCommandBuffer", "kDynamicSliceFusion", "kSequential", "kConditional")  # of thunks
+BYTES = {"pred": 1, "s8": 1, "u8": 1, "bf16": 2, "f16": 2, "s32": 4, "u32": 4, "f32": 4}
+WIDE = 8  # bytes of the types that are not listed
+_HEADER = re.compile(r"^(ENTRY )?%?([\w.\-]+) \(.*\{$")
+_INSTRUCTION = re.compile(
+    r"^\s+(?:ROOT )?%?([\w.\-]+) = (\(.*?\)|[a-z0-9]+\[[\d,]*\](?:\{[^}]*\})?) ([\w\-]+)\((.*)$"
+)
+_SHAPE = re.compile(r"([a-z][a-z0-9]*)\[([\d,]*)\]")
+_CALLED = re.compile(r"calls=%?([\w.\-]+)")
+_BODY = re.compile(r"body=%?([\w.\-]+)")
+_TRIPS = re.compile(r'"known_trip_count":\{"n":"(\d+)"')
+_INNER = re.compile(r'"lhs_contracting_dimensions":\["(\d+)"')
 
-PRODUCTS = {"stablehlo.dot_general", "stablehlo.convolution"}
-UNFUSED = PRODUCTS | {
-    "stablehlo.gather",
-    "stablehlo.scatter",
-    "stablehlo.sort",
-    "stablehlo.reduce",
-    "stablehlo.reduce_window",
-}
-# Shapes, constants and control: they compute nothing.
-NOTHING = {
-    "stablehlo.constant",
-    "stablehlo.reshape",
-    "stablehlo.broadcast_in_dim",
-    "stablehlo.iota",
-    "stablehlo.return",
-    "stablehlo.while",
-    "stablehlo.case",
-    "stablehlo.tuple",
-    "stablehlo.get_tuple_element",
-    "stablehlo.optimization_barrier",
-    "func.call",
-    "func.return",
-}
+
+class Kernel(NamedTuple):
+    """One launch."""
+
+    name: str
+    kind: str  # "fusion", "copy", "product", ...
+    bytes: int
+    flops: int
+    factors: str  # type of a product's factors, "" for other kernels
 
 
 class Loop(NamedTuple):
-    """The body of a loop without the loops inside it; or, with `times` 1, what is in no loop."""
+    """The body of a loop without the loops inside it; the whole program first, with `times` 1."""
 
-    times: int  # in one update: the trips of the loops around it multiplied; stops are not taken
-    counts: Counter[str]  # by the operation's name
+    name: str
+    times: int  # in one run of the program: the trips of the loops around it multiplied
+    known: bool  # whether XLA knows its trips; else its condition is one kernel more
+    kernels: tuple[Kernel, ...]
 
     @property
-    def operations(self) -> int:
-        """Of one pass."""
-        return self.counts.total()
+    def launches(self) -> int:
+        """Of one pass, its condition among them."""
+        return len(self.kernels) + (not self.known)
 
-    def of(self, names: set[str]) -> int:
-        """Operations of one pass with such names."""
-        return sum(self.counts[name] for name in names)
-
-
-def count(job: Job) -> dict[str, Any]:
-    """The record: operations of a rollout's step, of a minibatch, and of an update."""
-    lowered = update_agents.trace(*job.arguments()).lower(lowering_platforms=("cuda",))
-    all_loops = loops(lowered.compiler_ir("stablehlo"))
-    learner = job.learner
-    minibatches = learner.num_epochs * learner.num_minibatches
-    # Where the network is: the loops that multiply. A rollout's step is the first of them.
-    multiply = [loop for loop in all_loops if loop.of(PRODUCTS)]
-    step = next(loop for loop in multiply if loop.times == learner.num_steps)
-    minibatch = next(loop for loop in reversed(multiply) if loop.times == minibatches)
-    return {
-        "rollout_step": _as_json(step),
-        "minibatch": _as_json(minibatch),
-        "update": {
-            "operations": sum(loop.times * loop.operations for loop in all_loops),
-            "unfused": sum(loop.times * loop.of(UNFUSED) for loop in all_loops),
-        },
-    }
+    @property
+    def products(self) -> int:
+        """Matrix products of one pass."""
+        return sum(kernel.kind == "product" for kernel in self.kernels)
 
 
-def _as_json(loop: Loop) -> dict[str, int]:
-    return {
-        "times": loop.times,
-        "operations": loop.operations,
-        "unfused": loop.of(UNFUSED),
-        "products": loop.of(PRODUCTS),
-    }
+class _Instruction(NamedTuple):
+    name: str
+    shape: str
+    opcode: str
+    rest: str  # operands and attributes
+
+    @property
+    def operands(self) -> list[str]:
+        return re.findall(r"%([\w.\-]+)", self.rest.split(")", 1)[0])
 
 
-def loops(module: Any) -> list[Loop]:
-    """Every loop of a StableHLO module's main function, calls followed, in order of appearance."""
-    functions = {
-        str(view.attributes["sym_name"]).strip('"'): view for view in module.body.operations
-    }
-    return list(_walk(functions["main"].operation, functions, 1))
+def loops(module: str, trips: Sequence[int] = ()) -> list[Loop]:
+    """Every loop of a scheduled module, the program itself first.
+
+    Args:
+        module: `compiled.as_text()`.
+        trips: of the loops whose trips XLA does not know, from the outermost inwards.
+    """
+    computations, entry = _computations(module)
+    return list(_walk(computations, entry, "program", 1, True, list(trips)))
 
 
-def _walk(owner: Any, functions: dict[str, Any], times: int) -> Iterator[Loop]:
-    """The operations below `owner`, and after them those of each loop inside."""
-    counts: Counter[str] = Counter()
-    inside: list[tuple[Any, int]] = []
-
-    def gather(operation: Any) -> None:
-        for region in operation.regions:
-            for block in region.blocks:
-                for view in block.operations:
-                    name = view.operation.name
-                    if name == "stablehlo.while":
-                        inside.append((view.operation, times * _trips(view.operation)))
-                    elif name == "func.call":
-                        callee = str(view.attributes["callee"]).lstrip("@").strip('"')
-                        gather(functions[callee].operation)
-                    elif name == "stablehlo.case":
-                        gather(view.operation)
-                    elif name not in NOTHING:
-                        counts[name] += 1
-
-    gather(_Body(owner) if owner.name == "stablehlo.while" else owner)
-    yield Loop(times, counts)
-    for loop, passes in inside:
-        yield from _walk(loop, functions, passes)
+def _computations(module: str) -> tuple[dict[str, list[_Instruction]], str]:
+    computations: dict[str, list[_Instruction]] = {}
+    entry = name = ""
+    for line in module.splitlines():
+        if header := _HEADER.match(line):
+            name = header.group(2)
+            computations[name] = []
+            entry = name if header.group(1) else entry
+        elif name and (found := _INSTRUCTION.match(line)):
+            computations[name].append(_Instruction(*found.groups()))
+    return computations, entry
 
 
-class _Body:
-    """A while loop's body without its condition."""
+def _walk(
+    computations: dict[str, list[_Instruction]],
+    name: str,
+    label: str,
+    times: int,
+    known: bool,
+    trips: list[int],
+) -> Iterator[Loop]:
+    kernels, inside = [], []
+    shapes = {one.name: one.shape for one in computations[name]}
+    for one in computations[name]:
+        if one.opcode == "while":
+            body, count = _BODY.search(one.rest), _TRIPS.search(one.rest)
+            assert body is not None
+            passes = int(count.group(1)) if count else trips[0]
+            deeper = trips if count else trips[1:]
+            inside.append((body.group(1), one.name, times * passes, bool(count), deeper))
+        elif one.opcode not in NO_LAUNCH:
+            kernels.append(_kernel(one, shapes, computations))
+    yield Loop(label, times, known, tuple(kernels))
+    for loop in inside:
+        yield from _walk(computations, *loop)
 
-    def __init__(self, loop: Any) -> None:
-        self.regions = [loop.regions[1]]
+
+def _kernel(
+    one: _Instruction, shapes: dict[str, str], computations: dict[str, list[_Instruction]]
+) -> Kernel:
+    kind = "product" if "matmul" in one.rest and one.opcode == "custom-call" else one.opcode
+    operands = [shapes.get(name, "") for name in one.operands]
+    flops, factors = 0, ""
+    if kind == "product":
+        (factors, left), inner = _arrays(operands[0])[0], _INNER.search(one.rest)
+        result = _arrays(one.shape)[0][1]  # the second is the workspace
+        flops = 2 * math.prod(result) * left[int(inner.group(1)) if inner else -1]
+        return Kernel(one.name, kind, _size(operands) + _sizes([(factors, result)]), flops, factors)
+    called = _CALLED.search(one.rest)
+    if called is not None and called.group(1) in computations:
+        return Kernel(one.name, kind, _touched(computations[called.group(1)]), 0, "")
+    return Kernel(one.name, kind, _size([*operands, one.shape]), 0, "")
 
 
-def _trips(loop: Any) -> int:
-    """How often a counted loop runs: the constant that its condition compares the counter with."""
-    numbers = [
-        int(next(iter(view.attributes["value"])))
-        for view in loop.regions[0].blocks[0].operations
-        if view.operation.name == "stablehlo.constant" and "i32" in str(view.results[0].type)
+def _touched(fused: list[_Instruction]) -> int:
+    """Bytes that a fusion reads and writes."""
+    shapes = {one.name: one.shape for one in fused}
+    total = 0
+    for parameter in (one for one in fused if one.opcode == "parameter"):
+        readers = [one for one in fused if parameter.name in one.operands]
+        parts = [_part(one, parameter.name, shapes) for one in readers]
+        whole = _size([parameter.shape])
+        total += min(whole, sum(whole if part is None else part for part in parts))
+    root = fused[-1]
+    if root.opcode == "dynamic-update-slice":
+        return total + _size([shapes[root.operands[1]]])
+    return total + _size([root.shape])
+
+
+def _part(reader: _Instruction, name: str, shapes: dict[str, str]) -> int | None:
+    """Bytes that an instruction reads of an operand; None: all."""
+    first = reader.operands[0] == name
+    if reader.opcode in ("dynamic-slice", "slice", "gather") and first:
+        return _size([reader.shape])
+    return 0 if reader.opcode == "dynamic-update-slice" and first else None
+
+
+def _arrays(shape: str) -> list[tuple[str, list[int]]]:
+    return [
+        (kind, [int(size) for size in sizes.split(",") if size])
+        for kind, sizes in _SHAPE.findall(shape)
     ]
-    if len(numbers) != 1:
-        raise ValueError(f"a loop whose condition has {len(numbers)} whole numbers is not counted")
-    return numbers[0]
+
+
+def _sizes(arrays: Sequence[tuple[str, list[int]]]) -> int:
+    return sum(BYTES.get(kind, WIDE) * math.prod(sizes) for kind, sizes in arrays)
+
+
+def _size(shapes: Sequence[str]) -> int:
+    return sum(_sizes(_arrays(shape)) for shape in shapes)
+
+
+def recorded(thunks: str) -> list[tuple[bool, int]]:
+    """Of each loop in order of appearance: is it in a command buffer, and how many of its own kernels are?
+
+    Args:
+        thunks: XLA's dump `thunk_sequence_after_thunk_passes`.
+
+    Returns:
+        The whole program first, as `loops` has it.
+    """
+    found: list[tuple[bool, int]] = [(False, 0)]
+    around: list[tuple[int, str, int]] = [(-1, "program", 0)]  # depth, what, which loop
+    for line in thunks.splitlines():
+        one = re.match(r"^( *)\d+: (k\w+)", line)
+        if one is None:
+            continue
+        depth, kind = len(one.group(1)), one.group(2)
+        while around[-1][0] >= depth:
+            around.pop()
+        loop = around[-1][2]
+        buffered = any(what == "kCommandBuffer" for _, what, number in around if number == loop)
+        if kind == "kWhile":
+            found.append((buffered, 0))
+            around.append((depth, kind, len(found) - 1))
+        elif kind in CONTAINERS:
+            around.append((depth, kind, loop))
+        else:
+            found[loop] = (found[loop][0], found[loop][1] + buffered)
+    return found

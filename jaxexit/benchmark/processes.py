@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +20,25 @@ def with_cache(folder: Path | None) -> dict[str, str]:
 
 
 def in_a_process(
-    module: str, words: Sequence[str | Path], cache: Path | None = None
+    module: str,
+    words: Sequence[str | Path],
+    cache: Path | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """What a module of this package prints as its last line, one JSON object, in a fresh interpreter.
+
+    Args:
+        module: with a `main`.
+        words: its arguments.
+        cache: folder of its compilation cache; None: the user's own.
+        environment: variables beside this process's own.
 
     Raises:
         RunError: the process has failed.
     """
     done = subprocess.run(
         [sys.executable, "-m", module, *map(str, words)],
-        env=with_cache(cache),
+        env=with_cache(cache) | dict(environment or {}),
         capture_output=True,
         text=True,
     )

@@ -11,7 +11,7 @@ import jax
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
-from jaxexit.benchmark import compiling, kernels, machine
+from jaxexit.benchmark import compiling, machine
 from jaxexit.benchmark.flops import products
 from jaxexit.benchmark.job import Job, open_job
 from jaxexit.benchmark.timing import Stopwatch
@@ -148,7 +148,6 @@ def measure(
         "compiling": compiled,
         "as_configured": _as_configured(job, ours, stopping, watch),
         "marginal_seed": [marginal_seed(job, n, updates, say) for n in SEEDS],
-        "lowered_for_cuda": kernels.count(job),
         "peers": peers(job, ours.advance, updates, say) if peers else None,
     }
 

@@ -53,16 +53,6 @@ def train(record: Record) -> list[str]:
         f"memory: the program {_mb(cold['program_bytes'])}; peak of its process "
         f"{_mb(cold['process_peak_bytes'])} compiling, {_mb(cached['process_peak_bytes'])} from the cache",
     ]
-    gpu = record["lowered_for_cuda"]
-    lines += [
-        f"lowered for cuda, before fusion (not timed on a GPU): {name} {row['operations']:,} "
-        f"operations, {row['unfused']:,} of them products, gathers, scatters, sorts, reductions"
-        for name, row in (
-            ("a step of the rollout", gpu["rollout_step"]),
-            ("a minibatch", gpu["minibatch"]),
-            ("an update", gpu["update"]),
-        )
-    ]
     if cold["device_peak_bytes"] is not None:
         lines.append(f"peak memory on the device: {_mb(cold['device_peak_bytes'])}")
     lines += [
@@ -127,6 +117,49 @@ def start(record: Record) -> list[str]:
         f"first update of v2, cold: {seconds(record['first_update_cold_seconds'])} (target 10)",
         f"first update of v2, warm: {seconds(record['first_update_warm_seconds'])} (target 4)",
     ]
+
+
+def gpu(record: Record) -> list[str]:
+    """Launches by loop, and the estimate."""
+    lines = [f"compiled for {record['target']}, counted and not run:"]
+    for name, row in (("", record), ("PureJaxRL-style: ", record.get("reference"))):
+        if row is None:
+            continue
+        step, minibatch, update = (row[part] for part in ("rollout_step", "minibatch", "update"))
+        least, most = row["estimated_seconds"]
+        lines += [
+            f"{name}{step['launches']} launches a step of the rollout and its advantages, "
+            f"{minibatch['launches']} a minibatch, {update['launches']:,} an update; "
+            f"{update['host_conditions']:,} conditions that the host reads",
+            f"{name}estimate, not a measurement: {least:.3f} to {most:.3f} s an update",
+        ]
+        lines += [f"  {_loop(loop)}" for loop in row["loops"]]
+    assumed = record["assumed"]
+    low, high = assumed["launch_microseconds"]
+    wait = assumed["host_condition_microseconds"]
+    lines.append(
+        f"assumed: a launch {low:g} to {high:g} us, in a command buffer "
+        f"{assumed['recorded_launch_microseconds'][0]:g}; a condition on the host {wait[0]:g} to "
+        f"{wait[1]:g}; a kernel no faster than memory and matrix units allow; one at a time"
+    )
+    if record.get("reference"):
+        times = record["reference"]["launches_over_ours"]
+        lines.append(f"PureJaxRL-style launches {times:.2f} times as many (target 1.5)")
+    return lines
+
+
+def _loop(row: Record) -> str:
+    where = (
+        "a command buffer"
+        if row["command_buffer"]
+        else (f"{row['in_command_buffers']} in command buffers")
+    )
+    host = "; the host reads its condition" if row["asks_the_host"] else ""
+    return (
+        f"{row['name']:<12} x {row['times']:>5,}: {row['launches']:>3} launches ({row['fusions']} fusions, "
+        f"{row['products']} products, {row['copies']} copies; {where}{host}), "
+        f"{row['bytes'] / 1e6:.1f} MB, {row['flops'] / 1e6:,.0f} MFLOP"
+    )
 
 
 def scale(record: Record) -> list[str]:
@@ -198,4 +231,5 @@ PARTS: dict[str, Callable[[Any], list[str]]] = {
     "start": start,
     "compile": compiled,
     "scale": scale,
+    "gpu": gpu,
 }

@@ -1,10 +1,11 @@
-"""`python -m jaxexit.benchmark train|backtest|data|start|compile|scale|all`: how fast, in ratios of one run.
+"""`python -m jaxexit.benchmark train|backtest|data|start|compile|scale|gpu|all`: how fast, in ratios.
 
 train: the learner on the fixed job (64 x 2,048 samples, 10 epochs of 2,048, no KL stop), against the rate at
 which this machine multiplies matrices. backtest: 1,681 trades under every policy, against backtesting.py.
 data: files of 500,000 bars and 7,000 trades to device arrays. start: from a process's start to its first
 update. compile [COMMAND]: the XLA programs that train, backtest, report, audit, compare build from a cold
-cache. scale: throughput and memory as environments, seeds, width, bars, trades grow.
+cache. scale: throughput and memory as environments, seeds, width, bars, trades grow. gpu: kernels of an
+update compiled for a GPU, without one; it needs JAX's CUDA plugin, and is not part of all.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 from jaxexit import checkout, machine
 from jaxexit.benchmark.programs import COMMANDS
+from jaxexit.benchmark.targets import TARGETS
 from jaxexit.commands import cli
 from jaxexit.errors import UserError
 
@@ -65,6 +67,14 @@ def _scale(arguments: argparse.Namespace, yaml: Path, say: Say) -> dict[str, Any
     return record
 
 
+def _gpu(arguments: argparse.Namespace, yaml: Path, say: Say) -> dict[str, Any]:
+    from jaxexit.benchmark import gpu
+
+    return gpu.measure(
+        yaml, arguments.overrides, target=arguments.target, peers=arguments.peers, say=say
+    )
+
+
 def _compile(arguments: argparse.Namespace, yaml: Path, say: Say) -> Any:
     from jaxexit.benchmark import programs
 
@@ -80,7 +90,9 @@ PARTS: dict[str, Callable[[argparse.Namespace, Path, Say], Any]] = {
     "start": _start,
     "compile": _compile,
     "scale": _scale,
+    "gpu": _gpu,
 }
+ALL = tuple(name for name in PARTS if name != "gpu")
 
 
 def build_parser() -> cli.Parser:
@@ -105,7 +117,11 @@ def build_parser() -> cli.Parser:
     parser.add_argument(
         "--peers",
         action="store_true",
-        help="train: also PureJaxRL-style, rejax, Stable-Baselines3, PyTorch (a checkout, and extra bench)",
+        help="train: also PureJaxRL-style, rejax, Stable-Baselines3, PyTorch (a checkout, and extra bench); "
+        "gpu: also PureJaxRL-style",
+    )
+    parser.add_argument(
+        "--target", choices=tuple(TARGETS), help=f"gpu: the GPU (default: {next(iter(TARGETS))})"
     )
     parser.add_argument("--png", metavar="FILE", type=Path, help="scale: also as a picture")
     parser.add_argument(
@@ -124,8 +140,11 @@ def _command(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
     if arguments.updates < 1:
         raise UserError(f"--updates: got {arguments.updates}, expected a whole number from 1 up")
-    if arguments.peers and arguments.part not in ("train", "all"):
-        raise UserError(f"--peers: only for train and all, not for {arguments.part}")
+    if arguments.peers and arguments.part not in ("train", "gpu", "all"):
+        raise UserError(f"--peers: only for train, gpu and all, not for {arguments.part}")
+    if arguments.target is not None and arguments.part != "gpu":
+        raise UserError(f"--target: only for gpu, not for {arguments.part}")
+    arguments.target = arguments.target or next(iter(TARGETS))
     if arguments.command is not None and arguments.part != "compile":
         raise UserError(
             f"{arguments.command}: COMMAND is only for compile, not for {arguments.part}"
@@ -133,7 +152,11 @@ def _command(argv: Sequence[str] | None) -> int:
     if arguments.png is not None and arguments.part not in ("scale", "all"):
         raise UserError(f"--png: only for scale and all, not for {arguments.part}")
     against = checkout.load(PEERS, "--peers") if arguments.peers else None
+    from jaxexit.benchmark import gpu
     from jaxexit.benchmark.job import job_experiment, yaml_file
+
+    if arguments.part == "gpu":
+        gpu.check_plugin()
 
     yaml = yaml_file(arguments.root)
     # First: a mistake in the job is reported here, not minutes later.
@@ -149,7 +172,7 @@ def _command(argv: Sequence[str] | None) -> int:
     out = progress.console(quiet=arguments.quiet, json=arguments.json)
     record: dict[str, Any] = {"machine": describe(against.PACKAGES if against else ())}
     progress.lines(out, words.machine(record["machine"]))
-    for name in PARTS if arguments.part == "all" else (arguments.part,):
+    for name in ALL if arguments.part == "all" else (arguments.part,):
         with progress.working(out, name) as say:
             record[name] = PARTS[name](arguments, yaml, say)
         progress.lines(out, ["", name, *words.PARTS[name](record[name])])

@@ -9,6 +9,7 @@ import chex
 import jax
 import jax.numpy as jnp
 import optax
+from jax.flatten_util import ravel_pytree
 
 from jaxexit.exact.drift import no_drift, numbers_of, without_luck
 from jaxexit.exact.ensemble import (
@@ -220,7 +221,6 @@ def update(
     after_rounds: Any = jax.lax.scan(round_, carry, jax.random.split(key_rounds, spec.rounds))
     (members, averaged, optimiser, step), (losses, met) = after_rounds
     policy = as_network(averaged, scaling, rule, hyper, _actions(task))
-    finite = jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(members)]).all()
     metrics = {
         "loss": losses[-1],
         "decisions_met": met[-1] * spec.horizon,
@@ -228,7 +228,7 @@ def update(
         "drift_explained": drift.explained,
         "luck_removed": drift.share,
         "learning_rate": _rate(spec, hyper, step),
-        "finite": finite,
+        "finite": jnp.isfinite(ravel_pytree(members)[0]).all(),
         **task.summarise(data, _shown(spec, task, data, policy, act, key_shown)),
     }
     after = TrainState(

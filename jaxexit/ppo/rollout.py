@@ -50,21 +50,10 @@ def collect(
         (env_state, observation, batch, infos): where the environments stand, the samples
         [num_steps, num_envs, ...] and the task's infos, stacked likewise; with an `axis` this device's.
     """
-    key_action, key_draw = jax.random.split(key)
-    shape = (spec.num_steps, spec.num_envs)
-    # Drawn in one row: the same numbers as in this shape, a quarter of the time to compile, half to run.
-    noise = jax.random.gumbel(key_action, (math.prod(shape) * task.num_actions,))
-    noise = noise.reshape(*shape, task.num_actions)
-    draws = task.draw(data, key_draw, shape)
-    if axis is not None:
-        here = observation.shape[0]
-        first = jax.lax.axis_index(axis) * here
-        noise, draws = jax.tree.map(
-            lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, first, here, axis=1), (noise, draws)
-        )
+    random = _random_numbers(spec, task, data, key, observation.shape[0], axis)
 
     # One array of words is carried and one is stacked: see `ppo.words`.
-    state_like = env_state
+    state_like, samples_like = env_state, []
 
     def one_step(carry: tuple[Array, Array], random: tuple[Array, Any]):
         words, observation = carry
@@ -86,9 +75,8 @@ def collect(
         )
         return (pack(env_state), next_observation), (observation, pack(sample))
 
-    samples_like: list[Any] = []
     (words, observation), (observations, samples) = jax.lax.scan(
-        one_step, (pack(env_state), observation), (noise, draws)
+        one_step, (pack(env_state), observation), random
     )
     env_state = unpack(words, state_like)
     valid, action, log_prob, value, reward, done, infos = unpack(samples, samples_like[0])
@@ -107,3 +95,21 @@ def collect(
     )
     chex.assert_tree_shape_prefix((batch, infos), (spec.num_steps, observation.shape[0]))
     return env_state, observation, batch, infos
+
+
+def _random_numbers(
+    spec: PPOSpec, task: Task, data: Any, key: Array, here: int, axis: str | None
+) -> tuple[Array, Any]:
+    """Gumbel noise [num_steps, here, num_actions] and the task's draws, of the `here` environments."""
+    key_action, key_draw = jax.random.split(key)
+    shape = (spec.num_steps, spec.num_envs)
+    # Drawn in one row: the same numbers as in this shape, a quarter of the time to compile, half to run.
+    noise = jax.random.gumbel(key_action, (math.prod(shape) * task.num_actions,))
+    noise = noise.reshape(*shape, task.num_actions)
+    draws = task.draw(data, key_draw, shape)
+    if axis is None:
+        return noise, draws
+    first = jax.lax.axis_index(axis) * here
+    return jax.tree.map(
+        lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, first, here, axis=1), (noise, draws)
+    )

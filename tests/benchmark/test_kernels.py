@@ -1,27 +1,134 @@
-"""What a GPU would be asked to launch is counted by loop, as often as each loop runs, without a GPU."""
+"""What a GPU would launch is counted by loop, as often as each runs, in a module compiled without one."""
+
+import importlib.metadata
+import json
+import math
 
 import jax
-import jax.numpy as jnp
+import pytest
 
-from jaxexit.benchmark.kernels import PRODUCTS, UNFUSED, loops
+from jaxexit.benchmark.gpu import ASSUMED, counted
+from jaxexit.benchmark.kernels import loops, recorded
+from jaxexit.benchmark.targets import TARGETS
+from tests.support import tiny
+
+MODULE = """\
+HloModule jit_program, is_scheduled=true
+
+%fused_row (param_0.1: f32[2048,64,32], param_1.1: s32[], param_2.1: f32[64,32]) -> f32[2048,64,32] {
+  %param_0.1 = f32[2048,64,32]{2,1,0} parameter(0)
+  %param_1.1 = s32[] parameter(1)
+  %param_2.1 = f32[64,32]{1,0} parameter(2)
+  %bitcast.1 = f32[1,64,32]{2,1,0} bitcast(%param_2.1)
+  %constant.1 = s32[] constant(0)
+  ROOT %dus.1 = f32[2048,64,32]{2,1,0} dynamic-update-slice(%param_0.1, %bitcast.1, %param_1.1, %constant.1)
+}
+
+%inner (arg.1: (s32[], f32[64,32], f32[32,256])) -> (s32[], f32[64,32], f32[32,256]) {
+  %arg.1 = (s32[], f32[64,32]{1,0}, f32[32,256]{1,0}) parameter(0)
+  %x.1 = f32[64,32]{1,0} get-tuple-element(%arg.1), index=1
+  %w.1 = f32[32,256]{1,0} get-tuple-element(%arg.1), index=2
+  %product.1 = (f32[64,256]{1,0}, s8[33554432]{0}) custom-call(%x.1, %w.1), \
+custom_call_target="__cublas$lt$matmul", backend_config={"dot_dimension_numbers":\
+{"lhs_contracting_dimensions":["1"]}}
+  %copy.1 = f32[64,32]{1,0} copy(%x.1)
+  ROOT %tuple.1 = (s32[], f32[64,32]{1,0}, f32[32,256]{1,0}) tuple(%i.1, %copy.1, %w.1)
+}
+
+%outer (arg.2: (s32[], f32[2048,64,32])) -> (s32[], f32[2048,64,32]) {
+  %arg.2 = (s32[], f32[2048,64,32]{2,1,0}) parameter(0)
+  %i.2 = s32[] get-tuple-element(%arg.2), index=0
+  %rows.2 = f32[2048,64,32]{2,1,0} get-tuple-element(%arg.2), index=1
+  %x.2 = f32[64,32]{1,0} constant(0)
+  %row_fusion = f32[2048,64,32]{2,1,0} fusion(%rows.2, %i.2, %x.2), kind=kLoop, calls=%fused_row
+  %while.1 = (s32[], f32[64,32]{1,0}, f32[32,256]{1,0}) while(%t.2), condition=%c.1, body=%inner
+  ROOT %tuple.2 = (s32[], f32[2048,64,32]{2,1,0}) tuple(%i.2, %row_fusion)
+}
+
+ENTRY %main (p.0: f32[2048,64,32]) -> f32[2048,64,32] {
+  %p.0 = f32[2048,64,32]{2,1,0} parameter(0)
+  %while.2 = (s32[], f32[2048,64,32]{2,1,0}) while(%t.0), condition=%c.2, body=%outer, \
+backend_config={"known_trip_count":{"n":"2048"}}
+  ROOT %out = f32[2048,64,32]{2,1,0} get-tuple-element(%while.2), index=1
+}
+"""
+THUNKS = """\
+000: kWhile          [source | sink]
+condition:
+    001: kCustomKernel [source | sink] compare
+  body:
+    000: kCommandBuffer [source | next=003 (1)]
+        002: kCustomKernel [source | sink] row_fusion grid: [1, 1, 1]
+    003: kWhile         [prev=000 (1) | sink]
+condition:
+        004: kCustomKernel [source | sink] compare
+      body:
+        005: kCublasLtMatmul [source | next=006 (1)] kCublasLtMatmul
+        000: kCommandBuffer [prev=005 (1) | sink]
+            006: kCopy [source | sink] kCopy
+"""
 
 
-def test_operations_are_counted_as_often_as_their_loops_run() -> None:
-    def inner(x: jax.Array, _: None) -> tuple[jax.Array, None]:
-        return jnp.sin(x), None
+def test_kernels_are_counted_as_often_as_their_loops_run() -> None:
+    program, outer, inner = loops(MODULE, (5,))
+    assert (program.times, outer.times, inner.times) == (1, 2048, 5 * 2048)
+    assert (program.launches, outer.launches) == (0, 1)
+    # A product, a copy, and the condition, since its trips are not known to XLA.
+    assert (inner.launches, inner.products) == (3, 1)
 
-    def outer(x: jax.Array, _: None) -> tuple[jax.Array, None]:
-        x, _ = jax.lax.scan(inner, x @ x, None, 3)
-        return jnp.sort(x), None
 
-    @jax.jit
-    def program(x: jax.Array) -> jax.Array:
-        return jax.lax.scan(outer, jnp.cos(x), None, 5)[0]
+def test_an_update_in_place_touches_a_row_and_a_product_multiplies() -> None:
+    _, outer, inner = loops(MODULE, (5,))
+    (row,) = outer.kernels
+    assert row.bytes == 2 * 64 * 32 * 4 + 4  # the row read and written, and the index
+    product, copy = inner.kernels
+    assert product.flops == 2 * 64 * 32 * 256
+    assert product.bytes == 4 * (64 * 32 + 32 * 256 + 64 * 256)  # without its workspace
+    assert copy.bytes == 2 * 64 * 32 * 4
 
-    lowered = program.trace(jnp.ones((4, 4))).lower(lowering_platforms=("cuda",))
-    whole, around, within = loops(lowered.compiler_ir("stablehlo"))
-    assert (whole.times, around.times, within.times) == (1, 5, 15)
-    assert whole.counts["stablehlo.cosine"] == 1
-    assert within.counts["stablehlo.sine"] == 1
-    assert (around.of(PRODUCTS), around.of(UNFUSED)) == (1, 2)  # the product; and the sort
-    assert within.of(UNFUSED) == 0
+
+def test_what_is_in_command_buffers_is_told_loop_by_loop() -> None:
+    assert recorded(THUNKS) == [(False, 0), (False, 1), (False, 1)]
+
+
+def test_the_estimate_is_what_its_assumptions_say() -> None:
+    found = loops(MODULE, (5,))
+    record = counted(found, recorded(THUNKS), TARGETS["h100"], 2048)
+    assert record["rollout_step"] == {"launches": 1, "products": 0}
+    assert record["minibatch"] == {"launches": 3, "products": 1}
+    assert record["update"]["launches"] == 2048 + 5 * 2048 * 3
+    assert record["update"]["host_conditions"] == 5 * 2048
+    for i, seconds in enumerate(record["estimated_seconds"]):
+        launch, quick, host = (
+            ASSUMED[f"{name}_microseconds"][i] * 1e-6
+            for name in ("launch", "recorded_launch", "host_condition")
+        )
+        mean = 0.5 * (launch + quick)  # of the inner loop's two kernels one is in a command buffer
+        inner = 3 * mean + host
+        assert math.isclose(seconds, 2048 * quick + 5 * 2048 * inner, rel_tol=1e-6)
+
+
+def _has_plugin() -> bool:
+    try:
+        return importlib.metadata.version("jax-cuda13-plugin") == jax.__version__
+    except importlib.metadata.PackageNotFoundError:
+        return False
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not _has_plugin(), reason="JAX's CUDA plugin is not installed")
+def test_an_update_launches_no_more_than_it_did() -> None:
+    """The instrument against relapse: kernels of a step and of a minibatch, counted for an H100."""
+    code, out, err = tiny.run("benchmark", "gpu", "--target", "h100", "--json")
+    assert code == 0, err
+    record = json.loads(out)["gpu"]
+    assert record["rollout_step"]["launches"] <= 22
+    assert record["minibatch"]["launches"] <= 40
+    assert record["update"]["launches"] <= 70_000
+
+
+@pytest.mark.skipif(_has_plugin(), reason="JAX's CUDA plugin is installed")
+def test_without_the_plugin_one_line_says_what_to_install() -> None:
+    code, out, err = tiny.run("benchmark", "gpu", "--target", "h100")
+    assert (code, out) == (2, "")
+    assert 'pip install "jaxexit[sample,cuda]"' in err

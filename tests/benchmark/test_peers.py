@@ -35,6 +35,7 @@ def _theirs(ours: Any) -> Any:
 
 def test_the_reference_has_our_loss_and_gradient_on_the_same_minibatch() -> None:
     network = NetworkSpec(hidden_sizes=(32, 16), layer_norm=True)
+    spec = probes.SPEC._replace(network=network)
     hyper = probes.hyper(entropy_coef_start=0.01, value_clip=0.2)
     samples, size = 256, 7
     random = np.random.default_rng(0)
@@ -55,7 +56,7 @@ def test_the_reference_has_our_loss_and_gradient_on_the_same_minibatch() -> None
     @jax.jit
     @jax.value_and_grad
     def of_ours(params: Any) -> jax.Array:
-        return ppo_loss(params, network, batch, hyper, jnp.float32(0.01))[0]
+        return ppo_loss(params, spec, batch, hyper, jnp.float32(0.01))[0]
 
     ours, our_gradient = of_ours(params)
 
