@@ -46,6 +46,7 @@ SETTINGS = (Setting(jumps=False, costs=False, side="long"), Setting(True, True, 
 NO_BASELINES = (
     Seam(results, "tuned_baselines", lambda honest: lambda *_: {}),
     Seam(Backtest, "baselines", lambda honest: lambda *_, **__: iter(())),
+    Seam(results, "power_of", lambda honest: lambda *_: None),
 )
 
 
