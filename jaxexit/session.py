@@ -110,9 +110,13 @@ def run_session(job: Job, options: Options, reporter: Reporter) -> Outcome:
     from jaxexit.lab import hosts
     from jaxexit.learners import learner_of
     from jaxexit.learning import make_mesh
+    from jaxexit.learning.precision import decided
     from jaxexit.store.metric_loggers import metric_loggers
 
     mesh = make_mesh(learner_of(experiment), experiment.seeds, options.devices)
+    begun = folder.provenance() if options.start == "resume" else None
+    experiment = decided(experiment, begun)
+    job = replace(job, experiment=experiment)
     if not hosts.is_primary():
         return _follow(job, mesh, resume=options.start == "resume")
     mode = _wandb_mode(experiment, asked=options.wandb)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxexit import checkout
+from jaxexit.benchmark.job import job_experiment, open_job
 from jaxexit.benchmark.kernels import Loop, loops, recorded
 from jaxexit.benchmark.processes import in_a_process
 from jaxexit.benchmark.targets import TARGETS, Target
@@ -44,7 +45,14 @@ def measure(
         target: one of `TARGETS`.
         peers: also of the PureJaxRL-style reference, which only a checkout has.
         say: called with what is being compiled.
+
+    Raises:
+        UserError: one line; an override that is not allowed, or a precision that only the GPU itself decides.
     """
+    if job_experiment(yaml, overrides, kl_stop=True).network.precision == "auto":
+        raise UserError(
+            "network.precision: got 'auto', expected 'float32' or 'bfloat16'; auto needs the GPU itself"
+        )
     record: dict[str, Any] = {"target": TARGETS[target].name, "assumed": ASSUMED}
     for name in ("ours", "reference") if peers else ("ours",):
         say(f"compiling {name} for {TARGETS[target].name}")
@@ -58,12 +66,8 @@ def measure(
     return record
 
 
-def check_plugin() -> None:
-    """Whether JAX's CUDA plugin is installed.
-
-    Raises:
-        UserError: it is not, or not of JAX's version.
-    """
+def has_plugin() -> bool:
+    """Whether JAX's CUDA plugin is installed, of JAX's version."""
     from importlib.metadata import distributions
 
     import jax
@@ -71,7 +75,14 @@ def check_plugin() -> None:
     versions = {
         one.version for one in distributions() if re.fullmatch(r"jax-cuda\d+-plugin", one.name)
     }
-    if jax.__version__ not in versions:
+    return jax.__version__ in versions
+
+
+def check_plugin() -> None:
+    """Raise UserError without the plugin."""
+    import jax
+
+    if not has_plugin():
         raise UserError(
             f"benchmark gpu: needs JAX's CUDA plugin {jax.__version__} (no GPU); in an environment of its "
             'own: pip install "jaxexit[sample,cuda]"'
@@ -105,7 +116,6 @@ def main(words: Sequence[str]) -> None:
     )
     there = SingleDeviceSharding(topology.devices[0])
 
-    from jaxexit.benchmark.job import open_job
     from jaxexit.learning import update_agents
 
     def shapes(tree: Any) -> Any:
@@ -145,14 +155,20 @@ def counted(
 
     Args:
         found: its loops, the program itself first.
-        buffers: of each, whether it is in a command buffer and how many of its kernels are; empty: unknown.
+        buffers: of each, whether it is in a command buffer and how many of its kernels are. Of another number
+            of loops: nothing is known, and neither conditions nor seconds are told.
         target: the GPU.
         num_steps: passes of the rollout.
     """
-    known = list(buffers) if len(buffers) == len(found) else [(False, 0)] * len(found)
-    rows = [_row(loop, *buffer, target) for loop, buffer in zip(found, known, strict=True)]
+    known = len(buffers) == len(found)
+    unknown: dict[str, Any] = dict.fromkeys(PLACED)
+    rows = [
+        _counted(loop) | (_placed(loop, *buffers[i], target) if known else unknown)
+        for i, loop in enumerate(found)
+    ]
     # The rollout's loop multiplies; what else runs once a step (advantages) belongs to it.
-    steps = [row for row in rows if row["times"] == num_steps]
+    scans = [loop.known and loop.times == num_steps for loop in found]
+    steps = [row for row, is_step in zip(rows, scans, strict=True) if is_step]
     minibatch = max(rows, key=lambda row: row["times"] * row["flops"])
     return {
         "rollout_step": {
@@ -162,17 +178,42 @@ def counted(
         "minibatch": {"launches": minibatch["launches"], "products": minibatch["products"]},
         "update": {
             "launches": sum(row["times"] * row["launches"] for row in rows),
-            "host_conditions": sum(row["times"] for row in rows if row["asks_the_host"]),
+            "host_conditions": sum(row["times"] for row in rows if row["asks_the_host"])
+            if known
+            else None,
             "bytes": sum(row["times"] * row["bytes"] for row in rows),
             "flops": sum(row["times"] * row["flops"] for row in rows),
         },
-        "command_buffers_known": len(buffers) == len(found),
-        "estimated_seconds": [sum(row["estimated_seconds"][i] for row in rows) for i in (0, 1)],
+        "command_buffers_known": known,
+        "estimated_seconds": [sum(row["estimated_seconds"][i] for row in rows) for i in (0, 1)]
+        if known
+        else None,
         "loops": rows,
     }
 
 
-def _row(loop: Loop, in_buffer: bool, recorded: int, target: Target) -> dict[str, Any]:
+def _counted(loop: Loop) -> dict[str, Any]:
+    largest = sorted(loop.kernels, key=lambda kernel: -kernel.bytes)[:MOST]
+    return {
+        "name": loop.name,
+        "times": loop.times,
+        "launches": loop.launches,
+        "products": loop.products,
+        "fusions": sum(kernel.kind == "fusion" for kernel in loop.kernels),
+        "copies": sum(kernel.kind == "copy" for kernel in loop.kernels),
+        "bytes": sum(kernel.bytes for kernel in loop.kernels),
+        "flops": sum(kernel.flops for kernel in loop.kernels),
+        "largest": [
+            {"name": k.name, "kind": k.kind, "bytes": k.bytes, "flops": k.flops} for k in largest
+        ],
+    }
+
+
+PLACED = ("command_buffer", "in_command_buffers", "asks_the_host", "estimated_seconds")
+
+
+def _placed(loop: Loop, in_buffer: bool, recorded: int, target: Target) -> dict[str, Any]:
+    """What follows from where a loop's kernels are launched."""
     asks = not loop.known and not in_buffer
     share = min(1.0, recorded / len(loop.kernels)) if loop.kernels else 0.0
     seconds = []
@@ -186,24 +227,7 @@ def _row(loop: Loop, in_buffer: bool, recorded: int, target: Target) -> dict[str
         once += (not loop.known) * each
         once += asks * ASSUMED["host_condition_microseconds"][i] * 1e-6
         seconds.append(loop.times * once)
-    largest = sorted(loop.kernels, key=lambda kernel: -kernel.bytes)[:MOST]
-    return {
-        "name": loop.name,
-        "times": loop.times,
-        "launches": loop.launches,
-        "products": loop.products,
-        "fusions": sum(kernel.kind == "fusion" for kernel in loop.kernels),
-        "copies": sum(kernel.kind == "copy" for kernel in loop.kernels),
-        "bytes": sum(kernel.bytes for kernel in loop.kernels),
-        "flops": sum(kernel.flops for kernel in loop.kernels),
-        "command_buffer": in_buffer,
-        "in_command_buffers": recorded,
-        "asks_the_host": asks,
-        "estimated_seconds": seconds,
-        "largest": [
-            {"name": k.name, "kind": k.kind, "bytes": k.bytes, "flops": k.flops} for k in largest
-        ],
-    }
+    return dict(zip(PLACED, (in_buffer, recorded, asks, seconds), strict=True))
 
 
 def _roofline(kernel: Any, target: Target) -> float:

@@ -15,6 +15,7 @@ from jaxexit.config import Experiment, find_experiment, load_experiment
 from jaxexit.data import Dataset, load_dataset
 from jaxexit.env import EnvSpec, World, make_world, observation_size
 from jaxexit.learning import AGENTS, Task, batching, exit_task, place, stack
+from jaxexit.learning.precision import decided
 from jaxexit.ppo import PPOLearner, PPOParams, ppo_learner, ppo_params
 
 VERSION = "v2_exit_guards"
@@ -81,6 +82,7 @@ class Job(NamedTuple):
             "num_epochs": self.learner.num_epochs,
             "minibatch_size": self.learner.minibatch_size,
             "hidden_sizes": list(self.learner.network.hidden_sizes),
+            "precision": self.learner.precision,
             "observation_size": self.observation_size,
             "trades": len(self.dataset.tables["train"]),
             "bars": len(self.dataset.times),
@@ -117,5 +119,5 @@ def job_experiment(yaml: Path, overrides: Sequence[str], *, kl_stop: bool = Fals
 def make_job(experiment: Experiment, dataset: Dataset) -> Job:
     """The job of an experiment and its data."""
     env, world = make_world(experiment, dataset, "train")
-    learner, hyper = ppo_learner(experiment), ppo_params(experiment)
+    learner, hyper = ppo_learner(decided(experiment)), ppo_params(experiment)
     return Job(experiment, dataset, env, exit_task(env), learner, hyper, world)

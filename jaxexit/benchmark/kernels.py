@@ -15,7 +15,13 @@ from typing import NamedTuple
 # They start nothing on the device: shapes, names and control.
 NO_LAUNCH = (
     *("parameter", "get-tuple-element", "tuple", "bitcast", "constant", "iota"),
-    *("while", "conditional", "call", "after-all"),
+    *(
+        "while",
+        "call",
+        "after-all",
+        "copy-done",
+        "async-done",
+    ),  # of the last two the start is counted
 )
 CONTAINERS = ("kCommandBuffer", "kDynamicSliceFusion", "kSequential", "kConditional")  # of thunks
 BYTES = {"pred": 1, "s8": 1, "u8": 1, "bf16": 2, "f16": 2, "s32": 4, "u32": 4, "f32": 4}
@@ -27,6 +33,7 @@ _INSTRUCTION = re.compile(
 _SHAPE = re.compile(r"([a-z][a-z0-9]*)\[([\d,]*)\]")
 _CALLED = re.compile(r"calls=%?([\w.\-]+)")
 _BODY = re.compile(r"body=%?([\w.\-]+)")
+_APPLIED = re.compile(r"to_apply=%?([\w.\-]+)")
 _TRIPS = re.compile(r'"known_trip_count":\{"n":"(\d+)"')
 _INNER = re.compile(r'"lhs_contracting_dimensions":\["(\d+)"')
 
@@ -77,6 +84,9 @@ def loops(module: str, trips: Sequence[int] = ()) -> list[Loop]:
     Args:
         module: `compiled.as_text()`.
         trips: of the loops whose trips XLA does not know, from the outermost inwards.
+
+    Raises:
+        ValueError: it has a branch: what it launches depends on the data.
     """
     computations, entry = _computations(module)
     return list(_walk(computations, entry, "program", 1, True, list(trips)))
@@ -104,19 +114,31 @@ def _walk(
     trips: list[int],
 ) -> Iterator[Loop]:
     kernels, inside = [], []
-    shapes = {one.name: one.shape for one in computations[name]}
-    for one in computations[name]:
+    body = list(_executed(computations, name))
+    shapes = {one.name: one.shape for one in body}
+    for one in body:
         if one.opcode == "while":
-            body, count = _BODY.search(one.rest), _TRIPS.search(one.rest)
-            assert body is not None
+            within, count = _BODY.search(one.rest), _TRIPS.search(one.rest)
+            assert within is not None
             passes = int(count.group(1)) if count else trips[0]
             deeper = trips if count else trips[1:]
-            inside.append((body.group(1), one.name, times * passes, bool(count), deeper))
+            inside.append((within.group(1), one.name, times * passes, bool(count), deeper))
         elif one.opcode not in NO_LAUNCH:
             kernels.append(_kernel(one, shapes, computations))
     yield Loop(label, times, known, tuple(kernels))
     for loop in inside:
         yield from _walk(computations, *loop)
+
+
+def _executed(computations: dict[str, list[_Instruction]], name: str) -> Iterator[_Instruction]:
+    """The instructions of a computation, those of what it calls among them."""
+    for one in computations[name]:
+        if one.opcode == "conditional":
+            raise ValueError(f"{one.name}: a branch; what it launches cannot be counted")
+        applied = _APPLIED.search(one.rest) if one.opcode == "call" else None
+        if applied is not None:
+            yield from _executed(computations, applied.group(1))
+        yield one
 
 
 def _kernel(
@@ -138,25 +160,31 @@ def _kernel(
 
 def _touched(fused: list[_Instruction]) -> int:
     """Bytes that a fusion reads and writes."""
-    shapes = {one.name: one.shape for one in fused}
-    total = 0
-    for parameter in (one for one in fused if one.opcode == "parameter"):
-        readers = [one for one in fused if parameter.name in one.operands]
-        parts = [_part(one, parameter.name, shapes) for one in readers]
-        whole = _size([parameter.shape])
-        total += min(whole, sum(whole if part is None else part for part in parts))
-    root = fused[-1]
-    if root.opcode == "dynamic-update-slice":
-        return total + _size([shapes[root.operands[1]]])
-    return total + _size([root.shape])
+    by_name = {one.name: one for one in fused}
 
+    def read(name: str) -> int:
+        whole, total = _size([by_name[name].shape]), 0
+        for reader in (one for one in fused if name in one.operands):
+            first = reader.operands[0] == name
+            if reader.opcode == "bitcast":
+                total += read(reader.name)
+            elif reader.opcode in ("dynamic-slice", "slice", "gather") and first:
+                total += _size([reader.shape])
+            elif reader.opcode != "dynamic-update-slice" or not first:
+                total += whole
+        return min(whole, total)
 
-def _part(reader: _Instruction, name: str, shapes: dict[str, str]) -> int | None:
-    """Bytes that an instruction reads of an operand; None: all."""
-    first = reader.operands[0] == name
-    if reader.opcode in ("dynamic-slice", "slice", "gather") and first:
-        return _size([reader.shape])
-    return 0 if reader.opcode == "dynamic-update-slice" and first else None
+    def written(one: _Instruction) -> int:
+        if one.opcode == "tuple":
+            return sum(written(by_name[name]) for name in one.operands)
+        if one.opcode == "bitcast":
+            return written(by_name[one.operands[0]])
+        if one.opcode == "dynamic-update-slice":
+            return _size([by_name[one.operands[1]].shape])
+        return _size([one.shape])
+
+    parameters = [one.name for one in fused if one.opcode == "parameter"]
+    return sum(read(name) for name in parameters) + written(fused[-1])
 
 
 def _arrays(shape: str) -> list[tuple[str, list[int]]]:

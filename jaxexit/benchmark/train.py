@@ -144,7 +144,10 @@ def measure(
         "rollout_share": watch[ROLLOUT].median / whole.median,
         "matrix_flops_per_second": matrix.rate(flops),
         "matrix_flops_per_second_by_shape": shapes,
-        "mfu": size / whole.median * job.flops_per_step / (flops / matrix.median),
+        # Against a float32 product: of a job in half precision it would say nothing.
+        "mfu": size / whole.median * job.flops_per_step / (flops / matrix.median)
+        if job.learner.precision == "float32"
+        else None,
         "compiling": compiled,
         "as_configured": _as_configured(job, ours, stopping, watch),
         "marginal_seed": [marginal_seed(job, n, updates, say) for n in SEEDS],

@@ -29,11 +29,12 @@ def train(record: Record) -> list[str]:
     lines = [
         f"{job['num_envs']} x {job['num_steps']:,} samples, {job['num_epochs']} epochs of "
         f"{job['minibatch_size']:,}, {job['observation_size']} observations, network "
-        f"{'-'.join(map(str, job['hidden_sizes']))}: {job['flops_per_step'] / 1e6:.3f} MFLOP a step",
+        f"{'-'.join(map(str, job['hidden_sizes']))} in {job['precision']}: "
+        f"{job['flops_per_step'] / 1e6:.3f} MFLOP a step",
         f"fixed job: {rate(record['steps_per_second'], 'steps/s')}; rollout "
         f"{record['rollout_share']:.0%} of an update",
         f"matrix product 2048^3: {rate(matrix, 'GFLOP/s', 1e9)}",
-        f"MFU {record['mfu']:.1%} (target 75%)",
+        *([] if record["mfu"] is None else [f"MFU {record['mfu']:.1%} (target 75%)"]),
         *(
             [
                 f"on {record['devices']} of {record['devices_there']} devices; on all of them "
@@ -126,13 +127,20 @@ def gpu(record: Record) -> list[str]:
         if row is None:
             continue
         step, minibatch, update = (row[part] for part in ("rollout_step", "minibatch", "update"))
-        least, most = row["estimated_seconds"]
-        lines += [
+        lines.append(
             f"{name}{step['launches']} launches a step of the rollout and its advantages, "
-            f"{minibatch['launches']} a minibatch, {update['launches']:,} an update; "
-            f"{update['host_conditions']:,} conditions that the host reads",
-            f"{name}estimate, not a measurement: {least:.3f} to {most:.3f} s an update",
-        ]
+            f"{minibatch['launches']} a minibatch, {update['launches']:,} an update"
+        )
+        if row["command_buffers_known"]:
+            least, most = row["estimated_seconds"]
+            lines += [
+                f"{name}{update['host_conditions']:,} conditions that the host reads",
+                f"{name}estimate, not a measurement: {least:.3f} to {most:.3f} s an update",
+            ]
+        else:
+            lines.append(
+                f"{name}which of them are in command buffers is unknown with this JAX: no estimate"
+            )
         lines += [f"  {_loop(loop)}" for loop in row["loops"]]
     assumed = record["assumed"]
     low, high = assumed["launch_microseconds"]
@@ -149,15 +157,15 @@ def gpu(record: Record) -> list[str]:
 
 
 def _loop(row: Record) -> str:
-    where = (
-        "a command buffer"
-        if row["command_buffer"]
-        else (f"{row['in_command_buffers']} in command buffers")
-    )
+    where = f"; {row['in_command_buffers']} in command buffers"
+    if row["command_buffer"] is None:
+        where = ""
+    elif row["command_buffer"]:
+        where = "; a command buffer"
     host = "; the host reads its condition" if row["asks_the_host"] else ""
     return (
         f"{row['name']:<12} x {row['times']:>5,}: {row['launches']:>3} launches ({row['fusions']} fusions, "
-        f"{row['products']} products, {row['copies']} copies; {where}{host}), "
+        f"{row['products']} products, {row['copies']} copies{where}{host}), "
         f"{row['bytes'] / 1e6:.1f} MB, {row['flops'] / 1e6:,.0f} MFLOP"
     )
 

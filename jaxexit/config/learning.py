@@ -197,8 +197,9 @@ class Network(Section):
     precision: Literal["float32", "bfloat16", "auto"] = Field(
         default="float32",
         description="of the factors of every matrix product while learning; sums, parameters and all else "
-        "are float32, and so are validation, backtest and advice. auto: bfloat16 where the device is faster "
-        "with it",
+        "are float32, and so are validation, backtest and advice (products of float32 on an NVIDIA GPU are "
+        "TF32, JAX's default there). auto: bfloat16 where the device is faster with it, decided once, when "
+        "the training begins",
     )
 
 

@@ -7,7 +7,7 @@ never recompiles.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -22,6 +22,7 @@ SET_BY_PROGRAM = (
     "overrides",
     "recipe",
     "scales",
+    "precision_used",
 )  # fields that no file may write
 
 
@@ -35,6 +36,11 @@ class Experiment(Section):
     scales: dict[str, float] | None = Field(
         default=None,
         description="what columns of features are divided by, by name, as it was fixed at training",
+    )
+    precision_used: Literal["float32", "bfloat16"] | None = Field(
+        default=None,
+        description="what network.precision: auto became where the training began, which has it in its "
+        "provenance",
     )
     description: str = Field(default="", description="what this version is")
     hypothesis: str = Field(default="", description="what it is expected to show")

@@ -44,7 +44,8 @@ HEADER = "# Frozen by jaxexit: what this version was trained with. Do not edit.\
 def resolved(experiment: Experiment) -> dict[str, Any]:
     """Everything that decides a result, complete and plain, in the schema's order; a recipe as its hash."""
     content = experiment.model_dump(mode="json")
-    for name in ("parent", "overrides", "scales"):  # scales follow from the data
+    # Scales follow from the data, the precision used from the device.
+    for name in ("parent", "overrides", "scales", "precision_used"):
         content.pop(name)
     content.pop("recipe")
     return content if experiment.recipe is None else content | {"recipe": experiment.recipe.sha256}

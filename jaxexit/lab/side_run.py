@@ -72,6 +72,10 @@ class SideRun:
                 "with --overwrite"
             )
 
+    def provenance(self) -> dict[str, Any]:
+        """Its provenance as it is written, empty where there is none."""
+        return read_json(self.path / "provenance.json") or {}
+
     def begin(self, start: Start, provenance: dict[str, Any]) -> None:
         """Write what is trained, after moving an earlier one aside; nothing with `resume`."""
         if start == "resume":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from jaxexit.lab.training import (
 )
 from jaxexit.learners import hyper_of, learner_of
 from jaxexit.learning import make_mesh
+from jaxexit.learning.precision import decided
 from jaxexit.store.files import write_json
 from jaxexit.store.provenance import market_facts, provenance
 from jaxexit.store.registry import Registry
@@ -88,6 +89,8 @@ def run_sweep(
     run, registry = side_run(plan, root), Registry(root)
     with run.locked():
         run.check_start(start)
+        base = decided(plan.base, run.provenance() if start == "resume" else None)
+        plan = replace(plan, base=base)
         agents = _agents(plan, dataset, devices)
         resumed = None
         if start == "resume":

@@ -10,7 +10,7 @@ from jaxexit.config import Experiment, find_experiment
 from jaxexit.errors import RunError
 from jaxexit.store.folders import archived_version
 from jaxexit.store.registry import Registry
-from jaxexit.store.run import RunFolder, read_json
+from jaxexit.store.run import RunFolder
 
 if TYPE_CHECKING:  # naming the data needs no JAX
     from jaxexit.data import Dataset, Sources
@@ -44,7 +44,7 @@ class TrainedVersion:
         from jaxexit.data.sources import NAMED
 
         sources = self.sources or NAMED
-        provenance = read_json(self.folder.path / "provenance.json") or {}
+        provenance = self.folder.provenance()
         for name in provenance.get("in_memory", ()):
             if getattr(sources, name) is None:
                 raise RunError(

@@ -33,6 +33,7 @@ from jaxexit.lab.training import (
 )
 from jaxexit.learners import hyper_of, learner_of
 from jaxexit.learning import make_mesh
+from jaxexit.learning.precision import decided
 from jaxexit.store.files import write_text
 from jaxexit.store.provenance import market_facts, provenance
 from jaxexit.store.run import WALK_FORWARD, RunFolder, Start
@@ -77,6 +78,7 @@ def train_folds(
     """
     run = side_run(folder, experiment, len(folds.datasets), rolling=rolling)
     run.check_start(start)
+    experiment = decided(experiment, run.provenance() if start == "resume" else None)
     agents = _agents(experiment, folds, devices)
     resumed = None
     if start == "resume":

@@ -17,8 +17,9 @@ class Task(NamedTuple):
     """An auto-resetting environment as the learner sees it. Static and hashable.
 
     All functions are pure and describe ONE environment; the learner batches them. `data` is the traced
-    pytree they work on (market, trades, numbers). The exit environment is one task; the probe
-    environments of the tests are others.
+    pytree they work on (market, trades, numbers). Leaves of the state, of the info and of what else `step`
+    returns are bool, int32, uint32 or float32, and a state keeps its shapes and types from step to step. The
+    exit environment is one task; the probe environments of the tests are others.
     """
 
     num_actions: int

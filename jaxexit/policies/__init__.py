@@ -19,6 +19,7 @@ from jaxexit.policies.fixed import (
 from jaxexit.policies.network import (
     MASKED_LOGIT,
     ActorCritic,
+    AskedPrecision,
     DenseLayer,
     NetworkLayers,
     NetworkSpec,
@@ -50,6 +51,7 @@ __all__ = [
     "ORACLE",
     "RANDOM",
     "ActorCritic",
+    "AskedPrecision",
     "DenseLayer",
     "ListedExits",
     "NetworkLayers",

@@ -21,6 +21,7 @@ from jaxexit.policies.types import Policy, View, stateless
 
 Array = jax.Array
 Precision = Literal["float32", "bfloat16"]
+AskedPrecision = Literal["float32", "bfloat16", "auto"]
 """Of the factors of every matrix product; sums, parameters and all else are float32."""
 
 MASKED_LOGIT = -1e9  # finite, so that entropy and KL stay finite; its probability is exactly 0
@@ -187,8 +188,14 @@ def network_spec(network: Network) -> NetworkSpec:
     )
 
 
-def make_network(spec: NetworkSpec, precision: Precision = "float32") -> ActorCritic:
-    """The Flax module of a structure."""
+def make_network(spec: NetworkSpec, precision: AskedPrecision = "float32") -> ActorCritic:
+    """The Flax module of a structure.
+
+    Raises:
+        ValueError: the precision is still `auto`.
+    """
+    if precision == "auto":
+        raise ValueError("precision: got 'auto', expected it decided (see `learning.precision`)")
     return ActorCritic(*spec, precision=precision)
 
 
@@ -227,7 +234,7 @@ def network_params(
 
 
 def forward(
-    spec: NetworkSpec, params: Any, observation: Array, precision: Precision = "float32"
+    spec: NetworkSpec, params: Any, observation: Array, precision: AskedPrecision = "float32"
 ) -> tuple[Array, Array]:
     """[..., observation_size] -> logits [..., num_actions] and value [...].
 

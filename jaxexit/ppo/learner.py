@@ -13,7 +13,6 @@ from jaxexit.arrays import on_device
 from jaxexit.config import Experiment
 from jaxexit.learning.by_network import ByNetwork
 from jaxexit.learning.devices import ENVS
-from jaxexit.learning.precision import precision_of
 from jaxexit.learning.types import LearnerKind, Task
 from jaxexit.policies import network_spec
 from jaxexit.ppo.types import PPOParams, PPOSpec, TrainState
@@ -82,7 +81,11 @@ class PPOLearner(PPOSpec, ByNetwork):
 
 
 def ppo_learner(experiment: Experiment) -> PPOLearner:
-    """The static structure of an experiment's learner."""
+    """The static structure of an experiment's learner.
+
+    With `network.precision: auto` it can do everything but learn, until the precision is decided (see
+    `learning.precision.decided`).
+    """
     ppo = experiment.ppo
     return PPOLearner(
         num_envs=ppo.num_envs,
@@ -90,7 +93,7 @@ def ppo_learner(experiment: Experiment) -> PPOLearner:
         num_epochs=ppo.num_epochs,
         minibatch_size=ppo.minibatch_size,
         network=network_spec(experiment.network),
-        precision=precision_of(experiment.network.precision),
+        precision=experiment.precision_used or experiment.network.precision,
     )
 
 
@@ -106,7 +109,8 @@ def ppo_params(experiment: Experiment) -> PPOParams:
 
 def num_updates(experiment: Experiment) -> int:
     """Updates of a run: enough for `total_timesteps`, the last one whole."""
-    return math.ceil(experiment.ppo.total_timesteps / ppo_learner(experiment).batch_size)
+    ppo = experiment.ppo
+    return math.ceil(ppo.total_timesteps / (ppo.num_envs * ppo.num_steps))
 
 
 PPO = LearnerKind(

@@ -69,6 +69,7 @@ def collect(
         env_state, next_observation, reward, done, info = jax.vmap(
             task.step, in_axes=(None, 0, 0, 0)
         )(data, env_state, action, draw)
+        chex.assert_trees_all_equal_shapes_and_dtypes(env_state, state_like)
         sample = (valid, action, log_prob, value, reward, done, info)
         samples_like.append(
             jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), sample)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self
 import jax
 
 from jaxexit.learning.types import Task
-from jaxexit.policies import NetworkSpec, Precision
+from jaxexit.policies import AskedPrecision, NetworkSpec
 
 Array = jax.Array
 
@@ -20,7 +20,7 @@ class PPOSpec(NamedTuple):
     num_epochs: int
     minibatch_size: int
     network: NetworkSpec
-    precision: Precision = "float32"  # of the network's products while it learns
+    precision: AskedPrecision = "float32"  # of the network's products; decided before it learns
 
     @property
     def batch_size(self) -> int:

@@ -86,9 +86,7 @@ class _Progress(NamedTuple):
     mu: Array  # [parameters]: Adam's first moments
     nu: Array  # [parameters]: its second ones
     sums: Array  # [METRICS + 1]: of the applied minibatches' metrics; and the last KL
-    computed: (
-        Array  # int32: minibatches computed; the last one was not applied if its KL stopped them
-    )
+    computed: Array  # int32: minibatches computed; one whose KL stopped them was not applied
 
 
 class _Epochs(NamedTuple):

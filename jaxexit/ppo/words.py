@@ -13,14 +13,21 @@ import jax.numpy as jnp
 
 Array = jax.Array
 
+WORD_TYPES = (jnp.int32, jnp.uint32, jnp.float32)
+
 
 def pack(tree: Any) -> Array:
     """Leaves [num_envs, ...] of 32 bits or bool -> [words, num_envs] uint32.
 
     Words come first: each lies in one piece.
+
+    Raises:
+        TypeError: a leaf is of another size, or a typed key.
     """
     columns = []
     for leaf in jax.tree.leaves(tree):
+        if leaf.dtype != bool and leaf.dtype not in WORD_TYPES:
+            raise TypeError(f"got {leaf.dtype}, expected bool, int32, uint32 or float32")
         bits = leaf.astype(jnp.uint32) if leaf.dtype == bool else _as(leaf, jnp.uint32)
         flat = bits.reshape(bits.shape[0], -1)
         columns += [flat[:, i] for i in range(flat.shape[1])]

@@ -127,7 +127,7 @@ def read_run(version: TrainedVersion, split: str) -> ReportedRun:
         daily=daily,
         guards=guards,
         metrics=read_metrics(folder.metrics),
-        provenance=read_json(folder.path / "provenance.json") or {},
+        provenance=folder.provenance(),
         decisions=_replayed(experiment, dataset, folder, summary, tables, split, again),
         together=together,
     )

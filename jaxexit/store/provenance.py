@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from jaxexit.data import Dataset
 
+ONCE = ("version", "overrides", "seed", "precision", "data", "market", "recipe", "audit")
+"""What a run that is resumed goes on with."""
 PACKAGES = ("jaxexit", "jax", "jaxlib", "flax", "optax", "numpy", "pandas", "orbax-checkpoint")
 
 
@@ -31,7 +33,7 @@ def provenance(
     """Everything about the machine, the code and the data that a rerun would want to know.
 
     Args:
-        experiment: what is trained.
+        experiment: what is trained, its precision decided (see `learning.precision.decided`).
         fingerprint: of its data.
         mesh: the devices that train it, None for one.
         audit: of what the experiment brings, before the training; None: there was none.
@@ -42,7 +44,6 @@ def provenance(
     from jaxexit.learning.precision import precision_facts
 
     device = jax.devices()[0]
-    by_ppo = experiment.learner == "ppo"
     return {
         "version": experiment.version,
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -56,7 +57,7 @@ def provenance(
         "device": f"{device.platform}: {device.device_kind}",
         "devices": 1 if mesh is None else mesh.size,
         "processes": jax.process_count(),
-        "precision": precision_facts(experiment.network.precision) if by_ppo else None,
+        "precision": precision_facts(experiment),
         "data": fingerprint,
         "market": market,
         "recipe": None
@@ -83,11 +84,7 @@ def market_facts(dataset: Dataset) -> dict[str, Any]:
 
 def session(provenance: dict[str, Any]) -> dict[str, Any]:
     """What may differ each time that a run is resumed."""
-    return {
-        name: provenance[name]
-        for name in provenance
-        if name not in ("version", "overrides", "seed", "data", "market", "recipe", "audit")
-    }
+    return {name: provenance[name] for name in provenance if name not in ONCE}
 
 
 def _command_line() -> str:

@@ -120,14 +120,17 @@ class RunFolder:
         Raises:
             RunError: it cannot be written.
         """
-        path = self.path / "provenance.json"
-        recorded = read_json(path) or {}
+        recorded = self.provenance()
         sessions = [*recorded.get("resumed", ()), session(provenance)]
-        write_json(path, {**recorded, "resumed": sessions})
+        write_json(self.path / "provenance.json", {**recorded, "resumed": sessions})
+
+    def provenance(self) -> dict[str, Any]:
+        """Its provenance as it is written, empty where there is none."""
+        return read_json(self.path / "provenance.json") or {}
 
     def began(self) -> str | None:
         """When the run began (UTC): tells it from another run of the same version."""
-        return (read_json(self.path / "provenance.json") or {}).get("started")
+        return self.provenance().get("started")
 
     def frozen(self) -> Experiment:
         """The experiment that this version was trained with.
@@ -184,7 +187,7 @@ class RunFolder:
         Raises:
             RunError: bars or trades differ from the recorded fingerprint.
         """
-        recorded = (read_json(self.path / "provenance.json") or {}).get("data")
+        recorded = self.provenance().get("data")
         if recorded is None:
             raise RunError(
                 f"{self.path / 'provenance.json'}: does not say which data the version was trained on; "

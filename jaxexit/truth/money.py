@@ -13,6 +13,7 @@ from jaxexit.config.trading import Env, Reward
 from jaxexit.env import EnvSpec, World
 from jaxexit.learners import hyper_of, learner_of, num_updates
 from jaxexit.learning import batching, exit_task, stack, take, update_agents
+from jaxexit.learning.precision import decided
 
 MONEY = Reward(
     w_mtm=1.0,
@@ -74,7 +75,7 @@ def train(
         world: market, trades, numbers.
         on_update: called with (updates done, updates in all).
     """
-    learner, hyper, task = learner_of(experiment), hyper_of(experiment), exit_task(spec)
+    learner, hyper, task = learner_of(decided(experiment)), hyper_of(experiment), exit_task(spec)
     states = stack([learner.init(task, hyper, world, key_of(experiment.seed))])
     hypers, total = stack([hyper]), num_updates(experiment)
     for done in range(total):

@@ -10,6 +10,8 @@ from subprocess import Popen
 
 import pytest
 
+from jaxexit.learning.precision import FILE
+from jaxexit.machine import CACHE_VARIABLE
 from tests.support import tiny
 
 UPDATES = 6
@@ -112,3 +114,39 @@ def test_a_first_process_that_cannot_begin_stops_the_others(tmp_path: Path) -> N
     assert (first.returncode, second.returncode) == (2, 2)
     assert "nothing to resume" in said
     assert "the first process has stopped" in others
+
+
+@pytest.mark.slow
+def test_two_processes_learn_in_the_precision_that_the_first_one_found(tmp_path: Path) -> None:
+    shared = tiny.write_tiny(tmp_path / "shared", updates=UPDATES)
+    together(shared, "--set", "network.precision=auto")
+    used = json.loads((shared.with_suffix("") / "provenance.json").read_text())["precision"]["used"]
+    yaml = tiny.write_tiny(tmp_path / "alone", updates=UPDATES)
+    asked = ("--set", f"network.precision={used}", "--quiet")
+    code, _, err = tiny.run_process("train", yaml, "--devices", "2", *asked)
+    assert code == 0, err
+    assert network(shared) == network(yaml)
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_in_the_precision_that_it_began_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on another device: what was measured there says otherwise when the run is resumed."""
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "programs"))
+    auto = ("--set", "network.precision=auto", "--quiet")
+    yaml = tiny.write_tiny(tmp_path / "stopped", updates=400)
+    with tiny.running("train", yaml, *auto) as process:
+        tiny.wait_until(lambda: len(tiny.checkpoints_of(yaml.with_suffix(""))) > 1)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=tiny.PATIENCE)
+    used = json.loads((yaml.with_suffix("") / "provenance.json").read_text())["precision"]["used"]
+    speeds = tmp_path / "programs" / FILE
+    other_is_faster = [9.0, 1.0] if used == "float32" else [1.0, 9.0]
+    speeds.write_text(json.dumps(dict.fromkeys(json.loads(speeds.read_text()), other_is_faster)))
+    code, _, err = tiny.run_process("train", yaml, *auto, "--resume")
+    assert code == 0, err
+    whole = tiny.write_tiny(tmp_path / "whole", updates=400)
+    asked = ("--set", f"network.precision={used}", "--quiet")
+    assert tiny.run_process("train", whole, *asked)[0] == 0
+    assert network(yaml) == network(whole)

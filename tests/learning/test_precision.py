@@ -8,11 +8,15 @@ import jax
 import numpy as np
 import pytest
 
-from jaxexit.config import load_experiment
+from jaxexit.config import experiment_sha256, load_experiment
 from jaxexit.learners import learner_of
 from jaxexit.learning import precision
-from jaxexit.learning.precision import FASTER, FILE, Speeds, precision_facts, precision_of
+from jaxexit.learning.precision import FASTER, FILE, Speeds, decided, precision_facts
+from jaxexit.policies import initial_params
+from jaxexit.ppo import ppo_learner
 from tests.ppo import probes
+
+AUTO = ["network.precision=auto"]
 
 
 @pytest.fixture
@@ -26,18 +30,44 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     precision.speeds.cache_clear()
 
 
-def test_auto_is_measured_once_and_kept_beside_the_programs(cache: Path) -> None:
-    facts = precision_facts("auto")
+@pytest.fixture
+def yaml(repository: Path) -> Path:
+    return repository / "experiments" / "v2_exit_guards.yaml"
+
+
+def test_auto_is_measured_once_and_kept_beside_the_programs(cache: Path, yaml: Path) -> None:
+    asked = load_experiment(yaml, AUTO)
+    begun = decided(asked)
+    facts = precision_facts(begun)
     (kept,) = json.loads((cache / FILE).read_text()).values()
+    assert facts is not None
     assert kept == list(facts["seconds"].values())
-    assert facts["used"] == Speeds(*kept).fastest
+    assert facts["used"] == Speeds(*kept).fastest == begun.precision_used
     assert facts["asked"] == "auto"
+    assert experiment_sha256(begun) == experiment_sha256(asked)  # the device is no change of it
 
     (cache / FILE).write_text(
         json.dumps({key: [3.0, 1.0] for key in json.loads((cache / FILE).read_text())})
     )
     precision.speeds.cache_clear()
-    assert precision_of("auto") == "bfloat16"  # read, not measured again
+    assert decided(asked).precision_used == "bfloat16"  # read, not measured again
+
+
+@pytest.mark.parametrize("used", ["float32", "bfloat16"])
+def test_what_is_continued_goes_on_as_it_began(yaml: Path, used: str) -> None:
+    begun = {"precision": {"asked": "auto", "used": used, "seconds": None}}
+    goes_on = decided(load_experiment(yaml, AUTO), begun)
+    assert ppo_learner(goes_on).precision == used
+
+
+def test_undecided_it_plays_and_does_not_learn(yaml: Path) -> None:
+    undecided = learner_of(load_experiment(yaml, AUTO))
+    assert undecided.policy(masked=False) is learner_of(load_experiment(yaml)).policy(masked=False)
+    learner = probes.SPEC._replace(precision="auto")
+    numbers, key = probes.hyper(), jax.random.key(0)
+    state = learner.init(probes.TASK, numbers, probes.REWARD_BY_BOTH, key)
+    with pytest.raises(ValueError, match="expected it decided"):
+        learner.update(probes.TASK, numbers, probes.REWARD_BY_BOTH, state)
 
 
 @pytest.mark.parametrize("damaged", ["", "[]", "{}", '{"cpu": 1}', "\x00", '{"a": ['])
@@ -50,17 +80,25 @@ def test_a_damaged_file_is_measured_anew(cache: Path, damaged: str) -> None:
 def test_half_precision_is_taken_only_where_it_is_clearly_faster() -> None:
     assert Speeds(1.0, 1.0 / (FASTER + 0.01)).fastest == "bfloat16"
     assert Speeds(1.0, 1.0 / (FASTER - 0.01)).fastest == "float32"
-    assert (precision_of("float32"), precision_of("bfloat16")) == ("float32", "bfloat16")
-    assert precision_facts("float32") == {"asked": "float32", "used": "float32", "seconds": None}
 
 
-def test_whoever_decides_does_so_in_float32(repository: Path) -> None:
+@pytest.mark.parametrize("asked", ["float32", "bfloat16"])
+def test_what_is_asked_for_by_name_is_used_and_not_measured(yaml: Path, asked: str) -> None:
+    experiment = load_experiment(yaml, [f"network.precision={asked}"])
+    assert decided(experiment) is experiment
+    assert precision_facts(experiment) == {"asked": asked, "used": asked, "seconds": None}
+
+
+def test_whoever_decides_does_so_in_float32(yaml: Path) -> None:
     """Backtest, advice and export play the very policy object of a learner in float32."""
-    yaml = repository / "experiments" / "v2_exit_guards.yaml"
-    whole = learner_of(load_experiment(yaml, []))
-    half = learner_of(load_experiment(yaml, ["network.precision=bfloat16"]))
+    whole = ppo_learner(load_experiment(yaml))
+    half = ppo_learner(load_experiment(yaml, ["network.precision=bfloat16"]))
     assert whole != half  # another program learns
     assert half.policy(masked=False) is whole.policy(masked=False)
+    params = initial_params(whole.network, 32, [1])
+    seen = jax.random.normal(jax.random.key(0), (64, 32))
+    for mine, its in zip(half.evaluate(params, seen), whole.evaluate(params, seen), strict=True):
+        assert np.asarray(mine).tobytes() == np.asarray(its).tobytes()
 
 
 def test_learning_in_half_precision_is_another_and_nearly_the_same() -> None:

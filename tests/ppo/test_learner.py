@@ -154,3 +154,16 @@ def test_the_average_is_that_of_all_networks_then_of_a_window_of_the_run() -> No
         chex.assert_trees_all_close(state.averaged, expected, atol=1e-6)
     moved = jax.tree.map(lambda a, b: float(np.abs(a - b).max()), state.averaged, seen[-1])
     assert max(jax.tree.leaves(moved)) > 1e-3, "the average should not be the last network"
+
+
+def test_a_task_whose_state_changes_its_type_is_refused() -> None:
+    """What is carried between steps is unpacked as it was: without this, 1.5 would come back as 1."""
+
+    def step(data, state, action, coin):
+        (time, own), *rest = TASK.step(data, state, action, coin)
+        return (time.astype(jnp.float32), own), *rest
+
+    numbers, changed = hyper(), TASK._replace(step=step)
+    state = SPEC.init(changed, numbers, probes.CONSTANT_REWARD, jax.random.key(1))
+    with pytest.raises(AssertionError, match="float32"):
+        update(SPEC, changed, numbers, probes.CONSTANT_REWARD, state)

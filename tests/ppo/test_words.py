@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from jaxexit.ppo.words import pack, unpack
 
@@ -33,3 +34,9 @@ def test_stacked_over_time_every_step_is_its_own() -> None:
     assert stacked["b"].shape == (5, 3, 2)
     for t in range(5):
         assert (stacked["b"][t] == t).all()
+
+
+@pytest.mark.parametrize("kind", [jnp.int8, jnp.bfloat16, jnp.uint16])
+def test_a_leaf_of_another_size_is_refused(kind: jnp.dtype) -> None:
+    with pytest.raises(TypeError, match="expected bool, int32, uint32 or float32"):
+        pack({"small": jnp.zeros(4, kind)})

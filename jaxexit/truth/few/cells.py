@@ -27,6 +27,7 @@ from jaxexit.lab.training import agent_seeds, learned_policy, train_agents
 from jaxexit.lab.walk_forward import drawing_from
 from jaxexit.learners import hyper_of, learner_of
 from jaxexit.learning import take
+from jaxexit.learning.precision import decided
 from jaxexit.store.checkpoints import ReadOnlyStore
 from jaxexit.store.tracking import NullRecord
 from jaxexit.truth.few.markets import FewMarket
@@ -105,6 +106,7 @@ def learn(
         dataset: as `dataset_of` returns it.
         on_update: called with the number of updates that are done.
     """
+    experiment = decided(experiment)
     spec, world = make_world(experiment, dataset, "train")
     rows = np.arange(len(dataset.tables["train"]))
     drawing = drawing_from(world, rows, len(world.trades.entry_bar))
