@@ -1,6 +1,6 @@
 """The environment of one trade: honest fills, guards, reward, observation, a pure `step`."""
 
-from jaxexit.env.book import in_units, initial_risk
+from jaxexit.env.book import in_units, initial_risk, quote
 from jaxexit.env.environment import step
 from jaxexit.env.guards import RULES, guard_counts, rule_set_name, valid_actions
 from jaxexit.env.hindsight import compute_hindsight
@@ -47,6 +47,7 @@ __all__ = [
     "observation_size",
     "observe",
     "order_from_action",
+    "quote",
     "reset",
     "rule_set_name",
     "situation",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,13 +15,14 @@ import pandas as pd
 from jaxexit.arrays import key_of
 from jaxexit.config import Experiment
 from jaxexit.data import Dataset
-from jaxexit.data.types import padded
+from jaxexit.data.types import Trades, padded
 from jaxexit.env import ACTIONS, EnvSpec, Hindsight, make_world, observation_size
+from jaxexit.evaluate.catalogue import Catalogue, repeated
 from jaxexit.evaluate.metrics import PolicyResult, summarise
-from jaxexit.evaluate.played import Played
+from jaxexit.evaluate.played import Played, TradeResults
 from jaxexit.evaluate.run import compile_player, run_policy
 from jaxexit.evaluate.table import trade_table
-from jaxexit.evaluate.tuning import policy_numbers, tune
+from jaxexit.evaluate.tuning import EVALUATIONS, policy_numbers, tune
 from jaxexit.learners import learner_of
 from jaxexit.policies import (
     DEFAULT_PARAMS,
@@ -39,6 +40,7 @@ from jaxexit.policies import (
     one_of,
 )
 from jaxexit.policies.fixed import FixedTime
+from jaxexit.policies.swept import Sweep
 
 OF_EACH_TRADE = (LISTED, ORACLE)
 """Policies whose numbers are [N], one a trade."""
@@ -86,20 +88,26 @@ class Backtest:
     def score(self, policy: Policy, policy_params: Any) -> float:
         """Mean net result a trade, in the unit of results: of validation what chooses the best checkpoint."""
         results = self._run(policy, policy_params, seed=0, record=False).results
+        return float(self._net(results, self.world.trades).mean())
+
+    def _net(self, results: TradeResults, trades: Trades) -> np.ndarray:
+        """Net results [N] in the unit of results, float64."""
         net, entry = np.asarray(results.net, float), np.asarray(results.entry, float)
-        unit, trades = self.dataset.unit, self.world.trades
+        unit = self.dataset.unit
         if unit.base == "price":
-            return float((net * entry / unit.size).mean())
+            return net * entry / unit.size
         risk = np.abs(np.asarray(trades.entry_price, float) - np.asarray(trades.stop, float))
-        return float((net * unit.per_fraction(entry, risk)).mean())
+        return net * unit.per_fraction(entry, risk)
 
     def _run(self, policy: Policy, policy_params: Any, seed: int, *, record: bool) -> Played:
         """Usual policies share one compiled program; any other policy gets its own."""
-        played, params = policy, policy_params
+        played, params, size = policy, policy_params, self._size
         if policy in self._usual:
             if self._preparing is not None:
                 self._preparing.join()
             played, params = self._chosen(policy, policy_params)
+        if isinstance(params, Sweep):
+            size *= EVALUATIONS  # the program that tunes them plays them too
         return run_policy(
             self.spec,
             played._replace(guarded=policy.guarded),
@@ -108,7 +116,7 @@ class Backtest:
             key_of(seed),
             horizon=self.horizon,
             record=record,
-            size=self._size,
+            size=size,
             salt=zlib.crc32(
                 policy.name.encode()
             ),  # two policies that sample must not sample the same
@@ -152,31 +160,75 @@ class Backtest:
         return summarise(result, horizon=self.horizon)
 
     def tuned(
-        self, on_policy: Callable[[str], None] = lambda name: None
+        self,
+        on_policy: Callable[[str], None] = lambda name: None,
+        *,
+        catalogue: Sequence[str] = (),
     ) -> dict[str, dict[str, float]]:
-        """The best settings of the tunable baselines on this split: tune on the training split."""
-        return tune(self.score, horizon=self.horizon, on_policy=on_policy)
+        """The best settings of the tunable baselines on this split: tune on the training split.
+
+        Args:
+            on_policy: called with the name of each before it is tuned.
+            catalogue: exits of the catalogue that are tuned too.
+        """
+        return {
+            **tune(self.score, horizon=self.horizon, on_policy=on_policy),
+            **self.tuned_catalogue(catalogue, on_policy),
+        }
+
+    def tuned_catalogue(
+        self, names: Sequence[str], on_policy: Callable[[str], None] = lambda name: None
+    ) -> dict[str, dict[str, float]]:
+        """The best settings of exits of the catalogue on this split, one sweep each; as `tuned`."""
+        if not names:
+            return {}
+        catalogue, world, best = self._catalogue(names), repeated(self.world), {}
+        count = len(self.dataset.tables[self.split])
+        for name in names:
+            on_policy(name)
+            results = run_policy(
+                self.spec,
+                catalogue.policy,
+                world,
+                catalogue.sweep(name, count),
+                key_of(0),
+                horizon=self.horizon,
+                size=self._size * EVALUATIONS,
+                salt=0,
+            ).results
+            net = self._net(results, world.trades)
+            best[name] = catalogue.best(name, net.reshape(EVALUATIONS, count))
+        return best
+
+    def _catalogue(self, names: Sequence[str]) -> Catalogue:
+        return Catalogue(self.dataset, self.horizon, names)
 
     def baselines(
         self,
         imitated: pd.DataFrame,
         tuned: Mapping[str, Mapping[str, float]],
         *,
+        catalogue: Sequence[str] = (),
         seed: int = 0,
         on_policy: Callable[[str], None] = lambda name: None,
     ) -> Iterator[tuple[str, PolicyResult]]:
-        """Name and result of each baseline (see `baseline_params`).
+        """Name and result of each baseline (see `baseline_params`); the catalogue's last.
 
         Args:
             imitated: trade table of the learned policy: the random policy samples its actions with the
                 same frequencies.
             tuned: settings by policy (`evaluate.tuning.tune` on the training split).
+            catalogue: names of the catalogue's exits that are played too.
             seed: of the random policy.
             on_policy: called with each policy's name before it is played.
         """
         for policy, params in self.baseline_params(imitated, tuned).items():
             on_policy(policy.name)
             yield policy.name, self.play(policy, params, seed=seed)
+        for name in catalogue:
+            on_policy(name)
+            exits, count = self._catalogue(catalogue), len(self.dataset.tables[self.split])
+            yield name, self.play(exits.policy, exits.played(name, tuned[name], count))
 
     def baseline_params(
         self, imitated: pd.DataFrame, tuned: Mapping[str, Mapping[str, float]]

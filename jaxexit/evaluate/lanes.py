@@ -22,6 +22,7 @@ from jaxexit.env import (
     in_units,
     initial_risk,
     observe,
+    quote,
     reset,
     situation,
     step,
@@ -153,6 +154,7 @@ def _play_bar(game: _Game, state: EnvState, memory: Any) -> tuple[Order, Any, En
             observation=lambda: observe(game.spec, params, market, now),
             valid=lambda: valid_actions(params, now),
             atr=lambda: market.atr[now.bar],
+            bar=lambda: quote(market, now.bar, now.direction),
             key=lambda: jax.random.fold_in(jax.random.fold_in(game.key, state.k), state.trade),
         )
         return game.policy.act(game.policy_params, memory, view)

@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 
 import jax
 
+from jaxexit.env.book import Quote
 from jaxexit.env.types import Order, Situation
 
 Array = jax.Array
 
 
-Later = Callable[[], Array]
+Later = Callable[[], Any]
 
 
 class View:
@@ -23,11 +24,19 @@ class View:
     """
 
     def __init__(
-        self, now: Situation, *, observation: Later, valid: Later, atr: Later, key: Later
+        self,
+        now: Situation,
+        *,
+        observation: Later,
+        valid: Later,
+        atr: Later,
+        key: Later,
+        bar: Later,
     ) -> None:
         """Args: the situation, and functions that compute the rest."""
         self.now = now
         self._observation, self._valid, self._atr, self._key = observation, valid, atr, key
+        self._bar = bar
 
     @property
     def observation(self) -> Array:
@@ -43,6 +52,11 @@ class View:
     def atr(self) -> Array:
         """Price units: ATR 14 of bar e+k."""
         return self._atr()
+
+    @property
+    def bar(self) -> Quote:
+        """Bar e+k, long form: the last one that is known."""
+        return self._bar()
 
     @property
     def key(self) -> Array:

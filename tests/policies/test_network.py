@@ -63,6 +63,7 @@ def test_a_masked_policy_only_takes_valid_actions(params, sample: bool) -> None:
             observation=lambda: 10.0 * jax.random.normal(one, (32,)),
             valid=lambda: jnp.array([True, False, False, True, False]),
             atr=lambda: jnp.float32(1.0),
+            bar=lambda: None,
             key=lambda: two,
         )
         order, _ = policy.act(params, (), view)
@@ -84,6 +85,7 @@ def test_greedy_takes_the_likeliest_and_sampling_follows_the_probabilities(param
             observation=lambda: observation,
             valid=lambda: jnp.ones(5, bool),
             atr=lambda: jnp.float32(1.0),
+            bar=lambda: None,
             key=lambda: key,
         )
         return policy.act(biased, (), view)[0].action

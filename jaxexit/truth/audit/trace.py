@@ -16,6 +16,7 @@ from jaxexit.env import (
     Outcome,
     World,
     observe,
+    quote,
     reset,
     situation,
     step,
@@ -71,6 +72,7 @@ def _trace(spec: EnvSpec, policy: Policy, horizon: int, world: World, policy_par
             observation=lambda: observe(spec, params, market, now),
             valid=lambda: valid_actions(params, now),
             atr=lambda: market.atr[now.bar],
+            bar=lambda: quote(market, now.bar, now.direction),
             key=lambda: key,
         )
         order, new_memory = policy.act(policy_params, memory, view)
