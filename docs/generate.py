@@ -22,6 +22,7 @@ from jaxexit.__main__ import COMMANDS
 from jaxexit.config.actions import ACTIONS
 from jaxexit.config.features import COLUMNS, FEATURE_RECORDS
 from jaxexit.config.schema import SET_BY_PROGRAM, Experiment
+from jaxexit.evaluate.catalogue import CATALOGUE, Typical
 from jaxexit.metrics import METRICS
 
 REPOSITORY = Path(__file__).parent.parent
@@ -162,8 +163,18 @@ def _features() -> str:
     return _table(("feature", "column", "unit", "read", "group", "shown"), rows)
 
 
+def _exits() -> str:
+    """The exits of the catalogue: formula and numbers, from their settings' docstrings."""
+    rows = []
+    for name, (_, grid) in CATALOGUE.items():
+        tried = grid(Typical(horizon=200, atr=1.0, percent=1.0))
+        words = " ".join((type(tried).__doc__ or "").split())
+        rows.append((f"`{name}`", words, ", ".join(f"`{field}`" for field in tried._fields)))
+    return _table(("exit", "what it does", "numbers"), rows)
+
+
 TABLE = re.compile(r"^<!-- table: (\w+) -->$", re.MULTILINE)
-TABLES = {"metrics": _metrics, "actions": _actions, "features": _features}
+TABLES = {"metrics": _metrics, "actions": _actions, "features": _features, "exits": _exits}
 """What stands in a page where it says `<!-- table: NAME -->`."""
 
 # Commands

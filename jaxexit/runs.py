@@ -76,6 +76,7 @@ class Run:
         *,
         checkpoint: Which = "best",
         sample: bool = False,
+        baselines: str | Sequence[str] = "usual",
         again: bool = False,
         progress: bool | Reporter = True,
     ) -> Result:
@@ -88,12 +89,17 @@ class Run:
             split: "train", "validation" or "test".
             checkpoint: "best" on validation, "final", "last", or a number of steps.
             sample: draw actions instead of taking the likeliest.
+            baselines: "usual", "all", or names of the catalogue's exits to play beside the usual ones; each
+                is tuned on train, and on test a trial.
             again: play and count it although it is known.
             progress: whether to show it.
 
         Raises:
-            UserError: there is no such checkpoint, or the data have changed.
+            UserError: there is no such checkpoint or baseline, or the data have changed.
         """
+        from jaxexit.config.baselines import catalogue_names
+
+        catalogue = catalogue_names(baselines)
         machine.prepare_jax()
         from jaxexit.lab.results import backtest_version, headline, results_name
 
@@ -106,11 +112,16 @@ class Run:
             trained.registry,
         )
         with reporter.working(f"backtest on {split}") as say:
-            if split == "test" and checkpoint == "best" and not sample and not again:
+            if split == "test" and checkpoint == "best" and not (sample or again or catalogue):
                 summary, _ = headline(*given, on_policy=say)
             else:
                 summary, _ = backtest_version(
-                    *given, which=checkpoint, split=split, sample=sample, on_policy=say
+                    *given,
+                    which=checkpoint,
+                    split=split,
+                    sample=sample,
+                    catalogue=catalogue,
+                    on_policy=say,
                 )
         name = results_name(split, checkpoint, sampled=sample)
         return Result(self.trained, split, summary, trained.folder.results(name))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from jaxexit import machine
 from jaxexit.commands import cli
+from jaxexit.config.baselines import catalogue_names
 from jaxexit.errors import UserError
 
 
@@ -21,6 +22,7 @@ def build_parser() -> cli.Parser:
     parser.add_argument(
         "--sample", action="store_true", help="sample actions instead of taking the most likely one"
     )
+    cli.add_baselines(parser)
     parser.add_argument(
         "--report", action="store_true", help="write report.html beside the results"
     )
@@ -34,6 +36,7 @@ def _command(argv: Sequence[str] | None) -> int:
         raise UserError(
             "--report: shows the result of the greedy best checkpoint; leave out --checkpoint and --sample"
         )
+    catalogue_names(arguments.baselines)
     from jaxexit.api import open_run
     from jaxexit.commands import tables
     from jaxexit.progress import Reporter, console
@@ -46,6 +49,7 @@ def _command(argv: Sequence[str] | None) -> int:
         arguments.split,
         checkpoint=arguments.checkpoint,
         sample=arguments.sample,
+        baselines=arguments.baselines,
         again=True,
         progress=reporter,
     )

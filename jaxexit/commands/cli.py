@@ -148,6 +148,17 @@ def add_checkpoint(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_baselines(parser: argparse.ArgumentParser) -> None:
+    """`--baselines`."""
+    parser.add_argument(
+        "--baselines",
+        metavar="all|usual|NAME,...",
+        default="usual",
+        help="exits of the catalogue to tune on train and play too (docs/reference/exits.md); on test each "
+        "counts as a trial (default: usual)",
+    )
+
+
 def _which(text: str) -> str | int:
     if text in ("best", "final", "last"):
         return text

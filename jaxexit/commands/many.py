@@ -116,6 +116,7 @@ def walk_forward(
 
     from jaxexit import progress
     from jaxexit.commands import tables
+    from jaxexit.config.baselines import catalogue_names
     from jaxexit.data import load_folds
     from jaxexit.evaluate.power import power_line
     from jaxexit.lab.walk_forward import side_run, train_folds
@@ -154,10 +155,17 @@ def walk_forward(
         if result.interrupted:
             return cli.stopped(result.trained_steps)
         summary = stored_result(experiment, folder, count, rolling=rolling)
-        if summary is None:
+        catalogue = catalogue_names(arguments.baselines)
+        if summary is None or not set(catalogue) <= set(summary["policies"]):
             with progress.working(out, "backtest") as say:
                 summary, learned = backtest_folds(
-                    experiment, folds, folder, registry, rolling=rolling, on_policy=say
+                    experiment,
+                    folds,
+                    folder,
+                    registry,
+                    rolling=rolling,
+                    catalogue=catalogue,
+                    on_policy=say,
                 )
             tables.backtest(out, summary, learned)
         else:

@@ -47,6 +47,7 @@ def build_parser() -> cli.Parser:
         action="store_true",
         help="with --walk-forward: train each fold on a rolling window, not on all data before it",
     )
+    cli.add_baselines(parser)
     again = parser.add_mutually_exclusive_group()
     again.add_argument("--resume", action="store_true", help="continue from the last checkpoint")
     again.add_argument(
@@ -71,6 +72,7 @@ def build_parser() -> cli.Parser:
 def _command(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
     from jaxexit.config import find_experiment, load_experiment
+    from jaxexit.config.baselines import catalogue_names
     from jaxexit.config.learning import check_counts_steps
 
     root = arguments.root or Path("experiments")
@@ -84,6 +86,8 @@ def _command(argv: Sequence[str] | None) -> int:
         overrides.append(f"seeds={arguments.seeds}")
     if arguments.rolling and arguments.walk_forward is None:
         raise UserError("--rolling: goes with --walk-forward K")
+    if catalogue_names(arguments.baselines) and arguments.walk_forward is None:
+        raise UserError("--baselines: goes with --walk-forward K, or with backtest")
     many = arguments.sweep is not None or arguments.walk_forward is not None
     if many and cli.cluster_of(arguments) is not None:
         raise UserError("--sweep and --walk-forward run in one process; leave --distributed out")

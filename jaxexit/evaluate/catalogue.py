@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from jaxexit.config import baselines
 from jaxexit.data import Dataset
 from jaxexit.data.hours import NEW_YORK
 from jaxexit.data.indicators import talib_indicators
 from jaxexit.env import World
-from jaxexit.errors import UserError
+from jaxexit.errors import check_complete
 from jaxexit.evaluate.tuning import EVALUATIONS
 from jaxexit.policies import catalogue as c
 from jaxexit.policies.swept import Sweep, swept
@@ -124,25 +125,7 @@ CATALOGUE: dict[str, tuple[Policy, Grid]] = {
 }
 """By name: the policy, and its settings, leaves [EVALUATIONS] on the host."""
 
-ALL, USUAL = "all", "usual"
-
-
-def names_of(asked: str | Sequence[str]) -> tuple[str, ...]:
-    """The exits of the catalogue that `--baselines` asks for: all, usual (none), or by name.
-
-    Raises:
-        UserError: one line; a name that the catalogue does not have.
-    """
-    words = asked.split(",") if isinstance(asked, str) else list(asked)
-    names = list(dict.fromkeys(word.strip() for word in words))
-    if names in ([ALL], [USUAL]):
-        return tuple(CATALOGUE) if names == [ALL] else ()
-    for name in names:
-        if name not in CATALOGUE:
-            raise UserError(
-                f"--baselines: got {name!r}, expected {ALL}, {USUAL}, or names of {', '.join(CATALOGUE)}"
-            )
-    return tuple(names)
+check_complete("evaluate.catalogue.CATALOGUE", CATALOGUE, baselines.CATALOGUE, no_more=True)
 
 
 def columns_of(dataset: Dataset) -> c.Columns:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -53,9 +53,16 @@ def results_name(split: str, which: Which, *, sampled: bool) -> str:
 
 
 def tuned_baselines(
-    experiment: Experiment, dataset: Dataset, folder: RunFolder
+    experiment: Experiment, dataset: Dataset, folder: RunFolder, catalogue: Sequence[str] = ()
 ) -> dict[str, dict[str, float]]:
-    """The baselines' settings, tuned on the training split once a run and kept in its folder."""
+    """The baselines' settings, tuned on the training split once a run and kept in its folder.
+
+    Args:
+        experiment: the frozen experiment of the run.
+        dataset: its data.
+        folder: its run folder.
+        catalogue: exits of the catalogue that are needed too.
+    """
     path = folder.path / "results" / "baselines.json"
     known = read_json(path)
     sha256 = experiment_sha256(experiment)
@@ -65,6 +72,9 @@ def tuned_baselines(
             "evaluations_each": EVALUATIONS,
             "settings": Backtest(experiment, dataset, "train").tuned(),
         }
+        write_json(path, known)
+    if missing := [name for name in catalogue if name not in known["settings"]]:
+        known["settings"] |= Backtest(experiment, dataset, "train").tuned_catalogue(missing)
         write_json(path, known)
     return known["settings"]
 
@@ -79,6 +89,7 @@ def backtest_version(
     which: Which = "best",
     split: str = "test",
     sample: bool = False,
+    catalogue: Sequence[str] = (),
     on_policy: OnPolicy = lambda name: None,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Every trade of a split exactly once, under the learned policy and every baseline.
@@ -101,6 +112,7 @@ def backtest_version(
         which: which checkpoint.
         split: which trades.
         sample: draw the learned policy's actions instead of taking the likeliest.
+        catalogue: exits of the catalogue that are tuned on train and played too; on test each is a trial.
         on_policy: called with each policy's name before it is played.
 
     Returns:
@@ -117,14 +129,15 @@ def backtest_version(
     if split == "test":
         evaluation = {**proof, "checkpoint": str(which), "sampled": sample}
         seeds = {"seeds": experiment.seeds} if experiment.seeds > 1 else {}
-        registry.record_test_evaluation(experiment.version, evaluation | seeds)
+        rules = {"baselines": list(catalogue)} if catalogue else {}
+        registry.record_test_evaluation(experiment.version, evaluation | seeds | rules)
     on_policy("the baselines' settings on train")
-    tuned = tuned_baselines(experiment, dataset, folder)
+    tuned = tuned_baselines(experiment, dataset, folder, catalogue)
     backtest = Backtest(experiment, dataset, split)
     audit, looks = audit_before_training(folder.path), looks_before(registry, proof)
     known = verification([dataset.origin], audit, split=split, looks=looks)
     trials = trials_so_far(registry, experiment.version)
-    played = _played(experiment, backtest, checkpoint, which, tuned, sample, on_policy)
+    played = _played(experiment, backtest, checkpoint, which, tuned, sample, catalogue, on_policy)
     on_policy("what this test could see")
     power = power_of(experiment, dataset, tuned, {split: size([dataset.tables[split]])})
     on_policy("intervals and differences")
@@ -153,6 +166,7 @@ def _played(
     which: Which,
     tuned: dict[str, dict[str, float]],
     sample: bool,
+    catalogue: Sequence[str],
     on_policy: OnPolicy,
 ) -> Played:
     """The agents of a checkpoint, one after the other, then every baseline."""
@@ -162,7 +176,9 @@ def _played(
         on_policy(policy.name if len(seeds) == 1 else f"{policy.name}, seed {seed}")
         agents.append(backtest.play(policy, params, seed=seed, record=True))
     joint = agents[0] if len(seeds) == 1 else joint_result(agents)
-    baselines = backtest.baselines(joint.table, tuned, seed=experiment.seed, on_policy=on_policy)
+    baselines = backtest.baselines(
+        joint.table, tuned, catalogue=catalogue, seed=experiment.seed, on_policy=on_policy
+    )
     records = [[agent] for agent in agents]
     return Played(policy.name, seeds, agents, records, joint, dict(baselines))
 

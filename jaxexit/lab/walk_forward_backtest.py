@@ -64,6 +64,7 @@ def backtest_folds(
     registry: Registry,
     *,
     rolling: bool,
+    catalogue: Sequence[str] = (),
     on_policy: Callable[[str], None] = lambda name: None,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Play the out-of-sample piece of each fold, under its best agent and every baseline; join and judge.
@@ -77,6 +78,7 @@ def backtest_folds(
         folder: of the version.
         registry: has the version already.
         rolling: as `folds` was made.
+        catalogue: exits of the catalogue that are tuned and played too; each is a trial.
         on_policy: called with what is played, before it is.
 
     Returns:
@@ -91,9 +93,11 @@ def backtest_folds(
     checkpoint = run.store.restore("best", template)
     proof = proof_of(experiment, checkpoint)
     evaluation = {"checkpoint": "best", "sampled": False, "split": NAME, "folds": count}
+    if catalogue:
+        evaluation["baselines"] = list(catalogue)
     registry.record_test_evaluation(experiment.version, {**proof, **evaluation})
     pieces = [
-        _play_fold(experiment, number, dataset, checkpoint, on_policy)
+        _play_fold(experiment, number, dataset, checkpoint, catalogue, on_policy)
         for number, dataset in enumerate(folds.datasets)
     ]
     played = _joined_pieces([piece.played for piece in pieces])
@@ -141,11 +145,12 @@ def _play_fold(
     number: int,
     dataset: Dataset,
     checkpoint: Checkpoint,
+    catalogue: Sequence[str],
     on_policy: Callable[[str], None],
 ) -> _Piece:
     """The fold's agents, then the baselines tuned on its train."""
     on_policy(f"fold {number}: the baselines' settings on its train")
-    tuned = Backtest(experiment, dataset, "train").tuned()
+    tuned = Backtest(experiment, dataset, "train").tuned(catalogue=catalogue)
     backtest, policy = Backtest(experiment, dataset, "test"), learned_policy(experiment)
     seeds, saved = agent_seeds(experiment), checkpoint.state
     first = number * len(seeds)
@@ -157,6 +162,7 @@ def _play_fold(
     baselines = backtest.baselines(
         joint.table,
         tuned,
+        catalogue=catalogue,
         seed=experiment.seed,
         on_policy=lambda name: on_policy(f"fold {number}: {name}"),
     )

@@ -62,9 +62,13 @@ class Registry:
         return self.load()["active_version"]
 
     def trials(self) -> int:
-        """Trials for the deflated Sharpe ratio: test evaluations of all versions, and settings of sweeps."""
-        sweeps = self.load().get("sweeps", ())
-        return len(self.test_evaluations()) + sum(sweep["trials"] for sweep in sweeps)
+        """Trials for the deflated Sharpe ratio: test evaluations of all versions, and settings of sweeps.
+
+        An exit of the catalogue that an evaluation played beside it is a trial too.
+        """
+        sweeps, evaluations = self.load().get("sweeps", ()), self.test_evaluations()
+        rules = sum(len(one.get("baselines", ())) for one in evaluations)
+        return len(evaluations) + rules + sum(sweep["trials"] for sweep in sweeps)
 
     def test_evaluations(self) -> list[dict[str, Any]]:
         """Every evaluation on a test split: of all versions, and of runs that are kept in no registry."""
