@@ -167,7 +167,7 @@ def _exits() -> str:
     """The exits of the catalogue: formula and numbers, from their settings' docstrings."""
     rows = []
     for name, (_, grid) in CATALOGUE.items():
-        tried = grid(Typical(horizon=200, atr=1.0, percent=1.0))
+        tried = grid(Typical(horizon=200, atr=1.0, percent=1.0, observed=1))
         words = " ".join((type(tried).__doc__ or "").split())
         rows.append((f"`{name}`", words, ", ".join(f"`{field}`" for field in tried._fields)))
     return _table(("exit", "what it does", "numbers"), rows)

@@ -106,7 +106,9 @@ def differences_table(summary: dict[str, Any]) -> Table:
     for other, metrics in summary["policies"].items():
         result = _estimate(metrics["intervals"][NET.key(unit)], form)
         settings = ", ".join(
-            f"{key} {value:.3g}" for key, value in metrics.get("tuned", {}).items()
+            f"{key} {value:.3g}"
+            for key, value in metrics.get("tuned", {}).items()
+            if not isinstance(value, list)
         )
         if other == name:
             table.add_row(other, "", result, "", "", style="bold")

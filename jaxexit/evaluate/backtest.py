@@ -184,6 +184,7 @@ class Backtest:
             return {}
         catalogue, world, best = self._catalogue(names), repeated(self.world), {}
         count = len(self.dataset.tables[self.split])
+        catalogue.fit(self.world)
         for name in names:
             on_policy(name)
             results = run_policy(
@@ -201,7 +202,7 @@ class Backtest:
         return best
 
     def _catalogue(self, names: Sequence[str]) -> Catalogue:
-        return Catalogue(self.dataset, self.horizon, names)
+        return Catalogue(self.spec, self.dataset, self.horizon, names)
 
     def baselines(
         self,

@@ -17,8 +17,9 @@ from jaxexit.config import baselines
 from jaxexit.data import Dataset
 from jaxexit.data.hours import NEW_YORK
 from jaxexit.data.indicators import talib_indicators
-from jaxexit.env import World
+from jaxexit.env import EnvSpec, World, observation_size
 from jaxexit.errors import check_complete
+from jaxexit.evaluate import meta_label
 from jaxexit.evaluate.tuning import EVALUATIONS
 from jaxexit.policies import catalogue as c
 from jaxexit.policies.swept import Sweep, swept
@@ -35,6 +36,7 @@ class Typical(NamedTuple):
     horizon: int  # bars
     atr: float  # price units: median at the entries of training
     percent: float  # the same in percent of the entry
+    observed: int  # numbers of an observation
 
 
 Grid = Callable[[Typical], Any]
@@ -86,6 +88,13 @@ def _close(typical: Typical) -> Any:
     return c.Close(*_pairs(np.linspace(1.5, 24.0, 2 * MANY), KEEP_R))
 
 
+def _thresholds(typical: Typical) -> Any:
+    """Before the fit nothing is known: even odds."""
+    none = np.zeros(EVALUATIONS, np.float32)
+    weights = np.zeros((EVALUATIONS, typical.observed), np.float32)
+    return c.MetaLabel(np.linspace(0.05, 0.95, EVALUATIONS, dtype=np.float32), none, weights)  # type: ignore[arg-type]
+
+
 CATALOGUE: dict[str, tuple[Policy, Grid]] = {
     policy.name: (policy, grid)
     for policy, grid in (
@@ -121,9 +130,10 @@ CATALOGUE: dict[str, tuple[Policy, Grid]] = {
         (c.BAND_TOUCH, _reversal(0.0, 0.5, 1.0, 1.5, 2.0, 2.25, 2.5, 3.0)),
         (c.SESSION_CLOSE, _close),
         (c.WEEKEND_FLAT, _close),
+        (c.META_LABEL, _thresholds),
     )
 }
-"""By name: the policy, and its settings, leaves [EVALUATIONS] on the host."""
+"""By name: the policy, and its settings, leaves [EVALUATIONS, ...] on the host."""
 
 check_complete("evaluate.catalogue.CATALOGUE", CATALOGUE, baselines.CATALOGUE, no_more=True)
 
@@ -150,43 +160,56 @@ def columns_of(dataset: Dataset) -> c.Columns:
     return c.Columns(*(np.asarray(column, np.float32) for column in columns))
 
 
-def typical_of(dataset: Dataset, horizon: int) -> Typical:
+def typical_of(spec: EnvSpec, dataset: Dataset, horizon: int) -> Typical:
     """What the settings of an experiment's data are made from."""
     trades = dataset.splits["train"]
     atr = np.asarray(dataset.market.atr, float)[np.asarray(trades.entry_bar)]
     price = np.abs(np.asarray(trades.entry_price, float))
-    return Typical(horizon, float(np.median(atr)), float(np.median(100.0 * atr / price)))
+    percent = float(np.median(100.0 * atr / price))
+    return Typical(horizon, float(np.median(atr)), percent, observation_size(spec))
 
 
 class Catalogue:
     """Some exits of the catalogue for one experiment's data: one program tunes and plays them."""
 
-    def __init__(self, dataset: Dataset, horizon: int, names: Sequence[str]) -> None:
+    def __init__(self, spec: EnvSpec, dataset: Dataset, horizon: int, names: Sequence[str]) -> None:
         """Nothing is computed.
 
         Args:
+            spec: structure of the environment.
             dataset: bars and trades.
             horizon: `max_bars`.
             names: of `CATALOGUE`, at least one.
         """
-        self._dataset, self._horizon, self.names = dataset, horizon, tuple(names)
+        self._spec, self._dataset, self._horizon = spec, dataset, horizon
+        self.names = tuple(names)
         self.policy = swept(tuple(CATALOGUE[name][0] for name in names))
 
     @cached_property
     def settings(self) -> dict[str, Any]:
-        """What is tried of each, leaves [EVALUATIONS]."""
-        typical = typical_of(self._dataset, self._horizon)
+        """What is tried of each, leaves [EVALUATIONS, ...]."""
+        typical = typical_of(self._spec, self._dataset, self._horizon)
         return {name: CATALOGUE[name][1](typical) for name in self.names}
 
     @cached_property
     def _columns(self) -> c.Columns:
         return columns_of(self._dataset)
 
+    def fit(self, world: World) -> None:
+        """Fit what has to be fitted before it is tuned, on the training split's world."""
+        if c.META_LABEL.name not in self.names:
+            return
+        weights, bias = meta_label.fitted(self._spec, world, self._horizon)
+        before = self.settings[c.META_LABEL.name]
+        self.settings[c.META_LABEL.name] = before._replace(
+            bias=np.full_like(before.bias, bias), weights=np.tile(weights, (EVALUATIONS, 1))
+        )
+
     def sweep(self, name: str, trades: int) -> Sweep:
         """The params of `policy` over `repeated` trades: all settings of one exit."""
         return self._params(name, trades, self.settings)
 
-    def played(self, name: str, numbers: Mapping[str, float], trades: int) -> Sweep:
+    def played(self, name: str, numbers: Mapping[str, Any], trades: int) -> Sweep:
         """The params of `policy` over the trades as they are, with one setting."""
         tried = self.settings[name]
         one = type(tried)(
@@ -202,7 +225,7 @@ class Catalogue:
         number: Any = np.int32(trades)
         return Sweep(which, number, tuple(settings[n] for n in self.names), self._columns)
 
-    def best(self, name: str, net: np.ndarray) -> dict[str, float]:
+    def best(self, name: str, net: np.ndarray) -> dict[str, Any]:
         """The setting with the highest mean. Of equals the first counts.
 
         Args:
@@ -210,7 +233,10 @@ class Catalogue:
             net: [EVALUATIONS, N] results of the sweep, in the unit of results.
         """
         first = int(np.argmax(net.mean(axis=1)))
-        return {field: float(leaf[first]) for field, leaf in self.settings[name]._asdict().items()}
+        return {
+            field: np.asarray(leaf[first], float).tolist()
+            for field, leaf in self.settings[name]._asdict().items()
+        }
 
 
 def repeated(world: World) -> World:

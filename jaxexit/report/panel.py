@@ -72,7 +72,8 @@ def columns(runs: Sequence[ReportedRun]) -> list[Column]:
 def _numbers(run: ReportedRun, policy: str) -> str:
     """The numbers of a tuned baseline, where the summary says them."""
     tuned = run.summary["policies"][policy].get("tuned") or {}
-    return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in tuned.items())
+    scalars = {name: value for name, value in tuned.items() if not isinstance(value, list)}
+    return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in scalars.items())
 
 
 def _capture(run: ReportedRun, policy: str) -> float | None:

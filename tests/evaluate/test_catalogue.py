@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jaxexit.config.baselines import CATALOGUE, catalogue_names
+from jaxexit.config.baselines import CATALOGUE, META_LABEL, catalogue_names
 from jaxexit.errors import UserError
-from jaxexit.evaluate import Backtest
+from jaxexit.evaluate import Backtest, meta_label
 from jaxexit.evaluate.catalogue import Catalogue, columns_of
 from jaxexit.evaluate.tuning import EVALUATIONS
 from jaxexit.lab.trained import TrainedVersion, open_trained
+from jaxexit.policies import CLASSICAL
 from jaxexit.store.registry import Registry
 from tests.support import tiny
 
@@ -26,7 +27,7 @@ def version(trained: tiny.Trained) -> TrainedVersion:
 
 def test_one_sweep_finds_what_playing_each_setting_finds(version: TrainedVersion) -> None:
     train = Backtest(version.experiment, version.dataset(), "train")
-    catalogue = Catalogue(train.dataset, train.horizon, NAMES)
+    catalogue = Catalogue(train.spec, train.dataset, train.horizon, NAMES)
     tuned, count = train.tuned_catalogue(NAMES), len(train.dataset.tables["train"])
     for name in NAMES:
         tried = catalogue.settings[name]._asdict()
@@ -55,6 +56,37 @@ def test_indicators_and_clock_are_those_of_the_bars_close(version: TrainedVersio
     window = 0.5 * closes[row - 19 : row + 1]
     place = (window[-1] - window.mean()) / window.std()
     assert columns.band_place[row] == pytest.approx(place, rel=1e-3)
+
+
+def test_the_supervised_exit_leaves_at_the_first_decision_below_its_threshold(
+    version: TrainedVersion,
+) -> None:
+    train = Backtest(version.experiment, version.dataset(), "train")
+    count = len(train.dataset.tables["train"])
+    weights, bias = meta_label.fitted(train.spec, train.world, train.horizon)
+    numbers = {"threshold": 0.5, "bias": bias, "weights": weights.tolist()}
+    exits = Catalogue(train.spec, train.dataset, train.horizon, (META_LABEL,))
+    table = train.play(exits.policy, exits.played(META_LABEL, numbers, count)).table
+    found = meta_label.decisions(train.spec, train.world, np.arange(count), train.horizon)
+    odds = np.asarray(found.observation) @ weights + bias
+    leaves = (odds < 0) & np.asarray(found.is_open)
+    first = np.where(leaves.any(axis=1), leaves.argmax(axis=1), -1)
+    by_exit = table["exit_reason"].to_numpy(str) == "EXIT"
+    assert 0 < by_exit.sum() < count
+    assert (by_exit == (first >= 0)).all()
+    assert (table["bars_held"].to_numpy()[by_exit] == first[by_exit]).all()
+
+
+def test_what_staying_is_worth_at_the_first_decision_is_the_classical_result(
+    version: TrainedVersion,
+) -> None:
+    """Leaving before the entry is filled earns nothing."""
+    train = Backtest(version.experiment, version.dataset(), "train")
+    count = len(train.dataset.tables["train"])
+    found = meta_label.decisions(train.spec, train.world, np.arange(count), train.horizon)
+    table = train.play(CLASSICAL, ()).table
+    pips = np.asarray(found.staying)[:, 0] * table["entry_price"].to_numpy(float) / 0.0001
+    assert pips == pytest.approx(table["net_pips"].to_numpy(float), abs=0.02)
 
 
 @pytest.mark.parametrize(

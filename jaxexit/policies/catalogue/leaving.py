@@ -121,6 +121,24 @@ def _weekend_flat(params: Numbers, state: Any, view: View) -> tuple[Order, Any]:
     return exit_if(over & (in_r(now.close, view) < numbers.keep_r), view), state
 
 
+class MetaLabel(NamedTuple):
+    """Leave where the chance that staying is worth more is estimated below `threshold`. Own target.
+
+    Meta-labelling (Lopez de Prado 2018, section 3.6): a logistic regression on the agent's observation,
+    fitted on train to the classical exit's own decisions. Needs scikit-learn.
+    """
+
+    threshold: Array
+    bias: Array
+    weights: Array  # [observation_size]
+
+
+def _meta_label(params: Numbers, state: Any, view: View) -> tuple[Order, Any]:
+    numbers = params.settings
+    odds = numbers.bias + (numbers.weights * view.observation).sum()
+    return exit_if(jax.nn.sigmoid(odds) < numbers.threshold, view), state
+
+
 TIME_STOP = Policy("time_stop", nothing_met, _time_stop)
 VOLATILITY_STOP = Policy("volatility_stop", _nothing_before, _volatility_stop)
 RSI_REVERSAL = Policy("rsi_reversal", stateless, _reversal(_rsi))
@@ -128,3 +146,4 @@ EMA_CROSS = Policy("ema_cross", stateless, _reversal(_ema))
 BAND_TOUCH = Policy("band_touch", stateless, _reversal(_band))
 SESSION_CLOSE = Policy("session_close", _due, _session_close)
 WEEKEND_FLAT = Policy("weekend_flat", stateless, _weekend_flat)
+META_LABEL = Policy("meta_label", stateless, _meta_label)
