@@ -42,11 +42,11 @@ class Typical(NamedTuple):
 Grid = Callable[[Typical], Any]
 
 
-def _pairs(first: Any, second: Any) -> list[np.ndarray]:
+def _pairs(first: Any, second: Any) -> list[Any]:  # host arrays
     return [leaf.ravel().astype(np.float32) for leaf in np.meshgrid(first, second, indexing="ij")]
 
 
-def _bars(first: float, last: float, count: int) -> np.ndarray:
+def _bars(first: float, last: float, count: int) -> Any:
     return np.geomspace(first, max(last, first), count).round()
 
 
@@ -58,26 +58,27 @@ def _behind(unit: float) -> Any:
 def _roi(typical: Typical) -> Any:
     horizon = typical.horizon
     start, bars = _pairs(np.geomspace(0.25, 6.0, MANY), _bars(1, horizon / 4, FEW))
-    return c.RoiTable(start, bars.astype(np.int32))  # type: ignore[arg-type]  # host arrays
+    return c.RoiTable(start, bars.astype(np.int32))
 
 
 def _time(typical: Typical) -> Any:
     bars, progress = _pairs(_bars(1, typical.horizon, MANY), (0.0, 0.25, 0.5, 1.0))
-    return c.TimeStop(bars.astype(np.int32), progress)  # type: ignore[arg-type]
+    return c.TimeStop(bars.astype(np.int32), progress)
 
 
 def _volatility(typical: Typical) -> Any:
     multiple, bars = _pairs(np.geomspace(0.5, 4.0, MANY), (0.0, 3.0, 6.0, 12.0))
-    return c.VolatilityStop(multiple, bars.astype(np.int32))  # type: ignore[arg-type]
+    return c.VolatilityStop(multiple, bars.astype(np.int32))
 
 
 def _barriers(typical: Typical) -> Any:
     bars = _bars(max(typical.horizon / 16, 1), typical.horizon, FEW)
-    target, stop, bars = (
+    found: Any = (
         leaf.ravel().astype(np.float32)
         for leaf in np.meshgrid(np.geomspace(0.5, 4.0, FEW), (0.5, 1.0), bars, indexing="ij")
     )
-    return c.TripleBarrier(target, stop, bars.astype(np.int32))  # type: ignore[arg-type]
+    target, stop, bars = found
+    return c.TripleBarrier(target, stop, bars.astype(np.int32))
 
 
 def _reversal(*levels: float) -> Grid:
@@ -90,9 +91,12 @@ def _close(typical: Typical) -> Any:
 
 def _thresholds(typical: Typical) -> Any:
     """Before the fit nothing is known: even odds."""
-    none = np.zeros(EVALUATIONS, np.float32)
-    weights = np.zeros((EVALUATIONS, typical.observed), np.float32)
-    return c.MetaLabel(np.linspace(0.05, 0.95, EVALUATIONS, dtype=np.float32), none, weights)  # type: ignore[arg-type]
+    leaves: Any = (
+        np.linspace(0.05, 0.95, EVALUATIONS, dtype=np.float32),
+        np.zeros(EVALUATIONS, np.float32),
+        np.zeros((EVALUATIONS, typical.observed), np.float32),
+    )
+    return c.MetaLabel(*leaves)
 
 
 CATALOGUE: dict[str, tuple[Policy, Grid]] = {
@@ -157,7 +161,8 @@ def columns_of(dataset: Dataset) -> c.Columns:
             days,
             24.0 * np.asarray(local.day_of_week) + hour,
         ]
-    return c.Columns(*(np.asarray(column, np.float32) for column in columns))
+    leaves: Any = (np.asarray(column, np.float32) for column in columns)
+    return c.Columns(*leaves)
 
 
 def typical_of(spec: EnvSpec, dataset: Dataset, horizon: int) -> Typical:

@@ -42,7 +42,7 @@ def decisions(spec: EnvSpec, world: World, trade: Array, horizon: int) -> Decisi
             now = situation(spec, params, trades, state)
             target = jnp.where(jnp.isnan(now.target), jnp.inf, now.target)
             order = order_from_action(jnp.int32(HOLD))._replace(target=target)
-            after, _ = step(spec, world, state, order)
+            after = step(spec, world, state, order)[0]
             is_open = state.remaining > 0
             leaving = state.realised + state.remaining * now.profit
             kept = jax.tree.map(lambda new, old: jnp.where(is_open, new, old), after, state)
@@ -64,7 +64,6 @@ def fitted(spec: EnvSpec, world: World, horizon: int) -> tuple[np.ndarray, float
         horizon: `max_bars`.
     """
     from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     count = world.trades.entry_bar.shape[0]
@@ -82,9 +81,9 @@ def fitted(spec: EnvSpec, world: World, horizon: int) -> tuple[np.ndarray, float
     better, weight = gain > 0, np.abs(gain) / np.abs(gain).mean()
     if better.all() or not better.any():  # nothing to tell apart: always the one thing
         return np.zeros(inputs.shape[1], np.float32), 20.0 if better.all() else -20.0
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=PENALTY, max_iter=200))
-    model.fit(inputs, better, logisticregression__sample_weight=weight)
-    scale, logistic = model[0], model[1]
-    weights = logistic.coef_[0] / scale.scale_
-    bias = float(logistic.intercept_[0] - (weights * scale.mean_).sum())
+    scale: Any = StandardScaler().fit(inputs)
+    model: Any = LogisticRegression(C=PENALTY, max_iter=200)
+    model.fit(scale.transform(inputs), better, sample_weight=weight)
+    weights = model.coef_[0] / scale.scale_
+    bias = float(model.intercept_[0] - (weights * scale.mean_).sum())
     return weights.astype(np.float32), bias

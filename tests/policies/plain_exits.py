@@ -171,7 +171,7 @@ def no_progress(seen: Seen, n: Numbers, columns: Any, memory: dict[str, Any]) ->
 
 
 def fell_far(seen: Seen, n: Numbers, columns: Any, memory: dict[str, Any]) -> bool:
-    close, atr = memory.get("close"), memory.get("atr")
+    close, atr = memory.get("close"), memory.get("atr", 0.0)
     memory |= {"close": seen.close, "atr": seen.atr}
     if close is None:
         return False

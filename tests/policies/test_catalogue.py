@@ -1,6 +1,9 @@
 """The catalogue's exits do what their formulas say: against plain rules in the reference simulator."""
 
+from typing import Any, Literal
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -19,6 +22,7 @@ from tests.policies.plain_exits import PLAIN, played
 from tests.support.device import device_params
 
 BARS, TRADES, HORIZON, PIP = 600, 24, 40, 0.0001
+EntryFill = Literal["next_open", "bar_close"]
 NAMES = tuple(name for name in CATALOGUE if name != META_LABEL)  # it is fitted: tests/evaluate
 OPEN_GUARDS = {
     "exit_allows_loss": True,
@@ -43,47 +47,47 @@ class Scene:
         ask = bid + np.float32(0.8 * PIP)
         self.atr = (ATR * np.exp(random.normal(0, 0.3, BARS))).astype(np.float32)
         hours = 9.25 + np.arange(BARS)
-        self.columns = Columns(
-            *(
-                np.asarray(column, np.float32)
-                for column in (
-                    random.uniform(20, 80, BARS),
-                    random.normal(0, 1.5, BARS),
-                    random.normal(0, 1.5, BARS),
-                    hours % 24,
-                    hours // 24,
-                    hours % 168,
-                )
+        columns: list[Any] = [
+            np.asarray(column, np.float32)
+            for column in (
+                random.uniform(20, 80, BARS),
+                random.normal(0, 1.5, BARS),
+                random.normal(0, 1.5, BARS),
+                hours % 24,
+                hours // 24,
+                hours % 168,
             )
-        )
+        ]
+        self.columns = Columns(*columns)
         entry_bar = np.sort(random.integers(30, BARS - HORIZON - 2, TRADES)).astype(np.int32)
         direction = np.where(random.random(TRADES) < 0.5, 1.0, -1.0).astype(np.float32)
         price = np.where(direction > 0, ask[entry_bar, 3], bid[entry_bar, 3])
         risk = (random.uniform(8, 20, TRADES) * PIP).astype(np.float32)
         target = price + direction * 1.5 * risk
         target[::2] = np.nan
-        self.market = Market(
-            bid=bid,
-            ask=ask,
-            features=np.zeros((BARS, 0), np.float32),
-            atr=self.atr,
-            nights=np.zeros(BARS, np.float32),
-            nights_inside=np.zeros(BARS, np.float32),
-        )
-        self.trades = Trades(
-            entry_bar=entry_bar,
-            direction=direction,
-            entry_price=price.astype(np.float32),
-            stop=(price - direction * risk).astype(np.float32),
-            target=target.astype(np.float32),
-            given_fill=np.full(TRADES, np.nan, np.float32),
-        )
+        market: dict[str, Any] = {
+            "bid": bid,
+            "ask": ask,
+            "features": np.zeros((BARS, 0), np.float32),
+            "atr": self.atr,
+            "nights": np.zeros(BARS, np.float32),
+            "nights_inside": np.zeros(BARS, np.float32),
+        }
+        trades: dict[str, Any] = {
+            "entry_bar": entry_bar,
+            "direction": direction,
+            "entry_price": price.astype(np.float32),
+            "stop": (price - direction * risk).astype(np.float32),
+            "target": target.astype(np.float32),
+            "given_fill": np.full(TRADES, np.nan, np.float32),
+        }
+        self.market, self.trades = Market(**market), Trades(**trades)
 
-    def world(self, entry_fill: str) -> tuple[EnvSpec, World]:
+    def world(self, entry_fill: EntryFill) -> tuple[EnvSpec, World]:
         spec = EnvSpec(entry_fill, "next_open", "penalise", features=())
         params = device_params(RULES)
         hindsight = compute_hindsight(spec, params, self.market, self.trades)
-        return spec, World(params, self.market, self.trades, hindsight, np.float32(PIP))
+        return spec, World(params, self.market, self.trades, hindsight, jnp.float32(PIP))
 
     def position(self, number: int, entry_fill: str) -> Position:
         bid, ask = (np.asarray(side, float).tolist() for side in (self.market.bid, self.market.ask))
@@ -123,14 +127,16 @@ def test_every_exit_has_a_plain_twin_and_as_many_settings_as_the_others(settings
 
 @pytest.mark.parametrize("entry_fill", ["next_open", "bar_close"])
 @pytest.mark.parametrize("name", NAMES)
-def test_it_trades_as_its_plain_twin(scene: Scene, settings, name: str, entry_fill: str) -> None:
+def test_it_trades_as_its_plain_twin(
+    scene: Scene, settings, name: str, entry_fill: EntryFill
+) -> None:
     """Every setting is met: trade i has setting i modulo their number."""
     spec, world = scene.world(entry_fill)
     tried = settings[name]
     order = np.arange(TRADES) * 7 % EVALUATIONS
     mine = {n: jax.tree.map(lambda leaf: leaf[order], settings[n]) for n in NAMES}
     params = Sweep(
-        np.int32(NAMES.index(name)), np.int32(1), tuple(mine[n] for n in NAMES), scene.columns
+        jnp.int32(NAMES.index(name)), jnp.int32(1), tuple(mine[n] for n in NAMES), scene.columns
     )
     policy = swept(tuple(CATALOGUE[n][0] for n in NAMES))
     got = run_policy(spec, policy, world, params, jax.random.key(0), horizon=HORIZON).results
