@@ -82,6 +82,11 @@ class Data(Section):
         description="'sample', or a file of bars or ticks, relative to the working directory; 'BID,ASK': two "
         "files, one a side",
     )
+    detail: FilePath | None = Field(
+        default=None,
+        description="file of finer bars of the same market, or of ticks, in whose order a bar meets stop and "
+        "target; null: both in one bar is the stop",
+    )
     price_side: Literal["auto", "bid", "ask", "mid"] = Field(
         default="auto",
         description="which side one-sided OHLC columns are; auto: as the file or its format says",

@@ -24,7 +24,7 @@ from jaxexit.data.list_checks import SYMBOLS
 from jaxexit.data.quotes import Quotes, check_quotes
 from jaxexit.data.spreads import column_of_spreads
 from jaxexit.data.tables import Columns, mapped, plain
-from jaxexit.data.ticks import bars_from_ticks, has_ticks
+from jaxexit.data.ticks import MINUTE, bars_from_ticks, has_ticks
 from jaxexit.data.times import labelled, to_utc
 from jaxexit.data.zones import AUTO, explain, localise
 from jaxexit.errors import DataError
@@ -53,12 +53,14 @@ class BarReading(NamedTuple):
         stamps: which end of a bar its stamps are; those of closes are moved to the opens; "auto": as the
             format has it.
         columns: our names, and the file's columns that they are.
+        tick_bars: length of the bars that ticks are made; where it is not a minute, `stamps` is of bars only.
     """
 
     timezone: str = AUTO
     source_offset: str | None = None
     stamps: Stamps = "auto"
     columns: Mapping[str, str] = {}
+    tick_bars: np.timedelta64 = MINUTE
 
 
 AS_SAID = BarReading()  # as the file and its format say
@@ -94,11 +96,11 @@ def quotes_of(source: Source, where: str, reading: BarReading = AS_SAID) -> Quot
     columns = Columns(source.table, where)
     times, clock = _in_utc(columns, source, reading)
     if has_ticks(columns):
-        if reading.stamps == "close":
+        if reading.stamps == "close" and reading.tick_bars == MINUTE:
             raise DataError(
                 f"{where}: data.stamps: got close, expected auto, since these are ticks"
             )
-        bars = bars_from_ticks(columns, times)
+        bars = bars_from_ticks(columns, times, reading.tick_bars)
         return Quotes(
             where=where,
             times=bars.times,

@@ -65,6 +65,9 @@ class Bars:
     counted: Unit | None = None  # what results are counted in; None: pips
     market: MarketKind = NOT_RECOGNISED
     calendar: Calendar = FX_CALENDAR
+    quoted: PriceSide = (
+        "auto"  # the side that was there, the other derived from it; auto: both were
+    )
 
     @property
     def unit(self) -> Unit:

@@ -116,6 +116,7 @@ def complete_book(
         counted,
         market,
         calendar_of(calendar, market, quotes.times),
+        side,
     )
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 from jaxexit.data import recipe
 from jaxexit.data.bars import Bars
 from jaxexit.data.charges import Charges, charges_of
+from jaxexit.data.detail import Detail, packed, read_detail
 from jaxexit.data.entries import (
     check_not_by_result,
     check_used,
@@ -69,6 +70,7 @@ class Contents:
     origin: Origin
     charges: Charges
     scales: dict[str, float]
+    detail: Detail | None  # finer bars inside the bars; None: there are none
 
 
 def read_contents(
@@ -108,13 +110,23 @@ def read_contents(
             whole = len(candidates) + sum(counts.values())
             check_used(counts | untradable, whole, listed.where)
         check_not_by_result(listed.rows, trades, counts | untradable, listed.where)
+    detail = read_detail(experiment, bars)
+    market = build_market(
+        bars,
+        columns,
+        atr,
+        charges,
+        flat_overnight=env.flat_overnight,
+        detail=None if detail is None else packed(detail, bars),
+    )
     return Contents(
         sources=sources,
         bars=bars,
         features=features,
-        market=build_market(bars, columns, atr, charges, flat_overnight=env.flat_overnight),
+        market=market,
         charges=charges,
         scales=scales,
+        detail=detail,
         trades=trades,
         counts=counts | untradable,
         remarks=remarks,

@@ -13,6 +13,7 @@ from jaxexit.data.bars import Bars, describe, minute
 from jaxexit.data.calendars import Calendar
 from jaxexit.data.charges import Charges
 from jaxexit.data.contents import MADE_HERE, Contents, Origin, read_contents
+from jaxexit.data.detail import Detail
 from jaxexit.data.feature_checks import feature_warnings
 from jaxexit.data.features import (
     Feature,
@@ -53,6 +54,7 @@ class Dataset:
     )
     origin: Origin = MADE_HERE
     sources: Sources = NAMED  # the tables that it was loaded from, in place of files
+    detail: Detail | None = None  # finer bars inside the bars; None: there are none
 
 
 def load_dataset(experiment: Experiment, sources: Sources = NAMED) -> Dataset:
@@ -130,6 +132,7 @@ def _fingerprint(contents: Contents, trades: pd.DataFrame) -> dict[str, dict[str
         "bars": fingerprint_bars(bars.times, bars.bid, bars.ask),
         "trades": fingerprint_trades(trades),
         **fingerprint_user_columns(bars.times, bars.table, contents.features),
+        **({} if contents.detail is None else {"detail": contents.detail.fingerprint}),
     }
 
 
@@ -166,6 +169,7 @@ def _divided(
         scales=contents.scales,
         summary=(
             describe(bars),
+            *(() if contents.detail is None else (contents.detail.line,)),
             _describe_entries(experiment, contents.sources, len(kept), counts),
             *(f"note: {remark}" for remark in contents.remarks),
             *feature_warnings(
@@ -180,6 +184,7 @@ def _divided(
         counts=counts,
         origin=contents.origin,
         sources=contents.sources,
+        detail=contents.detail,
         padded_to=padded_size(max(len(table) for table in tables.values())),
     )
     return dataset, split

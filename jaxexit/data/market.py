@@ -59,11 +59,12 @@ def build_market(
     charges: Charges = FREE,
     *,
     flat_overnight: bool = False,
+    detail: np.ndarray | None = None,
 ) -> Market:
     """`Market` of T bars with feature columns [T, F] and ATR [T] (nan: not defined yet).
 
     `charges` and `flat_overnight` are the experiment's: what holding costs, and whether nothing is held when
-    the market shuts (DataError: nobody said when that is).
+    the market shuts (DataError: nobody said when that is). `detail` [T, 2, 3, m]: see `data.detail.packed`.
     """
     step = find_gaps(bars.times).step
     nights, nights_inside = rollover_nights(bars.times, step)
@@ -80,6 +81,7 @@ def build_market(
         "flat": session_left(bars.calendar, bars.times, step, "env.flat_overnight")[1]
         if flat_overnight
         else None,
+        "detail": detail,
     }
     market = Market(**table)
     assert_market(market)

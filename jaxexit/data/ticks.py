@@ -15,14 +15,14 @@ from jaxexit.config.clocks import TIMEFRAMES
 from jaxexit.data.tables import Columns
 from jaxexit.errors import DataError
 
-_TICK_BARS = np.timedelta64(1, "m")
+MINUTE = np.timedelta64(1, "m")
 _MOST_CROSSED = 0.01  # share of ticks with ask below bid beyond which a file is refused
 _BIDS, _ASKS = ("bid", "bidprice"), ("ask", "askprice")
 
 
 @dataclass(frozen=True)
 class TickBars:
-    """T bars of a minute."""
+    """T bars, of a minute unless said otherwise."""
 
     times: np.ndarray  # [T] datetime64[ns], UTC, bar opens
     bid: np.ndarray  # [T, 4] open, high, low, close
@@ -44,15 +44,19 @@ def has_ticks(columns: Columns) -> bool:
     return both and not any(columns.find([name]) for name in ("open", "bidopen", "askopen"))
 
 
-def bars_from_ticks(columns: Columns, times: np.ndarray) -> TickBars:
-    """Bars of a minute from ticks at `times` [N] datetime64[ns] in UTC, in any order.
+def bars_from_ticks(
+    columns: Columns, times: np.ndarray, length: np.timedelta64 = MINUTE
+) -> TickBars:
+    """Bars of a minute, or another length, from ticks at `times` [N] datetime64[ns] in UTC, in any order.
 
     Ticks with ask below bid are quotes that nobody could trade on: left out and counted. Raises
     DataError where they are more than one in a hundred, and for prices that are no numbers.
     """
     bid = columns.numbers(str(columns.find(_BIDS)))
     ask = columns.numbers(str(columns.find(_ASKS)))
-    remarks = [f"{len(times):,} ticks made bars of a minute"]
+    seconds = int(length / np.timedelta64(1, "s"))
+    words = "a minute" if length == MINUTE else f"{seconds} s"
+    remarks = [f"{len(times):,} ticks made bars of {words}"]
     crossed = ask < bid
     if crossed.mean() > _MOST_CROSSED:
         row = int(np.argmax(crossed))
@@ -67,7 +71,7 @@ def bars_from_ticks(columns: Columns, times: np.ndarray) -> TickBars:
         order = np.argsort(times, kind="stable")
         times, bid, ask = times[order], bid[order], ask[order]
         remarks.append("ticks sorted by time")
-    opens, starts = bins(times, _TICK_BARS)
+    opens, starts = bins(times, length)
     bids, asks = (merge(np.repeat(price[:, None], 4, axis=1), starts) for price in (bid, ask))
     table = as_table(opens, bids, asks)
     table["ticks"] = np.diff(np.append(starts, len(times)))

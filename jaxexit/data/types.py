@@ -27,6 +27,9 @@ class Market(NamedTuple):
     carry_inside: jax.Array | None = None
     # [T] bool: what is open is closed at this bar's close, before the market shuts. None: nothing ever is.
     flat: jax.Array | None = None
+    # [T, 2, 3, m] the finer bars inside each bar, in order: bid and ask; open, high, low. The last is
+    # repeated up to m, a bar without any is its own. No observation reads them. None: no bar is looked into.
+    detail: jax.Array | None = None
 
 
 class Trades(NamedTuple):
@@ -61,6 +64,9 @@ def assert_market(market: Market) -> None:
     if market.flat is not None:
         chex.assert_shape(market.flat, (bars,))
         chex.assert_type(market.flat, bool)
+    if market.detail is not None:
+        chex.assert_shape(market.detail, (bars, 2, 3, None))
+        chex.assert_type(market.detail, float)
 
 
 def assert_trades(trades: Trades) -> None:

@@ -47,6 +47,14 @@ def quote(market: Market, bar: Array, direction: Array) -> Quote:
     )
 
 
+class Touched(NamedTuple):
+    """The part of a bar that a resting stop or limit meets, long form. Scalars."""
+
+    open: Array  # exit side
+    high: Array
+    low: Array
+
+
 def fill_stop(stop: Array, open: Array, low: Array) -> tuple[Array, Array]:
     """Whether and where a resting stop fills in a bar, before slippage.
 
@@ -65,6 +73,30 @@ def fill_target(target: Array, open: Array, high: Array) -> tuple[Array, Array]:
     The caller gives the stop precedence.
     """
     return high >= target, jnp.maximum(open, target)
+
+
+def first_touched(
+    detail: Array, bar: Array, direction: Array, stop: Array, target: Array
+) -> Touched:
+    """The first of a bar's finer bars that reaches a level; the first of all where none does.
+
+    What fills, and where, `fill_stop` and `fill_target` say of that one.
+
+    Args:
+        detail: `Market.detail`.
+        bar: row of the market.
+        direction: +1 or -1.
+        stop: long-form price.
+        target: long-form price, +inf for none.
+    """
+    bid, ask = detail[bar]  # [3, m] each
+    is_long = direction > 0
+    opens = jnp.where(is_long, bid[0], -ask[0])
+    highs = jnp.where(is_long, bid[1], -ask[2])
+    lows = jnp.where(is_long, bid[2], -ask[1])
+    reached = fill_stop(stop, opens, lows)[0] | fill_target(target, opens, highs)[0]
+    first = jnp.argmax(reached)
+    return Touched(opens[first], highs[first], lows[first])
 
 
 def commission_fraction(

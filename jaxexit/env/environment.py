@@ -15,6 +15,7 @@ from jaxexit.env.book import (
     commission_fraction,
     fill_stop,
     fill_target,
+    first_touched,
     holding_fractions,
     late_entry,
     market_net,
@@ -111,12 +112,17 @@ def step(spec: EnvSpec, world: World, state: EnvState, order: Order) -> tuple[En
 
     # 4. What is still open meets the bar: the stop first, then the target.
     still_open = left > 0
-    stop_reached, stop_price = fill_stop(stop, bar.open, bar.low)
-    target_reached, target_price = fill_target(order.target, bar.open, bar.high)
+    target = order.target
     if trades.inside_bar is not None:  # the bar may have reached the target before the fill
-        target_reached &= ~(fills_now & trades.inside_bar[state.trade])
+        target = jnp.where(fills_now & trades.inside_bar[state.trade], jnp.inf, target)
+    gapped = jumped = bar.open <= stop
+    met = bar
+    if market.detail is not None:  # it meets the bar's finer bars, one after the other
+        met = first_touched(market.detail, now.bar + 1, now.direction, stop, target)
+        jumped = met.open <= stop
+    stop_reached, stop_price = fill_stop(stop, met.open, met.low)
+    target_reached, target_price = fill_target(target, met.open, met.high)
     stopped = still_open & stop_reached
-    gapped = bar.open <= stop
     on_target = still_open & target_reached & ~stop_reached
     # 6. The horizon, or the end of a session: real money, at the close.
     last = state.k + 1 >= params.orders.max_bars
@@ -236,7 +242,7 @@ def step(spec: EnvSpec, world: World, state: EnvState, order: Order) -> tuple[En
             price=now.direction * bar_price,
             reason=jnp.where(bar_closed, bar_reason, NOT_CLOSED),
         ),
-        ambiguous=stopped & ~gapped & target_reached,
+        ambiguous=stopped & ~jumped & target_reached,
         net=net,
         costs=charged,
         bars_held=state.k + still_open,

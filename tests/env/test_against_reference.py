@@ -15,14 +15,17 @@ from tests.support.markets import (
     float32_agrees,
     make_case,
     numpy_pick,
+    with_finer_bars,
     with_more_costs,
 )
 
 MONEY = 3e-6  # fractions of the entry: a few float32 roundings of a price near 1
 
 
-def check_agreement(case: Case, expected: Result, *, more: bool = False) -> None:
-    spec, world = device_world(case, more=more)
+def check_agreement(
+    case: Case, expected: Result, *, more: bool = False, detail: bool = False
+) -> None:
+    spec, world = device_world(case, more=more, detail=detail)
     now, outcome, after = play(spec, world, device_orders(case))
     length = len(expected.steps)
     assert np.flatnonzero(outcome.done)[0] == length - 1
@@ -79,6 +82,16 @@ def test_step_agrees_on_the_costs_of_every_market(plain: Case, seed: int) -> Non
     expected = simulate(case.bars, case.trade, case.rules, case.orders)
     assume(float32_agrees(expected))
     check_agreement(case, expected, more=True)
+
+
+@settings(max_examples=300, deadline=None)
+@given(cases(), st.integers(0, 10_000))
+def test_step_agrees_on_bars_that_are_looked_into(plain: Case, seed: int) -> None:
+    """Which of stop and target came first, and jumps over them inside a bar, by finer bars."""
+    case = with_finer_bars(plain, numpy_pick(seed))
+    expected = simulate(case.bars, case.trade, case.rules, case.orders)
+    assume(float32_agrees(expected))
+    check_agreement(case, expected, detail=True)
 
 
 @pytest.mark.slow

@@ -1,23 +1,29 @@
 """A reference case put on the device and played through the environment's own `step`."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 
 from jaxexit.config import trading as config
+from jaxexit.data.bars import Bars
+from jaxexit.data.detail import Detail, packed, unresolved
 from jaxexit.data.types import Market, Trades
 from jaxexit.env import EnvParams, EnvSpec, Order, World, compute_hindsight, reset, situation, step
 from jaxexit.env.params import scalars
 from jaxexit.env.types import Costs, Guards, MoreCosts, Orders, RewardWeights
-from jaxexit.truth.reference.records import Rules
+from jaxexit.truth.reference.records import Bar, Rules
 
 from .markets import Case
 
 LONGEST = 8  # bars: cases are padded to this horizon, so that each structure compiles once
 ROWS = LONGEST + 3
+FINER = 12  # finer bars in a bar, at most
+PIP = 1e-4
 
 
 def device_params(rules: Rules, *, more: bool = False) -> EnvParams:
@@ -50,7 +56,34 @@ def _more_costs(rules: Rules) -> MoreCosts:
     return MoreCosts(**own)
 
 
-def device_world(case: Case, *, more: bool = False) -> tuple[EnvSpec, World]:
+def device_detail(bars: Sequence[Bar]) -> Any:
+    """The finer bars as the product packs them, always of one width, so that it compiles once."""
+
+    def both(many: Sequence[Bar]) -> Any:
+        return np.array([[bar.bid, bar.ask] for bar in many])
+
+    whole = both(bars)
+    made = Bars(
+        where="made",
+        times=np.arange(len(bars)).astype("datetime64[h]").astype("datetime64[ns]"),
+        bid=whole[:, 0],
+        ask=whole[:, 1],
+        pip=PIP,
+        table=pd.DataFrame(),
+        origin="made",
+        widened=0,
+    )
+    finer = [(row, part) for row, bar in enumerate(bars) for part in bar.finer]
+    if not finer:
+        return unresolved(made.bid, made.ask, FINER)
+    prices = both([part for _, part in finer])[:, :, :3]
+    rows = np.array([row for row, _ in finer])
+    found = packed(Detail(rows, prices, "", {}), made)
+    last = np.repeat(found[..., -1:], FINER - found.shape[3], axis=3)
+    return np.concatenate([found, last], axis=3)
+
+
+def device_world(case: Case, *, more: bool = False, detail: bool = False) -> tuple[EnvSpec, World]:
     """The case as a world of one trade, its bars padded with copies of the last."""
     rules, trade = case.rules, case.trade
     spec = EnvSpec(rules.entry_fill, rules.order_fill, "penalise", features=())
@@ -66,6 +99,7 @@ def device_world(case: Case, *, more: bool = False) -> tuple[EnvSpec, World]:
         carry=array([bar.carry for bar in bars], np.float32) if more else None,
         carry_inside=array([bar.carry_inside for bar in bars], np.float32) if more else None,
         flat=array([bar.flat for bar in bars]) if more else None,
+        detail=device_detail(bars) if detail else None,
     )
     target = np.nan if trade.target is None else trade.target
     given_fill = np.nan if trade.given_fill is None else trade.given_fill

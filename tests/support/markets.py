@@ -248,6 +248,45 @@ def make_orders(pick: Pick, bars: Sequence[Bar], trade: Trade, rules: Rules) -> 
     return orders
 
 
+# --- finer bars ----------------------------------------------------------------------------
+
+
+def with_finer_bars(case: Case, pick: Pick, most: int = 12) -> Case:
+    """The same rules on bars made of finer ones: gaps, spikes and moving spreads inside the bar."""
+    bars = []
+    last_close = round(case.bars[0].bid.open / TICK)
+    spread = pick((0, 1, 3, 16))
+    for bar in case.bars:
+        moves = pick((CALM, WILD))
+        parts = []
+        for _ in range(pick((0, 1, 2, 3, 5, 8, most))):
+            parts.append(make_bar(pick, last_close, spread, moves))
+            last_close = round(parts[-1].bid.close / TICK)
+        if parts:
+            bars.append(replace(made_of(parts), nights=bar.nights, nights_inside=bar.nights_inside))
+        else:
+            bars.append(make_bar(pick, last_close, spread, moves))
+            last_close = round(bars[-1].bid.close / TICK)
+    rules = case.rules
+    trade = make_trade(pick, bars, case.trade.entry_bar, rules)
+    return Case(bars, trade, rules, make_orders(pick, bars, trade, rules))
+
+
+def made_of(parts: Sequence[Bar]) -> Bar:
+    """The bar that finer bars make."""
+
+    def side(quotes: Sequence[Quote]) -> Quote:
+        return Quote(
+            quotes[0].open,
+            max(quote.high for quote in quotes),
+            min(quote.low for quote in quotes),
+            quotes[-1].close,
+        )
+
+    bid, ask = side([part.bid for part in parts]), side([part.ask for part in parts])
+    return Bar(bid, ask, finer=tuple(parts))
+
+
 # --- costs that a currency pair seldom has -------------------------------------------------
 
 

@@ -211,23 +211,32 @@ def coming_bar_fill(
 ) -> tuple[Fill | None, bool]:
     """What closes the open size in this bar, if anything, and whether it was ambiguous.
 
-    The stop comes first, even where the open is already past the target.
+    The stop comes first, even where the open is already past the target. The same holds in each of the finer
+    bars, where there are any; the first that reaches a level ends it.
     """
-    stopped = stop_fill(stop, bar, direction, calls)
-    limit = target_fill(target, bar, direction, calls)
+    stopped = limit = None
+    is_first = True
+    for number, part in enumerate(bar.finer or (bar,)):
+        stopped = stop_fill(stop, part, direction, calls)
+        limit = target_fill(target, part, direction, calls)
+        is_first = number == 0
+        if stopped is not None or limit is not None:
+            break
     half_at_open = (bar.ask.open - bar.bid.open) / 2.0
     half_at_close = (bar.ask.close - bar.bid.close) / 2.0
     if stopped is not None:
-        raw, at_open = stopped
+        raw, jumped = stopped
+        at_open = jumped and is_first
         price = worsened(raw, direction, rules)
         calls.note(stop, entry, entry)
         past_entry = stop >= entry if direction == LONG else stop <= entry
         reason: Reason = "BREAKEVEN_STOP" if past_entry and stop_has_moved else "STOP"
         half = half_at_open if at_open else half_at_close
-        ambiguous = limit is not None and not at_open
+        ambiguous = limit is not None and not jumped
         return Fill(row, price, raw, size, reason, at_open, half), ambiguous
     if limit is not None:
-        raw, at_open = limit
+        raw, jumped = limit
+        at_open = jumped and is_first
         half = half_at_open if at_open else half_at_close
         return Fill(row, raw, raw, size, "TARGET", at_open, half), False
     if is_last:

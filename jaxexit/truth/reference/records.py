@@ -40,6 +40,8 @@ class Bar:
     carry: tuple[float, float] = (0.0, 0.0)
     carry_inside: tuple[float, float] = (0.0, 0.0)
     flat: bool = False  # what is open is closed at this bar's close
+    # Bars inside this one, in order; their own nights and carry mean nothing.
+    finer: tuple["Bar", ...] = ()
 
 
 @dataclass(frozen=True)
