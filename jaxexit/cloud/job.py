@@ -67,6 +67,8 @@ def make_job(yaml: Path, overrides: Sequence[str], *, device: str) -> Job:
     if experiment.recipe is not None:
         consent.require(experiment.recipe.name)  # here, for the machine that will run it
         files[f"experiments/{experiment.recipe.name}"] = yaml.parent / experiment.recipe.name
+    if experiment.data.detail not in (None, "sample"):
+        named += experiment.data.detail.split(",")
     for name in [*named, *([experiment.data.trades] if experiment.data.trades else [])]:
         files[name.strip()] = _data_file(name.strip())
     files["source/jaxexit"], files["source/pyproject.toml"], *_ = _source()

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jaxexit import units
+from jaxexit.evaluate.assumed import detail_line
 from jaxexit.evaluate.power import power_line
 from jaxexit.metrics import METRICS, RESULT_TABLE, SPREAD, explanations
 from jaxexit.progress import lines
@@ -29,7 +30,11 @@ def backtest(out: Console, summary: dict[str, Any], learned: pd.DataFrame) -> No
     year = summary.get("calendar", {}).get("days_a_year", units.WEEKDAYS_A_YEAR)
     oracle = "The oracle is the best market order in hindsight, not attainable."
     power = [words] if (words := power_line(summary)) else []
-    lines(out, [summary["verdict"], *power, f"{explanations(year)} {oracle}", *_money(summary)])
+    detail = [words] if (words := detail_line(summary)) else []
+    lines(
+        out,
+        [summary["verdict"], *power, *detail, f"{explanations(year)} {oracle}", *_money(summary)],
+    )
 
 
 def backtest_table(summary: dict[str, Any], learned: pd.DataFrame) -> Table:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from jaxexit.data.bar_files import read_quotes
 from jaxexit.data.bars import Bars, duration, find_gaps, minute
 from jaxexit.data.book import complete_book
 from jaxexit.data.fingerprint import fingerprint_bars
+from jaxexit.data.markets import asking_for
 from jaxexit.data.quotes import ROUNDING, Quotes
 from jaxexit.data.sample import SAMPLE, SAMPLE_READING, bar_reading_of, book_of, sample_path
 from jaxexit.data.ticks import merge
@@ -90,7 +91,8 @@ def _book(
         if experiment.data.timeframe is not None:
             # The bars were completed before they were lengthened.
             side = bars.quoted if named == "unknown" else "auto"
-            own = complete_book(quotes, **{**book_of(experiment), "price_side": side})
+            book: Any = {**book_of(experiment), "price_side": side, "pip": bars.pip}
+            own = complete_book(quotes, **book | asking_for(bars.unit))
             return own.bid, own.ask
     spread = (bars.ask - bars.bid)[:, CLOSE]
     at = np.maximum(np.searchsorted(bars.times, quotes.times, side="right") - 1, 0)

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from jaxexit.config import load_experiment
 from jaxexit.data import Dataset, load_dataset
+from jaxexit.data.detail import unresolved
 from jaxexit.env import (
+    REASONS,
     Order,
     compute_hindsight,
     make_world,
@@ -30,7 +32,15 @@ from jaxexit.truth.reference.records import EXIT, LONG, Bar, Quote, Rules, Trade
 from jaxexit.truth.reference.records import Order as RecordedOrder
 from jaxexit.truth.reference.simulator import simulate
 from tests.support.device import device_orders, device_world, play
-from tests.support.markets import TICK, Case, cases, make_case, mirrored, numpy_pick
+from tests.support.markets import (
+    TICK,
+    Case,
+    cases,
+    make_case,
+    mirrored,
+    numpy_pick,
+    with_finer_bars,
+)
 
 TINY = 1e-6
 
@@ -244,6 +254,42 @@ def test_observation_does_not_see_the_next_bar(real) -> None:
         return observe(spec, world.params, market, now), valid_actions(world.params, now)
 
     chex.assert_trees_all_equal(see(jnp.bool_(False), states), see(jnp.bool_(True), states))
+
+
+def test_observation_does_not_see_inside_a_bar(real) -> None:
+    """Finer bars of noise, of the past, the present and the future: nothing the agent sees changes."""
+    _, spec, world = real
+    states = _some_states(spec, world, count=32)
+    bid, ask = np.asarray(world.market.bid), np.asarray(world.market.ask)
+    noise = np.random.default_rng(0).standard_normal((len(bid), 2, 3, 4)).astype(np.float32)
+    seen = []
+    for detail in (unresolved(bid, ask, 4), noise):
+        market = world.market._replace(detail=jnp.asarray(detail))
+        now = jax.vmap(partial(situation, spec, world.params, world.trades))(states)
+        shown = jax.vmap(partial(observe, spec, world.params, market))(now)
+        seen.append((now, shown, jax.vmap(partial(valid_actions, world.params))(now)))
+    chex.assert_trees_all_equal(*seen)
+
+
+@settings(max_examples=60, deadline=None)
+@given(cases(), st.integers(0, 10_000))
+def test_finer_bars_decide_what_came_first_and_never_whether_a_bar_closes_a_trade(
+    plain: Case, seed: int
+) -> None:
+    case = with_finer_bars(plain, numpy_pick(seed))
+    played = []
+    for finer in (True, False):
+        bars = [replace(bar, finer=bar.finer if finer else ()) for bar in case.bars]
+        one = replace(case, bars=bars)
+        spec, world = device_world(one, detail=True)
+        played.append(play(spec, world, device_orders(one)))
+    (_, known, _), (_, assumed, _) = played
+    last = int(np.flatnonzero(known.done)[0])
+    np.testing.assert_array_equal(known.done[: last + 1], assumed.done[: last + 1])
+    assert known.ambiguous[last] <= assumed.ambiguous[last]
+    if known.bar_fill.reason[last] != assumed.bar_fill.reason[last]:
+        assert assumed.ambiguous[last]
+        assert REASONS[known.bar_fill.reason[last]] == "TARGET"
 
 
 def test_mirrored_market_looks_the_same(real) -> None:

@@ -14,9 +14,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from jaxexit.arrays import on_device
 from jaxexit.config import Experiment
 from jaxexit.data import Dataset, load_dataset
 from jaxexit.data.bars import Bars
+from jaxexit.data.detail import unresolved
 from jaxexit.data.markets import asking_for
 from jaxexit.data.sample import experiment_bars, list_of
 from jaxexit.data.sources import InMemory, Sources
@@ -52,6 +54,7 @@ def with_another_future(subject: Subject, last: int, rng: np.random.Generator) -
         "stamps": "open",
         "columns": {},
         "timeframe": None,
+        "detail": None,
         "pip": subject.bars.pip,
         **asking_for(subject.bars.unit),
     }
@@ -61,7 +64,17 @@ def with_another_future(subject: Subject, last: int, rng: np.random.Generator) -
         trades = _trades(subject, listed, last, experiment_bars(experiment, sources))
         sources = replace(sources, trades=trades)
         experiment = _with_data(experiment, AS_MADE_HERE)
-    return load_dataset(experiment, sources)
+    return _looked_into(subject, load_dataset(experiment, sources), last)
+
+
+def _looked_into(subject: Subject, made: Dataset, last: int) -> Dataset:
+    """The altered data with the subject's finer bars up to the cut, where it has any, and none after it."""
+    detail, market = subject.dataset.market.detail, made.market
+    if detail is None:
+        return made
+    own = unresolved(np.asarray(market.bid), np.asarray(market.ask), detail.shape[-1])
+    own[: last + 1] = np.asarray(detail)[: last + 1]
+    return replace(made, market=market._replace(detail=on_device(own)))
 
 
 def another_future(count: int, first: int, last: int, rng: np.random.Generator) -> np.ndarray:

@@ -20,13 +20,13 @@ from jaxexit.config import Experiment
 from jaxexit.data.charges import Charges
 from jaxexit.env import rule_set_name
 from jaxexit.truth.audit.finding import Finding
+from jaxexit.truth.audit.plain import plain_bars
 from jaxexit.truth.audit.subject import Subject
 from jaxexit.truth.reference.fills import entry_side
 from jaxexit.truth.reference.records import (
     FLOAT32_MARGIN,
     LONG,
     Bar,
-    Quote,
     Result,
     Rules,
     Trade,
@@ -136,7 +136,7 @@ def _impossible(subject: Subject, entry_bar: int, trade: dict[str, Any]) -> str 
 def _derived(subject: Subject, trades: Sequence[dict[str, Any]]) -> Iterator[Finding]:
     chosen = np.linspace(0, len(trades) - 1, min(len(trades), MOST_REPLAYED)).astype(int)
     rules = plain_rules(subject.experiment, subject.dataset.charges)
-    bars, entry_bars = _plain_bars(subject), _entry_bars(subject)
+    bars, entry_bars = plain_bars(subject), _entry_bars(subject)
     records = jax.tree.map(np.asarray, subject.records)
     different, undecided = [], 0
     for i in chosen:
@@ -173,30 +173,13 @@ def plain_rules(experiment: Experiment, charges: Charges) -> Rules:
     return Rules(**rules, gamma=experiment.ppo.gamma)
 
 
-def _plain_bars(subject: Subject) -> list[Bar]:
-    """Every bar of the file, in single precision's prices."""
-    market = subject.dataset.market
-    bid, ask = (side.astype(np.float32).tolist() for side in (subject.bars.bid, subject.bars.ask))
-    nights, inside = np.asarray(market.nights).tolist(), np.asarray(market.nights_inside).tolist()
-    none = [(0.0, 0.0)] * len(nights)
-    carry, within = (
-        none if leaf is None else [tuple(row) for row in np.asarray(leaf).tolist()]
-        for leaf in (market.carry, market.carry_inside)
-    )
-    flat = [False] * len(nights) if market.flat is None else np.asarray(market.flat).tolist()
-    return [
-        Bar(Quote(*b), Quote(*a), *held)
-        for b, a, *held in zip(bid, ask, nights, inside, carry, within, flat, strict=True)
-    ]
-
-
 def _difference(
     subject: Subject,
     records: Any,
     row: int,
     trade: dict[str, Any],
     entry_bar: int,
-    bars: list[Bar],
+    bars: Sequence[Bar],
     rules: Rules,
 ) -> tuple[str | None, bool]:
     """The first thing in which a trade differs, if any; and whether single precision may decide so."""

@@ -9,7 +9,8 @@ The same policy plays the same entries (bar and direction) in markets that have 
 
 Both sides of the book are built again around the new mid with the spread that was quoted at that time, and
 indicators are computed again. Initial stops and targets keep their distance in ATR, given prices theirs from
-the close. Columns that came finished in the file stay as they are; those of a recipe are made anew.
+the close. Columns that came finished in the file stay as they are; those of a recipe are made anew. Such bars
+have no finer bars inside, so what is compared with them is played without them too.
 
 p = (1 + markets in which the mean net result is at least as good) / (1 + markets)  (Phipson and Smyth 2010).
 """
@@ -31,6 +32,8 @@ from jaxexit.data.market import build_market
 from jaxexit.data.recipe import completed
 from jaxexit.data.types import CLOSE, HIGH, LOW, OPEN, Market, padded
 from jaxexit.env import World
+from jaxexit.evaluate import PolicyResult
+from jaxexit.evaluate.assumed import without_detail
 from jaxexit.truth.audit.finding import Finding
 from jaxexit.truth.audit.subject import Subject
 from jaxexit.units import mean_form
@@ -63,7 +66,7 @@ def shuffled(moves: Moves, rng: np.random.Generator, block: int) -> Moves:
 
 def check(subject: Subject) -> list[Finding]:
     """How often chance does as well, in either kind of market."""
-    table, unit = subject.result.table, subject.dataset.unit
+    table, unit = _as_by_chance(subject).table, subject.dataset.unit
     rows = np.linspace(0, len(table) - 1, min(len(table), MOST_TRADES)).astype(int)
     actual = float(table[unit.key("net")].to_numpy(float)[rows].mean())
     longest = int(table["bars_held"].to_numpy(int)[rows].max()) + 1
@@ -92,6 +95,14 @@ def check(subject: Subject) -> list[Finding]:
         advice = "not distinguishable from luck: test it on more trades before trusting it"
         findings.append(Finding(CHECK, "warning", "no better than chance", where, size, advice))
     return findings
+
+
+def _as_by_chance(subject: Subject) -> PolicyResult:
+    """The subject's trades, filled as in markets that have no finer bars."""
+    if subject.dataset.detail is None:
+        return subject.result
+    backtest = without_detail(subject.backtest)
+    return backtest.play(subject.policy, subject.params, seed=subject.experiment.seed)
 
 
 class _Stage:

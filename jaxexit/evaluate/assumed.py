@@ -1,0 +1,78 @@
+"""The same trades without finer bars: how many results `data.detail` changed, and by how much."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from jaxexit.arrays import on_device
+from jaxexit.data.detail import unresolved
+from jaxexit.evaluate.backtest import Backtest
+from jaxexit.evaluate.metrics import PolicyResult
+from jaxexit.metrics import METRICS
+from jaxexit.units import key, of, words
+
+
+def without_detail(backtest: Backtest) -> Backtest:
+    """A backtest of the same trades whose bars are not looked into: stop and target in one bar is the stop.
+
+    Every bar stands in the place of its own finer bars, so that the program that plays is there already.
+
+    Args:
+        backtest: of an experiment with `data.detail`.
+    """
+    world = backtest.world
+    assert world.market.detail is not None
+    bid, ask = np.asarray(world.market.bid), np.asarray(world.market.ask)
+    whole = on_device(unresolved(bid, ask, world.market.detail.shape[-1]))
+    other = copy.copy(backtest)
+    other.world = world._replace(market=world.market._replace(detail=whole))
+    return other
+
+
+def decided(
+    detail: Mapping[str, int | str],
+    results: Mapping[str, PolicyResult],
+    assumed: Mapping[str, PolicyResult],
+) -> dict[str, Any]:
+    """What finer bars changed, for the summary of a backtest.
+
+    Args:
+        detail: fingerprint of the finer bars.
+        results: by policy, with them.
+        assumed: by policy, the same trades without them (`without_detail`).
+    """
+    policies = {}
+    for name, result in results.items():
+        pair = {"": result.table, "_assumed": assumed[name].table}
+        net, mean = (key(result.unit, "net", *more) for more in ((), ("mean",)))
+        here, there = (table[net].to_numpy(float) for table in pair.values())
+        policies[name] = {
+            "changed_trades": int((here != there).sum()),
+            "changed_share": float((here != there).mean()),
+            **{f"{mean}{which}": float(table[net].mean()) for which, table in pair.items()},
+            **{
+                f"ambiguous_share{which}": float(table["ambiguous"].mean())
+                for which, table in pair.items()
+            },
+        }
+    known = {name: detail[name] for name in ("rows", "sha256", "bars_without")}
+    return {**known, "policies": policies}
+
+
+def detail_line(summary: Mapping[str, Any]) -> str | None:
+    """What a summary says of finer bars, in words; None: there were none."""
+    found = summary.get("detail")
+    if found is None:
+        return None
+    unit, metric = of(summary), METRICS["net_mean"]
+    form, name = metric.form(unit), metric.key(unit)
+    parts = [
+        f"{one['changed_share']:.1%} of {policy}'s trades (net {words(unit)} a trade {one[name]:{form}}, "
+        f"with the stop assumed {one[f'{name}_assumed']:{form}})"
+        for policy, one in found["policies"].items()
+    ]
+    return f"Finer bars changed the result of {', of '.join(parts)}."
