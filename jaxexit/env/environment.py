@@ -115,14 +115,14 @@ def step(spec: EnvSpec, world: World, state: EnvState, order: Order) -> tuple[En
     target = order.target
     if trades.inside_bar is not None:  # the bar may have reached the target before the fill
         target = jnp.where(fills_now & trades.inside_bar[state.trade], jnp.inf, target)
-    gapped = jumped = bar.open <= stop
     met = bar
     if market.detail is not None:  # it meets the bar's finer bars, one after the other
         met = first_touched(market.detail, now.bar + 1, now.direction, stop, target)
-        jumped = met.open <= stop
     stop_reached, stop_price = fill_stop(stop, met.open, met.low)
     target_reached, target_price = fill_target(target, met.open, met.high)
     stopped = still_open & stop_reached
+    gapped = bar.open <= stop
+    jumped = gapped if market.detail is None else met.open <= stop  # inside the bar, perhaps
     on_target = still_open & target_reached & ~stop_reached
     # 6. The horizon, or the end of a session: real money, at the close.
     last = state.k + 1 >= params.orders.max_bars

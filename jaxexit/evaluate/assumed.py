@@ -71,8 +71,8 @@ def detail_line(summary: Mapping[str, Any]) -> str | None:
     unit, metric = of(summary), METRICS["net_mean"]
     form, name = metric.form(unit), metric.key(unit)
     parts = [
-        f"{one['changed_share']:.1%} of {policy}'s trades (net {words(unit)} a trade {one[name]:{form}}, "
-        f"with the stop assumed {one[f'{name}_assumed']:{form}})"
+        f"{one['changed_share']:.1%} of the trades under {policy} (net {words(unit)} a trade "
+        f"{one[name]:{form}}, with the stop assumed {one[f'{name}_assumed']:{form}})"
         for policy, one in found["policies"].items()
     ]
-    return f"Finer bars changed the result of {', of '.join(parts)}."
+    return f"Finer bars changed the result of {' and of '.join(parts)}."

@@ -12,17 +12,10 @@ from jaxexit.data.bars import Bars
 from jaxexit.data.detail import fitted, packed
 from jaxexit.errors import DataError
 from tests.data.made import bars_of, experiment
-from tests.support.finer import HOUR, hours_of, minutes, times_of
+from tests.support.finer import HOUR, hours_of, minutes, table_of, times_of
 
 HOURS, SPREAD = 400, 1.3e-4
 WHERE = "data.detail: m1.csv"
-
-
-def table_of(prices: np.ndarray, times: np.ndarray, prefix: str = "") -> pd.DataFrame:
-    """A bar file's table of one side."""
-    table = pd.DataFrame(prices, columns=[f"{prefix}{f}" for f in ("open", "high", "low", "close")])
-    table.insert(0, "time", pd.DatetimeIndex(times, tz="UTC"))
-    return table
 
 
 @pytest.fixture(scope="module")

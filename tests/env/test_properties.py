@@ -271,7 +271,7 @@ def test_observation_does_not_see_inside_a_bar(real) -> None:
     chex.assert_trees_all_equal(*seen)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(cases(), st.integers(0, 10_000))
 def test_finer_bars_decide_what_came_first_and_never_whether_a_bar_closes_a_trade(
     plain: Case, seed: int

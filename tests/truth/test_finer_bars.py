@@ -1,11 +1,14 @@
 """What is true of fills inside a bar: on a martingale nobody earns anything, once the order is known."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 from jaxexit.arrays import key_of, on_device
+from jaxexit.config import load_experiment
+from jaxexit.data import load_dataset
 from jaxexit.data.dataset import device_trades
 from jaxexit.data.detail import fitted, packed, unresolved
 from jaxexit.data.market import build_market
@@ -13,10 +16,11 @@ from jaxexit.data.simulated.types import PIP, enter
 from jaxexit.data.types import Market
 from jaxexit.env import EnvSpec, Hindsight, World
 from jaxexit.evaluate import run_policy
-from jaxexit.policies import CLASSICAL
+from jaxexit.policies import CLASSICAL, RANDOM, RandomActions
+from jaxexit.truth.audit import Subject, fills, look_ahead, make_subject
 from jaxexit.truth.reference.records import Rules
 from tests.support.device import device_params
-from tests.support.finer import hours_of, minutes, times_of
+from tests.support.finer import hours_of, minutes, times_of, write_market
 
 HOURS, HORIZON, A_DAY = 9_600, 48, 24
 SPREAD = 1.0  # pips
@@ -33,7 +37,7 @@ class Result(NamedTuple):
 
 @pytest.fixture(scope="module")
 def markets() -> dict[str, Market]:
-    """A Brownian motion in hours: looked into by the minute, by whole hours, and not at all."""
+    """A Brownian motion in hours: looked into by the minute, and not."""
     mid, half = minutes(1, HOURS), SPREAD / 2 * PIP
     bars = hours_of(mid, SPREAD * PIP)
     inside = packed(fitted("minutes", times_of(len(mid)), mid - half, mid + half, bars), bars)
@@ -42,7 +46,6 @@ def markets() -> dict[str, Market]:
     return {
         "minutes": market,
         "hours": market._replace(detail=on_device(whole)),
-        "none": market._replace(detail=None),
     }
 
 
@@ -67,7 +70,13 @@ def classical(market: Market, stop_pips: float, target_pips: float) -> Result:
     return Result(float(net.mean()), error, net, float(np.asarray(played.ambiguous).mean()))
 
 
-@pytest.mark.parametrize(("stop", "target"), [(3.0, 4.0), (4.0, 3.0), (3.0, 3.0)])
+@pytest.mark.parametrize(
+    ("stop", "target"),
+    [
+        (4.0, 3.0),
+        *(pytest.param(*pips, marks=pytest.mark.slow) for pips in ((3.0, 4.0), (3.0, 3.0))),
+    ],
+)
 def test_a_martingale_pays_the_spread_and_the_assumption_costs_money_that_nobody_lost(
     markets, stop: float, target: float
 ) -> None:
@@ -88,7 +97,26 @@ def test_a_martingale_pays_the_spread_and_the_assumption_costs_money_that_nobody
     assert (known.net >= assumed.net - 1e-3).all()  # the assumption was the worse of the two
 
 
-def test_a_bar_that_is_its_own_finer_bar_is_filled_as_if_nobody_had_looked(markets) -> None:
-    whole, none = (classical(markets[name], 3.0, 4.0) for name in ("hours", "none"))
-    np.testing.assert_array_equal(whole.net, none.net)
-    assert whole.ambiguous == none.ambiguous
+@pytest.fixture(scope="module")
+def looked_into(tmp_path_factory: pytest.TempPathFactory) -> Subject:
+    """Random actions on hours that are looked into by the minute; the market jumps inside them."""
+    yaml = write_market(tmp_path_factory.mktemp("market"), 1_200)
+    experiment = load_experiment(yaml)
+    seldom = RandomActions(np.array([0.8, 0.02, 0.08, 0.05, 0.05], np.float32))
+    return make_subject(
+        experiment, "train", RANDOM, seldom, dataset=load_dataset(experiment), seed=0
+    )
+
+
+@pytest.mark.parametrize("check", [fills.check, look_ahead.check])
+def test_the_audit_knows_finer_bars(looked_into: Subject, check) -> None:
+    found = check(looked_into)
+    assert {finding.severity for finding in found} == {"pass"}, found
+
+
+def test_an_audit_that_did_not_know_them_would_find_other_fills(looked_into: Subject) -> None:
+    """Or its silence would prove nothing: the market jumps over stops inside an hour."""
+    blind = replace(looked_into, dataset=replace(looked_into.dataset, detail=None))
+    *_, last = fills.check(blind)
+    assert last.severity == "fail"
+    assert "STOP" in last.size
