@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxexit.evaluate.assumed import detail_line
 from jaxexit.evaluate.statistics import FEWEST_BLOCKS
 from jaxexit.learners import total_steps
 from jaxexit.policies import LEAVE_AT_ONCE
@@ -71,8 +72,10 @@ def _results(run: ReportedRun) -> Iterator[tuple[str, str]]:
         yield (
             "warning",
             f"{percent(ambiguous)} of the trades have stop and target in one bar; the stop was assumed, "
-            "finer bars would resolve it",
+            "finer bars (data.detail) would resolve it",
         )
+    if (decided := detail_line(run.summary)) is not None:
+        yield "note", decided
     estimate = (metrics.get("intervals") or {}).get(unit.key("net", "mean"))
     if estimate is None:
         yield "warning", "these results have no intervals: run the backtest again"
