@@ -124,13 +124,13 @@ def fitted(where: str, times: np.ndarray, bid: np.ndarray, ask: np.ndarray, bars
     covered = group[starts]
     own = np.stack([bars.bid, bars.ask], axis=1)[covered]  # [bars with finer ones, 2, 4]
     unlike = np.abs(made - own) > ROUNDING * own
-    wrong = unlike.any(axis=(1, 2))
+    wrong: np.ndarray = np.asarray(unlike.any(axis=(1, 2)))
     if wrong.mean() > MOST_UNLIKE:
         first = int(np.argmax(wrong))
         side, field = np.argwhere(unlike[first])[0]
         raise DataError(
             f"{where}: does not make {int(wrong.sum()):,} of {len(wrong):,} bars of {bars.where}, the first "
-            f"{minute(bars.times[covered[first]])}: {_SIDES[side]} {_FIELDS[field]} "
+            f"{minute(bars.times[int(covered[first])])}: {_SIDES[side]} {_FIELDS[field]} "
             f"{own[first, side, field]:.6g}, of its finer bars {made[first, side, field]:.6g}; check that "
             "both are of one market, side, source and clock"
         )

@@ -48,14 +48,16 @@ def decided(
     policies = {}
     for name, result in results.items():
         pair = {"": result.table, "_assumed": assumed[name].table}
-        net, mean = (key(result.unit, "net", *more) for more in ((), ("mean",)))
-        here, there = (table[net].to_numpy(float) for table in pair.values())
+        net = {
+            which: table[key(result.unit, "net")].to_numpy(float) for which, table in pair.items()
+        }
+        changed, mean = net[""] != net["_assumed"], key(result.unit, "net", "mean")
         policies[name] = {
-            "changed_trades": int((here != there).sum()),
-            "changed_share": float((here != there).mean()),
-            **{f"{mean}{which}": float(table[net].mean()) for which, table in pair.items()},
+            "changed_trades": int(changed.sum()),
+            "changed_share": float(changed.mean()),
+            **{f"{mean}{which}": float(values.mean()) for which, values in net.items()},
             **{
-                f"ambiguous_share{which}": float(table["ambiguous"].mean())
+                f"ambiguous_share{which}": float(table["ambiguous"].to_numpy(float).mean())
                 for which, table in pair.items()
             },
         }

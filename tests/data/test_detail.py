@@ -170,19 +170,18 @@ def test_stamps_at_the_close_are_those_of_both_files(tmp_path, mid, hours) -> No
 def test_ticks_of_a_second_are_one_finer_bar(tmp_path) -> None:
     """Two-sided ticks beside two-sided hours; ticks have no close to be stamped at."""
     rng = np.random.default_rng(4)
-    times = times_of(HOURS * 360, np.timedelta64(10, "s"))
+    times = times_of(HOURS * 120, np.timedelta64(30, "s"))
     bid = (1.1 + 3e-5 * rng.standard_normal(len(times)).cumsum()).round(6)
     ask = (bid + 1e-5 * rng.integers(1, 20, len(times))).round(6)
     sides = {}
     for name, price in (("bid", bid), ("ask", ask)):
-        whole = hours_of(np.repeat(price[:, None], 4, axis=1), step=np.timedelta64(10, "s"))
+        whole = hours_of(np.repeat(price[:, None], 4, axis=1), step=np.timedelta64(30, "s"))
         sides[name] = table_of(whole.bid, whole.times + HOUR, f"{name}_")
     hour = sides["bid"].merge(sides["ask"], on="time")
     ticks = pd.DataFrame({"time": pd.DatetimeIndex(times, tz="UTC"), "bid": bid, "ask": ask})
     made = written(tmp_path, hour, ticks, "data.price_side=auto", "data.stamps=close")
     dataset = load_dataset(made)
-    assert dataset.summary[1].endswith("144,000 bars of 10 s inside 400 of 400 bars")
-    one_sided = ticks[["time", "bid"]].rename(columns={"bid": "close"})
-    one_sided = one_sided.assign(**dict.fromkeys(("open", "high", "low"), one_sided["close"]))
+    assert dataset.summary[1].endswith("48,000 bars of 30 s inside 400 of 400 bars")
+    one_sided = table_of(np.repeat(bid[:, None], 4, axis=1), times)
     with pytest.raises(DataError, match="has one side, expected bid and ask, since the bars of"):
         load_dataset(written(tmp_path, hour, one_sided, "data.price_side=auto"))

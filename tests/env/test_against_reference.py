@@ -84,7 +84,7 @@ def test_step_agrees_on_the_costs_of_every_market(plain: Case, seed: int) -> Non
     check_agreement(case, expected, more=True)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(cases(), st.integers(0, 10_000))
 def test_step_agrees_on_bars_that_are_looked_into(plain: Case, seed: int) -> None:
     """Which of stop and target came first, and jumps over them inside a bar, by finer bars."""

@@ -86,7 +86,7 @@ def test_the_share_of_changed_results_is_against_the_same_experiment_without_det
         "ambiguous_share": known.table["ambiguous"].mean(),
         "ambiguous_share_assumed": without["ambiguous"].mean(),
     }
-    assert without["ambiguous"].mean() > 0.02
+    assert without["ambiguous"].to_numpy(float).mean() > 0.02
     assert detail_line({"unit": "pips", "detail": found}) == (
         f"Finer bars changed the result of {changed.mean():.1%} of the trades under classical (net pips a "
         f"trade {here.mean():+.2f}, with the stop assumed {there.mean():+.2f})."

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -100,9 +101,9 @@ def test_a_martingale_pays_the_spread_and_the_assumption_costs_money_that_nobody
 @pytest.fixture(scope="module")
 def looked_into(tmp_path_factory: pytest.TempPathFactory) -> Subject:
     """Random actions on hours that are looked into by the minute; the market jumps inside them."""
-    yaml = write_market(tmp_path_factory.mktemp("market"), 1_200)
+    yaml = write_market(tmp_path_factory.mktemp("market"), 900)
     experiment = load_experiment(yaml)
-    seldom = RandomActions(np.array([0.8, 0.02, 0.08, 0.05, 0.05], np.float32))
+    seldom = RandomActions(jnp.array([0.8, 0.02, 0.08, 0.05, 0.05]))
     return make_subject(
         experiment, "train", RANDOM, seldom, dataset=load_dataset(experiment), seed=0
     )

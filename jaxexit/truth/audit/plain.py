@@ -58,6 +58,10 @@ class _LookedInto(Sequence[Bar]):
     def _make(self, row: int) -> Bar:
         first, after = self._starts[row], self._starts[row + 1]
         prices = self._detail.prices[first:after].astype(np.float32).tolist()
-        # A finer bar's close decides nothing.
-        finer = tuple(Bar(Quote(*bid, bid[0]), Quote(*ask, ask[0])) for bid, ask in prices)
+        finer = tuple(Bar(_quote(*bid), _quote(*ask)) for bid, ask in prices)
         return replace(self._bars[row], finer=finer)
+
+
+def _quote(opened: float, high: float, low: float) -> Quote:
+    """A finer bar's close decides nothing."""
+    return Quote(opened, high, low, opened)
