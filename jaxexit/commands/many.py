@@ -118,6 +118,7 @@ def walk_forward(
     from jaxexit.commands import tables
     from jaxexit.config.baselines import catalogue_names
     from jaxexit.data import load_folds
+    from jaxexit.evaluate.assumed import detail_line
     from jaxexit.evaluate.power import power_line
     from jaxexit.lab.walk_forward import side_run, train_folds
     from jaxexit.lab.walk_forward_backtest import backtest_folds, stored_result
@@ -169,7 +170,8 @@ def walk_forward(
                 )
             tables.backtest(out, summary, learned)
         else:
-            progress.lines(out, [*filter(None, (summary["verdict"], power_line(summary)))])
+            said = (summary["verdict"], power_line(summary), detail_line(summary))
+            progress.lines(out, [*filter(None, said)])
     out.print(folds_table(summary))
     if arguments.json:
         print(json.dumps({"training": asdict(result), "backtest": summary}))

@@ -11,8 +11,10 @@ import numpy as np
 from jaxexit.arrays import on_device
 from jaxexit.data.detail import unresolved
 from jaxexit.evaluate.backtest import Backtest
+from jaxexit.evaluate.joint import joint_result
 from jaxexit.evaluate.metrics import PolicyResult
 from jaxexit.metrics import METRICS
+from jaxexit.policies import CLASSICAL, Policy
 from jaxexit.units import key, of, words
 
 
@@ -31,6 +33,22 @@ def without_detail(backtest: Backtest) -> Backtest:
     other = copy.copy(backtest)
     other.world = world._replace(market=world.market._replace(detail=whole))
     return other
+
+
+def assumed_of(
+    backtest: Backtest, policy: Policy, agents: Mapping[int, Any]
+) -> dict[str, PolicyResult]:
+    """A policy and the classical exit on the same trades without finer bars, by name.
+
+    Args:
+        backtest: of an experiment with `data.detail`.
+        policy: the learned one.
+        agents: by seed, the numbers of each agent.
+    """
+    other = without_detail(backtest)
+    results = [other.play(policy, params, seed=seed) for seed, params in agents.items()]
+    joint = results[0] if len(results) == 1 else joint_result(results)
+    return {policy.name: joint, CLASSICAL.name: other.play(CLASSICAL, ())}
 
 
 def decided(

@@ -14,7 +14,7 @@ from jaxexit.config import Experiment, experiment_sha256
 from jaxexit.data import Dataset
 from jaxexit.errors import RunError
 from jaxexit.evaluate import Backtest, PolicyResult
-from jaxexit.evaluate.assumed import decided, without_detail
+from jaxexit.evaluate.assumed import assumed_of, decided
 from jaxexit.evaluate.joint import joint_result
 from jaxexit.evaluate.power import size
 from jaxexit.evaluate.tuning import EVALUATIONS
@@ -30,7 +30,6 @@ from jaxexit.lab.summaries import (
 )
 from jaxexit.lab.trained import TrainedVersion
 from jaxexit.lab.training import agent_params, agent_seeds, learned_policy, state_template
-from jaxexit.policies import CLASSICAL
 from jaxexit.store import run_rows
 from jaxexit.store.checkpoints import Checkpoint, Which
 from jaxexit.store.files import write_json
@@ -147,7 +146,9 @@ def backtest_version(
     facts |= {"power": power}
     if dataset.detail is not None:
         on_policy("the same without finer bars")
-        assumed = _assumed(experiment, without_detail(backtest), checkpoint, which, sample)
+        agents = agent_params(experiment, checkpoint, which)
+        by_seed = dict(zip(agent_seeds(experiment), agents, strict=True))
+        assumed = assumed_of(backtest, learned_policy(experiment, sample=sample), by_seed)
         results = {name: played.policies[name] for name in assumed}
         facts |= {"detail": decided(dataset.detail.fingerprint, results, assumed)}
     summary, agents = summarised(
@@ -188,21 +189,6 @@ def _played(
     )
     records = [[agent] for agent in agents]
     return Played(policy.name, seeds, agents, records, joint, dict(baselines))
-
-
-def _assumed(
-    experiment: Experiment,
-    backtest: Backtest,
-    checkpoint: Checkpoint,
-    which: Which,
-    sample: bool,
-) -> dict[str, PolicyResult]:
-    """The learned policy and the classical exit where `backtest` does not look into bars, by name."""
-    policy, seeds = learned_policy(experiment, sample=sample), agent_seeds(experiment)
-    params = agent_params(experiment, checkpoint, which)
-    agents = [backtest.play(policy, one, seed=n) for n, one in zip(seeds, params, strict=True)]
-    joint = agents[0] if len(seeds) == 1 else joint_result(agents)
-    return {policy.name: joint, CLASSICAL.name: backtest.play(CLASSICAL, ())}
 
 
 def register_result(summary: dict[str, Any], registry: Registry) -> None:

@@ -17,6 +17,7 @@ import pandas as pd
 from jaxexit.config import Experiment
 from jaxexit.data import Dataset, Folds
 from jaxexit.evaluate import Backtest, PolicyResult, mean_per_trade
+from jaxexit.evaluate.assumed import assumed_of, decided
 from jaxexit.evaluate.joint import joint_result
 from jaxexit.evaluate.power import size
 from jaxexit.lab.power import power_of
@@ -119,6 +120,9 @@ def backtest_folds(
     backtest = Backtest(experiment, folds.datasets[0], "test")
     trials = trials_so_far(registry, experiment.version)
     facts = facts_of(experiment, folds.datasets[0], checkpoint, split=NAME) | {"power": power}
+    if assumed := _joined_by_name([piece.assumed for piece in pieces]):
+        results = {name: played.policies[name] for name in assumed}
+        facts |= {"detail": decided(folds.fingerprint["detail"], results, assumed)}
     summary, agents = summarised(
         played, facts, partial(judged, backtest, tuned={}, trials=trials, known=known)
     )
@@ -138,6 +142,7 @@ class _Piece(NamedTuple):
 
     played: Played
     row: dict[str, Any]
+    assumed: dict[str, PolicyResult]  # without finer bars, of an experiment that has some
 
 
 def _play_fold(
@@ -154,10 +159,11 @@ def _play_fold(
     backtest, policy = Backtest(experiment, dataset, "test"), learned_policy(experiment)
     seeds, saved = agent_seeds(experiment), checkpoint.state
     first = number * len(seeds)
+    params = {seed: take(saved.best, first + i) for i, seed in enumerate(seeds)}
     agents = []
-    for i, seed in enumerate(seeds):
+    for seed in seeds:
         on_policy(f"fold {number}: {policy.name}, seed {seed}")
-        agents.append(backtest.play(policy, take(saved.best, first + i), seed=seed, record=True))
+        agents.append(backtest.play(policy, params[seed], seed=seed, record=True))
     joint = agents[0] if len(seeds) == 1 else joint_result(agents)
     baselines = backtest.baselines(
         joint.table,
@@ -169,7 +175,9 @@ def _play_fold(
     records = [[result] for result in agents]
     played = Played(policy.name, seeds, agents, records, joint, dict(baselines))
     of_agents = checkpoint.manifest["agents"][first : first + len(seeds)]
-    return _Piece(played, _fold_row(number, dataset, joint, tuned, of_agents))
+    row = _fold_row(number, dataset, joint, tuned, of_agents)
+    assumed = {} if dataset.detail is None else assumed_of(backtest, policy, params)
+    return _Piece(played, row, assumed)
 
 
 def _joined_pieces(pieces: Sequence[Played]) -> Played:
@@ -180,10 +188,13 @@ def _joined_pieces(pieces: Sequence[Played]) -> Played:
         agents=[_joined([piece.agents[i] for piece in pieces]) for i in agents],
         records=[[piece.agents[i] for piece in pieces] for i in agents],
         joint=_joined([piece.joint for piece in pieces]),
-        baselines={
-            name: _joined([piece.baselines[name] for piece in pieces]) for name in first.baselines
-        },
+        baselines=_joined_by_name([piece.baselines for piece in pieces]),
     )
+
+
+def _joined_by_name(pieces: Sequence[Mapping[str, PolicyResult]]) -> dict[str, PolicyResult]:
+    """The pieces of each policy as one record."""
+    return {name: _joined([piece[name] for piece in pieces]) for name in pieces[0]}
 
 
 def _joined(pieces: Sequence[PolicyResult]) -> PolicyResult:

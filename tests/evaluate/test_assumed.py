@@ -50,6 +50,23 @@ def test_a_backtest_says_what_finer_bars_changed(tmp_path: Path) -> None:
     assert "detail" in err
 
 
+@pytest.mark.slow
+def test_a_walk_forward_says_it_of_its_folds_together(tmp_path: Path) -> None:
+    yaml = write_market(tmp_path, 2_000)
+    code, out, err = tiny.run("train", yaml, "--walk-forward", "2", "--json")
+    assert code == 0, err
+    summary = json.loads(out)["backtest"]
+    classical = summary["detail"]["policies"]["classical"]
+    assert classical["net_pips_mean"] == summary["policies"]["classical"]["net_pips_mean"]
+    assert classical["net_pips_mean"] > classical["net_pips_mean_assumed"]
+    assert classical["changed_trades"] == round(
+        classical["changed_share"] * summary["policies"]["classical"]["trades"]
+    )
+    line = detail_line(summary)
+    assert line is not None
+    assert line.split("(")[0] in " ".join(err.split())
+
+
 def test_without_finer_bars_nothing_is_said(trained: tiny.Trained) -> None:
     summary = json.loads((trained.folder / "results" / "test" / "summary.json").read_text())
     assert "detail" not in summary
