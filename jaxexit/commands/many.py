@@ -118,8 +118,6 @@ def walk_forward(
     from jaxexit.commands import tables
     from jaxexit.config.baselines import catalogue_names
     from jaxexit.data import load_folds
-    from jaxexit.evaluate.assumed import detail_line
-    from jaxexit.evaluate.power import power_line
     from jaxexit.lab.walk_forward import side_run, train_folds
     from jaxexit.lab.walk_forward_backtest import backtest_folds, stored_result
     from jaxexit.learners import learner_of, num_updates
@@ -170,8 +168,7 @@ def walk_forward(
                 )
             tables.backtest(out, summary, learned)
         else:
-            said = (summary["verdict"], power_line(summary), detail_line(summary))
-            progress.lines(out, [*filter(None, said)])
+            progress.lines(out, tables.in_words(summary))
     out.print(folds_table(summary))
     if arguments.json:
         print(json.dumps({"training": asdict(result), "backtest": summary}))

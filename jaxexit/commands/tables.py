@@ -29,12 +29,13 @@ def backtest(out: Console, summary: dict[str, Any], learned: pd.DataFrame) -> No
         out.print(seeds_table(summary))
     year = summary.get("calendar", {}).get("days_a_year", units.WEEKDAYS_A_YEAR)
     oracle = "The oracle is the best market order in hindsight, not attainable."
-    power = [words] if (words := power_line(summary)) else []
-    detail = [words] if (words := detail_line(summary)) else []
-    lines(
-        out,
-        [summary["verdict"], *power, *detail, f"{explanations(year)} {oracle}", *_money(summary)],
-    )
+    lines(out, [*in_words(summary), f"{explanations(year)} {oracle}", *_money(summary)])
+
+
+def in_words(summary: dict[str, Any]) -> list[str]:
+    """A result's verdict, what its test could have seen, and what finer bars decided in it."""
+    said = (summary["verdict"], power_line(summary), detail_line(summary))
+    return [words for words in said if words]
 
 
 def backtest_table(summary: dict[str, Any], learned: pd.DataFrame) -> Table:

@@ -144,13 +144,7 @@ def backtest_version(
     on_policy("intervals and differences")
     facts = facts_of(experiment, dataset, checkpoint, split=split, which=str(which), sampled=sample)
     facts |= {"power": power}
-    if dataset.detail is not None:
-        on_policy("the same without finer bars")
-        agents = agent_params(experiment, checkpoint, which)
-        by_seed = dict(zip(agent_seeds(experiment), agents, strict=True))
-        assumed = assumed_of(backtest, learned_policy(experiment, sample=sample), by_seed)
-        results = {name: played.policies[name] for name in assumed}
-        facts |= {"detail": decided(dataset.detail.fingerprint, results, assumed)}
+    facts |= _decided(experiment, backtest, checkpoint, which, sample, played, on_policy)
     summary, agents = summarised(
         played, facts, partial(judged, backtest, tuned=tuned, trials=trials, known=known)
     )
@@ -189,6 +183,26 @@ def _played(
     )
     records = [[agent] for agent in agents]
     return Played(policy.name, seeds, agents, records, joint, dict(baselines))
+
+
+def _decided(
+    experiment: Experiment,
+    backtest: Backtest,
+    checkpoint: Checkpoint,
+    which: Which,
+    sample: bool,
+    played: Played,
+    on_policy: OnPolicy,
+) -> dict[str, Any]:
+    """What finer bars changed for the learned policy and the classical exit: `detail`, where there are any."""
+    if backtest.dataset.detail is None:
+        return {}
+    on_policy("the same without finer bars")
+    agents = agent_params(experiment, checkpoint, which)
+    by_seed = dict(zip(agent_seeds(experiment), agents, strict=True))
+    assumed = assumed_of(backtest, learned_policy(experiment, sample=sample), by_seed)
+    results = {name: played.policies[name] for name in assumed}
+    return {"detail": decided(backtest.dataset.detail.fingerprint, results, assumed)}
 
 
 def register_result(summary: dict[str, Any], registry: Registry) -> None:
