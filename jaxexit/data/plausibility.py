@@ -50,15 +50,10 @@ def implausible(quotes: Quotes, pip: float | None, market: MarketKind) -> tuple[
 
 def suspicious_clock(times: np.ndarray) -> str:
     """Whether weekends lie at other hours than the market's; then which clock would put them right."""
+    best = likely_clock(times)
+    if best is None:
+        return ""
     edges = weekends(times)
-    if edges.step > _LONGEST_STEP or len(edges.last) < _FEWEST_WEEKENDS:
-        return ""
-    if market_agreement(edges, "UTC") >= _ACCEPTED:
-        return ""
-    shares = {clock: market_agreement(edges, clock) for clock in _clocks()}
-    best = max(shares, key=lambda clock: shares[clock])
-    if shares[best] < _AGREEING:
-        return ""
     middle = len(edges.last) // 2
     return (
         f"the clock: on UTC the week ends with the bar of {_words(edges.last[middle])} and begins with "
@@ -68,7 +63,23 @@ def suspicious_clock(times: np.ndarray) -> str:
     )
 
 
-def _clocks() -> list[str]:
+def likely_clock(times: np.ndarray) -> str | None:
+    """The clock that puts weekends at the currency market's hours, where UTC does not; None: UTC does, or none.
+
+    Args:
+        times: [T] datetime64[ns], rising stamps read as UTC, of bars of an hour or less.
+    """
+    edges = weekends(times)
+    if edges.step > _LONGEST_STEP or len(edges.last) < _FEWEST_WEEKENDS:
+        return None
+    if market_agreement(edges, "UTC") >= _ACCEPTED:
+        return None
+    shares = {clock: market_agreement(edges, clock) for clock in clocks()}
+    best = max(shares, key=lambda clock: shares[clock])
+    return best if shares[best] >= _AGREEING else None
+
+
+def clocks() -> list[str]:
     """Clocks that brokers have, the usual ones first."""
     shifts = [7, *(h for h in range(-7, 19) if h != 7)]  # UTC-12 to UTC+14
     return [
