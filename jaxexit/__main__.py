@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from jaxexit import __version__
 
 COMMANDS = {
+    "init": "a first experiment from your own bars and trades: looks, asks, writes",
+    "doctor": "what works on this machine, what does not, and how to mend it",
     "power": "what difference between exits these trades could show at all, before any training",
     "train": "train a version, then backtest it",
     "backtest": "run a trained version and every baseline over a split",

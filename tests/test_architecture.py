@@ -23,7 +23,7 @@ FLOORS = (
     ("lab",),
     ("machine",),
     ("truth",),
-    ("live", "gym", "report", "cloud"),
+    ("live", "gym", "report", "cloud", "init", "doctor"),
     ("session", "results"),
     ("runs",),
     ("api",),

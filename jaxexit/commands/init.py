@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jaxexit import machine
 from jaxexit.commands import cli
-from jaxexit.errors import DataError, UserError
+from jaxexit.errors import DataError
 
 if TYPE_CHECKING:  # annotations only: a mistake in the arguments must not wait for jax
     from rich.table import Table
@@ -68,15 +69,9 @@ def facts_table(facts: Sequence[Fact]) -> Table:
 
     table = Table.grid(padding=(0, 2))
     for fact in facts:
-        value = "" if fact.key is None or fact.value is None else f"{fact.value}: "
-        if fact.words == "as you say":
-            value, words = str(fact.value), ", as you say"
-        else:
-            words = fact.words
-        style = _STYLES[fact.how]
-        table.add_row(
-            f"[{style}]{fact.how}[/{style}]", escape(fact.label), escape(f"{value}{words}")
-        )
+        value = "" if fact.key is None else "-" if fact.value is None else str(fact.value)
+        how = f"[{_STYLES[fact.how]}]{fact.how}[/]"
+        table.add_row(how, escape(fact.label), escape(value), escape(fact.words))
     return table
 
 
@@ -100,8 +95,8 @@ def _command(argv: Sequence[str] | None) -> int:
         ask.require_consent()
     files = files_in(arguments.root, name or begun.name)
     begun.draft.tell("learner of v2", learner_words(begun), "assumed")
-    words = ["jaxexit", "init", arguments.bars, arguments.trades]
-    v1, _ = write(begun, files, shlex.join(words))
+    words = shlex.join(["jaxexit", "init", *(sys.argv[1:] if argv is None else argv)])
+    v1, _ = write(begun, files, words)
     _show(reporter, begun, files)
     power = _power(reporter, begun, v1)
     following = shlex.join(["python", "-m", "jaxexit.train", str(files.v2)])
@@ -112,7 +107,7 @@ def _command(argv: Sequence[str] | None) -> int:
 
 
 def _show(reporter: Reporter, begun: Begun, files: Files) -> None:
-    reporter.lines(*())
+    reporter.lines()
     reporter.out.print(facts_table(begun.draft.facts))
     assumed = [fact for fact in begun.draft.facts if fact.how == "assumed" and fact.key is not None]
     reporter.lines("", *(f"note: {note}" for note in begun.draft.notes))
@@ -134,8 +129,8 @@ def _power(reporter: Reporter, begun: Begun, experiment: Experiment) -> dict[str
     except DataError as error:
         reporter.lines(f"power: cannot be told: {error}")
         return None
-    reporter.lines(f"power: {power_line({'power': power, 'split': 'test'})}")
-    reporter.lines(f"power: {explained(power)[0]}")
+    line = power_line({"power": power, "split": "test"})
+    reporter.lines(f"power: {line}. {explained(power)[0]}")
     return power
 
 
@@ -156,6 +151,3 @@ def _record(
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     return cli.run(_command, argv, takes_long=True)
-
-
-__all__ = ["UserError", "build_parser", "facts_table", "main"]

@@ -64,7 +64,7 @@ def suspicious_clock(times: np.ndarray) -> str:
 
 
 def likely_clock(times: np.ndarray) -> str | None:
-    """The clock that puts weekends at the currency market's hours, where UTC does not; None: UTC does, or none.
+    """The clock that puts weekends at the currency market's hours; None: UTC does that, or no clock does.
 
     Args:
         times: [T] datetime64[ns], rising stamps read as UTC, of bars of an hour or less.

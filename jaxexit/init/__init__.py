@@ -1,5 +1,5 @@
-"""A first experiment from a trader's own bars and trades: what the files say, what must be asked, what is written.
+"""A first experiment from a trader's own bars and trades: what they say, what must be asked, what is written.
 
-`draft` holds the experiment as far as it is known, with a reason for each value; `market`, `fit` and `entries` look;
-`questions` asks; `written` makes the two files.
+`begin` goes through it in order. `draft` holds the experiment as far as it is known, with a reason for each
+value; `symbols`, `market`, `fit`, `listed` and `sizes` look; `questions` asks; `written` makes the two files.
 """

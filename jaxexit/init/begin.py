@@ -12,7 +12,7 @@ from jaxexit.config.clocks import TIMEFRAMES
 from jaxexit.data import Dataset, load_dataset
 from jaxexit.data.bars import Bars, find_gaps
 from jaxexit.errors import DataError
-from jaxexit.init import listed, market, sizes
+from jaxexit.init import costs, listed, market, sizes
 from jaxexit.init.draft import Draft
 from jaxexit.init.symbols import is_bars, is_list, settle_symbol
 
@@ -55,7 +55,7 @@ def explore(draft: Draft) -> Begun:
         looked = market.read(draft)
     looked = market.look(draft, looked)
     trades = _trades(draft, looked)
-    bars = market.complete(draft, looked, trades.entries)
+    bars = costs.complete(draft, looked, trades.entries)
     sizes.settle(draft, trades, bars)
     dataset = load_dataset(draft.experiment())
     counts = {name: len(table) for name, table in dataset.tables.items()}

@@ -43,7 +43,7 @@ def entries_of(rows: pd.DataFrame) -> Entries:
 
 
 def share_inside(entries: Entries, bars: Bars) -> float:
-    """Share of the prices that lie in the bar of their time, by a quarter of its range; nan below `FEWEST`."""
+    """Share of prices that lie in the bar of their time, or a quarter of its range beside; nan: too few."""
     bar = bar_of(bars.times, entries.moments, "enclosing")
     known = np.isfinite(entries.price) & (bar >= 0)
     if known.sum() < FEWEST:
@@ -54,24 +54,38 @@ def share_inside(entries: Entries, bars: Bars) -> float:
     return float(((price >= low - room) & (price <= high + room)).mean())
 
 
-def clock_of(entries: Entries, bars: Bars, own: float) -> tuple[str, float] | None:
-    """The clock on which entry prices lie in their bars, and the share that does; None where no clock is better.
+class OnClock(NamedTuple):
+    """A clock on which entry prices lie in their bars."""
+
+    clock: str
+    share: float  # of the prices
+    as_well: tuple[
+        str, ...
+    ]  # other clocks on which as many do: the list's months do not tell them apart
+
+
+def clock_of(entries: Entries, bars: Bars, own: float) -> OnClock | None:
+    """The clock on which entry prices lie in their bars; None where none is much better than the present one.
 
     Args:
         entries: their moments are stamps without an offset, read as UTC.
         bars: in UTC.
         own: `share_inside` on the clock that they are read on now.
     """
-    best: tuple[str, float] | None = None
-    for clock in ("UTC", *clocks()):
+    shares: dict[str, float] = {}
+    for clock in sorted(("UTC", *clocks()), key=lambda clock: not clock.startswith("UTC")):
         try:
             moments = localise(pd.DatetimeIndex(entries.moments), clock, "trades")
         except DataError:  # an hour that this clock skips
             continue
         share = share_inside(entries._replace(moments=moments), bars)
-        if share >= max(INSIDE, own + BETTER) and (best is None or share > best[1]):
-            best = clock, share
-    return best
+        if share >= max(INSIDE, own + BETTER):
+            shares[clock] = share
+    if not shares:
+        return None
+    best = max(shares, key=lambda clock: shares[clock])
+    as_well = [clock for clock, share in shares.items() if share == shares[best] and clock != best]
+    return OnClock(best, shares[best], tuple(as_well))
 
 
 class End(NamedTuple):
@@ -83,7 +97,7 @@ class End(NamedTuple):
 
 
 def end_of(entries: Entries, bars: Bars) -> End | None:
-    """Whether prices are opens or closes of the bars that open at their times; None where they do not tell."""
+    """Whether prices are opens or closes of the bars that open at their times; None where they do not say."""
     bar = bar_of(bars.times, entries.moments, "exact")
     known = np.isfinite(entries.price) & (bar >= 0)
     if known.sum() < FEWEST:

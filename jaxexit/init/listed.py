@@ -1,4 +1,4 @@
-"""What the list of trades says of itself and with the bars: on which clock, filled where, with which stops."""
+"""What the list of trades says, alone and with the bars: its clock, where it was filled, its stops."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ def _load(experiment: Experiment) -> TradeList:
 
 def _count_words(trades: TradeList) -> str:
     side = trades.rows["direction"].to_numpy()
-    first, last = (trades.rows["entry_time"].agg(end) for end in ("min", "max"))
+    entered = trades.rows["entry_time"].to_numpy().astype("datetime64[ns]")
+    first, last = entered.min(), entered.max()
     return (
         f"{trades.source.family}: {int((side != 0).sum()):,}, {int((side > 0).sum()):,} long, "
         f"{int((side < 0).sum()):,} short, {minute(first)} to {minute(last)} UTC"
@@ -75,8 +76,8 @@ def _with_sound_stops(draft: Draft) -> TradeList:
     if moved is not None and np.isfinite(trades.rows["stop"].to_numpy(float)).any():
         question = Question(
             "data.stops",
-            "Such a report holds each trade's last stop. Did no stop ever move after its entry (file), or did "
-            "some (ignore)?",
+            "Such a report holds each trade's last stop. Are these the stops of the entries (file), or were "
+            "some moved later (ignore)?",
             "ignore",
             "such a report holds last stops, and one that was moved knows how its trade went on",
         )
@@ -105,13 +106,14 @@ def _clock(draft: Draft, looked: Looked, trades: TradeList) -> Listed:
         return Listed(trades, entries)
     better = clock_of(naive, looked.bars, 0.0 if np.isnan(share) else share)
     if better is not None:
-        clock, found = better
-        before = "" if np.isnan(share) else f", {share:.0%} on the bars' own"
+        before = "" if np.isnan(share) else f", on the bars' own {share:.0%}"
+        as_well = next((name for name in better.as_well if not name.startswith("UTC")), None)
+        alike = f"; {as_well} fits these months as well" if as_well else ""
         draft.set(
             key,
-            clock,
+            better.clock,
             label,
-            f"{found:.0%} of the entry prices lie in the bars of their times on {clock}{before}",
+            f"on it {better.share:.0%} of the entry prices lie in the bars of their times{before}{alike}",
         )
         again = _load(draft.experiment())
         return Listed(again, entries_of(again.rows))
@@ -164,7 +166,7 @@ def _filled_at(draft: Draft, looked: Looked, listed: Listed) -> None:
     opens = listed.trades.source.family.startswith(_AT_OPENS)
     question = Question(
         "data.filled_at",
-        "Was a trade filled at the open of the bar of its entry time (bar_open), or at its close (bar_close)?",
+        "Was a trade filled at the open of the bar of its entry time, or at its close (bar_open, bar_close)?",
         "bar_open" if opens else "bar_close",
         f"as {listed.trades.source.family} fills"
         if opens
@@ -187,21 +189,27 @@ def _times_on_bars(entries: Entries, bars: Bars) -> dict[str, int]:
 
 
 def _fees(draft: Draft, trades: TradeList) -> None:
-    """What the list says of commissions: freqtrade's fractions are taken, money is told."""
-    for name in trades.rows.columns:
-        values = as_numbers(pd.Series(trades.rows[name]))
-        charged = np.abs(values[np.isfinite(values)])
-        if not len(charged) or not charged.any():
-            continue
-        if plain(name) == "feeopen":
-            draft.set(
-                "costs.commission",
-                float(np.median(charged)),
-                "commission",
-                f"'{name}' of the list, a side",
-            )
-        elif plain(name) in _MONEY:
-            draft.notes.append(
-                f"the list has '{name}' in money, which is not read: say costs.commission_per_lot (with "
-                "point_value) or costs.swap_long and swap_short"
-            )
+    """What the list says of commissions: fractions are taken; money only where it is known of what."""
+    rows = trades.rows
+    known = {plain(name): name for name in rows.columns}
+
+    def numbers(name: str) -> np.ndarray:
+        return np.abs(as_numbers(pd.Series(rows[known[name]])))
+
+    fraction, how = None, ""
+    if "feeopen" in known:
+        fraction, how = numbers("feeopen"), f"'{known['feeopen']}' of the list, a side"
+    elif trades.source.family.startswith("backtesting.py") and {"commission", "size"} <= set(known):
+        traded = numbers("size") * (rows["entry_price"] + rows["exit_price"]).to_numpy(float)
+        fraction = numbers("commission") / traded
+        how = f"'{known['commission']}' of the list over what was bought and sold, a side"
+    if fraction is not None and np.isfinite(fraction).any():
+        usual = float(f"{np.nanmedian(fraction):.3g}")
+        draft.set("costs.commission", usual, "commission", how)
+        return
+    money = [name for name in known if name in _MONEY and np.nansum(numbers(name))]
+    for name in money:
+        draft.notes.append(
+            f"the list has '{known[name]}' in money, which is not read: say costs.commission_per_lot and "
+            "costs.point_value, or costs.swap_long and swap_short"
+        )

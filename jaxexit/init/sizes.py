@@ -70,8 +70,8 @@ def _usable(draft: Draft, facts: dict[str, Any]) -> None:
     if left.get(BEFORE_WARMUP):
         warmup = draft.experiment().data.warmup
         draft.notes.append(
-            f"{left[BEFORE_WARMUP]:,} trades lie in the first {warmup} bars, which indicators need: bars from "
-            "further back would save them"
+            f"{left[BEFORE_WARMUP]:,} trades lie in the first {warmup} bars, which indicators need: bars "
+            "from further back would save them"
         )
     if unused > MOST_UNUSED * rows:
         where = " (most lie outside the bars)" if left.get(OUTSIDE, 0) > unused / 2 else ""

@@ -21,7 +21,7 @@ _SHOWN = 6
 
 
 def symbols_of(path: Path) -> pd.Series:
-    """How many rows of a list each symbol has, the most frequent first; empty where no column names symbols."""
+    """How many rows of a list each symbol has, the most frequent first; empty where none is named."""
     table = read_source(path).table
     column = next((name for name in table.columns if plain(name) in SYMBOLS), None)
     if column is None:

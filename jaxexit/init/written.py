@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from jaxexit.config import Experiment, load_experiment
 from jaxexit.config.text import dump_value
-from jaxexit.errors import RunError
+from jaxexit.errors import RunError, one_line
 from jaxexit.init.begin import Begun
 from jaxexit.init.draft import Draft, Fact
 from jaxexit.store.files import write_text
@@ -22,21 +22,25 @@ _PLAIN = ("data.bars", "data.entries", "data.trades")
 
 _V1 = "Nothing stops the agent from leaving at once: what every other version has to beat."
 _V1_HYPOTHESIS = (
-    "Leaving at bar 0 costs the spread and avoids every penalty, so the agent learns to leave at once, for about "
-    "nothing."
+    "Leaving at bar 0 costs the spread and avoids every penalty, so the agent learns to leave at once, for "
+    "about nothing."
 )
 _V2_MANY = "Guards on EXIT and PARTIAL, dearer mistakes, more exploration."
 _V2_MANY_HYPOTHESIS = (
-    "With EXIT blocked until something is earned and two bars have passed, the agent holds instead of leaving at "
-    "bar 0."
+    "With EXIT blocked until something is earned and two bars have passed, the agent holds instead of "
+    "leaving at bar 0."
 )
 _V2_FEW = (
-    "Learns from whole paths when to leave (HOLD and EXIT only): the luck of each bar is taken off, half of the "
-    "networks begin at the best simple rule and pay for departing from it, and all of them vote."
+    "Learns from whole paths when to leave (HOLD and EXIT only): the luck of each bar is taken off, half of "
+    "the networks begin at the best simple rule and pay for departing from it, and all of them vote."
 )
 _V2_FEW_HYPOTHESIS = (
-    "With hundreds to a few thousand trades it earns what the best simple rule earns or more, where PPO would learn "
-    "the trades by heart."
+    "With hundreds to a few thousand trades it earns what the best simple rule earns or more, where PPO "
+    "would learn the trades by heart."
+)
+_HOW_KNOWN = (
+    "Each value says how it is known: found (your files say it), assumed (nobody says it: check these), said "
+    "(you did). Keys that are not here have their defaults: docs/reference/yaml.md."
 )
 
 
@@ -73,7 +77,7 @@ def learner_words(begun: Begun) -> str:
     if begun.draft.says("learner"):
         return f"{begun.draft.experiment().learner}, as you say"
     if few(begun):
-        return f"exact, made for few trades: {begun.trades:,} are fewer than {FEW:,} (as v4_few; docs/learners.md)"
+        return f"exact, made for few trades: {begun.trades:,} are fewer than {FEW:,} (docs/learners.md)"
     return f"ppo: {begun.trades:,} trades are enough for it, from {FEW:,} up"
 
 
@@ -112,10 +116,8 @@ def _first(begun: Begun, command: str) -> str:
     draft = begun.draft
     lines = [
         f"# {_V1}",
-        f"# Written by: {command}",
-        "# Each value says how it is known: found (your files say it), assumed (nobody says it: check these), "
-        "said",
-        "# (you did). Keys that are not here have their defaults: docs/reference/yaml, experiments/v1_baseline.yaml.",
+        f"# Written by: {one_line(command)}",
+        *(f"# {line}" for line in textwrap.wrap(_HOW_KNOWN, _WIDTH)),
         f"description: {_folded(f'Baseline of {begun.name} without guards on leaving early.')}",
         f"hypothesis: {_folded(_V1_HYPOTHESIS)}",
     ]
@@ -192,20 +194,20 @@ def _second(begun: Begun, parent: str, command: str) -> str:
     said = begun.draft.says
     if few(begun):
         head, hypothesis, sections = _V2_FEW, _V2_FEW_HYPOTHESIS, _few_sections()
-        why = [
-            f"{begun.trades:,} trades are few: below about {FEW:,} the learner of whole paths earns more than PPO, "
-            "which learns them by heart (docs/exams.md, docs/learners.md). It is paid in money, undiscounted, and "
-            "needs no guards: leaving at once costs it what it costs. For PPO with guards: learner ppo, and the "
-            "sections of experiments/v2_exit_guards.yaml."
-        ]
+        why = (
+            f"{begun.trades:,} trades are few: below about {FEW:,} the learner of whole paths earns more "
+            "than PPO, which learns them by heart (docs/exams.md, docs/learners.md). It is paid in money, "
+            "undiscounted, and needs no guards: leaving at once costs it what it costs. For PPO with guards "
+            "instead: learner ppo, and the sections of experiments/v2_exit_guards.yaml."
+        )
     else:
         head, hypothesis, sections = _V2_MANY, _V2_MANY_HYPOTHESIS, _many_sections(begun)
-        why = [
-            f"{begun.trades:,} trades are enough for PPO. Below about {FEW:,}, learner exact would be the better "
-            "choice (experiments/v4_few.yaml)."
-        ]
+        why = (
+            f"{begun.trades:,} trades are enough for PPO. Below about {FEW:,}, learner exact would be the "
+            "better choice (experiments/v4_few.yaml)."
+        )
     lines = [f"# {line}" for line in textwrap.wrap(head, _WIDTH)]
-    lines += [f"# Written by: {command}", *(line for words in why for line in _comment(words))]
+    lines += [f"# Written by: {one_line(command)}", *_comment(why)]
     lines += [
         f"extends: {parent}",
         f"description: {_folded(head)}",
@@ -248,10 +250,6 @@ def _few_sections() -> dict[str, list[tuple[str, Any, str]]]:
             ("invalid_action_penalty", 0.0, ""),
         ],
         "ppo": [("gamma", 1.0, "a gain later is a gain; the dense reward is undiscounted")],
-        "evaluation": [
-            ("validate_every", 5, "of the learner's ten updates"),
-            ("checkpoint_every", 10, ""),
-        ],
     }
 
 
