@@ -14,6 +14,7 @@ from jaxexit.data.bars import Bars, find_gaps
 from jaxexit.errors import DataError
 from jaxexit.init import costs, listed, market, sizes
 from jaxexit.init.draft import Draft
+from jaxexit.init.sizes import USUAL_HORIZON
 from jaxexit.init.symbols import is_bars, is_list, settle_symbol
 
 USUAL_RISK = (
@@ -125,7 +126,15 @@ def version_part(text: str) -> str:
 
 
 def _scale(draft: Draft, begun: Begun) -> None:
-    """Guards and rewards are fractions of the price that suit a first stop of 10 pips: others are scaled."""
+    """What v1's guards and rewards take for granted, a first stop of 10 pips and 200 bars, made to fit."""
+    horizon = draft.experiment().env.max_bars
+    if horizon != USUAL_HORIZON:
+        draft.set(
+            "reward.time_sigmoid_center",
+            horizon / 2,
+            "time's centre",
+            "half of the horizon, as in v1_baseline: from there on waiting costs",
+        )
     if begun.scale == 1.0:
         return
     why = (

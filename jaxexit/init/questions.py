@@ -81,6 +81,7 @@ class AtTerminal:
                     f"{question.key}: no answer; give --yes to take the defaults, or --set KEY=VALUE"
                 )
             if not line.strip():
+                terminal.busy("looking at the files")
                 return question.default, False
             try:
                 value = parse_value(line.strip(), question.key)

@@ -19,7 +19,7 @@ from jaxexit.init.questions import Question
 
 FEWEST_TRADES = 20  # fewer cannot be trained, validated and tested on
 _HORIZONS = (50, 100, 200, 300, 500, 1000, 2000)
-_USUAL_HORIZON = 200
+USUAL_HORIZON = 200
 _LONGER = 4.0  # the horizon, in what 95% of the list's own trades were held
 _VALIDATION, _TEST = 0.70, 0.85  # of the trades, in the order of their entries
 _DAYS = 14  # a part of the split so long begins at midnight
@@ -120,9 +120,9 @@ def _horizon(draft: Draft, listed: Listed, bars: Bars) -> None:
     if known.sum() < FEWEST_TRADES:
         draft.set(
             "env.max_bars",
-            _USUAL_HORIZON,
+            USUAL_HORIZON,
             "horizon",
-            f"{_USUAL_HORIZON} bars at most: the list does not say how long trades were held",
+            f"{USUAL_HORIZON} bars at most: the list does not say how long trades were held",
             "assumed",
         )
         return
