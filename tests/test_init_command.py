@@ -95,6 +95,20 @@ def test_what_longs_paid_above_shorts_tells_side_and_spread(
     assert said["costs.spread"] == ("1.4 pips", "found")
 
 
+def test_the_spread_of_bars_whose_side_is_known_is_what_longs_paid_above_shorts(
+    tmp_path: Path, bars: pd.DataFrame
+) -> None:
+    trades = list_of(bars, above=1.4 * PIP)
+    said = found(Folder(tmp_path, bars, trades, "eurusd_bid").begun(*SMALL))
+    assert said["data.price_side"] == ("bid", "found")
+    assert said["costs.spread"] == ("1.4 pips", "found")
+    asks = found(
+        Folder(tmp_path, bars, trades, "eurusd_ask").begun(*SMALL)
+    )  # at odds with the list
+    assert asks["data.price_side"] == ("ask", "found")
+    assert asks["costs.spread"] == ("1 pips", "assumed")
+
+
 def test_prices_that_tell_no_side_leave_it_to_be_asked(tmp_path: Path, bars: pd.DataFrame) -> None:
     ask = Defaults()
     said = found(Folder(tmp_path, bars, list_of(bars)).begun(*SMALL, ask=ask))
@@ -190,7 +204,7 @@ def test_files_in_the_wrong_place_are_named(
     paths = {"bars": folder.bars, "trades": folder.trades, "folder": tmp_path}
     names = [str(paths.get(each, tmp_path / "nothing.csv")) for each in (bars_first, trades_second)]
     with pytest.raises(DataError, match=words):
-        explore(Draft(*names, SMALL, Defaults()))
+        explore(Draft(names[0], names[1], SMALL, Defaults()))
 
 
 def test_trades_of_another_year_are_told_with_both_spans(
@@ -322,10 +336,15 @@ def test_a_terminal_that_closes_says_how_to_go_on(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize(
     ("text", "part"),
-    [("My FX list", "my_fx_list"), ("EUR/USD M15", "eur_usd_m15"), ("..", "mine")],
+    [("My FX list", "my_fx_list"), ("EUR/USD M15", "eur_usd_m15")],
 )
 def test_any_name_becomes_one_that_a_version_may_have(text: str, part: str) -> None:
     assert version_part(text) == part
+
+
+def test_a_name_without_letters_is_refused() -> None:
+    with pytest.raises(UserError, match="--name: got ' / ', expected letters and digits"):
+        version_part(" / ")
 
 
 @pytest.fixture(scope="module")

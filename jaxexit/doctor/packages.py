@@ -53,9 +53,10 @@ def python() -> Iterator[Finding]:
 
 def _requires_python() -> str | None:
     try:
-        return metadata.metadata(PACKAGE).get("Requires-Python")
+        said = metadata.metadata(PACKAGE).get_all("Requires-Python")
     except metadata.PackageNotFoundError:
         return None
+    return said[0] if said else None
 
 
 def own() -> Iterator[Finding]:

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from jaxexit.config.clocks import TIMEFRAMES
+from jaxexit.config.text import shown
 from jaxexit.data import Dataset, load_dataset
 from jaxexit.data.bars import Bars, find_gaps
-from jaxexit.errors import DataError
+from jaxexit.errors import DataError, UserError
 from jaxexit.init import costs, listed, market, sizes
 from jaxexit.init.draft import Draft
 from jaxexit.init.sizes import USUAL_HORIZON
@@ -116,13 +117,24 @@ def _name(draft: Draft, looked: market.Looked, bars: Bars) -> str:
     minutes = float(find_gaps(bars.times).step / np.timedelta64(1, "m"))
     frame = next((name for name, length in TIMEFRAMES.items() if length == minutes), "")
     symbol = looked.market.symbol.split(":")[0]
-    return version_part(f"{symbol} {frame}" if symbol else Path(draft.trades).name.split(".")[0])
+    text = f"{symbol} {frame}" if symbol else Path(draft.trades).name.split(".")[0]
+    return _underscored(text) or "mine"
 
 
 def version_part(text: str) -> str:
-    """Text as it may stand in a version's name after v1_: lower-case letters, digits and underscores."""
-    words = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
-    return words or "mine"
+    """A name as it may stand in a version's after v1_: lower-case letters, digits and underscores.
+
+    Raises:
+        UserError: there is neither a letter nor a digit in it.
+    """
+    words = _underscored(text)
+    if not words:
+        raise UserError(f"--name: got {shown(text)}, expected letters and digits, e.g. my_trades")
+    return words
+
+
+def _underscored(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
 
 
 def _scale(draft: Draft, begun: Begun) -> None:

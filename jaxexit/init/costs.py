@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from jaxexit.data.bars import Bars, lengthen
@@ -44,10 +46,7 @@ def complete(draft: Draft, looked: Looked, entries: Entries) -> Bars:
     quotes = looked.quality.quotes
     two_sided = {"bid", "ask"} <= set(quotes.sides)
     quoted = quotes.spread is not None and bool(np.isfinite(quotes.spread).any())
-    filled_at = draft.experiment().data.filled_at
-    paid = None
-    if not two_sided and not quoted and np.ptp(looked.bars.ask - looked.bars.bid) < 1e-12:
-        paid = sides_of(entries, looked.bars, filled_at)
+    paid = None if two_sided or quoted else _paid(draft, looked, entries)
     _side(draft, looked, paid, two_sided=two_sided)
     if two_sided or quoted:
         _quoted(draft, looked)
@@ -58,6 +57,17 @@ def complete(draft: Draft, looked: Looked, entries: Entries) -> Bars:
     experiment = draft.experiment()
     book = complete_book(check_quotes(quotes), **book_of(experiment))
     return lengthen(book, experiment.data.timeframe)
+
+
+def _paid(draft: Draft, looked: Looked, entries: Entries) -> Sides | None:
+    """What longs paid above shorts on bars of one side; None where it contradicts the side that is known."""
+    bars, data = looked.bars, draft.experiment().data
+    known = data.price_side if draft.says("data.price_side") else looked.quality.quotes.usual_side
+    if known in ("bid", "ask"):  # a spread that was only taken for granted goes
+        plain = bars.bid if known == "bid" else bars.ask
+        bars = replace(bars, bid=plain, ask=plain)
+    paid = sides_of(entries, bars, data.filled_at)
+    return None if paid is None or known not in (None, "auto", paid.side) else paid
 
 
 def _side(draft: Draft, looked: Looked, paid: Sides | None, *, two_sided: bool) -> None:

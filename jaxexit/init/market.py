@@ -55,6 +55,9 @@ def look(draft: Draft, looked: Looked) -> Looked:
     if _clock(draft, looked) is not None:
         looked = read(draft)
     _describe(draft, looked)
+    draft.facts.sort(
+        key=lambda fact: fact.label not in ("bars", "market")
+    )  # what they are comes first
     return looked
 
 
