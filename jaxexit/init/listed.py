@@ -159,8 +159,8 @@ def _filled_at(draft: Draft, looked: Looked, listed: Listed) -> None:
             "data.filled_at",
             end.filled_at,
             "filled",
-            f"entry prices are {words} of the bar of the entry time, within {away:.2g} {unit} by the median "
-            f"of {end.told_by:,}",
+            f"{end.told_by:,} entry prices are {words} of the bar of their time, within {away:.2g} {unit} "
+            "(median)",
         )
         return
     opens = listed.trades.source.family.startswith(_AT_OPENS)

@@ -122,7 +122,7 @@ def _horizon(draft: Draft, listed: Listed, bars: Bars) -> None:
             "env.max_bars",
             USUAL_HORIZON,
             "horizon",
-            f"{USUAL_HORIZON} bars at most: the list does not say how long trades were held",
+            "bars at most; the list does not say how long trades were held",
             "assumed",
         )
         return
@@ -135,8 +135,7 @@ def _horizon(draft: Draft, listed: Listed, bars: Bars) -> None:
         "env.max_bars",
         horizon,
         "horizon",
-        f"{horizon:,} bars at most: the list's own trades were held for {middle:,.0f} (median), 95% for up "
-        f"to {most:,.0f}",
+        f"bars at most; the list's own trades were held for {middle:,.0f} (median), 95% for up to {most:,.0f}",
     )
 
 
