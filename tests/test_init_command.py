@@ -343,7 +343,7 @@ def test_any_name_becomes_one_that_a_version_may_have(text: str, part: str) -> N
 
 
 def test_a_name_without_letters_is_refused() -> None:
-    with pytest.raises(UserError, match="--name: got ' / ', expected letters and digits"):
+    with pytest.raises(UserError, match="--name: got '/', expected letters and digits"):
         version_part(" / ")
 
 

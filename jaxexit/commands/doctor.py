@@ -61,7 +61,7 @@ def _joined(findings: list[Finding]) -> list[Finding]:
     if not fine:
         return findings
     words = ", ".join(f"{each.name} {each.words}" for each in fine)
-    whole = Finding(AREA, f"{len(fine)} needed ones", "ok", words)
+    whole = Finding(AREA, f"{len(fine)} others needed", "ok", words)
     return [*(each for each in findings if each not in fine), whole]
 
 

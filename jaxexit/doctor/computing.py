@@ -36,8 +36,10 @@ def devices(device: str | None = None) -> Iterator[Finding]:
         yield Finding(AREA, "devices", "broken", f"JAX does not start: {words}", "see packages")
         return
     platform = found[0].platform
-    kinds = ", ".join(dict.fromkeys(each.device_kind for each in found))
-    words = f"{len(found)} x {platform} ({kinds}); {machine.cores()} cores"
+    kinds = dict.fromkeys(each.device_kind for each in found if each.device_kind != platform)
+    named = f" ({', '.join(kinds)})" if kinds else ""
+    cores = machine.cores()
+    words = f"{len(found)} x {platform}{named}; {cores} core{'s' * (cores != 1)}"
     idle = platform == "cpu" and device != "cpu" and shutil.which("nvidia-smi") is not None
     if idle:
         yield Finding(

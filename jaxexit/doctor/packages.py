@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterator
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jaxexit import __version__, checkout
@@ -21,7 +22,6 @@ AREA, EXTRAS = "packages", "extras"
 IMPORTED = ("numpy", "pandas", "talib", "jax")
 """Modules with compiled parts of their own that most often do not fit a machine; imported for a try."""
 _DISTRIBUTIONS = {"talib": "TA-Lib", "jax": "jax jaxlib"}
-_FROM_CHECKOUT = "pip install -e ."
 
 
 def _plain(name: str) -> str:
@@ -29,11 +29,13 @@ def _plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _install(what: str = PACKAGE) -> str:
+def _install(extra: str = "") -> str:
     """The command that installs the package, or it with an extra."""
-    if (checkout.ROOT / "pyproject.toml").is_file():
-        return f'pip install -e "{what.replace(PACKAGE, ".", 1)}"'
-    return f'pip install --upgrade "{what}"'
+    more = f"[{extra}]" if extra else ""
+    if not (checkout.ROOT / "pyproject.toml").is_file():
+        return f'pip install --upgrade "{PACKAGE}{more}"'
+    root = "." if Path.cwd() == checkout.ROOT else str(checkout.ROOT)
+    return f'pip install -e "{root}{more}"'
 
 
 def python() -> Iterator[Finding]:
@@ -69,7 +71,7 @@ def own() -> Iterator[Finding]:
             PACKAGE,
             "check",
             f"{__version__}, run from {checkout.ROOT} without being installed: what it needs is not known",
-            _FROM_CHECKOUT,
+            _install(),
         )
         return
     if installed != __version__ or _stale():
@@ -77,8 +79,8 @@ def own() -> Iterator[Finding]:
             AREA,
             PACKAGE,
             "check",
-            f"{__version__} in {checkout.ROOT}; its installed metadata are of another state ({installed})",
-            _FROM_CHECKOUT,
+            f"{__version__} in {checkout.ROOT}; what is installed says {installed}, or knows other extras",
+            _install(),
         )
         return
     yield Finding(AREA, PACKAGE, "ok", f"{__version__} in {checkout.ROOT}")
@@ -145,7 +147,7 @@ def extras() -> Iterator[Finding]:
         have = [f"{each.name} {metadata.version(each.name)}" for each in wanted if not _unmet(each)]
         words = "; ".join([*unmet, *have])
         if unmet:
-            yield Finding(EXTRAS, name, "absent", words, _install(f"{PACKAGE}[{name}]"))
+            yield Finding(EXTRAS, name, "absent", words, _install(name))
         else:
             yield Finding(EXTRAS, name, "ok", words)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jaxexit.data.bars import Bars, counted_words, duration, find_gaps, minute
+from jaxexit.data.bars import Bars, duration, find_gaps, minute
 from jaxexit.data.files.source import SERVER, UNSTATED
 from jaxexit.data.hours import market_agreement, weekends
 from jaxexit.data.inspect import inspect_bars
@@ -114,9 +114,7 @@ def _describe(draft: Draft, looked: Looked) -> None:
 
 def _write_unit(draft: Draft, unit: Unit) -> None:
     """The unit, so that a file of another name would not be counted in another one."""
-    draft.set(
-        "data.unit", _UNITS[unit.name], "unit", f"{counted_words(unit)}, usual for the market"
-    )
+    draft.set("data.unit", _UNITS[unit.name], "unit", "usual for the market")
     if unit.name == "pips" and not draft.says("data.pip"):
         draft.set("data.pip", unit.size, "pip", "by the symbol and the level of the prices")
     if unit.name in ("ticks", "points") and not draft.says("data.tick_size"):

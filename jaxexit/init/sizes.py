@@ -135,7 +135,8 @@ def _horizon(draft: Draft, listed: Listed, bars: Bars) -> None:
         "env.max_bars",
         horizon,
         "horizon",
-        f"bars at most; the list's own trades were held for {middle:,.0f} (median), 95% for up to {most:,.0f}",
+        f"bars at most; the list's own trades were held for {middle:,.0f} (median), 95% for up to "
+        f"{most:,.0f}",
     )
 
 
