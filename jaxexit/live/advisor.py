@@ -182,6 +182,25 @@ class Advisor:
                 messages += self._enter(waiting)
         return messages
 
+    def on_bars(self, bars: pd.DataFrame) -> list[Message]:
+        """Take many closed bars, oldest first: the same as `on_bar` of each in turn.
+
+        While no trade is followed they are read as one table, which takes milliseconds where one bar after
+        the other takes minutes; as of a history, gaps among them are then not reported.
+
+        Args:
+            bars: a row a bar, under the names that bar files have.
+        """
+        if self._open or self._waiting:
+            rows = bars.to_dict("records")
+            return [line for row in rows for line in self.on_bar({str(k): row[k] for k in row})]
+        if len(bars):
+            try:
+                self._feed.add_table(bars)
+            except RefusedError as refused:
+                return [message(refused.level, refused.code, refused.time, str(refused))]
+        return []
+
     def _punctuality(self, now: np.datetime64 | None) -> list[Message]:
         feed, time = self._feed, self._feed.times[-1]
         if self._max_delay is None or feed.step is None:

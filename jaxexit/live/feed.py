@@ -16,22 +16,19 @@ import pandas as pd
 
 from jaxexit.config import Experiment
 from jaxexit.config.features import SESSION_FEATURES
-from jaxexit.data.bar_files import BarReading, quotes_of
 from jaxexit.data.bars import NOT_RECOGNISED, SUMMED, Bars, PriceSide, duration
 from jaxexit.data.calendars import FX, calendar_of
 from jaxexit.data.charges import Charges, carry, charges_of
 from jaxexit.data.features import Feature, feature_columns
-from jaxexit.data.files.source import Source
 from jaxexit.data.hours import missing_bars
 from jaxexit.data.market import rollover_nights
-from jaxexit.data.quotes import check_row
 from jaxexit.data.recipe import completed
 from jaxexit.data.sample import SAMPLE, SAMPLE_SIDE
 from jaxexit.data.sessions import session_left
 from jaxexit.data.tables import plain
 from jaxexit.data.ticks import timeframe_length
 from jaxexit.errors import DataError
-from jaxexit.live.history import book_bars, load_bars_of
+from jaxexit.live.history import given_bars, load_bars_of
 from jaxexit.live.messages import Message, RefusedError, message, stamp
 from jaxexit.units import Unit
 
@@ -164,7 +161,7 @@ class Feed:
         Raises:
             RefusedError: the bar is not used, and why.
         """
-        bars = self._read(bar)
+        bars = self._read(pd.DataFrame([dict(bar)]), "the bar")
         time, warnings = bars.times[0], []
         if self.length:
             last = self.times[-1]
@@ -173,6 +170,18 @@ class Feed:
             warnings = self._gap(last, time)
         self._extend(bars)
         return warnings
+
+    def add_table(self, table: pd.DataFrame) -> None:
+        """Take the next closed bars, oldest first: the same as `add` of each, but gaps are not said.
+
+        Raises:
+            RefusedError: none of them is used, and why.
+        """
+        bars = self._read(table, "the bars")
+        if self.length and bars.times[0] <= self.times[-1]:
+            words = f"bars from {stamp(bars.times[0])} on are not used: the last one known is of "
+            raise RefusedError("out_of_order", words + stamp(self.times[-1]), bars.times[0])
+        self._extend(bars)
 
     def bars(self) -> Bars:
         """All bars so far, as a data set has them."""
@@ -223,21 +232,9 @@ class Feed:
         self.rows()
         return self._atr
 
-    def _read(self, bar: Mapping[str, Any]) -> Bars:
-        data = self._experiment.data
-        try:
-            table = pd.DataFrame([dict(bar)])
-            quotes = check_row(
-                quotes_of(Source("a bar", table), "the bar", BarReading(data.timezone))
-            )
-            bars = book_bars(quotes, self._experiment, self._side, self._unit)
-            self._unit = bars.unit
-            for name in self._columns:
-                value = pd.to_numeric(table[name], errors="coerce") if name in table else np.nan
-                if not np.isfinite(np.asarray(value, float)).all():
-                    raise DataError(f"the bar: '{name}' is not a finite number")
-        except DataError as error:
-            raise RefusedError("bad_bar", f"{error}; the bar is not used") from None
+    def _read(self, table: pd.DataFrame, what: str) -> Bars:
+        bars = given_bars(table, what, self._experiment, self._side, self._unit, self._columns)
+        self._unit = bars.unit
         return bars
 
     def _refuse_old(self, bars: Bars) -> None:

@@ -1,16 +1,21 @@
-"""Bars read as an experiment reads its own: a file, or one bar as it closes."""
+"""Bars read as an experiment reads its own: a file, a table, or one bar as it closes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
 from jaxexit.config import Experiment
-from jaxexit.data.bar_files import read_quotes
+from jaxexit.data.bar_files import BarReading, quotes_of, read_quotes
 from jaxexit.data.bars import Bars, Book, PriceSide, lengthen
 from jaxexit.data.book import complete_book
+from jaxexit.data.files.source import Source
 from jaxexit.data.markets import Asked, asking_for
-from jaxexit.data.quotes import Quotes
+from jaxexit.data.quotes import Quotes, check_quotes, check_row
 from jaxexit.data.sample import (
     SAMPLE,
     SAMPLE_READING,
@@ -19,6 +24,8 @@ from jaxexit.data.sample import (
     book_of,
     sample_path,
 )
+from jaxexit.errors import DataError
+from jaxexit.live.messages import RefusedError
 from jaxexit.units import Unit
 
 
@@ -33,6 +40,41 @@ def load_bars_of(
         quotes = read_quotes(Path(name), bar_reading_of(experiment))
     bars = book_bars(quotes, experiment, side, unit)
     return replace(lengthen(bars, data.timeframe), where=name)
+
+
+def given_bars(
+    table: pd.DataFrame,
+    what: str,
+    experiment: Experiment,
+    side: PriceSide,
+    unit: Unit | None,
+    columns: Sequence[str] = (),
+) -> Bars:
+    """Closed bars as they are fed, a row a bar, oldest first.
+
+    Args:
+        table: times and prices, under the names that bar files have.
+        what: "the bar" or "the bars", in messages.
+        experiment: says how its own bars are read.
+        side: of bars that do not say it themselves.
+        unit: of results; None: pips.
+        columns: that each bar must bring, besides.
+
+    Raises:
+        RefusedError: they are not sound, and why.
+    """
+    try:
+        quotes = quotes_of(Source("a bar", table), what, BarReading(experiment.data.timezone))
+        quotes = check_row(quotes) if len(table) == 1 else check_quotes(quotes)
+        bars = book_bars(quotes, experiment, side, unit)
+        for name in columns:
+            value = pd.to_numeric(table[name], errors="coerce") if name in table else np.nan
+            if not np.isfinite(np.asarray(value, float)).all():
+                raise DataError(f"{what}: '{name}' is not a finite number")
+    except DataError as error:
+        words = "is" if len(table) == 1 else "are"
+        raise RefusedError("bad_bar", f"{error}; {what} {words} not used") from None
+    return bars
 
 
 def book_bars(quotes: Quotes, experiment: Experiment, side: PriceSide, unit: Unit | None) -> Bars:
