@@ -83,6 +83,7 @@ class Manager:
         self.told: dict[str, Instruction] = {}
         self.messages: list[Message] = []
         self._last: pd.Timestamp | None = None
+        self._opened: set[str] = set()
 
     def see(self, bars: pd.DataFrame) -> dict[str, Instruction]:
         """Take the closed bars up to now; those seen before are passed over.
@@ -128,12 +129,17 @@ class Manager:
             "direction": "long" if direction > 0 else "short",
             **({} if stop is None else {"stop": stop}),
         }
+        self._opened.add(trade)
         self._hear(self.advisor.open(row))
         return self.told.get(trade)
 
-    def follows(self, trade: str) -> bool:
-        """Whether a trade has an instruction, or will have one with the next bar."""
-        return trade in self.told or trade in self.advisor.open_trades
+    def knows(self, trade: str) -> bool:
+        """Whether a trade was opened here before: it is followed, or was, or cannot be."""
+        return trade in self._opened
+
+    def continues(self, bars: pd.DataFrame) -> bool:
+        """Whether bars begin no later than with the first that was not seen."""
+        return self._last is None or bool((pd.DatetimeIndex(bars["time"]) == self._last).any())
 
     def forget(self, trade: str) -> None:
         """Stop following a trade that its library has closed."""

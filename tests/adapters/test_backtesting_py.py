@@ -67,11 +67,12 @@ def side_by_side(free: Played, rows: list[int], why: Any, **settings: Any) -> Ta
     result = run(strategy, free.bars, **settings)
     pieces: dict[int, list[Piece]] = {row: [] for row in rows}
     names: dict[int, str] = {}
-    for piece in result["_trades"].sort_values("ExitBar").itertuples():
-        row = int(piece.Tag)
-        names[row] = piece.Tag.name
+    closed = result["_strategy"].closed_trades
+    for piece in sorted(closed, key=lambda trade: trade.exit_bar):
+        row = int(piece.tag)
+        names[row] = piece.tag.name
         pieces[row].append(
-            (int(piece.ExitBar), float(np.float32(piece.ExitPrice)), abs(piece.Size) / UNITS)
+            (piece.exit_bar, float(np.float32(piece.exit_price)), abs(piece.size) / UNITS)
         )
     assert len(names) == len(rows), "a trade was not made"
     return compare(free, result["_strategy"].manager.messages, names, pieces, why)
@@ -90,6 +91,7 @@ def test_every_decision_is_the_backtests_and_so_is_every_exit_but_those_at_the_h
     assert actions == {"HOLD", "EXIT", "TIGHTEN_SL", "TRAIL_BE", "PARTIAL"}
 
 
+@pytest.mark.slow
 def test_where_orders_fill_at_the_close_every_exit_is_the_same(trained):
     closes = played(trained, entry_fill="bar_close", order_fill="bar_close")
     tally = side_by_side(
@@ -100,6 +102,7 @@ def test_where_orders_fill_at_the_close_every_exit_is_the_same(trained):
     assert set(tally.exits) == {SAME}
 
 
+@pytest.mark.slow
 def test_with_a_spread_longs_agree_on_bid_bars_and_shorts_need_the_ask(trained):
     """backtesting.py has one series: it meets a short's stop with the bid, which closes at the ask."""
     spread = played(trained, spread=1.3)

@@ -1,0 +1,145 @@
+"""The same trades in freqtrade's backtest: the same decisions, and where its fills differ, why."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.adapters.played import (
+    MONEY,
+    SAME,
+    UNEXPLAINED,
+    Piece,
+    Played,
+    Tally,
+    at_next_open,
+    compare,
+    same_pieces,
+)
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    pytest.importorskip("freqtrade", reason='needs freqtrade: pip install "jaxexit[freqtrade]"')
+    from freqtrade.enums import CandleType, RunMode
+    from freqtrade.exchange import Binance
+    from freqtrade.optimize.backtesting import Backtesting
+    from freqtrade.persistence import LocalTrade
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+PAIR = "EUR/USDT"
+STRATEGIES = Path(__file__).parent / "strategies"
+TICK = 1e-8  # of prices in the market below
+
+
+def market() -> dict[str, Any]:
+    """The pair as an exchange lists it; nothing is asked of the exchange itself."""
+    nothing = {"min": None, "max": None}
+    return {
+        "id": "EURUSDT",
+        "symbol": PAIR,
+        "base": "EUR",
+        "quote": "USDT",
+        "active": True,
+        "spot": True,
+        "swap": False,
+        "type": "spot",
+        "precision": {"amount": TICK, "price": TICK},
+        "limits": {"amount": nothing, "cost": nothing, "price": nothing, "leverage": nothing},
+        "info": {},
+    }
+
+
+def backtested(free: Played, rows: list[int], folder: Path) -> Backtesting:
+    """The listed longs in freqtrade, side by side in one pair."""
+    times = pd.DatetimeIndex(free.bars["time"]).tz_localize("UTC")
+    entries = times[free.trades["entry_bar"].iloc[rows].to_numpy()]
+    config: Any = {
+        "runmode": RunMode.BACKTEST,
+        "dry_run": True,
+        "stake_currency": "USDT",
+        "stake_amount": 1000.0,
+        "dry_run_wallet": 1e9,
+        "max_open_trades": 1000,
+        "position_stacking": True,
+        "timeframe": "15m",
+        "fee": 0.0,
+        "exchange": {"name": "binance", "pair_whitelist": [PAIR], "pair_blacklist": []},
+        "pairlists": [{"method": "StaticPairList"}],
+        "entry_pricing": {"price_side": "same", "use_order_book": False},
+        "exit_pricing": {"price_side": "same", "use_order_book": False},
+        "strategy": "Listed",
+        "strategy_path": str(STRATEGIES),
+        "user_data_dir": folder,
+        "datadir": folder,
+        "dataformat_ohlcv": "feather",
+        "dataformat_trades": "feather",
+        "trading_mode": "spot",
+        "margin_mode": "",
+        "candle_type_def": CandleType.SPOT,
+        "entries": {"enter_long": entries},
+    }
+    exchange = Binance(config, validate=False)
+    exchange._markets = {PAIR: market()}
+    book = Backtesting(config, exchange)
+    strategy = book.strategylist[0]
+    strategy.version, strategy.price_side = free.policy, "bid"
+    book._set_strategy(strategy)
+    candles = free.bars.assign(date=times, volume=1.0)[
+        ["date", "open", "high", "low", "close", "volume"]
+    ]
+    processed = strategy.advise_all_indicators({PAIR: candles})
+    book.backtest(processed, times[0].to_pydatetime(), times[-1].to_pydatetime())
+    return book
+
+
+def side_by_side(free: Played, rows: list[int], book: Backtesting, why: Any) -> Tally:
+    times = pd.DatetimeIndex(free.bars["time"]).tz_localize("UTC")
+    by_bar = {
+        int(bar): row for row, bar in zip(rows, free.trades["entry_bar"].iloc[rows], strict=True)
+    }
+    names: dict[int, str] = {}
+    pieces: dict[int, list[Piece]] = {}
+    for trade in LocalTrade.bt_trades:
+        row = by_bar[times.get_loc(pd.Timestamp(trade.open_date_utc)) - 1]
+        names[row] = str(trade.id)
+        left = [order for order in trade.orders if order.ft_order_side == trade.exit_side]
+        bought = sum(order.safe_filled for order in left)
+        pieces[row] = [
+            (
+                times.get_loc(pd.Timestamp(order.order_filled_utc)),
+                float(np.float32(order.safe_price)),
+                order.safe_filled / bought,
+            )
+            for order in left
+        ]
+    assert len(names) == len(rows), "a trade was not made"
+    (manager,) = book.strategy._managers.values()
+    return compare(free, manager.messages, names, pieces, why)
+
+
+def test_every_decision_is_the_backtests_and_exits_differ_by_freqtrades_rules_only(free, tmp_path):
+    rows = [row for row, d in enumerate(free.trades["direction"]) if d > 0]
+
+    def why(row: int, ours: list[Piece], theirs: list[Piece]) -> str:
+        if at_next_open(free, row, ours, theirs):
+            return "NEXT_OPEN"
+        decisions = free.decisions(row)
+        k = ours[-1][0] - int(free.trades["entry_bar"].iloc[row]) - 1
+        before = decisions[k - 1][3] if k else np.nan
+        (*_, (bar, _, share)) = ours
+        if same_pieces([*ours[:-1], (bar, float(np.float32(before)), share)], theirs):
+            return "STOP_BEFORE"
+        print(row, ours, theirs, decisions[-3:])
+        return UNEXPLAINED
+
+    tally = side_by_side(free, rows, backtested(free, rows, tmp_path), why)
+    print(f"\nfreqtrade, longs: {tally}")
+    assert tally.same_decisions == tally.decisions > 400
+    assert set(tally.exits) <= {SAME, "NEXT_OPEN", "STOP_BEFORE"}
+    assert tally.exits[SAME] > 40
+    assert MONEY
