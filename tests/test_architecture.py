@@ -24,6 +24,7 @@ FLOORS = (
     ("machine",),
     ("truth",),
     ("live", "gym", "report", "cloud", "init", "doctor"),
+    ("adapters",),
     ("session", "results"),
     ("runs",),
     ("api",),

@@ -72,6 +72,7 @@ class Manager:
         seed: int | None = None,
         price_side: PriceSide | None = None,
         pip: float | None = None,
+        history: str | Path | None = None,
     ) -> None:
         """Open a version; arguments as in `Advisor`.
 
@@ -79,7 +80,9 @@ class Manager:
             UserError: there is no such version or checkpoint.
         """
         self.policy = restored(version, root, checkpoint, seed)
-        self.advisor = Advisor(as_traded(self.policy), price_side=price_side, pip=pip)
+        self.advisor = Advisor(
+            as_traded(self.policy), price_side=price_side, pip=pip, history=history
+        )
         self.told: dict[str, Instruction] = {}
         self.messages: list[Message] = []
         self._last: pd.Timestamp | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -20,6 +21,7 @@ from jaxexit.live.messages import Message
 from jaxexit.live.policy import TrainedPolicy, restore_policy
 from jaxexit.truth.audit.subject import Subject, make_subject
 from tests.support import tiny
+from tests.support.tiny import REPOSITORY
 
 MONEY = 5e-7  # price units: what float32 fractions of a price can tell
 
@@ -177,11 +179,30 @@ def same_pieces(ours: list[Piece], theirs: list[Piece]) -> bool:
     )
 
 
-def at_next_open(free: Played, row: int, ours: list[Piece], theirs: list[Piece]) -> bool:
-    """Whether a trade at its horizon was closed at the next bar's open, and is the same otherwise."""
+def at_next_open(
+    free: Played, row: int, ours: list[Piece], theirs: list[Piece], above_bid: float = 0.0
+) -> bool:
+    """Whether a trade at its horizon was closed at the next bar's open, and is the same otherwise.
+
+    Args:
+        free: ours.
+        row: of the trade.
+        ours, theirs: what it was closed in.
+        above_bid: how far above the bid the other engine's bars are, price units.
+    """
     bar = ours[-1][0] + 1
-    price = float(np.float32(free.bars["open"].iloc[min(bar, len(free.bars) - 1)]))
+    price = float(np.float32(free.bars["open"].iloc[min(bar, len(free.bars) - 1)] + above_bid))
     last = (bar, price, ours[-1][2])
     return free.trades["exit_reason"].iloc[row] == "TIME" and same_pieces(
         [*ours[:-1], last], theirs
     )
+
+
+def example(heading: str, version: Path) -> str:
+    """The Python block under a heading of the page of adapters, for a version of the tests' own."""
+    page = (REPOSITORY / "docs" / "how-to" / "adapters.md").read_text(encoding="utf-8")
+    section = page.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    block = section.split("```python\n")[1].split("```")[0]
+    named = '"experiments/v2_exit_guards.yaml"'
+    assert named in block
+    return block.replace(named, repr(str(version)))

@@ -17,6 +17,7 @@ from tests.adapters.played import (
     Tally,
     at_next_open,
     compare,
+    example,
     played,
 )
 
@@ -55,16 +56,24 @@ def run(strategy: type[Strategy], bars: pd.DataFrame, **settings: Any) -> Any:
         return book.run()
 
 
-def side_by_side(free: Played, rows: list[int], why: Any, **settings: Any) -> Tally:
+def side_by_side(
+    free: Played,
+    rows: list[int],
+    why: Any,
+    *,
+    bars: pd.DataFrame | None = None,
+    side: str = "bid",
+    **settings: Any,
+) -> Tally:
     plan: dict[int, list[tuple[str, int, float]]] = {}
     for row in rows:
         trade = free.trades.iloc[row]
         order = (str(row), int(trade["direction"]), float(trade["stop"]))
         plan.setdefault(int(trade["entry_bar"]), []).append(order)
     strategy = type(
-        "TheseListed", (Listed,), {"version": free.policy, "plan": plan, "price_side": "bid"}
+        "TheseListed", (Listed,), {"version": free.policy, "plan": plan, "price_side": side}
     )
-    result = run(strategy, free.bars, **settings)
+    result = run(strategy, free.bars if bars is None else bars, **settings)
     pieces: dict[int, list[Piece]] = {row: [] for row in rows}
     names: dict[int, str] = {}
     closed = result["_strategy"].closed_trades
@@ -103,20 +112,29 @@ def test_where_orders_fill_at_the_close_every_exit_is_the_same(trained):
 
 
 @pytest.mark.slow
-def test_with_a_spread_longs_agree_on_bid_bars_and_shorts_need_the_ask(trained):
-    """backtesting.py has one series: it meets a short's stop with the bid, which closes at the ask."""
+def test_with_a_spread_each_direction_agrees_on_the_bars_that_close_it(trained):
+    """It has one series of bars. A short is closed at the ask: on bid bars its stop is met late."""
     spread = played(trained, spread=1.3)
     directions = spread.trades["direction"].to_numpy()
 
-    def why(row: int, ours: list[Piece], theirs: list[Piece]) -> str:
-        if at_next_open(spread, row, ours, theirs):
-            return "NEXT_OPEN"
-        return "ONE_SIDE" if directions[row] < 0 else UNEXPLAINED
+    def on(side: str, direction: int, above_bid: float, otherwise: str) -> Tally:
+        def why(row: int, ours: list[Piece], theirs: list[Piece]) -> str:
+            late = at_next_open(spread, row, ours, theirs, above_bid)
+            return "NEXT_OPEN" if late else otherwise
 
-    tally = side_by_side(spread, list(range(len(spread.trades))), why, spread=1.3e-4 / 1.08)
-    print(f"\nbacktesting.py, spread 1.3 pips: {tally}")
-    assert tally.same_decisions == tally.decisions
-    assert set(tally.exits) == {SAME, "NEXT_OPEN", "ONE_SIDE"}
+        rows = [int(row) for row in np.flatnonzero(directions == direction)]
+        bars = spread.bars.copy()
+        bars[["open", "high", "low", "close"]] += above_bid
+        tally = side_by_side(spread, rows, why, bars=bars, side=side)
+        print(
+            f"\nbacktesting.py, spread 1.3 pips, {'longs' if direction > 0 else 'shorts'} on {side}: {tally}"
+        )
+        assert tally.same_decisions == tally.decisions
+        return tally
+
+    assert set(on("bid", 1, 0.0, UNEXPLAINED).exits) == {SAME, "NEXT_OPEN"}
+    assert set(on("ask", -1, 1.3e-4, UNEXPLAINED).exits) == {SAME, "NEXT_OPEN"}
+    assert on("bid", -1, 0.0, "ONE_SIDE").exits["ONE_SIDE"] > 10
 
 
 def test_a_trade_that_a_target_closed_is_no_longer_managed(free):
@@ -166,6 +184,16 @@ def test_a_limit_order_is_managed_from_the_bar_that_filled_it(free):
     assert decided[:2] == list(times[trade.EntryBar - 1 : trade.EntryBar + 1])
     assert lines[0]["replayed"]
     assert lines[0]["stop"] == pytest.approx(low - 0.005)
+
+
+def test_the_pages_example_runs(free, trained):
+    names: dict[str, Any] = {"bars": free.bars.set_index("time").rename(columns=str.capitalize)}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "DatetimeIndex.dayofweek is deprecated")
+        exec(example("backtesting.py", trained.yaml), names)
+    assert len(names["result"]["_trades"]) > 3
+    advice = [m for m in names["result"]["_strategy"].manager.messages if m["type"] == "advice"]
+    assert len(advice) > 20
 
 
 def test_a_strategy_without_a_version_is_told_so(free):

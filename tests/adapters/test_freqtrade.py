@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 
 from tests.adapters.played import (
-    MONEY,
     SAME,
     UNEXPLAINED,
     Piece,
@@ -19,6 +18,7 @@ from tests.adapters.played import (
     Tally,
     at_next_open,
     compare,
+    example,
     same_pieces,
 )
 
@@ -26,6 +26,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     pytest.importorskip("freqtrade", reason='needs freqtrade: pip install "jaxexit[freqtrade]"')
     from freqtrade.enums import CandleType, RunMode
+    from freqtrade.exceptions import StrategyError
     from freqtrade.exchange import Binance
     from freqtrade.optimize.backtesting import Backtesting
     from freqtrade.persistence import LocalTrade
@@ -54,8 +55,18 @@ def market() -> dict[str, Any]:
     }
 
 
-def backtested(free: Played, rows: list[int], folder: Path) -> Backtesting:
-    """The listed longs in freqtrade, side by side in one pair."""
+def backtested(
+    free: Played, rows: list[int], folder: Path, strategies: Path = STRATEGIES, **of_strategy: Any
+) -> Backtesting:
+    """A strategy in freqtrade, its trades side by side in one pair.
+
+    Args:
+        free: the bars.
+        rows: of the trades that a strategy may enter by their list.
+        folder: for freqtrade's own files.
+        strategies: where the strategy is.
+        of_strategy: attributes that it is given.
+    """
     times = pd.DatetimeIndex(free.bars["time"]).tz_localize("UTC")
     entries = times[free.trades["entry_bar"].iloc[rows].to_numpy()]
     config: Any = {
@@ -72,8 +83,8 @@ def backtested(free: Played, rows: list[int], folder: Path) -> Backtesting:
         "pairlists": [{"method": "StaticPairList"}],
         "entry_pricing": {"price_side": "same", "use_order_book": False},
         "exit_pricing": {"price_side": "same", "use_order_book": False},
-        "strategy": "Listed",
-        "strategy_path": str(STRATEGIES),
+        "strategy": "Listed" if strategies == STRATEGIES else "Pullbacks",
+        "strategy_path": str(strategies),
         "user_data_dir": folder,
         "datadir": folder,
         "dataformat_ohlcv": "feather",
@@ -87,7 +98,8 @@ def backtested(free: Played, rows: list[int], folder: Path) -> Backtesting:
     exchange._markets = {PAIR: market()}
     book = Backtesting(config, exchange)
     strategy = book.strategylist[0]
-    strategy.version, strategy.price_side = free.policy, "bid"
+    for name, value in of_strategy.items():
+        setattr(strategy, name, value)
     book._set_strategy(strategy)
     candles = free.bars.assign(date=times, volume=1.0)[
         ["date", "open", "high", "low", "close", "volume"]
@@ -137,9 +149,30 @@ def test_every_decision_is_the_backtests_and_exits_differ_by_freqtrades_rules_on
         print(row, ours, theirs, decisions[-3:])
         return UNEXPLAINED
 
-    tally = side_by_side(free, rows, backtested(free, rows, tmp_path), why)
+    book = backtested(free, rows, tmp_path, version=free.policy, price_side="bid")
+    tally = side_by_side(free, rows, book, why)
     print(f"\nfreqtrade, longs: {tally}")
     assert tally.same_decisions == tally.decisions > 400
     assert set(tally.exits) <= {SAME, "NEXT_OPEN", "STOP_BEFORE"}
     assert tally.exits[SAME] > 40
-    assert MONEY
+
+
+def test_the_pages_example_runs(free, trained, tmp_path):
+    strategies = tmp_path / "strategies"
+    strategies.mkdir()
+    (strategies / "pullbacks.py").write_text(example("freqtrade", trained.yaml), encoding="utf-8")
+    backtested(free, [], tmp_path, strategies)
+    left = [trade.exit_reason for trade in LocalTrade.bt_trades]
+    assert len(left) > 3
+    assert set(left) <= {
+        "stop_loss",
+        "trailing_stop_loss",
+        "jaxexit_exit",
+        "jaxexit_time",
+        "jaxexit_stop",
+    }
+
+
+def test_a_wrong_version_stops_the_bot(free, tmp_path):
+    with pytest.raises(StrategyError, match="no version"):
+        backtested(free, [], tmp_path, version="experiments/v99_none.yaml")

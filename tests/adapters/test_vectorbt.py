@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.adapters.played import SAME, UNEXPLAINED, Piece, Played, Tally, compare, played
+from tests.adapters.played import SAME, UNEXPLAINED, Piece, Played, Tally, compare, example, played
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -64,6 +64,13 @@ def test_where_orders_fill_at_the_close_too(trained):
     print(f"\nvectorbt, orders at the close: {tally}")
     assert tally.same_decisions == tally.decisions > 900
     assert set(tally.exits) == {SAME}
+
+
+def test_the_pages_example_runs(free, trained):
+    bars = free.bars.set_index("time")
+    names = {"bars": bars}
+    exec(example("vectorbt", trained.yaml), names)
+    assert names["portfolio"].trades.count().sum() == len(names["trades"]) > 3
 
 
 def test_a_trade_at_a_time_of_no_bar_is_refused(free):

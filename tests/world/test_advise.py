@@ -161,6 +161,33 @@ def test_what_is_observed_is_what_the_backtest_observed(
     assert compared > 50
 
 
+def test_many_bars_at_once_are_the_same_as_one_after_the_other(
+    trained, subject, bars, open_list, tmp_path
+):
+    """Read as one table while nothing is followed, then bar by bar: the same bars, the same decisions."""
+    first = int(subject.dataset.tables["test"]["entry_bar"].iloc[0])
+    single = Advisor(trained.yaml, history=_written(bars[: first - 50], tmp_path))
+    table = Advisor(trained.yaml, history=_written(bars[: first - 50], tmp_path))
+    assert _streamed(single, bars[first - 50 : first]) == []
+    assert table.on_bars(pd.DataFrame(bars[first - 50 : first])) == []
+    for one, other in zip(single._feed.rows()[0], table._feed.rows()[0], strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert single.load(open_list) == table.load(open_list) == []
+    coming = bars[first : first + 30]
+    assert _streamed(single, coming) == table.on_bars(pd.DataFrame(coming))
+
+
+def test_a_table_that_is_not_sound_is_refused_whole(trained, bars, tmp_path):
+    advisor = Advisor(trained.yaml, history=_written(bars[:400], tmp_path))
+    for wrong, code in (
+        (bars[399:402], "out_of_order"),
+        ([bars[400], {**bars[401], "bid_high": 0.5}], "bad_bar"),
+    ):
+        (line,) = advisor.on_bars(pd.DataFrame(wrong))
+        assert (line["type"], line["code"]) == ("error", code)
+        assert advisor.ready()["bars"] == 400
+
+
 def _fed(trained, bars, history: int, tmp_path) -> Advisor:
     advisor = Advisor(trained.yaml, history=_written(bars[:history], tmp_path))
     advisor.open({"trade": "a", "entry_time": bars[history]["time"], "direction": "long"})
