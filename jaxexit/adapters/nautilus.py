@@ -33,6 +33,7 @@ from nautilus_trader.model.events import (  # noqa: E402  # pyright: ignore[repo
 )
 from nautilus_trader.model.identifiers import (  # noqa: E402  # pyright: ignore[reportMissingImports]
     InstrumentId,
+    PositionId,
 )
 from nautilus_trader.trading.strategy import (  # noqa: E402  # pyright: ignore[reportMissingImports]
     Strategy,
@@ -129,12 +130,8 @@ class LearnedExits(Strategy):
             self._fresh.clear()
 
     def _obey(self, told: Instruction) -> None:
-        position = next(
-            p
-            for p in self.cache.positions(instrument_id=self.config.instrument_id)
-            if p.id.value == told.trade
-        )
-        if position.is_closed:
+        position = self.cache.position(PositionId(told.trade))
+        if position is None or position.is_closed:
             return
         if told.close:
             stop = self._stops.pop(told.trade, None)

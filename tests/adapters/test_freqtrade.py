@@ -25,11 +25,11 @@ from tests.adapters.played import (
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     pytest.importorskip("freqtrade", reason='needs freqtrade: pip install "jaxexit[freqtrade]"')
-    from freqtrade.enums import CandleType, RunMode
-    from freqtrade.exceptions import StrategyError
-    from freqtrade.exchange import Binance
-    from freqtrade.optimize.backtesting import Backtesting
-    from freqtrade.persistence import LocalTrade
+    from freqtrade.enums import CandleType, RunMode  # pyright: ignore[reportMissingImports]
+    from freqtrade.exceptions import StrategyError  # pyright: ignore[reportMissingImports]
+    from freqtrade.exchange import Binance  # pyright: ignore[reportMissingImports]
+    from freqtrade.optimize.backtesting import Backtesting  # pyright: ignore[reportMissingImports]
+    from freqtrade.persistence import LocalTrade  # pyright: ignore[reportMissingImports]
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 PAIR = "EUR/USDT"

@@ -17,15 +17,15 @@ with warnings.catch_warnings():
     pytest.importorskip(
         "nautilus_trader", reason='needs nautilus_trader: pip install "jaxexit[nautilus]"'
     )
-    from nautilus_trader.backtest.engine import BacktestEngine, BacktestEngineConfig
-    from nautilus_trader.config import LoggingConfig, StrategyConfig
-    from nautilus_trader.model.currencies import EUR, USD
-    from nautilus_trader.model.data import Bar, BarType
-    from nautilus_trader.model.enums import AccountType, OmsType, OrderSide
-    from nautilus_trader.model.identifiers import InstrumentId, Symbol, Venue
-    from nautilus_trader.model.instruments import CurrencyPair
-    from nautilus_trader.model.objects import Money, Price, Quantity
-    from nautilus_trader.trading.strategy import Strategy
+    from nautilus_trader.backtest.engine import BacktestEngine, BacktestEngineConfig  # pyright: ignore[reportMissingImports]
+    from nautilus_trader.config import LoggingConfig, StrategyConfig  # pyright: ignore[reportMissingImports]
+    from nautilus_trader.model.currencies import EUR, USD  # pyright: ignore[reportMissingImports]
+    from nautilus_trader.model.data import Bar, BarType  # pyright: ignore[reportMissingImports]
+    from nautilus_trader.model.enums import AccountType, OmsType, OrderSide  # pyright: ignore[reportMissingImports]
+    from nautilus_trader.model.identifiers import InstrumentId, Symbol, Venue  # pyright: ignore[reportMissingImports]
+    from nautilus_trader.model.instruments import CurrencyPair  # pyright: ignore[reportMissingImports]
+    from nautilus_trader.model.objects import Money, Price, Quantity  # pyright: ignore[reportMissingImports]
+    from nautilus_trader.trading.strategy import Strategy  # pyright: ignore[reportMissingImports]
 
 from jaxexit.adapters.nautilus import LearnedExits, LearnedExitsConfig
 

@@ -70,7 +70,9 @@ def test_the_pages_example_runs(free, trained):
     bars = free.bars.set_index("time")
     names = {"bars": bars}
     exec(example("vectorbt", trained.yaml), names)
-    assert names["portfolio"].trades.count().sum() == len(names["trades"]) > 3
+    listed, made = len(names["trades"]), names["portfolio"].trades.count().sum()
+    assert listed - 1 <= made <= listed  # after the last bar nothing fills
+    assert made > 3
 
 
 def test_a_trade_at_a_time_of_no_bar_is_refused(free):
