@@ -65,7 +65,7 @@ class LearnedExits(Strategy):
     def next(self) -> None:
         """Manage the trades that are open; call it first in your own `next`."""
         opened = {trade.tag.name: trade for trade in self.trades if isinstance(trade.tag, Tag)}
-        pending = {order.tag.name for order in self.orders if _is_entry(order)}
+        pending = {tag.name for order in self.orders if (tag := _entry_tag(order)) is not None}
         for name in [*self.manager.told]:
             if name not in opened and name not in pending:
                 self.manager.forget(name)
@@ -141,5 +141,6 @@ class Tag(str):
         return self
 
 
-def _is_entry(order: Any) -> bool:
-    return order.parent_trade is None and isinstance(order.tag, Tag)
+def _entry_tag(order: Any) -> Tag | None:
+    """The tag of an order that would open a trade; None for one that closes."""
+    return order.tag if order.parent_trade is None and isinstance(order.tag, Tag) else None

@@ -11,7 +11,7 @@ Market orders and stops are freqtrade's own, and so are their fills.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 import numpy as np
@@ -121,12 +121,12 @@ class LearnedExits:
         manager = self._manager(pair, bars)
         if not manager.knows(name):
             opened = pd.Timestamp(trade.open_date_utc).tz_convert("UTC")
-            before = bars["time"] + self._candle <= opened
-            if not before.any():
+            before = np.flatnonzero(bars["time"] + self._candle <= opened)
+            if not len(before):
                 return None
             manager.see(bars)
             direction = -1 if trade.is_short else 1
-            entry = bars["time"][before].iloc[-1]
+            entry = bars["time"].iloc[before[-1]]
             return manager.open(name, entry, direction, self.first_stop(pair, trade))
         return manager.see(bars).get(name)
 
@@ -157,8 +157,8 @@ class LearnedExits:
         return self._restored
 
     @property
-    def _candle(self) -> pd.Timedelta:
-        return pd.Timedelta(seconds=timeframe_to_seconds(self.timeframe))
+    def _candle(self) -> timedelta:
+        return timedelta(seconds=timeframe_to_seconds(self.timeframe))
 
     def _closed(self, pair: str, now: datetime) -> pd.DataFrame:
         """The candles that have closed, with the columns that the version reads."""

@@ -85,7 +85,7 @@ class Manager:
         )
         self.told: dict[str, Instruction] = {}
         self.messages: list[Message] = []
-        self._last: pd.Timestamp | None = None
+        self._last: np.datetime64 | None = None
         self._opened: set[str] = set()
 
     def see(self, bars: pd.DataFrame) -> dict[str, Instruction]:
@@ -98,8 +98,8 @@ class Manager:
         Returns:
             `told`: the instructions at the close of the last bar.
         """
-        times = pd.DatetimeIndex(bars["time"])
-        fresh = 0 if self._last is None else int(times.searchsorted(self._last, side="right"))
+        times = _stamps(bars)
+        fresh = 0 if self._last is None else int(np.searchsorted(times, self._last, side="right"))
         if fresh < len(times):
             self._last = times[-1]
             self._hear(self.advisor.on_bars(bars.iloc[fresh:]))
@@ -142,7 +142,7 @@ class Manager:
 
     def continues(self, bars: pd.DataFrame) -> bool:
         """Whether bars begin no later than with the first that was not seen."""
-        return self._last is None or bool((pd.DatetimeIndex(bars["time"]) == self._last).any())
+        return self._last is None or bool((_stamps(bars) == self._last).any())
 
     def forget(self, trade: str) -> None:
         """Stop following a trade that its library has closed."""
@@ -176,6 +176,11 @@ class Manager:
                     logging.ERROR if line["type"] == "error" else logging.WARNING,
                     f"{name}{at}{line['message']}",
                 )
+
+
+def _stamps(bars: pd.DataFrame) -> np.ndarray:
+    """Opens of bars, datetime64; UTC where they have an offset."""
+    return np.asarray(pd.DatetimeIndex(bars["time"]).values)
 
 
 def restored(

@@ -40,7 +40,10 @@ from nautilus_trader.trading.strategy import (  # noqa: E402  # pyright: ignore[
 )
 
 
-class LearnedExitsConfig(StrategyConfig, frozen=True):
+class LearnedExitsConfig(  # pyright: ignore[reportGeneralTypeIssues]
+    StrategyConfig,
+    frozen=True,  # pyright: ignore[reportCallIssue]
+):
     """What is managed, and by whom.
 
     Attributes:

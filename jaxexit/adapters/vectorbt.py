@@ -163,7 +163,7 @@ def exit_arrays(
         return pd.DataFrame(values, times, names)
 
     return ExitArrays(
-        bars=bars[["open", "high", "low", "close"]],
+        bars=bars.filter(["open", "high", "low", "close"]),
         direction=pd.Series(trades["direction"].to_numpy(int), names),
         entries=framed(entries),
         exits=framed(exits),

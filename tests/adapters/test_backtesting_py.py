@@ -187,7 +187,9 @@ def test_a_limit_order_is_managed_from_the_bar_that_filled_it(free):
 
 
 def test_the_pages_example_runs(free, trained):
-    names: dict[str, Any] = {"bars": free.bars.set_index("time").rename(columns=str.capitalize)}
+    names: dict[str, Any] = {
+        "bars": free.bars.set_index("time").rename(columns=str.capitalize)[:800]
+    }
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "DatetimeIndex.dayofweek is deprecated")
         exec(example("backtesting.py", trained.yaml), names)

@@ -111,19 +111,20 @@ def backtested(
 
 def side_by_side(free: Played, rows: list[int], book: Backtesting, why: Any) -> Tally:
     times = pd.DatetimeIndex(free.bars["time"]).tz_localize("UTC")
+    at = {time.to_pydatetime(): bar for bar, time in enumerate(times)}
     by_bar = {
         int(bar): row for row, bar in zip(rows, free.trades["entry_bar"].iloc[rows], strict=True)
     }
     names: dict[int, str] = {}
     pieces: dict[int, list[Piece]] = {}
     for trade in LocalTrade.bt_trades:
-        row = by_bar[times.get_loc(pd.Timestamp(trade.open_date_utc)) - 1]
+        row = by_bar[at[trade.open_date_utc] - 1]
         names[row] = str(trade.id)
         left = [order for order in trade.orders if order.ft_order_side == trade.exit_side]
         bought = sum(order.safe_filled for order in left)
         pieces[row] = [
             (
-                times.get_loc(pd.Timestamp(order.order_filled_utc)),
+                at[order.order_filled_utc],
                 float(np.float32(order.safe_price)),
                 order.safe_filled / bought,
             )
@@ -174,5 +175,5 @@ def test_the_pages_example_runs(free, trained, tmp_path):
 
 
 def test_a_wrong_version_stops_the_bot(free, tmp_path):
-    with pytest.raises(StrategyError, match="no version"):
+    with pytest.raises(StrategyError, match="v99_none"):
         backtested(free, [], tmp_path, version="experiments/v99_none.yaml")

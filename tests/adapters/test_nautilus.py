@@ -55,6 +55,12 @@ class Opener(Strategy):
             self.submit_order(order)
 
 
+def entries(free: Played) -> list[tuple[int, int]]:
+    """Entry bar and direction of each trade."""
+    columns = (free.trades[name].astype(int) for name in ("entry_bar", "direction"))
+    return list(zip(*columns, strict=True))
+
+
 class Simulated(NamedTuple):
     """A venue with the bars, before any strategy."""
 
@@ -91,8 +97,8 @@ def simulated(free: Played) -> Simulated:
         for row, at in zip(prices, closes, strict=True)
     ]
     plan: dict[int, list[int]] = {}
-    for trade in free.trades.itertuples():
-        plan.setdefault(closes[trade.entry_bar], []).append(int(trade.direction))
+    for bar, direction in entries(free):
+        plan.setdefault(closes[bar], []).append(direction)
     engine = BacktestEngine(BacktestEngineConfig(logging=LoggingConfig(bypass_logging=True)))
     engine.add_venue(
         VENUE, OmsType.HEDGING, AccountType.MARGIN, [Money(1e9, USD)], base_currency=USD
@@ -111,10 +117,7 @@ def side_by_side(free: Played, why: Any) -> Tally:
     engine.add_strategy(exits)
     engine.run()
     at = {close: bar for bar, close in enumerate(closes)}
-    rows = {
-        (trade.entry_bar, trade.direction): row
-        for row, trade in enumerate(free.trades.itertuples())
-    }
+    rows = {entry: row for row, entry in enumerate(entries(free))}
     names: dict[int, str] = {}
     pieces: dict[int, list[Piece]] = {}
     for position in engine.cache.positions_closed():
