@@ -8,7 +8,6 @@ Nothing is simulated here: an adapter turns its library's bars and trades into c
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -103,11 +102,6 @@ class Manager:
         if fresh < len(times):
             self._last = times[-1]
             self._hear(self.advisor.on_bars(bars.iloc[fresh:]))
-        return self.told
-
-    def see_one(self, bar: Mapping[str, Any]) -> dict[str, Instruction]:
-        """Take the next closed bar; what it is, and what comes back, as in `see`."""
-        self._hear(self.advisor.on_bar(bar))
         return self.told
 
     def open(
