@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -32,23 +32,38 @@ with warnings.catch_warnings():
     from freqtrade.persistence import LocalTrade  # pyright: ignore[reportMissingImports]
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-PAIR = "EUR/USDT"
 STRATEGIES = Path(__file__).parent / "strategies"
 TICK = 1e-8  # of prices in the market below
 
 
-def market() -> dict[str, Any]:
-    """The pair as an exchange lists it; nothing is asked of the exchange itself."""
+class Place(NamedTuple):
+    """Where a pair is traded, as an exchange lists it; nothing is asked of the exchange itself."""
+
+    pair: str
+    mode: str
+    kind: str
+    signal: str  # column of entries
+    direction: int
+
+
+SPOT = Place("EUR/USDT", "spot", "spot", "enter_long", 1)
+FUTURES = Place("EUR/USDT:USDT", "futures", "swap", "enter_short", -1)
+
+
+def market(place: Place) -> dict[str, Any]:
     nothing = {"min": None, "max": None}
     return {
         "id": "EURUSDT",
-        "symbol": PAIR,
+        "symbol": place.pair,
         "base": "EUR",
         "quote": "USDT",
+        "settle": "USDT",
         "active": True,
-        "spot": True,
-        "swap": False,
-        "type": "spot",
+        "spot": place is SPOT,
+        "swap": place is FUTURES,
+        "linear": True,
+        "contractSize": 1.0,
+        "type": place.kind,
         "precision": {"amount": TICK, "price": TICK},
         "limits": {"amount": nothing, "cost": nothing, "price": nothing, "leverage": nothing},
         "info": {},
@@ -56,12 +71,19 @@ def market() -> dict[str, Any]:
 
 
 def backtested(
-    free: Played, rows: list[int], folder: Path, strategies: Path = STRATEGIES, **of_strategy: Any
+    free: Played,
+    rows: list[int],
+    folder: Path,
+    *,
+    place: Place = SPOT,
+    strategies: Path = STRATEGIES,
+    **of_strategy: Any,
 ) -> Backtesting:
     """A strategy in freqtrade, its trades side by side in one pair.
 
     Args:
         free: the bars.
+        place: where.
         rows: of the trades that a strategy may enter by their list.
         folder: for freqtrade's own files.
         strategies: where the strategy is.
@@ -76,10 +98,10 @@ def backtested(
         "stake_amount": 1000.0,
         "dry_run_wallet": 1e9,
         "max_open_trades": 1000,
-        "position_stacking": True,
+        "position_stacking": bool(rows),
         "timeframe": "15m",
         "fee": 0.0,
-        "exchange": {"name": "binance", "pair_whitelist": [PAIR], "pair_blacklist": []},
+        "exchange": {"name": "binance", "pair_whitelist": [place.pair], "pair_blacklist": []},
         "pairlists": [{"method": "StaticPairList"}],
         "entry_pricing": {"price_side": "same", "use_order_book": False},
         "exit_pricing": {"price_side": "same", "use_order_book": False},
@@ -89,14 +111,19 @@ def backtested(
         "datadir": folder,
         "dataformat_ohlcv": "feather",
         "dataformat_trades": "feather",
-        "trading_mode": "spot",
-        "margin_mode": "",
-        "candle_type_def": CandleType.SPOT,
-        "entries": {"enter_long": entries},
+        "trading_mode": place.mode,
+        "margin_mode": "" if place is SPOT else "isolated",
+        "candle_type_def": CandleType.SPOT if place is SPOT else CandleType.FUTURES,
+        "entries": {place.signal: entries},
     }
     exchange = Binance(config, validate=False)
-    exchange._markets = {PAIR: market()}
+    exchange._markets = {place.pair: market(place)}
+    if place is FUTURES:
+        tier = {"minNotional": 0, "maxNotional": None, "maintenanceMarginRate": 0.01}
+        exchange._leverage_tiers = {place.pair: [{**tier, "maxLeverage": 20, "maintAmt": 0}]}
     book = Backtesting(config, exchange)
+    book.futures_data = {place.pair: pd.DataFrame()}  # no funding
+    book.funding_fee_timeframe_secs = 8 * 3600
     strategy = book.strategylist[0]
     for name, value in of_strategy.items():
         setattr(strategy, name, value)
@@ -104,7 +131,7 @@ def backtested(
     candles = free.bars.assign(date=times, volume=1.0)[
         ["date", "open", "high", "low", "close", "volume"]
     ]
-    processed = strategy.advise_all_indicators({PAIR: candles})
+    processed = strategy.advise_all_indicators({place.pair: candles})
     book.backtest(processed, times[0].to_pydatetime(), times[-1].to_pydatetime())
     return book
 
@@ -135,8 +162,11 @@ def side_by_side(free: Played, rows: list[int], book: Backtesting, why: Any) -> 
     return compare(free, manager.messages, names, pieces, why)
 
 
-def test_every_decision_is_the_backtests_and_exits_differ_by_freqtrades_rules_only(free, tmp_path):
-    rows = [row for row, d in enumerate(free.trades["direction"]) if d > 0]
+@pytest.mark.parametrize("place", [SPOT, FUTURES], ids=["longs", "shorts"])
+def test_every_decision_is_the_backtests_and_exits_differ_by_freqtrades_rules_only(
+    free, tmp_path, place
+):
+    rows = [row for row, d in enumerate(free.trades["direction"]) if d == place.direction]
 
     def why(row: int, ours: list[Piece], theirs: list[Piece]) -> str:
         if at_next_open(free, row, ours, theirs):
@@ -150,9 +180,10 @@ def test_every_decision_is_the_backtests_and_exits_differ_by_freqtrades_rules_on
         print(row, ours, theirs, decisions[-3:])
         return UNEXPLAINED
 
-    book = backtested(free, rows, tmp_path, version=free.policy, price_side="bid")
+    settings = {"version": free.policy, "price_side": "bid", "can_short": place is FUTURES}
+    book = backtested(free, rows, tmp_path, place=place, **settings)
     tally = side_by_side(free, rows, book, why)
-    print(f"\nfreqtrade, longs: {tally}")
+    print(f"\nfreqtrade, {place.mode}: {tally}")
     assert tally.same_decisions == tally.decisions > 400
     assert set(tally.exits) <= {SAME, "NEXT_OPEN", "STOP_BEFORE"}
     assert tally.exits[SAME] > 40
@@ -162,7 +193,7 @@ def test_the_pages_example_runs(free, trained, tmp_path):
     strategies = tmp_path / "strategies"
     strategies.mkdir()
     (strategies / "pullbacks.py").write_text(example("freqtrade", trained.yaml), encoding="utf-8")
-    backtested(free, [], tmp_path, strategies)
+    backtested(free, [], tmp_path, strategies=strategies)
     left = [trade.exit_reason for trade in LocalTrade.bt_trades]
     assert len(left) > 3
     assert set(left) <= {
@@ -171,6 +202,7 @@ def test_the_pages_example_runs(free, trained, tmp_path):
         "jaxexit_exit",
         "jaxexit_time",
         "jaxexit_stop",
+        "jaxexit_breakeven_stop",
     }
 
 
