@@ -125,7 +125,7 @@ class LearnedExits(Strategy):
             trade.sl = told.stop
 
     def _bars(self) -> pd.DataFrame:
-        """The bars up to now, as they are given to the version; override it to give both sides."""
+        """The bars up to now, as they are given to the version."""
         return self.data.df.rename_axis("time").reset_index()
 
 

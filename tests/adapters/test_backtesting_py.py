@@ -192,6 +192,7 @@ def test_the_pages_example_runs(free, trained):
     }
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "DatetimeIndex.dayofweek is deprecated")
+        warnings.filterwarnings("ignore", "Some trades remain open")
         exec(example("backtesting.py", trained.yaml), names)
     assert len(names["result"]["_trades"]) > 3
     advice = [m for m in names["result"]["_strategy"].manager.messages if m["type"] == "advice"]
