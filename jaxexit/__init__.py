@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jaxexit.api import Audit, Comparison, Result, Run, Study, load, open_run
+    from jaxexit.diagnosing import diagnose
+    from jaxexit.forensics import Diagnosis
     from jaxexit.live.advisor import Advisor
 
 __version__ = "0.1.0"
@@ -13,10 +15,12 @@ __all__ = [
     "Advisor",
     "Audit",
     "Comparison",
+    "Diagnosis",
     "Result",
     "Run",
     "Study",
     "__version__",
+    "diagnose",
     "load",
     "open_run",
 ]
@@ -28,6 +32,10 @@ def __getattr__(name: str) -> Any:
         from jaxexit.live.advisor import Advisor
 
         return Advisor
+    if name in ("diagnose", "Diagnosis"):
+        from jaxexit import diagnosing
+
+        return getattr(diagnosing, name)
     if name in __all__:
         from jaxexit import api
 

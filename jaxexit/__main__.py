@@ -11,6 +11,7 @@ from jaxexit import __version__
 COMMANDS = {
     "init": "a first experiment from your own bars and trades: looks, asks, writes",
     "doctor": "what works on this machine, what does not, and how to mend it",
+    "diagnose": "what a list of trades says about its exits, without any training",
     "power": "what difference between exits these trades could show at all, before any training",
     "train": "train a version, then backtest it",
     "backtest": "run a trained version and every baseline over a split",

@@ -19,11 +19,10 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from jaxexit import consent, machine
 from jaxexit.config import Experiment, find_experiment, load_experiment
 from jaxexit.config.learning import check_counts_steps
+from jaxexit.config.text import override_texts, yaml_text
 from jaxexit.errors import UserError
 from jaxexit.progress import Reporter, reporter_of
 from jaxexit.results import Audit, Comparison, Result
@@ -66,7 +65,7 @@ def load(
     if allow_recipe:
         consent.give()
     file = find_experiment(experiment)
-    texts = _override_texts(overrides)
+    texts = override_texts(overrides)
     sources, said = _given(bars, trades, texts)
     texts += said
     study = Study(file, load_experiment(file, texts), sources, tuple(texts))
@@ -237,26 +236,13 @@ class Study:
 
     def changed(self, overrides: Overrides) -> Study:
         """The same study with more overrides."""
-        texts = [*self.overrides, *_override_texts(overrides)]
+        texts = [*self.overrides, *override_texts(overrides)]
         study = Study(self.file, load_experiment(self.file, texts), self.sources, tuple(texts))
         return study.named(self.experiment.version)
 
     def __repr__(self) -> str:
         bars = self.experiment.data.bars
         return f"Study({self.experiment.version}: bars {bars}, {len(self.overrides)} overrides)"
-
-
-def _override_texts(overrides: Overrides) -> list[str]:
-    """Overrides as `--set` has them."""
-    if not isinstance(overrides, Mapping):
-        return list(overrides)
-    return [f"{key}={_yaml(value)}" for key, value in overrides.items()]
-
-
-def _yaml(value: Any) -> str:
-    plain = value.item() if hasattr(value, "item") else value
-    text = yaml.safe_dump(plain, default_flow_style=True, width=10**6)
-    return text.removesuffix("...\n").strip()
 
 
 def _given(bars: Any, trades: Any, texts: Sequence[str]) -> tuple[Sources, list[str]]:
@@ -273,7 +259,7 @@ def _given(bars: Any, trades: Any, texts: Sequence[str]) -> tuple[Sources, list[
     said = [] if trades is None else ["data.entries=trades"]
     for name, data in (("bars", bars), ("trades", trades)):
         if isinstance(data, str | Path):
-            said.append(f"data.{name}={_yaml(str(data))}")
+            said.append(f"data.{name}={yaml_text(str(data))}")
         elif data is not None:
             frames[name] = data
             if not any(text.startswith(f"data.{name}=") for text in texts):

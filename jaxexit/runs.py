@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from jaxexit.config import Experiment
     from jaxexit.data import Dataset
+    from jaxexit.forensics import Diagnosis
     from jaxexit.lab.trained import TrainedVersion
     from jaxexit.lab.training import TrainingResult
     from jaxexit.store.checkpoints import Which
@@ -139,6 +140,34 @@ class Run:
         if summary is None:
             raise UserError(f"{folder}: no result of {self.version} on {split}; backtest it first")
         return Result(self.trained, split, summary, folder)
+
+    def forensics(self, split: Split = "test", policy: str | None = None) -> Diagnosis:
+        """What a recorded result's trades say about their exits: excursions, what followed, stops, chance.
+
+        Args:
+            split: whose result; nothing is played again but what would have been.
+            policy: a baseline's name; None: the learned one, of several agents the first.
+
+        Raises:
+            UserError: there is no result, or no such policy in it.
+        """
+        machine.prepare_jax()
+        import pandas as pd
+
+        from jaxexit.forensics import Diagnosis, of_backtest
+        from jaxexit.lab.training import seed_folder
+
+        result = self.result(split)
+        names = list(result.summary["policies"])
+        name = names[0] if policy is None else policy
+        if name not in names:
+            raise UserError(f"policy: got {name!r}, expected one of {', '.join(names)}")
+        folder = result.folder
+        if self.experiment.seeds > 1:
+            folder = folder / seed_folder(self.experiment.seed)
+        trades = pd.read_parquet(folder / "trades.parquet")
+        table = trades[trades["policy"] == name]
+        return Diagnosis(of_backtest(self.experiment, self.dataset, table, name))
 
     def compare(self, *others: Run, split: Split = "test") -> Comparison:
         """The same trades through this run and others: paired differences, intervals, what was changed.

@@ -153,3 +153,17 @@ def shown(value: Any) -> str:
     text = one_line(str(value))
     text = text if len(text) <= 60 else text[:57] + "..."
     return f"'{text}'" if isinstance(value, str) else text
+
+
+def override_texts(overrides: Mapping[str, Any] | Sequence[str]) -> list[str]:
+    """Overrides of Python as `--set` has them: `{"ppo.num_envs": 16}` is `ppo.num_envs=16`."""
+    if not isinstance(overrides, Mapping):
+        return list(overrides)
+    return [f"{key}={yaml_text(value)}" for key, value in overrides.items()]
+
+
+def yaml_text(value: Any) -> str:
+    """A value as YAML of one line."""
+    plain = value.item() if hasattr(value, "item") else value
+    text = yaml.safe_dump(plain, default_flow_style=True, width=10**6)
+    return text.removesuffix("...\n").strip()
