@@ -1,7 +1,7 @@
 """A list of trades diagnosed on its bars, without any training: what `jaxexit.diagnose` is.
 
-    found = jaxexit.diagnose("trades.csv", "bars.csv")
-    found.wider_stops
+found = jaxexit.diagnose("trades.csv", "bars.csv")
+found.wider_stops
 """
 
 from __future__ import annotations

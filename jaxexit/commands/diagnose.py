@@ -42,9 +42,7 @@ def build_parser() -> cli.Parser:
         "--bars", metavar="FILE", required=True, help="bars or ticks that it was traded on"
     )
     for name, (key, value, words) in SHORT.items():
-        parser.add_argument(
-            f"--{name.replace('_', '-')}", metavar=value, help=f"as {key}: {words}"
-        )
+        parser.add_argument(f"--{name.replace('_', '-')}", metavar=value, help=f"as {key}: {words}")
     cli.add_overrides(parser, "of data, costs or env, e.g. costs.swap_long_pips=0.3")
     parser.add_argument(
         "--prices",

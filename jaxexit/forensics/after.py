@@ -9,7 +9,7 @@ import pandas as pd
 
 from jaxexit.data.types import CLOSE
 from jaxexit.evaluate.statistics import mean_per_trade
-from jaxexit.forensics.examined import Bars, Examined, numbers
+from jaxexit.forensics.examined import FEWER, Bars, Examined, numbers
 from jaxexit.forensics.spans import best_and_worst
 
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
@@ -78,15 +78,15 @@ def after_exit(examined: Examined, after: int, at: Sequence[int] = AT) -> pd.Dat
                     f"q{int(100 * q)}": float(v) for q, v in zip(QUANTILES, quantiles, strict=True)
                 }
                 if bar in at:
-                    mean = mean_per_trade(_held_on(examined, rows, bar, values), "net_r")
+                    mean = mean_per_trade(
+                        _held_on(examined, rows, bar, values), "net_r", resamples=FEWER
+                    )
                     line |= {"low": mean.low, "high": mean.high}
             lines.append(line)
     return pd.DataFrame(lines)
 
 
-def _held_on(
-    examined: Examined, rows: np.ndarray, bar: int, values: np.ndarray
-) -> pd.DataFrame:
+def _held_on(examined: Examined, rows: np.ndarray, bar: int, values: np.ndarray) -> pd.DataFrame:
     """Moves [M] as trades that were opened where these ended, for their interval."""
     trades, bars = examined.trades.take(rows), examined.bars
     exit_bar = trades["exit_bar"].to_numpy(int)

@@ -18,7 +18,7 @@ from jaxexit.errors import UserError
 from jaxexit.evaluate.bootstrap import stationary_draws
 
 PATHS = 2000
-MOST_DRAWS = 20_000_000
+MOST_DRAWS = 10_000_000
 AT_ONCE = 100
 SIZES = (0.0025, 0.005, 0.01, 0.02, 0.03, 0.05)
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -88,7 +88,7 @@ def monte_carlo(
         size: share of the account risked at each trade: 1 R is that share.
         ruin: loss of the start that counts as ruin, a share.
         block: mean length of a block.
-        paths: to draw; fewer for a list of more than 10,000.
+        paths: to draw; fewer for a list of more than 5,000.
         sizes: others to show beside it, on the same paths.
         seed: the same seed, the same paths.
 
@@ -181,9 +181,7 @@ def wilson(hits: int, count: int) -> tuple[float, float]:
     """95% interval of a share (Wilson 1927)."""
     z, share = 1.959964, hits / count
     middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = z / (1 + z**2 / count) * math.sqrt(
-        share * (1 - share) / count + z**2 / (4 * count**2)
-    )
+    half = z / (1 + z**2 / count) * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
     return max(middle - half, 0.0), min(middle + half, 1.0)
 
 

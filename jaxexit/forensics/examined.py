@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from jaxexit.config import Experiment
 
 OWN_STOP, ATR_STOP = "stop", "atr"
+FEWER = 400  # resamples of intervals of which there are dozens
 AT_STOP = 0.05  # R: an exit so near to the initial stop, or beyond it, was the stop's
 RESULTS = ("gross_r", "cost_r", "net_r", "mfe_r", "mae_r")
 COLUMNS = (

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from jaxexit.evaluate.statistics import FEWEST_BLOCKS, mean_per_trade
-from jaxexit.forensics.examined import Examined, numbers
+from jaxexit.forensics.examined import FEWER, Examined, numbers
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -45,7 +45,7 @@ def by_group(examined: Examined) -> pd.DataFrame:
             "net_r_total": float(net[rows].sum()),
         }
         if len(rows) >= FEWEST:
-            mean = mean_per_trade(timed.take(rows), "net_r")
+            mean = mean_per_trade(timed.take(rows), "net_r", resamples=FEWER)
             if mean.blocks >= FEWEST_BLOCKS and np.isfinite([mean.low, mean.high]).all():
                 line |= {"low": mean.low, "high": mean.high}
         lines.append(line)

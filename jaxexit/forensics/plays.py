@@ -78,9 +78,7 @@ def play(
     unit: Any = np.float32(examined.unit.size)
     world = World(params._replace(orders=orders), market, device_trades(entries), unknown, unit)
     size = padded_size(len(examined.trades))
-    results = run_policy(
-        spec, CLASSICAL, world, (), key_of(0), horizon=horizon, size=size
-    ).results
+    results = run_policy(spec, CLASSICAL, world, (), key_of(0), horizon=horizon, size=size).results
     in_r = np.asarray(results.entry, float) / numbers(examined.trades, "risk")[rows]
     return Played(
         np.asarray(results.net, float) * in_r,

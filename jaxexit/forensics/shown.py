@@ -150,9 +150,7 @@ def _after(diagnosis: Diagnosis) -> Shown:
         ends = interval(line["low"], line["high"])
         rows.append((name, f"{line['trades']:,}", in_r(line["mean"], 3), ends, *quantiles))
     head = ("R", "trades", "mean", "95% interval", "10%", "25%", "median", "75%", "90%")
-    return Shown(
-        "after_exit", "After the exit", diagnosis.words["after_exit"], head, rows
-    )
+    return Shown("after_exit", "After the exit", diagnosis.words["after_exit"], head, rows)
 
 
 def _wider(diagnosis: Diagnosis) -> Shown:

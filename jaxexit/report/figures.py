@@ -6,9 +6,8 @@ theme. Colours and hatchings are in `report.style`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +17,7 @@ from plotly.subplots import make_subplots
 from jaxexit.env import REASONS
 from jaxexit.policies import ORACLE
 from jaxexit.report.decision_figures import blocked_attempts, chosen_actions
+from jaxexit.report.picture import Picture, as_json
 from jaxexit.report.run import ReportedRun, numbers
 from jaxexit.report.style import DASHES, PALETTE, SYMBOLS, bar_style, rounded
 from jaxexit.report.words import signed
@@ -25,15 +25,6 @@ from jaxexit.units import score_key
 
 MOST_POINTS = 3000  # of the scatter plot; SVG becomes slow beyond
 SHOWN_AT_FIRST = ("classical", "listed")  # other baselines wait in the legend
-
-
-class Picture(NamedTuple):
-    """A figure with its words."""
-
-    key: str
-    title: str
-    words: str  # what one sees, and how it is defined
-    figure: str  # JSON
 
 
 def pictures(runs: Sequence[ReportedRun]) -> list[Picture]:
@@ -51,15 +42,7 @@ def pictures(runs: Sequence[ReportedRun]) -> list[Picture]:
     ]
     if run.metrics:
         drawn.append(("training", "Training", *_training(run)))
-    return [Picture(key, title, words, _as_json(figure)) for key, title, figure, words in drawn]
-
-
-def _as_json(figure: go.Figure) -> str:
-    figure.update_layout(template="none", margin={"l": 56, "r": 12, "t": 8, "b": 44}, height=320)
-    figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
-    text = figure.to_json(engine="json")
-    assert text is not None
-    return json.dumps(json.loads(text), separators=(",", ":"))
+    return [Picture(key, title, words, as_json(figure)) for key, title, figure, words in drawn]
 
 
 def _names(runs: Sequence[ReportedRun]) -> list[str]:

@@ -23,6 +23,7 @@ from jaxexit.env.types import CostFractions
 from jaxexit.evaluate.power import power_line
 from jaxexit.report.blob import compress, pack
 from jaxexit.report.figures import pictures
+from jaxexit.report.forensics import parts_of_run
 from jaxexit.report.notices import notices
 from jaxexit.report.panel import columns, rows
 from jaxexit.report.payload import detail_payload, trades_payload
@@ -40,6 +41,8 @@ SCRIPTS = (
     "pictures.js",
     "chart.js",
     "trade.js",
+    "theme.js",
+    "forensics.js",
     "main.js",
 )
 
@@ -67,11 +70,12 @@ def report_path(run: ReportedRun) -> Path:
 def render(runs: Sequence[ReportedRun]) -> str:
     """The page."""
     first, shown = runs[0], columns(runs)
-    drawn = pictures(runs)
-    script = "\n".join(_static(name) for name in SCRIPTS)
+    drawn, parts = pictures(runs), parts_of_run(first)
+    script = "\n".join(static(name) for name in SCRIPTS)
     trades, facts = trades_payload(runs)
-    facts["figures"] = {picture.key: json.loads(picture.figure) for picture in drawn}
-    return _template().render(
+    everything = [*drawn, *(picture for each in parts for picture in each.pictures)]
+    facts["figures"] = {picture.key: json.loads(picture.figure) for picture in everything}
+    return template("report.html").render(
         title=" against ".join(run.version for run in runs),
         runs=runs,
         first=first,
@@ -87,18 +91,20 @@ def render(runs: Sequence[ReportedRun]) -> str:
         rows=rows(shown),
         notices=notices(runs),
         pictures=drawn,
+        parts=parts,
         generator=f"jaxexit {__version__}",
-        style=_static("report.css"),
+        style=static("report.css"),
         script=script,
-        script_hash=_sha256(script),
+        script_hash=sha256_of(script),
         trades=pack(trades, facts),
         details=pack(*detail_payload(runs)),
-        plotly=_plotly(),
+        plotly=packed_plotly(),
     )
 
 
-@lru_cache(maxsize=1)
-def _template() -> jinja2.Template:
+@lru_cache(maxsize=2)
+def template(name: str) -> jinja2.Template:
+    """A page's template."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("jaxexit.report"),
         autoescape=True,
@@ -106,20 +112,21 @@ def _template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html")
+    return environment.get_template(name)
 
 
 @lru_cache(maxsize=1)
-def _plotly() -> str:
+def packed_plotly() -> str:
     """Plotly's script as its wheel ships it, compressed."""
     return compress(get_plotlyjs().encode())
 
 
-def _static(name: str) -> str:
+def static(name: str) -> str:
+    """The text of a script or style sheet."""
     return (files("jaxexit.report") / "static" / name).read_text(encoding="utf-8")
 
 
-def _sha256(text: str) -> str:
+def sha256_of(text: str) -> str:
     """As a content security policy writes it."""
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 

@@ -4,33 +4,18 @@ let detailsArrived;
 /** Fulfilled when bars and decisions are unpacked. @type {Promise<void>} */
 const detailsReady = new Promise((resolve) => (detailsArrived = resolve));
 
-/** @param {"light"|"dark"} theme */
-function setTheme(theme) {
-  document.documentElement.dataset.theme = theme;
-}
-
-function startTheme() {
-  const system = matchMedia("(prefers-color-scheme: dark)");
-  const redraw = () => {
-    redrawPictures();
-    if (byId("trade").open) toStep(open_.step);
-  };
-  setTheme(system.matches ? "dark" : "light");
-  system.addEventListener("change", () => { setTheme(system.matches ? "dark" : "light"); redraw(); });
-  byId("theme").addEventListener("click", () => {
-    setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark");
-    redraw();
-  });
-}
-
 function frame() {
   return new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
 }
 
 async function start() {
-  startTheme();
+  startTheme(() => {
+    redrawPictures();
+    if (byId("trade").open) toStep(open_.step);
+  });
   startTables();
   T = await columnsOf("data-trades");
+  startForensics();
   startFilters();
   startTrade();
   addEventListener("scroll", () => layCards(), { passive: true });
