@@ -1,8 +1,4 @@
-"""A list of trades diagnosed on its bars, without any training: what `jaxexit.diagnose` is.
-
-found = jaxexit.diagnose("trades.csv", "bars.csv")
-found.wider_stops
-"""
+"""A list of trades diagnosed on its bars, without any training: what `jaxexit.diagnose` is."""
 
 from __future__ import annotations
 
@@ -43,12 +39,13 @@ def diagnose(
     Args:
         trades: a list with entry and exit times and prices: a path, or a DataFrame, as of `load`.
         bars: the bars that it was traded on, likewise.
-        overrides: keys of an experiment's sections data, costs and env and their values, `{"costs.commission":
-            0.0002}`, or the texts of `--set`. With a DataFrame `{"data.bars": "EURUSD"}` says whose bars they
-            are, as a file's name would. Where neither `data.filled_at` nor `data.align` is among them, the
-            usual ways in which lists are stamped are tried in turn; `notes` say which it was.
-        prices: "paid": the list's prices are what was paid. "chart": they are of one side, or the middle, of a
-            chart; half of the bars' spread is charged at either end.
+        overrides: keys of an experiment's sections data, costs and env and their values,
+            `{"costs.commission": 0.0002}`, or the texts of `--set`. With a DataFrame `{"data.bars":
+            "EURUSD"}` says whose bars they are, as a file's name would. Where neither `data.filled_at` nor
+            `data.align` is among them, the usual ways in which lists are stamped are tried in turn; `notes`
+            say which it was.
+        prices: "paid": the list's prices are what was paid. "chart": they are of one side, or the middle, of
+            a chart; half of the bars' spread is charged at either end.
         tag: a column of the list to group trades by; None: columns of words are found.
         **settings: `after` (bars looked at after an exit, 50), `widths` of wider stops ((1.5, 2.0, 3.0)),
             `scratch_r` (0.1), `size` (share of the account risked at each trade, 0.01), `ruin` (loss of the

@@ -1,8 +1,9 @@
-"""`python -m jaxexit.diagnose TRADES --bars BARS`: what a list of trades says about its exits. Nothing is trained.
+"""`python -m jaxexit.diagnose TRADES --bars BARS`: what a list of trades says about its exits.
 
-Excursions, what followed each exit, what wider stops would have saved and cost, results by hour, weekday, direction
-and tag, drawdowns in time, ratios, and what the same trades might do to an account: on the terminal, and as a page.
-Bars and list are read as every command reads them; `--set` takes keys of data, costs and env.
+Nothing is trained. Excursions, what followed each exit, what wider stops would have saved and cost, results
+by hour, weekday, direction and tag, drawdowns in time, ratios, and what the same trades might do to an
+account: on the terminal, and as a page. Bars and list are read as every command reads them; `--set` takes
+keys of data, costs and env.
 """
 
 from __future__ import annotations

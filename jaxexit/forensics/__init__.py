@@ -1,4 +1,4 @@
-"""What trades and their bars say about exits: excursions, what followed, what stops cost, when, and by chance."""
+"""What trades and their bars say about exits: excursions, what followed, stops, when, by chance."""
 
 from jaxexit.forensics.chance import Chances, monte_carlo
 from jaxexit.forensics.diagnosis import DEFAULT, Diagnosis, Settings, checked

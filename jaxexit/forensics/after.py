@@ -19,8 +19,8 @@ AT = (1, 2, 5, 10, 20, 50)  # bars after the exit at which the mean has an inter
 def moves_after(examined: Examined, after: int) -> np.ndarray:
     """The move from each exit to the closes that follow it, in R of the trade, [N, after + 1].
 
-    Column i: direction x (exit-side close of bar x + i - exit price) / risk, x the bar of the exit; column 0 is
-    the rest of that bar. nan where the bars have ended.
+    Column i: direction x (exit-side close of bar x + i - exit price) / risk, x the bar of the exit; column 0
+    is the rest of that bar. nan where the bars have ended.
     """
     trades, bars = examined.trades, examined.bars
     direction, risk, left = (numbers(trades, n) for n in ("direction", "risk", "exit_price"))
@@ -48,7 +48,7 @@ def extremes_after(examined: Examined, after: int) -> tuple[np.ndarray, np.ndarr
 
 
 def split_by_result(trades: pd.DataFrame) -> Iterator[tuple[str, np.ndarray]]:
-    """Names of the groups, and which trades [N bool] are in them: all, winners (net > 0), losers (net < 0)."""
+    """Groups of trades [N bool] with their names: all, winners (net > 0), losers (net < 0)."""
     net = numbers(trades, "net_r")
     yield "all", np.ones(len(net), bool)
     yield "winners", net > 0
@@ -59,7 +59,8 @@ def after_exit(examined: Examined, after: int, at: Sequence[int] = AT) -> pd.Dat
     """The move after exits, bar by bar, a row for each group and bar.
 
     Columns: group (all, winners, losers), bar (0: to the close of the exit's own bar), trades (whose bar is
-    there), mean, its 95% interval low and high (at the bars `at`; nan elsewhere), q10, q25, q50, q75, q90. In R,
+    there), mean, its 95% interval low and high (at the bars `at`; nan elsewhere), q10, q25, q50, q75, q90.
+    In R,
     positive: on in the trade's direction, so that leaving was early.
     """
     moves = moves_after(examined, after)
@@ -111,12 +112,12 @@ def as_trades(
 def left_on_the_table(examined: Examined, after: int) -> pd.DataFrame:
     """What exits gave up, a row for each group, in R.
 
-    Columns: group, trades; net_mean; mfe_mean and mfe_median (best unrealised result), mae_mean, mae_median and
-    mae_q10 (worst; a tenth of the trades went through worse); given_up_mean and given_up_median (MFE less the
-    result); capture (sum of results over sum of MFE, None where that is not positive); ran_1r (share with an MFE
-    of at least 1 R); followed (trades with `after` bars behind them), best_after_mean, best_after_median,
-    worst_after_mean, worst_after_median (the best and the worst price of those bars), on_1r and back_1r (shares
-    that went on, or came back, by at least 1 R in them).
+    Columns: group, trades; net_mean; mfe_mean and mfe_median (best unrealised result), mae_mean, mae_median
+    and mae_q10 (worst; a tenth of the trades went through worse); given_up_mean and given_up_median (MFE
+    less the result); capture (sum of results over sum of MFE, None where that is not positive); ran_1r
+    (share with an MFE of at least 1 R); followed (trades with `after` bars behind them), best_after_mean,
+    best_after_median, worst_after_mean, worst_after_median (the best and the worst price of those bars),
+    on_1r and back_1r (shares that went on, or came back, by at least 1 R in them).
     """
     trades = examined.trades
     net, mfe, mae = (numbers(trades, name) for name in ("net_r", "mfe_r", "mae_r"))

@@ -37,7 +37,8 @@ class Chances:
             share for the number of paths drawn (Wilson 1927).
         spread: a row for each of final (account at the end over its start), max_drawdown (share of the peak),
             longest_underwater and underwater (longest time below an earlier peak, and all of it, as shares of
-            the whole time in trades); columns as_it_was (the trades in their own order), q5, q25, q50, q75, q95.
+            the whole time in trades); columns as_it_was (the trades in their own order), q5, q25, q50, q75,
+            q95.
         sizes: a row for each size: size, risk_of_ruin, final_q50, max_drawdown_q50, max_drawdown_q95.
         fan: the account by number of trades: columns trade, q5, q25, q50, q75, q95, as_it_was.
     """
@@ -169,7 +170,7 @@ def fall(account: np.ndarray) -> np.ndarray:
 
 
 def underwater(account: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Longest time below an earlier peak, and all such time, as shares of the trades: [P, N + 1] -> [P] each."""
+    """Longest and all time below an earlier peak, as shares of the trades: [P, N + 1] -> [P] each."""
     place = np.arange(account.shape[1])
     at_peak = account >= np.maximum.accumulate(account, axis=1)
     since = place - np.maximum.accumulate(np.where(at_peak, place, 0), axis=1)

@@ -19,15 +19,13 @@ from jaxexit.forensics.examined import Examined, numbers
 from jaxexit.forensics.grouped import by_group, by_month, looks
 from jaxexit.forensics.plays import (
     AFTER,
-    RAN_R,
     SCRATCH_R,
-    TARGET_R,
     WIDTHS,
-    horizon_of,
     own_stops,
     scratches,
     wider_stops,
 )
+from jaxexit.forensics.words import words
 
 
 class Settings(NamedTuple):
@@ -99,7 +97,7 @@ class Diagnosis:
 
     @cached_property
     def trades(self) -> pd.DataFrame:
-        """A row a trade: times, prices, result, MFE and MAE in R, what was given up before and after the exit."""
+        """A row a trade: times, prices, result, MFE and MAE, what was given up before and after."""
         trades = self.examined.trades
         best, worst = extremes_after(self.examined, self.settings.after)
         given_up = numbers(trades, "mfe_r") - numbers(trades, "net_r")
@@ -132,7 +130,7 @@ class Diagnosis:
 
     @cached_property
     def looks(self) -> pd.DataFrame:
-        """How many groups differ from all trades, and how many would by luck; see `forensics.grouped.looks`."""
+        """How many groups differ, and how many would by luck; see `forensics.grouped.looks`."""
         return looks(self.groups, float(self.examined.trades["net_r"].mean()))
 
     @cached_property
@@ -227,68 +225,6 @@ TABLES = (
     *("groups", "looks", "months", "drawdowns"),
 )
 PARTS = ("trades", *TABLES, "ratio_list", "chances")
-
-
-def words(diagnosis: Diagnosis) -> dict[str, str]:
-    """What each part is and rests on."""
-    examined, settings = diagnosis.examined, diagnosis.settings
-    at_stop = examined.trades["at_stop"].to_numpy(bool)
-    horizon = horizon_of(examined, np.flatnonzero(at_stop))
-    after = settings.after
-    bars = f"{after} bar{'s' * (after != 1)}"
-    wider = (
-        "Trades that ended at their own initial stop, played on by the environment's rules (gaps fill at the "
-        "open, the stop before the target in one bar) with the stop further away and their own target, for at "
-        f"most {horizon:,} bars from the entry, against the same play at the stop as it was. Same size: 1 R is "
-        "what it was. Same risk: a stop twice as far halves every position, and every result. Each width is a "
-        "look at these trades: the best of several is not what the next ones will give."
-    )
-    if not own_stops(examined):
-        wider = "The list has no stops of its own: there is nothing to widen."
-    return {
-        "excursions": (
-            "A point is a trade: its best (MFE) and worst (MAE) unrealised result in R before its exit, and where "
-            "it ended between them. The bar of the exit counts only by the exit itself."
-        ),
-        "left_on_the_table": (
-            "Given up: MFE less the result. No rule sells at every high: the best price is known afterwards only. "
-            f"The best and the worst price of the {bars} after the exit are extremes too: even on a random walk "
-            "the one is above zero and the other as far below; only their difference says something."
-        ),
-        "after_exit": (
-            f"The move of the price in the {bars} after the exit, in R and in the trade's direction: above zero, "
-            "leaving was early; below, in time. Winners and losers are chosen by their result, known at the exit."
-        ),
-        "wider_stops": wider,
-        "scratches": (
-            f"Trades closed within {settings.scratch_r:g} R of their entry before costs, or at a stop moved to "
-            "it, played on with their initial stop and target (none: "
-            f"{TARGET_R:g} R). Ran first: with an MFE of at least {RAN_R:g} R."
-        ),
-        "groups": (
-            "Entries by hour and weekday in UTC, the bars' clock. Intervals (95%) are for one group looked at by "
-            "itself: of twenty groups that are like all others one leaves the mean of all trades out by luck. "
-            "Groups of fewer than 10 trades, or of too short a time, have none."
-        ),
-        "months": "Net R by the month of the exit (UTC); an empty month had no exit.",
-        "drawdowns": (
-            "Equity in R, one R a trade, open trades marked to market at bar closes. Days are calendar days."
-        ),
-        "ratios": "Net results in R, the same R in every trade, nothing compounded.",
-        "chances": _chance_words(diagnosis),
-    }
-
-
-def _chance_words(diagnosis: Diagnosis) -> str:
-    chances = diagnosis.chances
-    return (
-        f"{chances.paths:,} accounts of {len(diagnosis.examined.trades):,} trades that risk {chances.size:.2%} of "
-        f"themselves at each, drawn from these in blocks of {chances.block} that followed each other, on "
-        f"average. Ruin: {1 - chances.ruin:.0%} of the start is left or less, at any time. It assumes that "
-        "trades to come are like these, that 1 R is never exceeded but as here (gaps included), that each is "
-        "closed before the next is sized (trades that overlap are taken one after the other, in the order of "
-        "their exits), and costs as above. It cannot know of a market that these trades have not seen."
-    )
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:

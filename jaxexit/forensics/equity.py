@@ -115,7 +115,7 @@ class Ratio(NamedTuple):
 
 
 def ratios(examined: Examined, marks: pd.Series) -> list[Ratio]:
-    """Expectancy, SQN, exposure, Sharpe, Sortino, Calmar and what belongs to them; net, in R, one R a trade."""
+    """Expectancy, SQN, exposure, Sharpe, Sortino, Calmar and others; net, one R a trade."""
     trades, year = examined.trades, examined.calendar.days_a_year
     net = numbers(trades, "net_r")
     won, lost = net[net > 0], net[net < 0]
@@ -143,12 +143,14 @@ def ratios(examined: Examined, marks: pd.Series) -> list[Ratio]:
         ),
         Ratio(
             "sqn", "SQN", sqn(net),
-            f"sqrt(min(trades, {SQN_CAP})) x mean R / standard deviation of R (Van Tharp 2008). It takes trades "
+            f"sqrt(min(trades, {SQN_CAP})) x mean R / standard deviation of R (Van Tharp 2008). It takes "
+            "trades "
             "for independent: no significance where they overlap.",
         ),
         Ratio(
             "sharpe_annual", "Sharpe, annual", annual_sharpe(daily.to_numpy(), year),
-            f"Mean over standard deviation of daily net R, marked to market, x sqrt({year:.1f} trading days).",
+            f"Mean over standard deviation of daily net R, marked to market, x sqrt({year:.1f} trading "
+            "days).",
             None if sharpe is None else sharpe.low, None if sharpe is None else sharpe.high,
         ),
         Ratio(
@@ -187,7 +189,8 @@ def sqn(net_r: np.ndarray) -> float | None:
 def sortino(daily: np.ndarray, days_a_year: float) -> float | None:
     """Annual Sortino ratio: mean / sqrt(mean(min(day, 0)^2)) x sqrt(days a year), target 0.
 
-    The mean square is over all days (Sortino and Price 1994), not over the losing ones. None where no day lost.
+    The mean square is over all days (Sortino and Price 1994), not over the losing ones. None where no day
+    lost.
     """
     below = math.sqrt(float(np.mean(np.minimum(daily, 0.0) ** 2))) if len(daily) else 0.0
     return float(daily.mean()) / below * math.sqrt(days_a_year) if below > 0 else None

@@ -1,8 +1,8 @@
 """Trades to be examined and the bars that they lived in: one table, whoever made the exits.
 
 A list keeps its own prices (`listed`), a backtest its own results (`of_backtest`); from here on both are read
-alike. R is the distance from the entry to the initial stop: the trade's own, else `env.initial_stop_atr` times
-the ATR of the entry bar, as in the environment.
+alike. R is the distance from the entry to the initial stop: the trade's own, else `env.initial_stop_atr`
+times the ATR of the entry bar, as in the environment.
 """
 
 from __future__ import annotations
@@ -220,8 +220,9 @@ def excursions(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Best and worst price difference of each trade, price units, as the environment counts them.
 
-    The moment of the entry counts, seen from the side at which the position would be closed. A bar held to its end counts whole. The last bar counts only by the exit itself, since its extremes may come after it; whole
-    where the exit is its close.
+    The moment of the entry counts, seen from the side at which the position would be closed. A bar held to
+    its end counts whole. The last bar counts only by the exit itself, since its extremes may come after it;
+    whole where the exit is its close.
 
     Args:
         bars: of the market.

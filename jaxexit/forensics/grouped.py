@@ -19,8 +19,8 @@ REASON = "exit_reason"
 def by_group(examined: Examined) -> pd.DataFrame:
     """Results of groups of trades, a row for each.
 
-    Groups are by direction, by weekday and hour of the entry (UTC, the bars' clock), by each tag and by how the
-    trade ended; the last is known only afterwards.
+    Groups are by direction, by weekday and hour of the entry (UTC, the bars' clock), by each tag and by how
+    the trade ended; the last is known only afterwards.
 
     Columns: by, group, trades, win_rate (share of net > 0), net_r_mean, its 95% interval low and high (nan
     below 10 trades or 8 independent periods), net_r_total.
@@ -77,15 +77,16 @@ def _groups(examined: Examined) -> Iterator[tuple[str, str, np.ndarray]]:
 def looks(groups: pd.DataFrame, mean: float) -> pd.DataFrame:
     """How many groups there are of each kind, and how many differ from the mean of all trades.
 
-    Of groups that differ by luck alone, about one interval in twenty leaves that mean out. Those by the way that
-    trades ended are not counted: they are sorted by their result.
+    Of groups that differ by luck alone, about one interval in twenty leaves that mean out. Those by the way
+    that trades ended are not counted: they are sorted by their result.
 
     Args:
         groups: of `by_group`.
         mean: net R a trade of all trades.
 
     Returns:
-        Columns: by, groups (with an interval), apart (whose interval leaves the mean out), by_luck (expected if
+        Columns: by, groups (with an interval), apart (whose interval leaves the mean out), by_luck (expected
+            if
         all groups were alike).
     """
     known = groups[groups["by"] != REASON].dropna(subset=["low", "high"])

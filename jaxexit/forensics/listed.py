@@ -7,14 +7,13 @@ prices too, unless they are said to be those of a chart: then half of the book's
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from jaxexit.data.bars import Bars as LoadedBars
-from jaxexit.data.charges import Charges, charges_of
+from jaxexit.data.charges import charges_of
 from jaxexit.data.entries import check_not_by_result, check_used, file_candidates, tradable
 from jaxexit.data.features import feature_columns
 from jaxexit.data.market import build_market
@@ -38,30 +37,16 @@ from jaxexit.forensics.examined import (
     numbers,
     tag_columns,
 )
+from jaxexit.forensics.list_notes import Found, Prices, left_out, list_notes
 from jaxexit.forensics.spans import rows_of
 
 if TYPE_CHECKING:
     from jaxexit.config import Experiment
 
-Prices = Literal["paid", "chart"]
-"""paid: the list's prices are fills. chart: those of one side, or of the middle; the spread is charged."""
-
 NO_EXIT = "have no exit time or price"
 NO_EXIT_BAR = "have an exit that lies in no bar or before the entry"
 NO_RISK = "are too early for an ATR, which their stop needs"
 CLOSE_TO = 0.01  # grains: an exit so near to its bar's close is that close
-PAID_HALF = 0.5  # of half the spread: entries that paid less on the whole are prices of a chart
-TELLING = 10  # prices; fewer do not tell
-
-
-@dataclass(frozen=True, eq=False)
-class _Found:
-    """A list on its bars: candidates [N], in the order of entry."""
-
-    rows: pd.DataFrame  # of `file_candidates`, with own_stop and exit_bar
-    counts: dict[str, int]
-    remarks: tuple[str, ...]
-    whole: int
 
 
 def examine_list(
@@ -92,7 +77,7 @@ def examine_list(
     listed = load_trades(path, reading_of(experiment.data))
     found = _on_bars(experiment, listed, bars, atr)
     if not len(found.rows):
-        raise DataError(f"{listed.where}: no trade can be examined ({_left_out(found.counts)})")
+        raise DataError(f"{listed.where}: no trade can be examined ({left_out(found.counts)})")
     if tag is not None and tag not in found.rows:
         known = ", ".join(map(str, listed.source.table.columns))
         raise DataError(f"{listed.where}: --tag: no column '{tag}' (found: {known})")
@@ -110,14 +95,12 @@ def examine_list(
         unit=bars.unit,
         calendar=bars.calendar,
         tags=tags,
-        notes=_notes(experiment, listed, found, trades, bars, charges, prices),
+        notes=list_notes(experiment, listed, found, trades, bars, charges, prices),
         fills=_entries(found.rows, trades, spec.enters_next_bar),
     )
 
 
-def _on_bars(
-    experiment: Experiment, listed: TradeList, bars: LoadedBars, atr: np.ndarray
-) -> _Found:
+def _on_bars(experiment: Experiment, listed: TradeList, bars: LoadedBars, atr: np.ndarray) -> Found:
     """The list's trades that have an entry bar, a stop and an exit bar; what was left out, by reason."""
     data, where = experiment.data, listed.where
     rows = listed.rows
@@ -158,7 +141,7 @@ def _on_bars(
     # Trades that are still open have no result by which they could have been chosen.
     check_not_by_result(kept.rows, candidates, counts, where)
     remarks = tuple(remark for remark in remarks if "the baseline 'listed'" not in remark)
-    return _Found(candidates.reset_index(drop=True), counts, remarks, whole)
+    return Found(candidates.reset_index(drop=True), counts, remarks, whole)
 
 
 def _results(
@@ -231,7 +214,7 @@ def _at_entry(
     entry_bar: np.ndarray,
     at_open: bool,
 ) -> np.ndarray:
-    """Exit-side prices [N] at the moment of each entry; inside a bar: the entry less the spread of its open."""
+    """Exit-side prices [N] as each is entered; inside a bar: the entry less the spread of its open."""
     if not at_open:
         return host.exit_side(direction, entry_bar, CLOSE)
     opens = host.exit_side(direction, entry_bar + 1, OPEN)
@@ -265,8 +248,8 @@ def _carried(
 ) -> np.ndarray:
     """Swap, funding and borrowing of the bars that each trade met, as fractions of the entry, [N].
 
-    A rollover inside the bar of the exit is charged where it costs and not granted where it is a credit, since
-    the exit may have come before it.
+    A rollover inside the bar of the exit is charged where it costs and not granted where it is a credit,
+    since the exit may have come before it.
     """
     total = np.zeros(len(entry))
     for trade, bar in rows_of(entry_bar + 1, exit_bar):
@@ -289,105 +272,3 @@ def _entries(rows: pd.DataFrame, trades: pd.DataFrame, enters_next_bar: bool) ->
     if enters_next_bar:
         return rows.assign(given_fill=filled)
     return rows.assign(entry_price=filled)
-
-
-def _left_out(counts: dict[str, int]) -> str:
-    return "; ".join(f"{n:,} {reason}" for reason, n in counts.items() if n) or "none"
-
-
-def _notes(
-    experiment: Experiment,
-    listed: TradeList,
-    found: _Found,
-    trades: pd.DataFrame,
-    bars: LoadedBars,
-    charges: Charges,
-    prices: Prices,
-) -> tuple[str, ...]:
-    """What was counted, in what, and what was not."""
-    assumed = int((trades["risk_from"] == ATR_STOP).sum())
-    atr = f"{experiment.env.initial_stop_atr:g} x ATR(14) of the entry bar (env.initial_stop_atr)"
-    if not assumed:
-        risk = "R: the distance from the entry to the list's own stop."
-    elif assumed == len(trades):
-        risk = f"R is assumed: the list has no stops, so 1 R is {atr}."
-    else:
-        risk = f"R: the list's own stop; for {assumed:,} trades without one {atr}."
-    notes = [
-        f"{len(trades):,} of {found.whole:,} trades examined; left out: {_left_out(found.counts)}.",
-        _costs_in_words(experiment, charges, trades, prices),
-        *_paid_in_words(found.rows, bars, experiment.data.filled_at == "bar_open", prices),
-        risk,
-        *_passed_in_words(trades),
-        f"Times are UTC; entries are filled at the {experiment.data.filled_at.removeprefix('bar_')} of their "
-        f"bar (data.filled_at), matched {experiment.data.align} (data.align).",
-    ]
-    return (*notes, *(f"{remark}." for remark in (*listed.remarks, *found.remarks)))
-
-
-def _costs_in_words(
-    experiment: Experiment, charges: Charges, trades: pd.DataFrame, prices: Prices
-) -> str:
-    """Where each cost came from, and which was none."""
-    costs = experiment.costs
-    charged = []
-    if prices == "chart":
-        charged.append("the bars' spread, half at either end")
-    if charges.commission or charges.commission_fixed or charges.commission_minimum:
-        charged.append("commission")
-    held = ("swap_long", "swap_short", "swap_long_fraction", "swap_short_fraction")
-    if any(getattr(charges, name) for name in held):
-        charged.append("swap")
-    if charges.carries:
-        charged.append("funding and borrowing")
-    own = "gross: the list's own prices"
-    own += ", taken as paid (a spread is in them)" if prices == "paid" else ", of a chart"
-    mean = float(numbers(trades, "cost_r").mean())
-    if not charged:
-        return (
-            f"{own}. net: the same; nothing is charged, set costs.commission and the like with --set. Fees "
-            "in columns of the list are not read."
-        )
-    more = " and slippage is in them" if costs.slippage or costs.slippage_pips else ""
-    return (
-        f"{own}{more}. net: less {', '.join(charged)} (section costs), {mean:.3f} R a trade. Fees in columns "
-        "of the list are not read."
-    )
-
-
-def _passed_in_words(trades: pd.DataFrame) -> tuple[str, ...]:
-    """How many trades the bars carried through their own stop before they ended."""
-    own = trades["risk_from"].to_numpy(str) == OWN_STOP
-    passed = int((own & (numbers(trades, "mae_r") < -1 - AT_STOP) & ~trades["at_stop"]).sum())
-    if not passed:
-        return ()
-    return (
-        f"{passed:,} trades went through their own stop in these bars and ended elsewhere: their stop was moved "
-        "away, or these are not the bars that they were traded on.",
-    )
-
-
-def _paid_in_words(
-    rows: pd.DataFrame, bars: LoadedBars, at_open: bool, prices: Prices
-) -> tuple[str, ...]:
-    """Whether the entries paid the spread, where their prices tell: a note that changes no number."""
-    price = numbers(rows, "given_fill" if at_open else "entry_price")
-    bar = rows["entry_bar"].to_numpy(int) + at_open
-    column = OPEN if at_open else CLOSE
-    half = 0.5 * (bars.ask[bar, column] - bars.bid[bar, column])
-    middle = 0.5 * (bars.ask[bar, column] + bars.bid[bar, column])
-    known = (half > 0) & (np.abs(price - middle) <= 3 * np.maximum(half, bars.grain))
-    side = numbers(rows, "direction")
-    both = [known & (side > 0), known & (side < 0)]
-    if "inside_bar" in rows or min(int(which.sum()) for which in both) < TELLING:
-        return ()
-    long, short = (
-        float(np.median((side * (price - middle) / np.where(half > 0, half, 1.0))[which]))
-        for which in both
-    )
-    if (long + short) / 2 >= PAID_HALF or prices == "chart":
-        return ()
-    return (
-        f"Entry prices look like those of a chart: against the bars' middle longs paid {long:+.1f} and shorts "
-        f"{short:+.1f} half spreads (median). If no spread was paid in them, --prices chart charges it.",
-    )

@@ -1,4 +1,4 @@
-"""What would have been: trades played on by the environment's own step, with a stop further away or none moved.
+"""What would have been: trades played on by the environment's own step, with other stops.
 
 Each trade is entered as it was; then only its stop and its target act (the policy `classical`), until the
 horizon. Fills, gaps, the stop before the target in one bar and costs are the environment's.
@@ -38,7 +38,7 @@ class Played(NamedTuple):
 
 
 def horizon_of(examined: Examined, rows: np.ndarray, after: int = AFTER) -> int:
-    """Bars from the entry after which a play ends: the rules' own, else the longest trade and `after` more."""
+    """Bars from the entry until a play ends: the rules' own, else the longest trade and `after`."""
     if examined.rules.horizon:
         return examined.rules.horizon
     held = examined.trades["bars_held"].to_numpy(int)[rows]
@@ -98,8 +98,8 @@ def wider_stops(examined: Examined, widths: Sequence[float] = WIDTHS) -> pd.Data
     Columns: width; stopped (trades at their own stop), played (whose stop the bars reach too), to_target,
     better (ended better than at the stop, the target included), worse; wide_stopped (at the wide stop),
     unended (at the horizon); saved_r and lost_r (sums over `played`; what it saved, what it cost), change_r
-    (their difference), change_mean with low and high (95% interval, a trade of `played`); total_r (net R of all
-    trades as they were), total_same_size, total_same_risk.
+    (their difference), change_mean with low and high (95% interval, a trade of `played`); total_r (net R of
+    all trades as they were), total_same_size, total_same_risk.
     """
     trades = examined.trades
     at_stop = trades["at_stop"].to_numpy(bool)

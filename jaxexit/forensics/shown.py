@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -13,8 +13,8 @@ from jaxexit.forensics.diagnosis import Diagnosis
 from jaxexit.forensics.equity import Ratio
 from jaxexit.forensics.grouped import MONTHS, REASON
 from jaxexit.forensics.plays import own_stops
+from jaxexit.forensics.text import NOTHING, in_r, interval, share
 
-NOTHING = "-"
 SHARES = ("win_rate", "exposure")
 
 
@@ -35,29 +35,7 @@ class Shown(NamedTuple):
     words: str
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
-    tips: dict[str, str] = {}
-
-
-def in_r(value: float | None, digits: int = 2) -> str:
-    """A result in R with its sign; what rounds to zero has none."""
-    if value is None or not math.isfinite(value):
-        return NOTHING
-    text = f"{value:+,.{digits}f}"
-    return text if text.strip("+-0.,") else text.lstrip("+-")
-
-
-def share(value: float | None, digits: int = 0) -> str:
-    """A share of one as a percentage."""
-    if value is None or not math.isfinite(value):
-        return NOTHING
-    return f"{value:.{digits}%}"
-
-
-def interval(low: float | None, high: float | None, digits: int = 2) -> str:
-    """Both ends, or a dash where there is no interval."""
-    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
-        return NOTHING
-    return f"{in_r(low, digits)} to {in_r(high, digits)}"
+    tips: Mapping[str, str] = MappingProxyType({})
 
 
 def shown(diagnosis: Diagnosis) -> list[Shown]:
@@ -85,9 +63,10 @@ def headline(diagnosis: Diagnosis) -> str:
     verdict = "not distinguishable from zero" if inside else "above zero"
     if mean.high is not None and mean.high < 0:
         verdict = "below zero"
+    total = f"{float(table[examined.net].sum()):+,.{unit.digits - 1}f} {unit.words}"
     return (
-        f"{len(table):,} trades, {in_r(float(table['net_r'].sum()), 1)} R net "
-        f"({float(table[examined.net].sum()):+,.{unit.digits - 1}f} {unit.words}); a trade {in_r(mean.value, 3)} R, "
+        f"{len(table):,} trades, {in_r(float(table['net_r'].sum()), 1)} R net ({total}); a trade "
+        f"{in_r(mean.value, 3)} R, "
         f"95% interval {interval(mean.low, mean.high, 3)}: {verdict}"
     )
 
@@ -120,22 +99,21 @@ def _left(diagnosis: Diagnosis) -> Shown:
         *("R", "trades", "net", "MFE", "MAE", "worst tenth of MAE", "given up", "kept of MFE"),
         *("ran 1 R", f"best in {after} after", "worst", "on by 1 R", "back by 1 R"),
     )
-    rows = []
-    for line in _lines(table):
-        rows.append(
-            (
-                line["group"],
-                f"{line['trades']:,}",
-                *(in_r(line[n]) for n in ("net_mean", "mfe_mean", "mae_mean", "mae_q10")),
-                in_r(line["given_up_mean"]),
-                # Of losers a share of what was there to keep means nothing.
-                NOTHING if line["group"] == "losers" else share(line["capture"]),
-                share(line["ran_1r"]),
-                *(in_r(line[n]) for n in ("best_after_mean", "worst_after_mean")),
-                share(line["on_1r"]),
-                share(line["back_1r"]),
-            )
+    rows = [
+        (
+            line["group"],
+            f"{line['trades']:,}",
+            *(in_r(line[n]) for n in ("net_mean", "mfe_mean", "mae_mean", "mae_q10")),
+            in_r(line["given_up_mean"]),
+            # Of losers a share of what was there to keep means nothing.
+            NOTHING if line["group"] == "losers" else share(line["capture"]),
+            share(line["ran_1r"]),
+            *(in_r(line[n]) for n in ("best_after_mean", "worst_after_mean")),
+            share(line["on_1r"]),
+            share(line["back_1r"]),
         )
+        for line in _lines(table)
+    ]
     words = diagnosis.words["left_on_the_table"] + " Means, in R, of all, winners and losers."
     return Shown("left_on_the_table", "Left on the table", words, head, rows)
 
@@ -159,19 +137,18 @@ def _wider(diagnosis: Diagnosis) -> Shown:
         *("stop", "stopped", "played", "to target", "lost more", "saved R", "cost R"),
         *("change, R a trade", "95% interval", "all: net R", "same size", "same risk"),
     )
-    rows = []
-    for line in _lines(diagnosis.wider_stops) if own_stops(diagnosis.examined) else ():
-        rows.append(
-            (
-                f"{line['width']:g} x as wide",
-                *(f"{line[n]:,}" for n in ("stopped", "played", "to_target", "worse")),
-                *(in_r(line[n], 1) for n in ("saved_r",)),
-                in_r(-line["lost_r"], 1),
-                in_r(line["change_mean"], 3),
-                interval(line["low"], line["high"]),
-                *(in_r(line[n], 1) for n in ("total_r", "total_same_size", "total_same_risk")),
-            )
+    rows = [
+        (
+            f"{line['width']:g} x as wide",
+            *(f"{line[n]:,}" for n in ("stopped", "played", "to_target", "worse")),
+            in_r(line["saved_r"], 1),
+            in_r(-line["lost_r"], 1),
+            in_r(line["change_mean"], 3),
+            interval(line["low"], line["high"]),
+            *(in_r(line[n], 1) for n in ("total_r", "total_same_size", "total_same_risk")),
         )
+        for line in (_lines(diagnosis.wider_stops) if own_stops(diagnosis.examined) else ())
+    ]
     return Shown("wider_stops", "A wider stop", words, head, rows)
 
 

@@ -59,7 +59,8 @@ def _equity(diagnosis: Diagnosis) -> tuple[go.Figure, str]:
     figure.update_yaxes(title_text="net R", row=1, col=1)
     figure.update_yaxes(title_text="drawdown", row=2, col=1)
     return figure, (
-        "Cumulative net R by day, one R a trade, open trades marked to market, and the fall from the highest day "
+        "Cumulative net R by day, one R a trade, open trades marked to market, and the fall from the highest "
+        "day "
         "so far."
     )
 
@@ -85,8 +86,8 @@ def _excursions(diagnosis: Diagnosis) -> tuple[go.Figure, str]:
             "<extra>%{fullData.name}</extra>",
         )
     figure.add_vline(x=-1, line={"dash": "dot", "color": "#7F7F7F"})
-    figure.update_xaxes(title_text="worst unrealised result (MAE), R; dotted: the initial stop")
-    figure.update_yaxes(title_text="best unrealised result (MFE), R")
+    figure.update_xaxes(title_text="worst (MAE), R; dotted: the stop")
+    figure.update_yaxes(title_text="best (MFE), R")
     words = (
         "A point is a trade. Winners far to the left needed heat; losers high up had run first. The exit's "
         "result is in the label of a point."
@@ -124,10 +125,11 @@ def _ranges(diagnosis: Diagnosis) -> tuple[go.Figure, str]:
             marker={"symbol": SYMBOLS[i], "color": PALETTE[i], "size": 8},
             hovertemplate="trade %{text}: exit %{y:+.2f} R<extra></extra>",
         )
-    figure.update_xaxes(title_text="trade, in the order of entry; the last is the latest")
+    figure.update_xaxes(title_text="trade; the last is the latest")
     figure.update_yaxes(title_text="R", zeroline=True)
     return figure, (
-        "A line is a trade, from the worst to the best result that it showed; the mark is where it was left. A "
+        "A line is a trade, from the worst to the best result that it showed; the mark is where it was left. "
+        "A "
         "mark low on a long line above zero gave much back."
     )
 
@@ -167,10 +169,11 @@ def _after(diagnosis: Diagnosis) -> tuple[go.Figure, str]:
             legendgroup=name,
             marker={"symbol": SYMBOLS[i], "color": PALETTE[i], "size": 6},
         )
-    figure.update_xaxes(title_text="bars after the bar of the exit (0: its own close)")
-    figure.update_yaxes(title_text="move on in the trade's direction, R", zeroline=True)
+    figure.update_xaxes(title_text="bars after the exit's own")
+    figure.update_yaxes(title_text="move, R", zeroline=True)
     return figure, (
-        "Where the price went after the exit: the mean with its 95% interval, and the middle half of the trades. "
+        "Where the price went after the exit: the mean with its 95% interval, and the middle half of the "
+        "trades. "
         "Above zero leaving was early."
     )
 
@@ -202,7 +205,8 @@ def _wider(diagnosis: Diagnosis) -> tuple[go.Figure, str]:
     figure.update_xaxes(title_text="distance of the initial stop")
     figure.update_yaxes(title_text="net R, all trades", zeroline=True)
     return figure, (
-        "Net R of all trades had their initial stop been wider: at the same size, and at the same risk, where "
+        "Net R of all trades had their initial stop been wider: at the same size, and at the same risk, "
+        "where "
         "every position is smaller by the width."
     )
 
@@ -265,7 +269,8 @@ def _fan(diagnosis: Diagnosis) -> tuple[go.Figure, str]:
     figure.update_xaxes(title_text="trades")
     figure.update_yaxes(title_text="account, start = 1", type="log")
     return figure, (
-        f"Accounts that risk {chances.size:.2%} of themselves at each trade, {chances.paths:,} orders drawn in "
+        f"Accounts that risk {chances.size:.2%} of themselves at each trade, {chances.paths:,} orders drawn "
+        "in "
         f"blocks of {chances.block}; a logarithmic scale."
     )
 

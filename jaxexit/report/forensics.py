@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from jaxexit.forensics import Diagnosis, of_backtest
-from jaxexit.forensics.shown import NOTHING as NO_CELL
 from jaxexit.forensics.shown import Shown, headline, shown
+from jaxexit.forensics.text import NOTHING as NO_CELL
 from jaxexit.policies import CLASSICAL, LISTED
 from jaxexit.report.forensic_figures import forensic_pictures
 from jaxexit.report.picture import Picture
