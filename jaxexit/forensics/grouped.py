@@ -60,7 +60,7 @@ def _groups(examined: Examined) -> Iterator[tuple[str, str, np.ndarray]]:
         if (side == sign).any():
             yield "direction", name, side == sign
     entered = trades["entry_time"].dt
-    weekday, hour = entered.dayofweek.to_numpy(), entered.hour.to_numpy()
+    weekday, hour = entered.day_of_week.to_numpy(), entered.hour.to_numpy()
     for day in np.unique(weekday):
         yield "weekday", WEEKDAYS[int(day)], weekday == day
     if len(np.unique(hour)) > 1:  # daily bars have but one

@@ -35,6 +35,7 @@ class Found:
 
 
 def left_out(counts: dict[str, int]) -> str:
+    """How many trades were left out, by reason."""
     return "; ".join(f"{n:,} {reason}" for reason, n in counts.items() if n) or "none"
 
 
