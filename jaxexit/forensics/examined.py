@@ -216,13 +216,14 @@ def excursions(
     first: np.ndarray,
     last: np.ndarray,
     entered: np.ndarray,
+    resting: np.ndarray,
     tolerance: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Best and worst price difference of each trade, price units, as the environment counts them.
 
     The moment of the entry counts, seen from the side at which the position would be closed. A bar held to
     its end counts whole. The last bar counts only by the exit itself, since its extremes may come after it;
-    whole where the exit is its close.
+    whole where the exit is its close and no stop or target.
 
     Args:
         bars: of the market.
@@ -232,6 +233,7 @@ def excursions(
         first: [N] int, the first bar that each trade meets.
         last: [N] int, the bar of its exit.
         entered: [N] exit-side prices at the moment of the entry.
+        resting: [N] bool, exits at a stop or target: the bar went on from there, wherever it closed.
         tolerance: price units within which an exit is its bar's close.
 
     Returns:
@@ -239,6 +241,7 @@ def excursions(
     """
     realised, began = direction * (exit_price - entry), direction * (entered - entry)
     at_close = np.abs(exit_price - bars.exit_side(direction, last, 3)) <= tolerance
+    at_close &= ~resting
     best, worst = best_and_worst(bars, direction, first, last - ~at_close)
     best = np.maximum(np.maximum(best - direction * entry, realised), began)
     worst = np.minimum(np.minimum(worst - direction * entry, realised), began)

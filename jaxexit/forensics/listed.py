@@ -170,12 +170,14 @@ def _results(
     carried = _carried(params, market, direction, entry, entry_bar, exit_bar, at_open) * entry
     net = direction * (exit_price - entry) - commission - carried
     entered = _at_entry(rows, host, direction, entry, entry_bar, at_open)
-    best, worst = excursions(
-        host, direction, entry, exit_price, entry_bar + 1, exit_bar, entered, CLOSE_TO * bars.grain
-    )
     own = rows["own_stop"].to_numpy(bool)
+    at_stop = own & (direction * (left - numbers(rows, "stop")) <= AT_STOP * risk)
+    near = CLOSE_TO * bars.grain
+    resting = at_stop | (np.abs(left - numbers(rows, "target")) <= near)
+    best, worst = excursions(
+        host, direction, entry, exit_price, entry_bar + 1, exit_bar, entered, resting, near
+    )
     in_units = unit.per_fraction(entry, risk) / entry
-    beyond = direction * (left - numbers(rows, "stop")) / risk
     return pd.DataFrame(
         {
             "trade_id": rows["trade_id"].to_numpy(),
@@ -192,7 +194,7 @@ def _results(
             "entry_bar": entry_bar,
             "exit_bar": exit_bar,
             "bars_held": exit_bar - entry_bar,
-            "at_stop": own & (beyond <= AT_STOP),
+            "at_stop": at_stop,
             "gross_r": gross / risk,
             "cost_r": (gross - net) / risk,
             "net_r": net / risk,

@@ -1,4 +1,4 @@
-"""A list made of a backtest's fills is read as the backtest: the same results and excursions, by another way."""
+"""A list made of a backtest's fills is read as the backtest: the same results, by another way."""
 
 from __future__ import annotations
 
@@ -60,6 +60,7 @@ def test_results_and_excursions_are_the_environment_s(played: tuple[Diagnosis, D
     np.testing.assert_allclose(spread, 1.3, atol=0.02)
 
 
+@pytest.mark.slow
 def test_what_a_wider_stop_gives_is_alike(played: tuple[Diagnosis, Diagnosis]) -> None:
     """The backtest's horizon is 20 bars, the list's longer; where the stop is met before, they agree."""
     ours, theirs = (each.wider_stops for each in played)

@@ -71,8 +71,9 @@ def test_a_mistake_is_one_line(files: tuple[Path, Path], words: list[str], said:
     assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_the_audusd_list_of_2022_is_what_its_own_bars_confirm(shared_data: Path) -> None:
-    """Its exits are exact: one R is lost, one and a half are won; the bars stop what the list says they stopped."""
+    """Its exits are exact: one R is lost, one and a half are won; its bars stop what it says."""
     code, out, err = tiny.run(
         "diagnose", shared_data / "audusd_m15_trades_2022h1.csv", "--no-report", "--json",
         "--bars", shared_data / "audusd_m15_bid_2022h1.parquet", "--price-side", "bid", "--spread", "0",
