@@ -117,12 +117,9 @@ def monte_carlo(
                 longest[begin:end], under[begin:end] = underwater(account)
                 fan[begin:end] = account[:, steps]
     was = accounts(net_r[None], size)
-    own = {
-        "final": was[0, -1],
-        "max_drawdown": fall(was)[0],
-        "longest_underwater": underwater(was)[0][0],
-        "underwater": underwater(was)[1][0],
-    }
+    (own_longest,), (own_under,) = underwater(was)
+    own = {"final": was[0, -1], "max_drawdown": fall(was)[0]}
+    own |= {"longest_underwater": own_longest, "underwater": own_under}
     drawn_of = {
         "final": final[0], "max_drawdown": depth[0], "longest_underwater": longest, "underwater": under,
     }  # fmt: skip

@@ -66,7 +66,7 @@ def list_notes(
         f"Times are UTC; entries are filled at the {experiment.data.filled_at.removeprefix('bar_')} of their "
         f"bar (data.filled_at), matched {experiment.data.align} (data.align).",
     ]
-    return (*notes, *(f"{remark}." for remark in (*listed.remarks, *found.remarks)))
+    return (*notes, *(f"{remark}." for remark in dict.fromkeys(found.remarks)))
 
 
 def _costs_in_words(

@@ -37,12 +37,12 @@ def test_where_the_bars_end_nothing_followed() -> None:
 
 def test_left_on_the_table_is_the_mean_of_the_trades() -> None:
     winner = trade(
-        entry_price=1.1001, sl=1.0991, exit_time=time_of(2), exit_price=1.1011, exit_reason=""
+        entry_price=1.1001, sl=1.0991, exit_time=time_of(2), exit_price=1.1012, exit_reason=""
     )
     table = diagnosed(trade(), winner, after=2).left_on_the_table.set_index("group")
-    assert table.loc["all", "net_mean"] == pytest.approx((-1.0 + 1.0) / 2)
-    # The winner saw 1.1006 in the bar before its exit, and its exit at 1.1011.
-    assert table.loc["winners", "mfe_mean"] == pytest.approx(1.0)
+    assert table.loc["all", "net_mean"] == pytest.approx((-1.0 + 1.1) / 2)
+    # The winner saw 1.1006 in the bar before its exit, and its exit at 1.1012.
+    assert table.loc["winners", "mfe_mean"] == pytest.approx(1.1)
     assert table.loc["winners", "capture"] == pytest.approx(1.0)
     assert table.loc["losers", "mfe_mean"] == pytest.approx(1.2)
     assert table.loc["losers", "given_up_mean"] == pytest.approx(2.2)

@@ -11,6 +11,9 @@ import pytest
 from tests.forensics.hand import bars, trade
 from tests.support import tiny
 
+EUR = ("--price-side", "bid", "--spread", "1")
+BTC = ("--price-side", "mid", "--spread", "2 bps")
+
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
@@ -93,19 +96,19 @@ def test_the_audusd_list_of_2022_is_what_its_own_bars_confirm(shared_data: Path)
 @pytest.mark.parametrize(
     ("trades", "market", "words"),
     [
-        ("dir_mt5_positions_get/tr_mt5_positions_get.csv", "eur.csv", ["--price-side", "bid"]),
-        ("dir_vectorbt_lean_codes/vectorbt_records.csv", "eur.csv", ["--price-side", "bid"]),
-        ("times_not_on_bars/positions_live.html", "eur.csv", ["--price-side", "bid"]),
-        ("tradingview_trade_list/tr_tv1.csv", "eur.csv", ["--price-side", "bid"]),
+        ("symbols_freqtrade_two_pairs/tr_ft_one.json", "btc_h1_utc_epoch_ms.csv", BTC),
+        ("size_ignored/tr_btpy_partial.csv", "eur.csv", EUR),
+        ("times_not_on_bars/positions_live.html", "eur.csv", EUR),
+        ("tradingview_trade_list/tr_tv1.csv", "eur.csv", EUR),
     ],
 )
 def test_lists_of_other_programs_need_no_more_than_their_bars(
-    shared_data: Path, trades: str, market: str, words: list[str]
+    shared_data: Path, trades: str, market: str, words: tuple[str, ...]
 ) -> None:
     cases = shared_data / "cases"
     code, out, err = tiny.run(
         "diagnose", cases / trades, "--bars", cases / "_bars" / market, "--no-report", "--json",
-        "--spread", "1", *words,
+        *words,
     )  # fmt: skip
     assert code == 0, err
     assert json.loads(out)["trades"] > 100
