@@ -152,6 +152,7 @@ class Run:
             UserError: there is no result, or no such policy in it.
         """
         machine.prepare_jax()
+        import numpy as np
         import pandas as pd
 
         from jaxexit.forensics import Diagnosis, of_backtest
@@ -166,7 +167,7 @@ class Run:
         if self.experiment.seeds > 1:
             folder = folder / seed_folder(self.experiment.seed)
         trades = pd.read_parquet(folder / "trades.parquet")
-        table = trades[trades["policy"] == name]
+        table = trades.take(np.flatnonzero(trades["policy"].to_numpy(str) == name))
         return Diagnosis(of_backtest(self.experiment, self.dataset, table, name))
 
     def compare(self, *others: Run, split: Split = "test") -> Comparison:

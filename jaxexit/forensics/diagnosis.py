@@ -131,7 +131,7 @@ class Diagnosis:
     @cached_property
     def looks(self) -> pd.DataFrame:
         """How many groups differ, and how many would by luck; see `forensics.grouped.looks`."""
-        return looks(self.groups, float(self.examined.trades["net_r"].mean()))
+        return looks(self.groups, float(numbers(self.examined.trades, "net_r").mean()))
 
     @cached_property
     def months(self) -> pd.DataFrame:
@@ -194,9 +194,9 @@ class Diagnosis:
             "unit": unit.name,
             "trades": len(self.trades),
             "own_stops": own_stops(self.examined),
-            "net_r_total": float(self.trades["net_r"].sum()),
-            "gross_r_total": float(self.trades["gross_r"].sum()),
-            unit.key("net", "total"): float(self.trades[self.examined.net].sum()),
+            "net_r_total": float(numbers(self.trades, "net_r").sum()),
+            "gross_r_total": float(numbers(self.trades, "gross_r").sum()),
+            unit.key("net", "total"): float(numbers(self.trades, self.examined.net).sum()),
             "notes": list(self.notes),
             "settings": {**settings, "widths": list(self.settings.widths)},
             "ratios": {r.key: _plain(r._asdict()) for r in self.ratio_list},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -91,8 +91,8 @@ def drawdowns(marks: pd.Series, most: int = DEEPEST) -> pd.DataFrame:
     return found.reset_index(drop=True)
 
 
-def _days(length: pd.Timedelta) -> float:
-    return float(length / pd.Timedelta(days=1))
+def _days(length: Any) -> float:
+    return float(length / np.timedelta64(1, "D"))
 
 
 class Ratio(NamedTuple):
@@ -103,6 +103,7 @@ class Ratio(NamedTuple):
         label: for people.
         value: None where it is not defined.
         low, high: 95% interval, where there is one.
+        blocks: of the interval: roughly, independent periods.
         formula: how it is computed, and its source.
     """
 
@@ -112,6 +113,7 @@ class Ratio(NamedTuple):
     formula: str
     low: float | None = None
     high: float | None = None
+    blocks: float | None = None
 
 
 def ratios(examined: Examined, marks: pd.Series) -> list[Ratio]:
@@ -132,7 +134,7 @@ def ratios(examined: Examined, marks: pd.Series) -> list[Ratio]:
         Ratio(
             "expectancy_r", "expectancy, R a trade", mean.value,
             "Mean net R: win rate x mean win - loss rate x mean loss (Van Tharp 1998).",
-            mean.low, mean.high,
+            mean.low, mean.high, mean.blocks,
         ),
         Ratio("win_rate", "win rate", float((net > 0).mean()), "Share of trades with net > 0."),
         Ratio("win_mean_r", "mean win, R", _mean(won), "Mean net R of winners."),

@@ -8,7 +8,7 @@ times the ATR of the entry bar, as in the environment.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -198,14 +198,15 @@ def tag_columns(table: pd.DataFrame, named: str | None = None) -> tuple[str, ...
     return tuple(found[:MOST_TAGS])
 
 
-def _is_text(column: pd.Series) -> bool:
+def _is_text(column: Any) -> bool:
     """Whether it holds words: no numbers, no times, no lists."""
     if not (pd.api.types.is_string_dtype(column) or column.dtype == object):
         return False
     known = column.dropna().head(50)
     if not all(isinstance(value, str) for value in known):
         return False
-    return bool(pd.to_numeric(known, errors="coerce").isna().all())
+    as_numbers: Any = pd.to_numeric(known, errors="coerce")
+    return bool(as_numbers.isna().all())
 
 
 def excursions(

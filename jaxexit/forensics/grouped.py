@@ -67,7 +67,7 @@ def _groups(examined: Examined) -> Iterator[tuple[str, str, np.ndarray]]:
         for each in np.unique(hour):
             yield "hour", f"{int(each):02d}", hour == each
     for tag in dict.fromkeys((*examined.tags, REASON)):
-        words = trades[tag].astype(str).str.strip().to_numpy(str)
+        words = trades[tag].astype(object).fillna("").astype(str).str.strip().to_numpy(str)
         if tag == REASON and len(np.unique(words)) < 2:
             continue
         for kind in np.unique(words):
@@ -89,10 +89,11 @@ def looks(groups: pd.DataFrame, mean: float) -> pd.DataFrame:
             if
         all groups were alike).
     """
-    known = groups[groups["by"] != REASON].dropna(subset=["low", "high"])
-    beyond = (known["low"] > mean) | (known["high"] < mean)
-    counted = known.assign(apart=beyond.astype(int)).groupby("by", sort=False)
-    found = counted["apart"].agg(groups="size", apart="sum").reset_index()
+    counted = groups["by"].to_numpy(str) != REASON
+    known = groups.take(np.flatnonzero(counted & np.isfinite(numbers(groups, "low"))))
+    apart = (numbers(known, "low") > mean) | (numbers(known, "high") < mean)
+    by = known.assign(apart=apart.astype(int)).groupby("by", sort=False)
+    found = by["apart"].agg(groups="size", apart="sum").reset_index()
     return found.assign(by_luck=0.05 * found["groups"])
 
 
@@ -107,7 +108,8 @@ def by_month(examined: Examined) -> pd.DataFrame:
         {"year": ended.year, "month": ended.month, "net_r": trades["net_r"].to_numpy(float)}
     )
     sums = table.pivot_table(index="year", columns="month", values="net_r", aggfunc="sum")
-    years = range(int(table["year"].min()), int(table["year"].max()) + 1)
+    ended_in = table["year"].to_numpy(int)
+    years = range(ended_in.min(), ended_in.max() + 1)
     sums = sums.reindex(index=pd.Index(years, name="year"), columns=range(1, 13))
     sums.columns = pd.Index(MONTHS)
     whole = table.groupby("year")["net_r"].agg(["sum", "size"]).reindex(sums.index, fill_value=0)

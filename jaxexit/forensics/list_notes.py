@@ -49,7 +49,7 @@ def list_notes(
     prices: Prices,
 ) -> tuple[str, ...]:
     """What was counted, in what, and what was not."""
-    assumed = int((trades["risk_from"] == ATR_STOP).sum())
+    assumed = int((trades["risk_from"].to_numpy(str) == ATR_STOP).sum())
     atr = f"{experiment.env.initial_stop_atr:g} x ATR(14) of the entry bar (env.initial_stop_atr)"
     if not assumed:
         risk = "R: the distance from the entry to the list's own stop."

@@ -73,7 +73,7 @@ def examine_list(
     bars = experiment_bars(experiment, sources)
     charges = charges_of(experiment.costs, bars)
     columns, atr, _ = feature_columns((), bars)
-    market = build_market(bars, columns, atr, charges)
+    market = build_market(bars, columns, atr, charges, flat_overnight=experiment.env.flat_overnight)
     listed = load_trades(path, reading_of(experiment.data))
     found = _on_bars(experiment, listed, bars, atr)
     if not len(found.rows):

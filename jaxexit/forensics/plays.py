@@ -73,7 +73,9 @@ def play(
     spec, params, market, _ = examined.rules
     entries = examined.fills.take(rows).assign(stop=stop, target=target)
     count = len(rows)
-    unknown: Any = Hindsight(np.zeros(count, np.float32), np.zeros(count, np.int32))
+    never: Any = np.zeros(count, np.float32)
+    at_no_time: Any = np.zeros(count, np.int32)
+    unknown = Hindsight(never, at_no_time)
     orders: Any = params.orders._replace(max_bars=np.int32(horizon))
     unit: Any = np.float32(examined.unit.size)
     world = World(params._replace(orders=orders), market, device_trades(entries), unknown, unit)
@@ -200,7 +202,7 @@ def scratches(
 
 def own_stops(examined: Examined) -> int:
     """How many trades have a stop of their own."""
-    return int((examined.trades["risk_from"] == OWN_STOP).sum())
+    return int((examined.trades["risk_from"].to_numpy(str) == OWN_STOP).sum())
 
 
 def _average(values: np.ndarray) -> float | None:

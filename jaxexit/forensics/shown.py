@@ -6,11 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
+from jaxexit.evaluate.statistics import FEWEST_BLOCKS
 from jaxexit.forensics.after import AT
 from jaxexit.forensics.diagnosis import Diagnosis
 from jaxexit.forensics.equity import Ratio
+from jaxexit.forensics.examined import numbers
 from jaxexit.forensics.grouped import MONTHS, REASON
 from jaxexit.forensics.plays import own_stops
 from jaxexit.forensics.text import NOTHING, in_r, interval, share
@@ -63,9 +66,11 @@ def headline(diagnosis: Diagnosis) -> str:
     verdict = "not distinguishable from zero" if inside else "above zero"
     if mean.high is not None and mean.high < 0:
         verdict = "below zero"
-    total = f"{float(table[examined.net].sum()):+,.{unit.digits - 1}f} {unit.words}"
+    if mean.blocks is not None and mean.blocks < FEWEST_BLOCKS:
+        verdict = f"too little data for a verdict, {mean.blocks:.1f} independent periods"
+    total = f"{float(numbers(table, examined.net).sum()):+,.{unit.digits - 1}f} {unit.words}"
     return (
-        f"{len(table):,} trades, {in_r(float(table['net_r'].sum()), 1)} R net ({total}); a trade "
+        f"{len(table):,} trades, {in_r(float(numbers(table, 'net_r').sum()), 1)} R net ({total}); a trade "
         f"{in_r(mean.value, 3)} R, "
         f"95% interval {interval(mean.low, mean.high, 3)}: {verdict}"
     )
@@ -122,7 +127,7 @@ def _after(diagnosis: Diagnosis) -> Shown:
     table = diagnosis.after_exit
     at = [bar for bar in AT if bar <= diagnosis.settings.after]
     rows = []
-    for line in _lines(table[table["bar"].isin(at)]):
+    for line in _lines(_where(table, table["bar"].isin(at))):
         name = f"{line['group']}, {line['bar']} bar{'s' * (line['bar'] != 1)} on"
         quantiles = (in_r(line[q]) for q in ("q10", "q25", "q50", "q75", "q90"))
         ends = interval(line["low"], line["high"])
@@ -172,7 +177,7 @@ def _scratches(diagnosis: Diagnosis) -> Shown:
 
 def _groups(diagnosis: Diagnosis) -> Iterator[Shown]:
     groups = diagnosis.groups
-    mean = float(diagnosis.examined.trades["net_r"].mean())
+    mean = float(numbers(diagnosis.examined.trades, "net_r").mean())
     counted = {str(line["by"]): line for line in _lines(diagnosis.looks)}
     head = ("trades", "win", "net R a trade", "95% interval", "net R")
     for by in dict.fromkeys(groups["by"]):
@@ -185,7 +190,7 @@ def _groups(diagnosis: Diagnosis) -> Iterator[Shown]:
                 interval(line["low"], line["high"]),
                 in_r(line["net_r_total"], 1),
             )
-            for line in _lines(groups[groups["by"] == by])
+            for line in _lines(_where(groups, groups["by"] == by))
         ]
         said = by.replace("_", " ")
         words = "Known only when a trade has ended: no rule can use it."
@@ -274,6 +279,10 @@ def _sizes(diagnosis: Diagnosis) -> Shown:
     )
     words = "The same drawn orders of trades at other sizes."
     return Shown("sizes", "Other sizes", words, head, rows)
+
+
+def _where(table: pd.DataFrame, chosen: Any) -> pd.DataFrame:
+    return table.take(np.flatnonzero(chosen))
 
 
 def _lines(table: pd.DataFrame) -> list[dict[str, Any]]:

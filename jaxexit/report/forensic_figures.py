@@ -138,7 +138,8 @@ def _after(diagnosis: Diagnosis) -> tuple[go.Figure, str]:
     table = diagnosis.after_exit
     figure = go.Figure()
     for name, i, rgb in GROUPS:
-        lines = table[(table["group"] == name) & (table["trades"] > 0)]
+        chosen = (table["group"].to_numpy(str) == name) & (numbers(table, "trades") > 0)
+        lines = table.take(np.flatnonzero(chosen))
         if not len(lines):
             continue
         bars = lines["bar"].to_numpy(int).tolist()
@@ -157,7 +158,7 @@ def _after(diagnosis: Diagnosis) -> tuple[go.Figure, str]:
             x=bars, y=np.round(numbers(lines, "mean"), 3).tolist(), mode="lines", name=f"{name}: mean",
             legendgroup=name, line={"color": PALETTE[i], "width": 2.5, "dash": DASHES[i]},
         )  # fmt: skip
-        known = lines[lines["low"].notna() & np.isfinite(numbers(lines, "low"))]
+        known = lines.take(np.flatnonzero(np.isfinite(numbers(lines, "low"))))
         mean = numbers(known, "mean")
         figure.add_scatter(
             x=known["bar"].to_numpy(int).tolist(),
@@ -214,12 +215,12 @@ def _wider(diagnosis: Diagnosis) -> tuple[go.Figure, str]:
 def _groups(diagnosis: Diagnosis) -> Iterator[tuple[str, str, go.Figure, str]]:
     groups = diagnosis.groups
     for by in ("hour", "weekday"):
-        lines = groups[groups["by"] == by]
+        lines = groups.take(np.flatnonzero(groups["by"].to_numpy(str) == by))
         if not len(lines):
             continue
         mean = numbers(lines, "net_r_mean")
-        known = lines.assign(low=lines["low"].fillna(lines["net_r_mean"]))
-        known = known.assign(high=known["high"].fillna(known["net_r_mean"]))
+        ends = {name: numbers(lines, name) for name in ("low", "high")}
+        known = lines.assign(**{n: np.where(np.isnan(end), mean, end) for n, end in ends.items()})
         figure = go.Figure()
         figure.add_bar(
             x=[str(group)[: 3 if by == "weekday" else None] for group in lines["group"]],
@@ -275,6 +276,6 @@ def _fan(diagnosis: Diagnosis) -> tuple[go.Figure, str]:
     )
 
 
-def _account(values: pd.Series) -> list[float]:
+def _account(values: Any) -> list[float]:
     """As drawn on a logarithmic scale: an account of nothing is at its lowest mark."""
     return [float(f"{max(value, 1e-4):.4g}") for value in values.to_numpy(float)]

@@ -30,13 +30,13 @@ def bars(story: tuple = STORY, *, count: int = 130) -> pd.DataFrame:
     """Bars of 15 minutes with both sides: quiet ones, the story, and its last price."""
     after = count - FIRST - len(story)
     rows = np.array([QUIET] * FIRST + list(story) + [AFTERWARDS] * after)
-    table = pd.DataFrame({"time": START + pd.Timedelta(minutes=15) * np.arange(len(rows))})
+    table = pd.DataFrame({"time": pd.date_range(START, periods=len(rows), freq="15min")})
     for i, name in enumerate(("open", "high", "low", "close")):
         table[f"bid_{name}"], table[f"ask_{name}"] = rows[:, i], rows[:, i] + PIP
     return table
 
 
-def time_of(bar: int) -> pd.Timestamp:
+def time_of(bar: int) -> Any:
     """Open of a bar of the story, counted from the entry's."""
     return START + pd.Timedelta(minutes=15) * (FIRST + bar)
 
@@ -57,7 +57,7 @@ def trade(**changed: Any) -> dict[str, Any]:
 
 def mirrored_bars(table: pd.DataFrame) -> pd.DataFrame:
     """Prices p become 2.2 - p: bids become asks, highs lows."""
-    other = table[["time"]].copy()
+    other = pd.DataFrame({"time": table["time"]})
     for side, theirs in (("bid", "ask"), ("ask", "bid")):
         for name, its in (("open", "open"), ("high", "low"), ("low", "high"), ("close", "close")):
             other[f"{side}_{name}"] = 2.2 - table[f"{theirs}_{its}"]
@@ -76,3 +76,8 @@ def diagnosed(
     """The trades on the story's bars."""
     texts = [*overrides, "data.bars=EURUSD", "data.filled_at=bar_close"]
     return diagnose(pd.DataFrame(trades), bars(story), overrides=texts, **more)
+
+
+def ratio_values(found: Diagnosis) -> dict[str, Any]:
+    """Values of the ratios, by key."""
+    return {ratio.key: ratio.value for ratio in found.ratio_list}

@@ -32,7 +32,7 @@ def test_where_the_bars_end_nothing_followed() -> None:
     assert found.left_on_the_table["followed"].tolist() == [0, 0, 0]
     bar = found.after_exit.query("group == 'all' and bar == 150")
     assert bar["trades"].tolist() == [0]
-    assert bar["mean"].isna().all()
+    assert np.isnan(bar["mean"].to_numpy(float)).all()
 
 
 def test_left_on_the_table_is_the_mean_of_the_trades() -> None:
@@ -124,7 +124,7 @@ def bars_of_a_scratch() -> tuple:
 
 def plain_exit(table: pd.DataFrame, row: dict, stop: float, target: float, horizon: int) -> float:
     """Net R of a long or short held to stop, target or horizon: bar by bar, written out."""
-    side, entry = row["direction"], row["entry_price"]
+    side, entry, close = row["direction"], row["entry_price"], float("nan")
     name = "bid" if side > 0 else "ask"
     for bar in range(row["entry_bar"] + 1, row["entry_bar"] + horizon + 1):
         first, high, low, close = (

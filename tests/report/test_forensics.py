@@ -91,7 +91,7 @@ def test_a_run_diagnoses_its_learned_policy_and_its_baselines(trained: tiny.Trai
     table = pd.read_parquet(trained.folder / "results" / "test" / "trades.parquet")
     for found in (learned, classical):
         mine = table[table["policy"] == found.name]
-        assert found.trades["net_r"].sum() == pytest.approx(mine["net_r"].sum())
+        assert found.trades["net_r"].tolist() == pytest.approx(mine["net_r"].tolist())
         assert found.trades["mfe_r"].tolist() == pytest.approx(mine["mfe_r"].tolist())
     with pytest.raises(UserError, match="expected one of"):
         run.forensics("test", "nothing")
