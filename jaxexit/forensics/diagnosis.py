@@ -181,7 +181,7 @@ class Diagnosis:
     def computed(self, on_part: Callable[[str], None] = lambda name: None) -> Diagnosis:
         """The same with all parts computed; `on_part` is called with each part's name before it is."""
         for name in PARTS:
-            on_part(name.replace("_", " "))
+            on_part("ratios" if name == "ratio_list" else name.replace("_", " "))
             getattr(self, name)
         return self
 
