@@ -194,7 +194,7 @@ def _decided(
     played: Played,
     on_policy: OnPolicy,
 ) -> dict[str, Any]:
-    """What finer bars changed for the learned policy and the classical exit: `detail`, where there are any."""
+    """What finer bars changed for the learned policy and the classical exit; nothing without any."""
     if backtest.dataset.detail is None:
         return {}
     on_policy("the same without finer bars")
