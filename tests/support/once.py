@@ -7,7 +7,7 @@ of those baselines takes most of each training's time, and always gives the same
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -25,11 +25,15 @@ def remember(patch: pytest.MonkeyPatch) -> None:
     known: dict[Any, Any] = {}
 
     def tuned_once(
-        self: Backtest, on_policy: Callable[[str], None] = lambda name: None
+        self: Backtest,
+        on_policy: Callable[[str], None] = lambda name: None,
+        *,
+        catalogue: Sequence[str] = (),
     ) -> dict[str, dict[str, float]]:
-        key = (self.dataset.unit, self.spec, self.horizon, tuning.EVALUATIONS, _hash(self.world))
+        rules = (self.spec, self.horizon, tuning.EVALUATIONS, *catalogue)
+        key = (self.dataset.unit, rules, _hash(self.world))
         if key not in known:
-            known[key] = tuned(self, on_policy)
+            known[key] = tuned(self, on_policy, catalogue=catalogue)
         return {name: dict(numbers) for name, numbers in known[key].items()}
 
     def interval_once(statistic: Any, *arguments: Any) -> Any:
