@@ -67,10 +67,10 @@ def test_where_orders_fill_at_the_close_too(trained):
 
 
 def test_the_pages_example_runs(free, trained):
-    names = {"bars": free.bars.set_index("time").iloc[:1200]}
+    names = {"bars": free.bars.set_index("time").iloc[:800]}
     exec(example("vectorbt", trained.yaml), names)
     made, sent = names["portfolio"].trades.count().sum(), names["exits"].entries.iloc[:-1]
-    assert len(names["trades"]) > 5
+    assert len(names["trades"]) > 3
     assert made == sent.to_numpy().sum() > 0  # what decision 0 leaves at once is not sent
 
 
