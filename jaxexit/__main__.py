@@ -22,6 +22,7 @@ COMMANDS = {
     "audit": "look whether a version's result is real: leaks, fills, luck",
     "deploy": "train on a rented machine and bring the run home",
     "export": "a trained policy as ONNX and StableHLO, and the proof that they decide alike",
+    "distil": "a trained policy as a short rule: in words, on test, as code",
     "advise": "what to do with open trades, bar by bar",
     "data": "inspect bar files, write entries",
     "benchmark": "measure speed on this machine, in ratios",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+    from jaxexit.data import Dataset
     from jaxexit.lab.trained import TrainedVersion
 
 Split = Literal["train", "validation", "test"]
@@ -138,6 +139,51 @@ class Result:
         }
         table = pd.DataFrame(shown, index=pd.Index(policies))
         return f"<p>{html.escape(self.verdict)}</p>{table.to_html()}"
+
+
+@dataclass(frozen=True)
+class Distilled(Result):
+    """A policy as a short rule, played on test: the first policy of its tables. Made by `Run.distil`.
+
+    Attributes:
+        dataset: what the run was trained on.
+    """
+
+    dataset: Dataset
+
+    @property
+    def words(self) -> str:
+        """The rule in one sentence."""
+        return self.summary["rule"]["words"]
+
+    @property
+    def agreement(self) -> float:
+        """Share of the decisions that the network met at which the rule does the same."""
+        return self.summary["agreement"]["share"]
+
+    def code(self, language: str) -> str:
+        """The rule as code.
+
+        Args:
+            language: "python", "pine", "mql5", "freqtrade" or "json".
+
+        Raises:
+            UserError: another one.
+        """
+        from jaxexit.distil import code_of
+
+        return code_of(self.trained, self.dataset, self.summary, language)
+
+    def report(self, path: str | Path | None = None) -> Path:
+        """A report shows networks; see `Run.report`.
+
+        Raises:
+            UserError: always.
+        """
+        raise UserError("report: shows a network's decisions, not a rule's; report the run itself")
+
+    def __repr__(self) -> str:
+        return f"Distilled({self.version}: {self.words})"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from jaxexit import machine
 from jaxexit.errors import UserError
 from jaxexit.progress import Reporter, reporter_of
-from jaxexit.results import Audit, Comparison, Result, Split
+from jaxexit.results import Audit, Comparison, Distilled, Result, Split
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -257,6 +257,40 @@ class Run:
         with reporter_of(progress).working("export") as say:
             write_export(policy, self.dataset, self.trained.folder, split, to, on_part=say)
         return to
+
+    def distil(
+        self,
+        rules: int = 3,
+        *,
+        checkpoint: Which = "best",
+        seed: int | None = None,
+        again: bool = False,
+        progress: bool | Reporter = True,
+    ) -> Distilled:
+        """The policy as a short rule: fitted on train, chosen on validation, played on test beside it.
+
+        Playing it on test is a look that is counted; a rule that is known is read from the run folder.
+
+        Args:
+            rules: lines of the rule, at most.
+            checkpoint: which one.
+            seed: which agent, of a run with several.
+            again: search, play and count anew although it is known.
+            progress: whether to show it.
+
+        Raises:
+            UserError: too few or too many rules, or there is no such checkpoint or agent.
+            ParityError: written code decides otherwise than the rule.
+        """
+        machine.prepare_jax()
+        from jaxexit.distil import Asked, distil_version
+
+        asked = Asked(rules, checkpoint, seed)
+        with reporter_of(progress).working("distil") as say:
+            summary, folder = distil_version(
+                self.trained, self.dataset, asked, again=again, on_part=say
+            )
+        return Distilled(self.trained, "test", summary, folder, self.dataset)
 
     def report(
         self,

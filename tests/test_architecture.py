@@ -25,7 +25,7 @@ FLOORS = (
     ("machine",),
     ("truth",),
     ("live", "gym", "report", "cloud", "init", "doctor"),
-    ("adapters",),
+    ("adapters", "distil"),
     ("session", "results", "diagnosing"),
     ("runs",),
     ("api",),

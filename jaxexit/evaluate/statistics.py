@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -121,6 +121,27 @@ def compare(
     return Comparison(len(table), unit, net, r, verdict(net, unit))
 
 
+def share_kept(
+    table: pd.DataFrame, other: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int = 0
+) -> Estimate:
+    """Net result of one policy as a share of another's on the same trades, with its interval.
+
+    1 + sum of paired differences / sum of the other's results; both are resampled together. It says something
+    only where the other's result can be told from zero.
+
+    Raises:
+        DataError: the tables do not hold the same trades.
+    """
+    other = _matched(table, other)
+    ends = np.stack([_moments(table, "exit_time"), _moments(other, "exit_time")])
+    entry, first, last = _moments(table, "entry_time"), ends.min(0), ends.max(0)
+    name = units.key(units.of_table(table), "net")
+    earned = other[name].to_numpy(float)
+    gained = table[name].to_numpy(float) - earned
+    more = _means(entry, first, last, table, [gained], resamples, seed, weights=earned)[0]
+    return replace(more, value=1 + more.value, low=1 + more.low, high=1 + more.high)
+
+
 def verdict(difference: Estimate, unit: str) -> str:
     """Better, worse or not distinguishable, with the interval; of too little data neither of the first two.
 
@@ -228,13 +249,17 @@ def _means(
     results: Sequence[np.ndarray],
     resamples: int,
     seed: int,
+    weights: np.ndarray | None = None,
 ) -> list[Estimate]:
-    """Means of `results` [trades], each earned between `first` and `last`, resampled by `entry`."""
+    """Means of `results` [trades], each earned between `first` and `last`, resampled by `entry`.
+
+    With `weights` [trades] sums over their sum, in place of the number of trades.
+    """
     if len(entry) == 0 or not all(np.isfinite(values).all() for values in results):
         raise DataError("statistics need at least one trade, and a finite result for every trade")
     holding = holding_time(entry, last)
     cell, cells, width = cells_of(entry, holding)
-    counts = sums_by_cell(cell, np.ones(len(entry)), cells)
+    counts = sums_by_cell(cell, np.ones(len(entry)) if weights is None else weights, cells)
     null = brownian_sums(first, last, _directions(table), cell, cells, width, resamples, seed)
     block, days = holding / width, float(width / DAY)
     return [
