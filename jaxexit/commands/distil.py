@@ -1,4 +1,4 @@
-"""`python -m jaxexit.distil EXPERIMENT`: a trained policy as a short rule that people read and platforms run."""
+"""`python -m jaxexit.distil EXPERIMENT`: a trained policy as a short rule, in words and as code."""
 
 from __future__ import annotations
 

@@ -46,7 +46,8 @@ def said(summary: dict[str, Any]) -> list[str]:
         f"Chosen on validation among {candidates['tried']} candidates: net "
         f"{best['validation_net_mean']:{form}} {name} a trade there, the network {network:{form}}.",
         f"Decisions kept: {agreement['share']:.1%} of the {agreement['decisions']:,} that the network met on "
-        f"{summary['split']}, after guards ({by_action}).",
+        f"{summary['split']}, after guards; doing nothing would keep {agreement['always_hold']:.1%} "
+        f"({by_action}).",
         f"Net result, rule minus network: {kept['difference']['verdict']}; {result}.",
         f"Its code in {' and '.join(parity['different'])} was run on {parity['decisions']:,} decisions of "
         f"{summary['split']}: {sum(parity['different'].values())} otherwise.",

@@ -1,15 +1,17 @@
 """Fit an ordered list of thresholds to decisions, each weighed by what a wrong one costs.
 
-Sequential covering: the line that saves most cost among the decisions that no line has met yet, then the next.
-A line has one or two thresholds, found by trying all pairs on a grid at once, as sums over a two-dimensional
-histogram. A list is kept instead of a tree because people read it from top to bottom, and a fitter of our own because it
-takes a cost for each action (a tree's sample weights know one cost a sample) and draws nothing at random.
+Sequential covering: the line that saves most cost among the decisions that no line has met yet, then the
+next. A line has one or two thresholds, found by trying all pairs on a grid at once, as sums over a
+two-dimensional histogram. A list instead of a tree, because people read it from top to bottom; a fitter of
+our own, because it takes a cost for each action (a tree's sample weights know one cost a sample) and draws
+nothing at random.
 
 The costs are VIPER's (Bastani, Pu and Solar-Lezama 2018): V(s) - Q(s, a), what taking `a` gives up.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -169,9 +171,8 @@ def _of_action(
             j, k = np.unravel_index(int(between.argmax()), between.shape)
             found.append((float(between[j, k]), ((i, int(j), True), (i, int(k), False))))
     if conditions > 1:
-        for i in range(len(places)):
-            for other in range(i + 1, len(places)):
-                found.append(_of_pair(places, sizes, gains, i, other))
+        pairs = itertools.combinations(range(len(places)), 2)
+        found += [_of_pair(places, sizes, gains, i, other) for i, other in pairs]
     return found
 
 

@@ -1,8 +1,8 @@
-"""The numbers a rule may ask about: what the agent sees of a trade and its market, and what a trader works out.
+"""The numbers a rule may ask about: what the agent sees of a trade and its market, and what traders work out.
 
-A rule is read by people and run elsewhere, so every number has a name, words and a formula. Left out are entries
-of the observation that nobody would write a rule on: the last action, the clock as a wave, and `age`, of which
-`bars_held` is the plain form.
+A rule is read by people and run elsewhere, so every number has a name, words and a formula. Left out are
+entries of the observation that nobody would write a rule on: the last action, the clock as a wave, and
+`age`, of which `bars_held` is the plain form.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxexit.data.features import FEATURES
+from jaxexit.data.features import FEATURES, Feature
 from jaxexit.env import EnvSpec, Situation, observation_names
 from jaxexit.env.observation import POSITION
 from jaxexit.live.definitions import observation_definitions
@@ -23,6 +23,15 @@ from jaxexit.live.definitions import observation_definitions
 Array = jax.Array
 
 LEAST_ATR = 1e-12  # price units: a market that does not move divides nothing by 0
+
+
+class Plain(NamedTuple):
+    """A number in other units: center + scale * number; of a short the negated one where `directional`."""
+
+    name: str
+    scale: float
+    center: float
+    directional: bool
 
 
 class Number(NamedTuple):
@@ -33,6 +42,16 @@ class Number(NamedTuple):
     formula: str  # long form, see `live.definitions.CONVENTIONS`
     unit: str
     entry: str | None = None  # of the observation; None: worked out beside it
+    plain: Plain | None = None  # what people call it in other units
+
+    def threshold(self, value: float) -> str:
+        """A threshold, with what it is in the units that people use."""
+        if self.plain is None:
+            return f"{value:g}"
+        name, scale, center, directional = self.plain
+        said = f"{name} {center + value * scale:.4g}"
+        said += f", of a short {center - value * scale:.4g}" if directional else ""
+        return f"{value:g} ({said})"
 
 
 OWN = (
@@ -96,6 +115,7 @@ def numbers_of(spec: EnvSpec) -> tuple[Number, ...]:
     definitions = observation_definitions(spec)
     waves = {name for name in FEATURES if name.endswith(("_sin", "_cos"))}
     position = {entry.name for entry in POSITION}
+    features = {feature.name: feature for feature in spec.features}
     taken = {number.name for number in OWN}
     found = list(OWN)
     for entry in observation_names(spec):
@@ -106,8 +126,24 @@ def numbers_of(spec: EnvSpec) -> tuple[Number, ...]:
             name += "_column"
         taken.add(name)
         words = WORDS.get(entry, entry) if entry in position else entry
-        found.append(Number(name, words, *definitions[entry], entry))
+        plain = _plain(features[entry]) if entry in features else None
+        found.append(Number(name, words, *definitions[entry], entry, plain))
     return tuple(found)
+
+
+def _plain(feature: Feature) -> Plain | None:
+    """A column as its file has it, RSI and ADX as charts show them."""
+    known = {"rsi": ("RSI", 50.0, 50.0), "adx": ("ADX", 100.0, 0.0)}
+    if feature.from_bars:
+        said = (feature.column, feature.scale, feature.center)
+        return (
+            None
+            if said[1:] == (1.0, 0.0) and not feature.directional
+            else Plain(*said, feature.directional)
+        )
+    return (
+        None if feature.column not in known else Plain(*known[feature.column], feature.directional)
+    )
 
 
 def identifier(name: str) -> str:

@@ -75,10 +75,13 @@ class Rule:
 
     def words(self, numbers: Sequence[Number]) -> str:
         """In one sentence; `numbers` are those of the environment."""
-        called = {number.name: number.words for number in numbers}
+        called = {number.name: number for number in numbers}
         said = [
             f"{DOES[line.action]} when "
-            + " and ".join(f"{called[c.number]} {c.sign} {c.threshold:g}" for c in line.conditions)
+            + " and ".join(
+                f"{called[c.number].words} {c.sign} {called[c.number].threshold(c.threshold)}"
+                for c in line.conditions
+            )
             for line in self.lines
         ]
         return "; else ".join([*said, "hold"]) if said else "always hold"
@@ -112,7 +115,7 @@ class Rule:
 
 
 class RuleParams(NamedTuple):
-    """A rule's numbers: traced, so that rules of one shape share a program. [lines] and [lines, CONDITIONS]."""
+    """A rule's numbers: traced, so that rules of one shape share a program. [lines, CONDITIONS] each."""
 
     action: Array  # [lines] int32; HOLD where there is no line
     used: Array  # bool
@@ -158,7 +161,7 @@ def decision(params: RuleParams, values: Array) -> Array:
 
 @lru_cache(maxsize=32)
 def rule_policy(spec: EnvSpec) -> Policy:
-    """Rules as a policy; its params are `RuleParams`. The experiment's guards bind it as they bind the network."""
+    """Rules as a policy; its params are `RuleParams`. Guards bind it as they bind a network."""
 
     def init(params: RuleParams) -> Memory:
         del params

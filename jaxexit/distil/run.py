@@ -18,6 +18,7 @@ from jaxexit.distil.rule import Rule, rule_params, rule_policy
 from jaxexit.distil.search import Candidate, chosen, search
 from jaxexit.distil.walk import Met, Walker
 from jaxexit.env import ACTIONS, env_spec
+from jaxexit.env.types import HOLD
 from jaxexit.errors import UserError
 from jaxexit.evaluate import Backtest, PolicyResult, compare, mean_per_trade, share_kept
 from jaxexit.lab.results import tuned_baselines
@@ -146,9 +147,7 @@ def _wanted(policy: TrainedPolicy, asked: Asked) -> tuple[Any, ...]:
 
 def _whose(summary: dict[str, Any]) -> tuple[Any, ...]:
     checkpoint = summary.get("checkpoint", {}).get("sha256")
-    return tuple(
-        [summary.get("snapshot_sha256"), checkpoint, summary.get("seed"), summary.get("rules")]
-    )
+    return summary.get("snapshot_sha256"), checkpoint, summary.get("seed"), summary.get("rules")
 
 
 def _walker(policy: TrainedPolicy, dataset: Dataset, split: str) -> Walker:
@@ -230,14 +229,15 @@ def agreement(met: Met) -> dict[str, Any]:
     """How often a rule does what the network does, at the decisions that the network met, after guards.
 
     Returns:
-        `decisions`, `share`, and by action of the network: `network` (its decisions), `rule` (the rule's), and
-        `both` (at the same decision).
+        `decisions`, `share`, `always_hold` (the share that doing nothing would have), and by action of the
+        network `network` (its decisions), `rule` (the rule's) and `both` (at the same decision).
     """
     network, rule = met.effective(met.network), met.effective(met.rule)
     same = network == rule
     return {
         "decisions": len(same),
         "share": float(same.mean()),
+        "always_hold": float((network == HOLD).mean()),
         "by_action": {
             name: {
                 "network": int((network == i).sum()),

@@ -1,16 +1,19 @@
 """From a network to the rule that stands for it: fitted on training states, chosen on validation.
 
 1. The network plays training trades; at each decision an action costs what it gives up.
-2. Rules are fitted to these decisions, by number of lines, by thresholds of a line, and with costs of two kinds.
-3. The rule that earns most on validation plays the training trades itself. What the network would do in the states
-   that this rule comes to is added, and rules are fitted again (DAgger: Ross, Gordon and Bagnell 2011).
+2. Rules are fitted to these decisions: of so many lines, of so many thresholds a line, with costs of two
+   kinds.
+3. The rule that earns most on validation plays the training trades itself. What the network would do in the
+   states that this rule comes to is added, and rules are fitted again (DAgger: Ross, Gordon and Bagnell
+   2011).
 
 Of all the rules the one with the highest mean net result on validation is chosen, of equals the shortest.
 
-What an action gives up is log pi(best|s) - log pi(a|s): the network's own logits, which under maximum entropy
-(pi proportional to exp Q; Ziebart 2010) are its values up to a constant of the state. For PPO they are the
-policy's preferences; the exact learner's logit is what holding is expected to bring, over its temperature, and the
-margin of the rule that it began at. An action that a guard would forbid is HOLD there, and costs what HOLD costs.
+What an action gives up is log pi(best|s) - log pi(a|s): the network's own logits, which under maximum
+entropy (pi proportional to exp Q; Ziebart 2010) are its values up to a constant of the state. For PPO they
+are the policy's preferences; the exact learner's logit is what holding is expected to bring, over its
+temperature, and the margin of the rule that it began at. An action that a guard would forbid is HOLD there,
+and costs what HOLD costs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every decision that a network, or a rule, meets on its way through trades, with what the other would do there.
+"""Every decision that a network, or a rule, meets on its way through trades, with what the other would do.
 
 The environment's own `reset`, `observe` and `step`: one program for both, since who leads is data.
 """
@@ -119,7 +119,7 @@ def _walk(
     trades: Array,
     count: Array,
 ) -> tuple[Array, tuple[Array, ...]]:
-    """(which decisions there were [H, n], the leaves of `Met` [H, n, ...]); trades from `count` on are none."""
+    """(which decisions there were [H, n], leaves of `Met` [H, n, ...]); trades from `count` on are none."""
     market = world.market
 
     def at(state: Any, memory: Any) -> tuple[Any, Any, tuple[Array, ...]]:

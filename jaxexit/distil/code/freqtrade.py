@@ -1,7 +1,8 @@
 """A rule as a mixin of a freqtrade strategy, which works out the numbers from candles and trade by itself.
 
-freqtrade's callbacks: https://www.freqtrade.io/en/stable/strategy-callbacks/ (`custom_exit`, `custom_stoploss`,
-`adjust_trade_position`). In them the last row of the analysed frame is the last closed candle, as decision k's is.
+freqtrade's callbacks: https://www.freqtrade.io/en/stable/strategy-callbacks/ (`custom_exit`,
+`custom_stoploss`, `adjust_trade_position`). In them the last row of the analysed frame is the last closed
+candle: decision k's bar.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from jaxexit.distil.numbers import LEAST_ATR, Number, identifier
 
 _ATR = f'talib.ATR(frame["high"], frame["low"], frame["close"], {ATR_BARS})'
 _BANDS = f'talib.BBANDS(frame["close"], {BAND_BARS}, {BAND_DEVIATIONS!r}, {BAND_DEVIATIONS!r})'
+_EMAS = [f'talib.EMA(frame["close"], {bars})' for bars in (EMA_FAST, EMA_SLOW)]
 COLUMNS = {
     "atr": "atr",
     "atr_share": '1000 * atr / frame["close"]',
@@ -32,7 +34,7 @@ COLUMNS = {
     "bollinger_b": '_ratio(frame["close"] - middle, upper - lower)',
     "bollinger_width": f"(upper - lower).clip(lower={LEAST_ATR!r})",
     "bollinger_width_share": '100 * (upper - lower) / frame["close"]',
-    "ema_spread": f'_ratio(talib.EMA(frame["close"], {EMA_FAST}) - talib.EMA(frame["close"], {EMA_SLOW}), atr)',
+    "ema_spread": f"_ratio({' - '.join(_EMAS)}, atr)",
     **{f"return_{n}": f'_ratio(frame["close"].diff({n}), atr)' for n in (1, 4, 16)},
 }
 """Columns of candles that freqtrade has what it takes for; any other the strategy must have itself."""
@@ -107,8 +109,8 @@ def _indicators(source: Source, features: Iterable[Feature]) -> bool:
 def _docstring(source: Source, missing: list[str]) -> list[str]:
     notes = [
         "",
-        "Call self.jaxexit_indicators(dataframe) in populate_indicators. One R is the distance from the open rate",
-        "to the trade's initial stop-loss; candles have one price, bid and ask being the same.",
+        "Call self.jaxexit_indicators(dataframe) in populate_indicators. One R is the distance from the open",
+        "rate to the trade's initial stop-loss; candles have one price, bid and ask being the same.",
     ]
     if missing:
         notes.append(
@@ -213,7 +215,7 @@ def _decision_method(source: Source) -> list[str]:
     env = source.experiment.env
     lines = [
         "    def jaxexit_decision(self, pair, trade):",
-        '        """(action, price for the stop or None): decided once a candle, whichever callback asks first."""',
+        '        """(action, price for the stop or None): decided once a candle, by who asks first."""',
         "        frame, _ = self.dp.get_analyzed_dataframe(pair, self.timeframe)",
         '        candle = frame["date"].iloc[-1]',
         "        known = self._jaxexit_decided.get(trade.id)",
@@ -257,9 +259,9 @@ def _callbacks(source: Source) -> list[str]:
         lines += [
             "",
             "    def custom_stoploss(",
-            "        self, pair, trade, current_time, current_rate, current_profit, after_fill=False, **kwargs",
+            "        self, pair, trade, current_time, current_rate, current_profit, *args, **kwargs",
             "    ):",
-            '        """The level as a share of the present price, as freqtrade\'s stoploss_from_absolute has it."""',
+            '        """The level as a share of the rate, as freqtrade\'s stoploss_from_absolute has it."""',
             "        _, level = self.jaxexit_decision(pair, trade)",
             "        if level is None:",
             "            return None",
@@ -270,7 +272,9 @@ def _callbacks(source: Source) -> list[str]:
         part = source.experiment.env.partial_fraction
         lines += [
             "",
-            "    def adjust_trade_position(self, trade, current_time, current_rate, current_profit, *args, **kwargs):",
+            "    def adjust_trade_position(",
+            "        self, trade, current_time, current_rate, current_profit, *args, **kwargs",
+            "    ):",
             '        """Close a part of the original size."""',
             "        action, _ = self.jaxexit_decision(trade.pair, trade)",
             '        if action != "PARTIAL":',

@@ -30,7 +30,7 @@ SINCE = Number(
     "bars",
 )
 OF_GUARDS = (PROFIT, TAKEN, SINCE)
-UNTESTED = "UNTESTED ON A TERMINAL: only the function's decisions were compared with the rule's, outside of one."
+UNTESTED = "UNTESTED ON A TERMINAL: the decisions were compared with the rule's outside of one."
 
 
 class Compare(NamedTuple):
@@ -89,7 +89,7 @@ class Source:
             f"{self.words[0].upper()}{self.words[1:]}.",
             *self._guards_in_words(),
             "",
-            "Ask it at the close of every bar of an open trade, from the entry bar on, and carry out what it says",
+            "Ask it at the close of every bar of an open trade, from the entry bar on, and do what it says",
             "at the next open." if self.experiment.env.order_fill == "next_open" else "there.",
             *self._actions_in_words(),
             "",
