@@ -107,7 +107,7 @@ def differences_table(summary: dict[str, Any]) -> Table:
     table.add_column("settings, tuned on train")
     for heading in (f"{NET.heading}, 95% interval", "difference, 95% interval"):
         table.add_column(heading, justify="right")
-    table.add_column("the learned policy is")
+    table.add_column("the rule is" if name == "rule" else "the learned policy is")
     form = NET.form(unit)
     for other, metrics in summary["policies"].items():
         result = _estimate(metrics["intervals"][NET.key(unit)], form)

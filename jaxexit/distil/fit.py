@@ -1,10 +1,10 @@
 """Fit an ordered list of thresholds to decisions, each weighed by what a wrong one costs.
 
-Sequential covering: the line that saves most cost among the decisions that no line has met yet, then the
-next. A line has one or two thresholds, found by trying all pairs on a grid at once, as sums over a
-two-dimensional histogram. A list instead of a tree, because people read it from top to bottom; a fitter of
-our own, because it takes a cost for each action (a tree's sample weights know one cost a sample) and draws
-nothing at random.
+Greedily: the line that saves most cost, put at the place of the list where it does, then the next. A line
+has one or two thresholds, found by trying all pairs on a grid at once, as sums over a two-dimensional
+histogram. A list instead of a tree, because people read it from top to bottom; a fitter of our own,
+because it takes a cost for each action (a tree's sample weights know one cost a sample) and draws nothing
+at random.
 
 The costs are VIPER's (Bastani, Pu and Solar-Lezama 2018): V(s) - Q(s, a), what taking `a` gives up.
 """
@@ -87,7 +87,7 @@ def fit(
     lines: int,
     conditions: int,
 ) -> list[Rule]:
-    """Rules of one line, two lines, ... up to `lines`; each continues the one before.
+    """Rules of one line, two lines, ... up to `lines`; each has one more line than the one before.
 
     Args:
         values: [decisions, numbers] float32.
@@ -101,48 +101,60 @@ def fit(
     """
     acts = costs[:, HOLD] > 0
     grid = binned(values, acts, numbers)
-    saved = costs[:, [HOLD]] - costs
-    actions = [a for a in range(len(ACTIONS)) if a != HOLD and (saved[acts, a] > 0).any()]
+    gains = costs[:, [HOLD]] - costs
+    actions = [a for a in range(len(ACTIONS)) if a != HOLD and (gains[acts, a] > 0).any()]
     least = LEAST_GAIN * costs[:, HOLD].sum()
-    left = np.ones(len(values), bool)
-    rules, rule = [], Rule()
+    found: list[Found] = []
+    rules = []
     for _ in range(lines):
-        found = _best_line(grid, saved, left, actions, conditions)
-        if found is None or found.gain <= least:
+        best, place = _best_line(grid, costs, found, actions, conditions)
+        if best is None or best.gain <= least:
             break
-        line = Line(
-            tuple(
-                Condition(numbers[grid.number[i]].name, above, float(grid.thresholds[i][j]))
-                for i, j, above in found.parts
-            ),
-            ACTIONS[found.action],
-        )
-        rule = Rule((*rule.lines, line))
-        rules.append(rule)
-        left &= ~_met(grid, found)
+        found.insert(place, best)
+        rules.append(Rule(tuple(_line(grid, one, numbers) for one in found)))
     return rules or [Rule()]
 
 
+def _line(grid: Binned, found: Found, numbers: Sequence[Number]) -> Line:
+    conditions = (
+        Condition(numbers[grid.number[i]].name, above, float(grid.thresholds[i][j]))
+        for i, j, above in found.parts
+    )
+    return Line(tuple(conditions), ACTIONS[found.action])
+
+
 def _met(grid: Binned, found: Found) -> np.ndarray:
-    met = np.ones(len(grid.place[0]), bool)
-    for i, j, above in found.parts:
-        met &= (grid.place[i] > j) == above
-    return met
+    """[decisions] bool: where the conditions hold."""
+    return np.logical_and.reduce([(grid.place[i] > j) == above for i, j, above in found.parts])
 
 
 def _best_line(
-    grid: Binned, saved: np.ndarray, left: np.ndarray, actions: Sequence[int], conditions: int
-) -> Found | None:
-    """The line that saves most among the decisions that are left; of equals the first."""
-    places = [place[left] for place in grid.place]
-    best: Found | None = None
-    for action in actions:
-        gains = saved[left, action]
-        for found in _of_action(places, [len(g) for g in grid.thresholds], gains, conditions):
-            one = Found(found[0], action, found[1])
-            if best is None or _worth(one) > _worth(best):
-                best = one
-    return best
+    grid: Binned,
+    costs: np.ndarray,
+    lines: Sequence[Found],
+    actions: Sequence[int],
+    conditions: int,
+) -> tuple[Found | None, int]:
+    """The line that saves most, and its place among the lines found so far; of equals the last place."""
+    does = np.full(len(costs), HOLD)
+    for line in reversed(lines):
+        does = np.where(_met(grid, line), line.action, does)
+    now = np.take_along_axis(costs, does[:, None], axis=1)[:, 0]
+    left, reached = [np.ones(len(costs), bool)], np.ones(len(costs), bool)
+    for line in lines:
+        reached = reached & ~_met(grid, line)
+        left.append(reached)
+    best, place = None, 0
+    for at in reversed(range(len(left))):
+        places = [column[left[at]] for column in grid.place]
+        sizes = [len(thresholds) for thresholds in grid.thresholds]
+        for action in actions:
+            gains = (now - costs[:, action])[left[at]]
+            for gain, parts in _of_action(places, sizes, gains, conditions):
+                one = Found(gain, action, parts)
+                if best is None or _worth(one) > _worth(best):
+                    best, place = one, at
+    return best, place
 
 
 def _worth(found: Found) -> float:

@@ -49,7 +49,7 @@ class Number(NamedTuple):
         if self.plain is None:
             return f"{value:g}"
         name, scale, center, directional = self.plain
-        said = f"{name} {center + value * scale:.4g}"
+        said = f"{name} {center + value * scale:.4g}".strip()
         said += f", of a short {center - value * scale:.4g}" if directional else ""
         return f"{value:g} ({said})"
 
@@ -135,7 +135,7 @@ def _plain(feature: Feature) -> Plain | None:
     """A column as its file has it, RSI and ADX as charts show them."""
     known = {"rsi": ("RSI", 50.0, 50.0), "adx": ("ADX", 100.0, 0.0)}
     if feature.from_bars:
-        said = (feature.column, feature.scale, feature.center)
+        said = ("in its column", feature.scale, feature.center)
         return (
             None
             if said[1:] == (1.0, 0.0) and not feature.directional

@@ -34,7 +34,7 @@ from jaxexit.evaluate import Backtest
 ROUNDS = 3
 MOST_TRADES = 2048
 """Training trades that are played, spread evenly over the split."""
-MOST_DECISIONS = 200_000
+MOST_DECISIONS = 80_000
 """Decisions of one round that rules are fitted to, drawn evenly."""
 MOST_NATS = 20.0
 """An action cannot give up more: logits of impossible actions are not to be believed as values."""

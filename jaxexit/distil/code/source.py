@@ -90,7 +90,9 @@ class Source:
             *self._guards_in_words(),
             "",
             "Ask it at the close of every bar of an open trade, from the entry bar on, and do what it says",
-            "at the next open." if self.experiment.env.order_fill == "next_open" else "there.",
+            "at the next open."
+            if self.experiment.env.order_fill == "next_open"
+            else "at that close.",
             *self._actions_in_words(),
             "",
             "Numbers, all in double precision:",
