@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jaxexit.api import Audit, Comparison, Result, Run, Study, load, open_run
+    from jaxexit.api import Audit, Comparison, Distilled, Result, Run, Study, load, open_run
     from jaxexit.diagnosing import diagnose
     from jaxexit.forensics import Diagnosis
     from jaxexit.live.advisor import Advisor
@@ -16,6 +16,7 @@ __all__ = [
     "Audit",
     "Comparison",
     "Diagnosis",
+    "Distilled",
     "Result",
     "Run",
     "Study",

@@ -25,14 +25,14 @@ from jaxexit.config.learning import check_counts_steps
 from jaxexit.config.text import override_texts, yaml_text
 from jaxexit.errors import UserError
 from jaxexit.progress import Reporter, reporter_of
-from jaxexit.results import Audit, Comparison, Result
+from jaxexit.results import Audit, Comparison, Distilled, Result
 from jaxexit.runs import Run
 
 if TYPE_CHECKING:
     from jaxexit.data import Dataset, Sources
     from jaxexit.store.run import Start
 
-__all__ = ["Audit", "Comparison", "Result", "Run", "Study", "load", "open_run"]
+__all__ = ["Audit", "Comparison", "Distilled", "Result", "Run", "Study", "load", "open_run"]
 
 Overrides = Mapping[str, Any] | Sequence[str]
 IN_MEMORY = "DataFrame"  # what an experiment says of data that were given as one
