@@ -33,14 +33,16 @@ def said(summary: dict[str, Any]) -> list[str]:
     )
     share = kept["share"]
     if share is None:
-        result = (
-            "share of net result kept: none to speak of, the network's own cannot be told from zero"
-        )
+        result = "share of net result kept: none, the network's own is not above zero for sure"
     else:
         result = f"share of net result kept: {share['value']:.0%}"
         if share["low"] is not None:
             result += f" (95% interval {share['low']:.0%} to {share['high']:.0%})"
     parity = summary["parity"]
+    poor = agreement["share"] <= agreement["always_hold"]
+    warning = (
+        "It keeps no more decisions than doing nothing would: it does not stand for the network."
+    )
     return [
         f"{summary['version']} as a rule: {summary['rule']['words']}.",
         f"Chosen on validation among {candidates['tried']} candidates: net "
@@ -48,6 +50,7 @@ def said(summary: dict[str, Any]) -> list[str]:
         f"Decisions kept: {agreement['share']:.1%} of the {agreement['decisions']:,} that the network met on "
         f"{summary['split']}, after guards; doing nothing would keep {agreement['always_hold']:.1%} "
         f"({by_action}).",
+        *([warning] if poor else []),
         f"Net result, rule minus network: {kept['difference']['verdict']}; {result}.",
         f"Its code in {' and '.join(parity['different'])} was run on {parity['decisions']:,} decisions of "
         f"{summary['split']}: {sum(parity['different'].values())} otherwise.",

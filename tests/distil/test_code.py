@@ -88,7 +88,7 @@ def at_the_thresholds(market: Ground, made: Rule, count: int = 4_000) -> Met:
         )
 
     numbers = jax.tree.map(jnp.asarray, rule_params(made, spec, LINES))
-    chosen = jax.vmap(partial(decision, numbers))(values)
+    chosen = jax.vmap(partial(decision, numbers))(jnp.asarray(values))
     return Met(
         trade=np.zeros(count, np.int32),
         values=values,

@@ -39,12 +39,20 @@ def strategy(market: Ground, made: Rule) -> tuple[Any, pd.DataFrame]:
     return mixed, mixed.jaxexit_indicators(frame)
 
 
-def decided(market: Ground, made: Rule) -> tuple[pd.DataFrame, np.ndarray]:
+Said = tuple[dict[str, np.ndarray], np.ndarray]
+
+
+def none(values: np.ndarray) -> np.ndarray:
+    """Where a callback returned nothing."""
+    return np.array([value is None for value in values])
+
+
+def decided(market: Ground, made: Rule) -> Said:
     """What the mixin decides at every decision of the rule's own way through test, and what the rule does.
 
     Returns:
-        A row a decision (action, level, what the callbacks return); [decisions, arguments] the numbers that
-        it worked out less those of the environment.
+        By name, [decisions] each: action, rate, what the callbacks return; and [decisions, arguments] the
+        numbers that it worked out less those of the environment.
     """
     mixed, frame = strategy(market, made)
     source, spec = market.source(made), market.walker.spec
@@ -52,19 +60,19 @@ def decided(market: Ground, made: Rule) -> tuple[pd.DataFrame, np.ndarray]:
     assert result.records is not None
     taken, stops = np.asarray(result.records.taken), np.asarray(result.records.stop, float)
     sold = np.asarray(result.records.order_fill.size, float)
-    table = result.table
+    given = ("entry_bar", "direction", "entry_price", "stop", "entry_fill")
+    trades = np.stack([result.table[name].to_numpy(float) for name in given], axis=1)
     arguments, action = asked(source, market.walk(made))
     rows, differences, at = [], [], 0
-    for number, trade in enumerate(table.itertuples()):
-        entry_bar, side = int(trade.entry_bar), float(trade.direction)
-        risk = abs(trade.entry_price - trade.stop)
+    for number, (bar, side, entry_price, stop, fill) in enumerate(trades.tolist()):
+        entry_bar, risk = int(bar), abs(entry_price - stop)
         holder = SimpleNamespace(
             id=number,
             pair="EUR/USD",
             is_short=side < 0,
             leverage=1.0,
             open_date_utc=frame["date"][entry_bar + 1],
-            stop_loss=trade.stop,
+            stop_loss=stop,
             amount=1.0,
             amount_requested=1.0,
             stake_amount=100.0,
@@ -78,7 +86,7 @@ def decided(market: Ground, made: Rule) -> tuple[pd.DataFrame, np.ndarray]:
                 holder.stake_amount -= 100.0 * part
                 holder.nr_of_successful_exits += int(part > 0)
             # At decision 0 nothing is filled yet: what is known is the close.
-            holder.open_rate = trade.entry_fill if k else frame["close"][entry_bar]
+            holder.open_rate = fill if k else frame["close"][entry_bar]
             holder.initial_stop_loss = holder.open_rate - side * risk
             closed = frame.iloc[: entry_bar + k + 1]
             mixed.dp = SimpleNamespace(
@@ -104,16 +112,18 @@ def decided(market: Ground, made: Rule) -> tuple[pd.DataFrame, np.ndarray]:
             rows.append(said)
             at += 1
     assert at == len(action)
-    return pd.DataFrame(rows), np.array(differences)
+    names = rows[0]
+    said = {name: np.array([row[name] for row in rows], object) for name in names}
+    return said, np.array(differences)
 
 
 @pytest.fixture(scope="module")
-def everything(market: Ground) -> tuple[pd.DataFrame, np.ndarray]:
+def everything(market: Ground) -> Said:
     return decided(market, EVERY_ACTION)
 
 
 @pytest.fixture(scope="module")
-def leaver(market: Ground) -> tuple[pd.DataFrame, np.ndarray]:
+def leaver(market: Ground) -> Said:
     return decided(market, LEAVER)
 
 
@@ -126,37 +136,40 @@ def test_decides_as_the_rule_on_every_decision_of_test(
     assert np.abs(differences).max() < 5e-3  # float32 prices of 1.1: a tenth of a pip in an ATR
 
 
-def test_leaves_by_custom_exit_and_by_nothing_else(leaver: tuple[pd.DataFrame, np.ndarray]) -> None:
+def test_leaves_by_custom_exit_and_by_nothing_else(leaver: Said) -> None:
     rows = leaver[0]
     left = rows["rule"] == "EXIT"
     assert left.sum() > 20
     assert (rows["exit"][left] == "jaxexit_v1_tiny").all()
-    assert rows["exit"][~left].isna().all()
+    assert none(rows["exit"][~left]).all()
     assert "asked" not in rows  # no stop of its own where the rule moves none
 
 
 def test_stops_are_asked_for_where_the_environment_puts_them(
-    everything: tuple[pd.DataFrame, np.ndarray],
+    everything: Said,
 ) -> None:
     """The share of the rate, turned back into a price, is the stop in force in the coming bar."""
     rows = everything[0]
-    moves = rows["rule"].isin(["TIGHTEN_SL", "TRAIL_BE"])
+    moves = np.isin(rows["rule"].astype(str), ["TIGHTEN_SL", "TRAIL_BE"])
     assert {*rows["rule"][moves]} == {"TIGHTEN_SL", "TRAIL_BE"}
-    assert rows["asked"][~moves].isna().all()
-    side = np.where(rows["short"], -1.0, 1.0)
-    level = rows["rate"] * (1 - side * rows["asked"].astype(float))
-    higher = np.maximum(side * level, side * rows["stop_before"])  # freqtrade never loosens a stop
-    np.testing.assert_allclose((side * higher)[moves], rows["stop"][moves], atol=2e-6)
+    assert none(rows["asked"][~moves]).all()
+    stop, before, rate, asked_for = (
+        rows[name][moves].astype(float) for name in ("stop", "stop_before", "rate", "asked")
+    )
+    side = np.where(rows["short"][moves].astype(bool), -1.0, 1.0)
+    level = rate * (1 - side * asked_for)
+    higher = np.maximum(side * level, side * before)  # freqtrade never loosens a stop
+    np.testing.assert_allclose(side * higher, stop, atol=2e-6)
 
 
 def test_a_part_of_the_original_stake_is_closed(
-    everything: tuple[pd.DataFrame, np.ndarray],
+    everything: Said,
 ) -> None:
     rows = everything[0]
     parts = rows["rule"] == "PARTIAL"
     assert parts.sum() > 10
     assert (rows["adjust"][parts] == -50.0).all()
-    assert rows["adjust"][~parts].isna().all()
+    assert none(rows["adjust"][~parts]).all()
 
 
 def test_columns_that_candles_do_not_have_are_named(market: Ground) -> None:

@@ -31,9 +31,11 @@ def test_the_backtest_plays_the_decisions_that_the_walk_meets(market: Ground) ->
 def test_guards_bind_a_rule_as_they_bind_the_network(market: Ground) -> None:
     """EXIT from the first bar on is held back for two bars, and between 0 and the least profit."""
     table = play(market, rule(("EXIT", "bars_held > -1"))).table
-    assert (table["blocked_EXIT"][table["bars_held"] >= 2] >= 2).all()
-    left = table[table["exit_reason"] == "EXIT"]
-    assert (left["bars_held"] >= 2).all()
+    held = table["bars_held"].to_numpy(int)
+    assert (table["blocked_EXIT"].to_numpy(int)[held >= 2] >= 2).all()
+    left = table["exit_reason"].to_numpy(str) == "EXIT"
+    assert left.sum() > 20
+    assert (held[left] >= 2).all()
 
 
 def test_a_rule_without_lines_holds(market: Ground) -> None:
@@ -45,9 +47,10 @@ def test_leaving_after_so_many_bars_is_the_fixed_time_exit(market: Ground) -> No
     """Only that guards bind the rule: at a decision that both may take, both leave at the same price."""
     mine = play(market, rule(("EXIT", "bars_held > 7"))).table
     fixed = market.backtest.play(FIXED_TIME, FIXED_TIME_AT_8).table
-    same = (mine["bars_held"] == fixed["bars_held"]).to_numpy()
+    same = mine["bars_held"].to_numpy(int) == fixed["bars_held"].to_numpy(int)
     assert same.mean() > 0.5
-    np.testing.assert_array_equal(mine["net_pips"][same], fixed["net_pips"][same])
+    nets = [table["net_pips"].to_numpy(float)[same] for table in (mine, fixed)]
+    np.testing.assert_array_equal(*nets)
 
 
 FIXED_TIME_AT_8 = DEFAULT_PARAMS[FIXED_TIME]._replace(bars=8)
@@ -57,13 +60,15 @@ def test_numbers_are_what_their_formulas_say(market: Ground) -> None:
     """Worked out again from the bars, in double precision: closes since the entry, ATR, the net profit."""
     met = market.walk(Rule())
     bars = experiment_bars(market.experiment, market.dataset.sources)
-    table, atr = market.dataset.tables["test"], np.asarray(market.dataset.market.atr, float)
-    result = market.backtest.play(HOLD_TO_HORIZON, (), record=True)
+    atr = np.asarray(market.dataset.market.atr, float)
+    table = market.backtest.play(HOLD_TO_HORIZON, ()).table
+    given = ("entry_bar", "direction", "entry_price", "stop", "entry_fill")
+    trades = np.stack([table[name].to_numpy(float) for name in given], axis=1)
     numbers = {n.name: met.values[:, i] for i, n in enumerate(numbers_of(market.walker.spec))}
     rng = np.random.default_rng(0)
     for row in rng.choice(len(met.trade), 200, replace=False):
-        trade, k = met.trade[row], int(numbers["bars_held"][row])
-        entry_bar, side = int(table["entry_bar"][trade]), float(table["direction"][trade])
+        first, side, entry_price, stop, fill = trades[met.trade[row]]
+        entry_bar, k = int(first), int(numbers["bars_held"][row])
         price = bars.bid if side > 0 else bars.ask
         closes = side * price[entry_bar : entry_bar + k + 1, 3]
         now = atr[entry_bar + k]
@@ -71,13 +76,12 @@ def test_numbers_are_what_their_formulas_say(market: Ground) -> None:
         assert numbers["behind_best_atr"][row] == pytest.approx(behind, abs=2e-3)
         assert numbers["bars_since_best"][row] == since
         if k:
-            entry = side * result.table["entry_fill"][trade]
+            entry = side * fill
             assert numbers["unrealised_atr"][row] == pytest.approx(
                 (closes[-1] - entry) / now, abs=2e-3
             )
             best = (side * price[entry_bar + 1 : entry_bar + k + 1, 1 if side > 0 else 2]).max()
-            risk = abs(table["entry_price"][trade] - table["stop"][trade])
-            given_back = (best - closes[-1]) / risk
+            given_back = (best - closes[-1]) / abs(entry_price - stop)
             assert numbers["given_back"][row] == pytest.approx(given_back, abs=2e-3)
 
 
