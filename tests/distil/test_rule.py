@@ -49,8 +49,8 @@ def test_leaving_after_so_many_bars_is_the_fixed_time_exit(market: Ground) -> No
     fixed = market.backtest.play(FIXED_TIME, FIXED_TIME_AT_8).table
     same = mine["bars_held"].to_numpy(int) == fixed["bars_held"].to_numpy(int)
     assert same.mean() > 0.5
-    nets = [table["net_pips"].to_numpy(float)[same] for table in (mine, fixed)]
-    np.testing.assert_array_equal(*nets)
+    left, listed = (table["net_pips"].to_numpy(float)[same] for table in (mine, fixed))
+    np.testing.assert_array_equal(left, listed)
 
 
 FIXED_TIME_AT_8 = DEFAULT_PARAMS[FIXED_TIME]._replace(bars=8)

@@ -53,7 +53,7 @@ _NUMBERS = {
     "stop_protects_entry": "float(stop >= entry)",
     "profit": "profit",
     "partials_taken": "trade.nr_of_successful_exits",
-    "bars_since_tighten": "held - self._jaxexit_tightened.get(trade.id, -(2**20))",
+    "bars_since_tighten": "held - self._jaxexit_tightened.get((trade.id, trade.open_date_utc), -(2**20))",
 }
 """How a number about the position is worked out in `jaxexit_numbers`."""
 
@@ -218,7 +218,8 @@ def _decision_method(source: Source) -> list[str]:
         '        """(action, price for the stop or None): decided once a candle, by who asks first."""',
         "        frame, _ = self.dp.get_analyzed_dataframe(pair, self.timeframe)",
         '        candle = frame["date"].iloc[-1]',
-        "        known = self._jaxexit_decided.get(trade.id)",
+        "        key = (trade.id, trade.open_date_utc)",
+        "        known = self._jaxexit_decided.get(key)",
         "        if known is not None and known[0] == candle:",
         "            return known[1:]",
         "        numbers, (held, close, entry, stop, side) = self.jaxexit_numbers(pair, trade)",
@@ -227,7 +228,7 @@ def _decision_method(source: Source) -> list[str]:
     if "TIGHTEN_SL" in source.rule.actions:
         lines += [
             '        if action == "TIGHTEN_SL":',
-            "            self._jaxexit_tightened[trade.id] = held",
+            "            self._jaxexit_tightened[key] = held",
             f"            level = stop + {env.tighten_fraction!r} * (close - stop)",
         ]
     if "TRAIL_BE" in source.rule.actions:
@@ -242,7 +243,7 @@ def _decision_method(source: Source) -> list[str]:
         ]
     return [
         *lines,
-        "        self._jaxexit_decided[trade.id] = (candle, action, level)",
+        "        self._jaxexit_decided[key] = (candle, action, level)",
         "        return action, level",
         "",
     ]
