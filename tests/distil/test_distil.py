@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import jaxexit
+import jaxexit.commands.distil as command
 from jaxexit.distil import Asked
 from jaxexit.distil.code import LANGUAGES
 from jaxexit.distil.rule import Rule
@@ -65,6 +66,10 @@ def test_a_new_search_finds_the_same_and_is_another_look(
     assert again["policies"]["learned"]["intervals"] == summary["policies"]["learned"]["intervals"]
     assert len(looks(yaml)) == 3
     assert again["policies"]["rule"]["deflated_sharpe"]["trials"] == 3
+
+
+def test_the_command_offers_every_language() -> None:
+    assert tuple(LANGUAGES) == command.LANGUAGES
 
 
 def test_another_question_has_another_folder() -> None:
