@@ -7,13 +7,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from jaxexit import machine
 from jaxexit.config import Experiment
 from jaxexit.config.load import with_overrides
 from jaxexit.config.text import override_texts, yaml_text
-from jaxexit.data import Sources
+from jaxexit.data import Dataset, Sources
 from jaxexit.errors import DataError, UserError
-from jaxexit.forensics import DEFAULT, Diagnosis, Examined, Prices, Settings, checked, examine_list
+from jaxexit.forensics import (
+    DEFAULT,
+    Diagnosis,
+    Examined,
+    Prices,
+    Settings,
+    checked,
+    examine_list,
+    of_backtest,
+)
+from jaxexit.lab.training import seed_folder
 
 __all__ = ["Diagnosis", "diagnose", "examine"]
 
@@ -116,3 +129,32 @@ def examine(
 def _noting(found: Examined, more: Sequence[str]) -> Examined:
     words = " and ".join(text.replace("=", " ") for text in more)
     return replace(found, notes=(*found.notes, f"Found from the list's times and prices: {words}."))
+
+
+def of_result(
+    experiment: Experiment,
+    dataset: Dataset,
+    summary: dict[str, Any],
+    folder: Path,
+    policy: str | None = None,
+) -> Diagnosis:
+    """What a recorded result's trades say about their exits.
+
+    Args:
+        experiment: whose result.
+        dataset: its data.
+        summary: of the result.
+        folder: where it is kept.
+        policy: a baseline's name; None: the learned one, of several agents the first.
+
+    Raises:
+        UserError: there is no such policy in it.
+    """
+    names = list(summary["policies"])
+    name = names[0] if policy is None else policy
+    if name not in names:
+        raise UserError(f"policy: got {name!r}, expected one of {', '.join(names)}")
+    home = folder / seed_folder(experiment.seed) if experiment.seeds > 1 else folder
+    trades = pd.read_parquet(home / "trades.parquet")
+    table = trades.take(np.flatnonzero(trades["policy"].to_numpy(str) == name))
+    return Diagnosis(of_backtest(experiment, dataset, table, name))

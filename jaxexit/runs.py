@@ -1,4 +1,4 @@
-"""A trained version, from Python: backtest, compare, audit, report, export."""
+"""A trained version, from Python."""
 
 from __future__ import annotations
 
@@ -102,30 +102,20 @@ class Run:
 
         catalogue = catalogue_names(baselines)
         machine.prepare_jax()
-        from jaxexit.lab.results import backtest_version, headline, results_name
+        from jaxexit.lab.recorded import result_of
 
-        trained, reporter = self.trained, reporter_of(progress)
-        given = (
-            self.experiment,
-            trained.yaml,
-            self.dataset,
-            trained.folder,
-            trained.registry,
-        )
-        with reporter.working(f"backtest on {split}") as say:
-            if split == "test" and checkpoint == "best" and not (sample or again or catalogue):
-                summary, _ = headline(*given, on_policy=say)
-            else:
-                summary, _ = backtest_version(
-                    *given,
-                    which=checkpoint,
-                    split=split,
-                    sample=sample,
-                    catalogue=catalogue,
-                    on_policy=say,
-                )
-        name = results_name(split, checkpoint, sampled=sample)
-        return Result(self.trained, split, summary, trained.folder.results(name))
+        with reporter_of(progress).working(f"backtest on {split}") as say:
+            summary, folder = result_of(
+                self.trained,
+                self.dataset,
+                which=checkpoint,
+                split=split,
+                sample=sample,
+                catalogue=catalogue,
+                again=again,
+                on_policy=say,
+            )
+        return Result(self.trained, split, summary, folder)
 
     def result(self, split: Split = "test") -> Result:
         """The result that is recorded on a split; nothing is played.
@@ -152,23 +142,10 @@ class Run:
             UserError: there is no result, or no such policy in it.
         """
         machine.prepare_jax()
-        import numpy as np
-        import pandas as pd
-
-        from jaxexit.forensics import Diagnosis, of_backtest
-        from jaxexit.lab.training import seed_folder
+        from jaxexit.diagnosing import of_result
 
         result = self.result(split)
-        names = list(result.summary["policies"])
-        name = names[0] if policy is None else policy
-        if name not in names:
-            raise UserError(f"policy: got {name!r}, expected one of {', '.join(names)}")
-        folder = result.folder
-        if self.experiment.seeds > 1:
-            folder = folder / seed_folder(self.experiment.seed)
-        trades = pd.read_parquet(folder / "trades.parquet")
-        table = trades.take(np.flatnonzero(trades["policy"].to_numpy(str) == name))
-        return Diagnosis(of_backtest(self.experiment, self.dataset, table, name))
+        return of_result(self.experiment, self.dataset, result.summary, result.folder, policy)
 
     def compare(self, *others: Run, split: Split = "test") -> Comparison:
         """The same trades through this run and others: paired differences, intervals, what was changed.

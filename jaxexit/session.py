@@ -251,7 +251,7 @@ def _backtest(
     job: Job, dataset: Dataset, training: TrainingResult | None, reporter: Reporter
 ) -> Outcome:
     """The best checkpoint on test."""
-    from jaxexit.lab.results import headline
+    from jaxexit.lab.recorded import headline
 
     with reporter.working("backtest on test") as say:
         summary, learned = headline(

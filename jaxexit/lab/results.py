@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from jaxexit.config import Experiment, experiment_sha256
@@ -28,7 +27,6 @@ from jaxexit.lab.summaries import (
     trials_so_far,
     write_results,
 )
-from jaxexit.lab.trained import TrainedVersion
 from jaxexit.lab.training import agent_params, agent_seeds, learned_policy, state_template
 from jaxexit.store import run_rows
 from jaxexit.store.checkpoints import Checkpoint, Which
@@ -39,9 +37,7 @@ from jaxexit.store.run import RunFolder, read_json
 from jaxexit.store.verification import (
     audit_before_training,
     looks_before,
-    record_audit,
     verification,
-    with_audit,
 )
 
 OnPolicy = Callable[[str], None]
@@ -213,80 +209,3 @@ def register_result(summary: dict[str, Any], registry: Registry) -> None:
         run_rows.result(summary),
         **run_rows.proof(summary),
     )
-
-
-def recorded_audit(
-    version: TrainedVersion,
-    summary: dict[str, Any],
-    split: str,
-    audit: dict[str, Any],
-) -> dict[str, Any]:
-    """Keep what an audit of a result found: beside it, in the registry and in the README.
-
-    Args:
-        version: whose result.
-        summary: the result, as its backtest wrote it.
-        split: on which trades.
-        audit: to be kept: `passed`, `findings`, and whose.
-
-    Returns:
-        The summary as it reads after the audit.
-
-    Raises:
-        RunError: it cannot be written.
-    """
-    folder, registry = version.folder, version.registry
-    record_audit(folder, split, summary, audit)
-    known = with_audit(folder, split, summary)
-    if "verified" in known and not folder.is_archived:
-        parts = {name: known[name] for name in ("verified", "unverified")}
-        registry.record_audit(folder.version, split, summary["checkpoint"]["sha256"], parts)
-        write_readme(folder, version.experiment, registry)
-    return known
-
-
-def headline(
-    experiment: Experiment,
-    yaml: Path,
-    dataset: Dataset,
-    folder: RunFolder,
-    registry: Registry,
-    *,
-    on_policy: OnPolicy = lambda name: None,
-) -> tuple[dict[str, Any], pd.DataFrame]:
-    """The headline on the test split, as it stands; played only if the best checkpoint has none yet.
-
-    Returns: as `backtest_version`.
-    """
-    stored = _stored_headline(experiment, folder)
-    if stored is None:
-        return backtest_version(experiment, yaml, dataset, folder, registry, on_policy=on_policy)
-    summary = stored[0]
-    registered = registry.version(experiment.version).get("results", {}).get("test", {})
-    if registered.get("checkpoint_sha256") != summary["checkpoint"]["sha256"]:
-        register_result(summary, registry)  # a kill came between the files and the registry
-    if not (folder.path / "README.md").exists():
-        write_readme(folder, experiment, registry)
-    return stored
-
-
-def _stored_headline(
-    experiment: Experiment, folder: RunFolder
-) -> tuple[dict[str, Any], pd.DataFrame] | None:
-    """Summary and trades of the best checkpoint on test, None where they are not there, or another's."""
-    store, results = folder.checkpoints(experiment), folder.results("test")
-    summary, step = read_json(results / "summary.json"), store.pointed("best")
-    if summary is None or step is None:
-        return None
-    best = {"step": step, "sha256": store.manifest(step)["sha256"]}
-    if (summary.get("snapshot_sha256"), summary["checkpoint"]) != (
-        experiment_sha256(experiment),
-        best,
-    ):
-        return None
-    try:
-        table = pd.read_parquet(results / "trades.parquet")
-    except (OSError, ValueError):
-        return None
-    learned = table["policy"].to_numpy(str) == next(iter(summary["policies"]))
-    return summary, table.iloc[np.flatnonzero(learned)]

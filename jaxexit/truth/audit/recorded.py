@@ -9,7 +9,7 @@ from typing import Any
 from jaxexit import terminal
 from jaxexit.data import Dataset
 from jaxexit.errors import RunError
-from jaxexit.lab.results import recorded_audit
+from jaxexit.lab.recorded import recorded_audit
 from jaxexit.lab.trained import TrainedVersion
 from jaxexit.truth.audit.run import audit_version
 
