@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from jaxexit import __version__
 
 COMMANDS = {
+    "demo": "see an agent learn a simulated market whose best exit is known, in a minute",
     "init": "a first experiment from your own bars and trades: looks, asks, writes",
     "doctor": "what works on this machine, what does not, and how to mend it",
     "diagnose": "what a list of trades says about its exits, without any training",

@@ -85,6 +85,7 @@ def render(runs: Sequence[ReportedRun]) -> str:
             shown, cap=cap([run.summary for run in runs]), power=power_line(first.summary)
         ),
         verified=[(run.version, line(run.summary)) for run in runs],
+        simulated=list(dict.fromkeys(filter(None, (r.provenance.get("simulated") for r in runs)))),
         whiskers=whiskers(shown),
         unit=first.dataset.unit.words,
         columns=shown,
