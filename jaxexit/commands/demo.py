@@ -118,7 +118,7 @@ def _demonstrate(arguments: Any, folder: Path) -> bool:
     path, scores = report
     seconds = round(watched.seconds, 1)
     out.print(_table(scores))
-    watched.say(*_end(path, folder, seconds))
+    watched.say(*_end(scores, path, folder, seconds))
     if arguments.json:
         print(json.dumps(_record(arguments.seed, market, watched, scores, path, folder, seconds)))
     elif out.is_terminal and not arguments.no_browser:
@@ -177,10 +177,9 @@ def _table(scores: Sequence[Score]) -> Table:
     for column in ("pips a trade", "share of the optimum", "bars held"):
         table.add_column(column, justify="right")
     for score in scores:
-        words = f": {score.words}" if score.words else ""
         error = f" ± {score.standard_error:.1%}" if score.standard_error else ""
         table.add_row(
-            f"{EXITS[score.exit]}{words}",
+            EXITS[score.exit],
             f"{score.pips:+.1f}",
             f"{score.share:.1%}{error}",
             f"{score.bars_held:.0f}",
@@ -189,11 +188,12 @@ def _table(scores: Sequence[Score]) -> Table:
     return table
 
 
-def _end(report: Path, folder: Path, seconds: float) -> list[str]:
+def _end(scores: Sequence[Score], report: Path, folder: Path, seconds: float) -> list[str]:
+    rule = next(score for score in scores if score.words)
     width = max(len(command) for command, _ in NEXT)
     return [
-        "Shares are of what is expected: the market's luck is taken off; with standard errors, where not "
-        "known exactly.",
+        "Shares are of what is expected (the market's luck is taken off), with standard errors.",
+        f"The best simple rule, chosen on training trades: {rule.words}.",
         "",
         *MEANING,
         "",

@@ -127,7 +127,9 @@ class _Line:
         moment = self._watched.came(line)
         steps, moments = line["env_steps"], self._watched.moments
         if not moments:
-            self._progress.update(self._bar, completed=steps, words=f"{steps:,} steps")
+            self._progress.update(
+                self._bar, completed=steps, words=f"{steps:,} steps, compiling the validation"
+            )
             return
         share = f"{moments[-1].share:.1%} of the optimum"
         drawn = f"  {sparkline([m.share for m in moments])}" if self._drawn else ""
@@ -144,7 +146,7 @@ class _Line:
 
 def sparkline(shares: list[float]) -> str:
     """How the share of the optimum went, from 0 or less to 1: at most `DRAWN` blocks, the last one last."""
-    every = -(-len(shares) // DRAWN)
-    shown = shares[::-1][::every][::-1]
+    count = min(DRAWN, len(shares))
+    shown = [shares[(len(shares) - 1) * i // max(1, count - 1)] for i in range(count)]
     top = len(BLOCKS) - 1
     return "".join(BLOCKS[round(top * min(1.0, max(0.0, share)))] for share in shown)

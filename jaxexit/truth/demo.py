@@ -1,9 +1,9 @@
 """The market of the demo: nothing is to be had by holding, much by leaving at the right time.
 
-A price that swings around its mean (`Reversion`), entered where it crosses the mean. At any time that is fixed
-before, the expected price is the entry's: held, a trade earns nothing and pays the spread. Whoever waits for the
-price to stretch earns 21 pips a trade, and no exit earns more (`solve_reversion`). How far to wait depends on
-how much time is left: that is what is to be learned.
+A price that swings around its mean (`Reversion`), entered where it crosses the mean. At any time that is
+fixed before, the expected price is the entry's: held, a trade earns nothing and pays the spread. Whoever
+waits for the price to stretch earns 21 pips a trade, and no exit earns more (`solve_reversion`). How far to
+wait depends on how much time is left: that is what is to be learned.
 
 All entries lie next to the mean, so the distance to the mean is next to the unrealised result, which every
 agent observes: no column is brought. Experiment and files are as a user's.
@@ -30,7 +30,7 @@ from jaxexit.truth.known_answers import Reversion, Solution, solve_reversion
 from jaxexit.truth.known_markets import HORIZON, SPREAD_PIPS
 from jaxexit.truth.simple_rules import Paths, first_exit, value_at
 
-NAME = "v1_simulated_market"
+NAME = "v1_demo"
 TRADES, STEPS = 8_000, 1_000_000
 FEWEST_TRADES = 400  # of fewer, validation and test have next to none
 BARS, LIST = "simulated_bars.parquet", "simulated_trades.csv"
@@ -55,7 +55,6 @@ data:
   bars: {bars}
   trades: {trades}
   entries: trades
-  warmup: 100                     # bars
   unit: pip
   pip: 0.0001
   calendar: 24x7
