@@ -1,4 +1,4 @@
-"""`jaxexit demo`: a market whose best exit is known, an agent that comes close to it, a report that says so."""
+"""`jaxexit demo`: a market whose best exit is known, an agent that comes close, a report that says so."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Shown(NamedTuple):
 def left_behind() -> tuple[list[str], dict[str, tuple[int, str]]]:
     """What is in the folder that commands are run from, and in its experiments."""
     experiments = tiny.contents(tiny.REPOSITORY / "experiments")
-    return sorted(os.listdir(tiny.REPOSITORY)), experiments
+    return sorted(path.name for path in tiny.REPOSITORY.iterdir()), experiments
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import time
 import webbrowser
 from collections.abc import Sequence
 from functools import partial
@@ -70,7 +71,7 @@ def build_parser() -> cli.Parser:
 
 
 def _command(argv: Sequence[str] | None) -> int:
-    arguments = build_parser().parse_args(argv)
+    arguments, began = build_parser().parse_args(argv), time.perf_counter()
     if not 0 <= arguments.seed < MOST_SEED:
         raise UserError(
             f"--seed: got {arguments.seed}, expected a whole number from 0 to {MOST_SEED - 1}"
@@ -87,9 +88,9 @@ def _command(argv: Sequence[str] | None) -> int:
 
     if arguments.trades is not None and arguments.trades < FEWEST_TRADES:
         raise UserError(f"--trades: got {arguments.trades}, expected {FEWEST_TRADES} or more")
-    folder = Path(mkdtemp(prefix="jaxexit_demo_")) if out is None else out
+    folder = _made(out)
     try:
-        done = _demonstrate(arguments, folder)
+        done = _demonstrate(arguments, folder, began)
     except BaseException:
         if out is None:
             shutil.rmtree(folder, ignore_errors=True)
@@ -97,7 +98,18 @@ def _command(argv: Sequence[str] | None) -> int:
     return 0 if done else cli.INTERRUPTED
 
 
-def _demonstrate(arguments: Any, folder: Path) -> bool:
+def _made(out: Path | None) -> Path:
+    """The folder of the demo's files."""
+    if out is None:
+        return Path(mkdtemp(prefix="jaxexit_demo_"))
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--out: {out}: {error.strerror}; name another folder") from None
+    return out
+
+
+def _demonstrate(arguments: Any, folder: Path, began: float) -> bool:
     """The whole demo; False where it was stopped."""
     from jaxexit.commands.demo_live import Watched
     from jaxexit.progress import console
@@ -107,13 +119,15 @@ def _demonstrate(arguments: Any, folder: Path) -> bool:
     out = console(quiet=arguments.quiet, json=arguments.json)
     steps, trades = arguments.steps or STEPS, arguments.trades or TRADES
     market = demo(arguments.seed, trades)
-    watched = Watched(out, partial(share_on_validation, market))
+    watched = Watched(out, partial(share_on_validation, market), began)
     watched.say(*_introduction(market, trades))
     report = _trained(arguments, folder, market, watched, steps)
     if report is None:
+        left = f"what it wrote is in {folder}"
         if arguments.out is None:
             shutil.rmtree(folder, ignore_errors=True)
-        print("stopped; run it again to see the end", file=sys.stderr)
+            left = "nothing of it is left"
+        print(f"stopped; {left}", file=sys.stderr)
         return False
     path, scores = report
     seconds = round(watched.seconds, 1)

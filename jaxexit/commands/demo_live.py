@@ -49,11 +49,19 @@ class Watched(Reporter):
         moments: one for each validation.
     """
 
-    def __init__(self, out: Console, share_of: Callable[[float], float]) -> None:
-        """Args: the console; what turns a mean result on validation into a share of the optimum."""
+    def __init__(
+        self, out: Console, share_of: Callable[[float], float], began: float | None = None
+    ) -> None:
+        """Watch a session.
+
+        Args:
+            out: the console.
+            share_of: what turns a mean result on validation into a share of the optimum.
+            began: when the demo began, of `time.perf_counter`; None: now.
+        """
         super().__init__(out)
         self._share_of = share_of
-        self._began = time.perf_counter()
+        self._began = time.perf_counter() if began is None else began
         self.moments: list[Moment] = []
 
     @property
