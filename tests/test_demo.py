@@ -75,6 +75,7 @@ def market() -> Demo:
     return demo(seed=3, trades=4_000)
 
 
+@pytest.mark.slow
 def test_json_has_the_shares_over_time_and_the_final_one_with_its_error(shown: Shown) -> None:
     record = shown.record
     assert set(record) == KEYS
@@ -86,6 +87,7 @@ def test_json_has_the_shares_over_time_and_the_final_one_with_its_error(shown: S
     assert record["final"]["share"] == learned["share"] <= 1.0 + 3 * learned["standard_error"]
 
 
+@pytest.mark.slow
 def test_its_files_are_in_its_folder_and_nowhere_else(shown: Shown) -> None:
     assert shown.after == shown.before
     assert Path(shown.record["report"]) == shown.folder / "report.html"
@@ -93,16 +95,19 @@ def test_its_files_are_in_its_folder_and_nowhere_else(shown: Shown) -> None:
     assert list(registered["versions"]) == [NAME]
 
 
+@pytest.mark.slow
 def test_no_browser_is_opened_where_nobody_looks(shown: Shown) -> None:
     assert shown.opened == 0
 
 
+@pytest.mark.slow
 def test_the_report_says_first_that_the_market_is_simulated(shown: Shown) -> None:
     page = (shown.folder / "report.html").read_text(encoding="utf-8")
     assert page.index(WORDS) < page.index('<h1 id="verdict-title">')
     assert '<span class="simulated">simulated market</span>' in page
 
 
+@pytest.mark.slow
 def test_a_report_that_is_written_again_says_so_too(shown: Shown) -> None:
     again = shown.folder.parent / "again.html"
     code, _, err = tiny.run("report", shown.folder / f"{NAME}.yaml", "--out", again)
@@ -110,6 +115,7 @@ def test_a_report_that_is_written_again_says_so_too(shown: Shown) -> None:
     assert WORDS in again.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_without_a_terminal_it_says_in_lines_where_it_is(shown: Shown) -> None:
     assert "compiling the update" in shown.said
     assert re.search(r"32,768 steps +[0-9.]+ s +-?[0-9.]+% of the optimum", shown.said)
@@ -117,6 +123,7 @@ def test_without_a_terminal_it_says_in_lines_where_it_is(shown: Shown) -> None:
     assert "\x1b" not in shown.said
 
 
+@pytest.mark.slow
 def test_it_compares_what_was_learned_with_simple_exits_and_the_optimum(shown: Shown) -> None:
     exits = {score["exit"]: score for score in shown.record["exits"]}
     assert list(exits) == [

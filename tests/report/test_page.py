@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from jaxexit.evaluate.power import power_line
-from jaxexit.report.page import render
+from jaxexit.report.page import render, write_report
 from jaxexit.report.run import ReportedRun
 from tests.report.browser import Reader
 from tests.report.conftest import HOSTILE, MANY
@@ -42,6 +42,25 @@ def test_a_result_from_before_power_was_known_has_a_verdict_all_the_same(run: Re
     before = replace(run, summary={k: v for k, v in run.summary.items() if k != "power"})
     assert "this test could" not in render([before]).lower()
     assert "this test could" in render([run]).lower()
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+def test_a_simulated_market_is_called_one_before_anything_is_claimed(
+    width: int, reader: Reader, run: ReportedRun, tmp_path: Path
+) -> None:
+    words = "SIMULATED MARKET: not real prices."
+    path = tmp_path / "report.html"
+    write_report([replace(run, provenance={**run.provenance, "simulated": words})], path)
+    reader.open(path, width=width)
+    assert reader.text("p.simulated") == words
+    first, then, whole = reader.js(
+        """
+        const place = (name) => document.querySelector(name).getBoundingClientRect();
+        return [place("p.simulated").bottom, place("h1").top, document.documentElement.scrollWidth]"""
+    )
+    assert first < then
+    assert whole <= width
+    assert "simulated" not in render([run]).split("</style>")[1].split("<script")[0].lower()
 
 
 @pytest.mark.parametrize("which", ONE_PAGE)
