@@ -23,9 +23,12 @@ from jaxexit.commands.demo import FEWEST_STEPS
 from jaxexit.commands.demo_live import BLOCKS, DRAWN, Watched, sparkline
 from jaxexit.config import load_experiment
 from jaxexit.data import load_dataset
+from jaxexit.data.simulated import PIP
 from jaxexit.data.split import SPLITS
+from jaxexit.env.types import BY_EXIT
+from jaxexit.evaluate.played import no_results
 from jaxexit.truth.demo import MARKET, NAME, STOP, WORDS, Demo, demo
-from jaxexit.truth.demo_scores import clustered_error, share_on_validation
+from jaxexit.truth.demo_scores import Judge, clustered_error
 from jaxexit.truth.known_markets import HORIZON, SPREAD_PIPS
 from tests.support import tiny
 
@@ -81,7 +84,7 @@ def test_json_has_the_shares_over_time_and_the_final_one_with_its_error(shown: S
     assert set(record) == KEYS
     assert record["simulated"] is True
     assert [moment["steps"] for moment in record["shares"]] == [2 * FEWEST_STEPS]
-    assert set(record["shares"][0]) == {"steps", "seconds", "share"}
+    assert set(record["shares"][0]) == {"steps", "seconds", "share", "standard_error"}
     assert record["final"]["standard_error"] > 0
     learned = next(score for score in record["exits"] if score["exit"] == "learned")
     assert record["final"]["share"] == learned["share"] <= 1.0 + 3 * learned["standard_error"]
@@ -166,11 +169,15 @@ def test_no_trade_comes_near_its_stop(market: Demo) -> None:
     assert market.paths.gain.min() > -STOP
 
 
-def test_the_share_is_what_is_lacking_to_the_best_exit_on_the_same_trades(market: Demo) -> None:
-    rows = market.rows["validation"]
-    best = float(market.net(market.best[rows], rows).mean())
-    assert share_on_validation(market, best) == pytest.approx(1.0)
-    assert share_on_validation(market, best - market.optimum) == pytest.approx(0.0)
+def test_the_share_is_of_what_is_expected_and_not_of_what_fell(market: Demo) -> None:
+    judge = Judge(market, "validation")
+    best = market.best[judge.rows]
+    share, error = judge.share(market.net(best, judge.rows), best)
+    assert share == pytest.approx(1.0, abs=0.001)
+    assert error < 0.001
+    at_once = np.zeros_like(best)
+    share, _ = judge.share(market.net(at_once, judge.rows), at_once)
+    assert share == pytest.approx(-SPREAD_PIPS / market.optimum, abs=0.01)
 
 
 def test_trades_that_share_bars_count_as_one_in_the_standard_error() -> None:
@@ -179,18 +186,30 @@ def test_trades_that_share_bars_count_as_one_in_the_standard_error() -> None:
     assert error == pytest.approx(of_days.std() / 500**0.5)
 
 
-def test_a_rise_of_the_share_is_a_line_of_its_own_in_a_log() -> None:
+def test_a_rise_of_the_share_is_a_line_of_its_own_in_a_log(market: Demo) -> None:
+    """Played with more and more of the best exit's patience."""
     text = io.StringIO()
-    watched = Watched(Console(file=text, width=100), lambda pips: pips / 20.0)
+    judge = Judge(market, "validation")
+    watched = Watched(Console(file=text, width=100), judge)
+    prices = market.simulated.trades["entry_price"].to_numpy(float)[judge.rows]
     with watched.training("v1_demo", 40, 100, 1) as live:
-        for update, pips in enumerate((-1.0, 8.0, 9.0, 19.0, 19.1), 1):
-            live.update({"env_steps": 100 * update, "validation_net_pips_mean": pips})
-        live.update({"env_steps": 4_000})
-    shares = re.findall(r"(-?[0-9.]+)% of the optimum", text.getvalue())
-    assert shares == ["-5.0", "40.0", "95.0"]
-    assert [moment.share for moment in watched.moments] == pytest.approx(
-        [-0.05, 0.4, 0.45, 0.95, 0.955]
-    )
+        for update, patience in enumerate((0.0, 0.7, 0.72, 1.0), 1):
+            decision = np.rint(patience * market.best[judge.rows]).astype(int)
+            net = market.net(decision, judge.rows) * PIP / prices
+            played = no_results(len(net))._replace(
+                net=net, entry=prices, bars_held=decision, reason=np.full(len(net), BY_EXIT)
+            )
+            watched.validated("train", played)
+            assert watched.came(0) is None
+            watched.validated("validation", played)
+            live.update({"env_steps": 100 * update})
+            live.update({"env_steps": 100 * update + 50})
+    shares = [float(x) for x in re.findall(r"(-?[0-9.]+)% of the optimum", text.getvalue())]
+    assert [moment.steps for moment in watched.moments] == [100, 200, 300, 400]
+    assert len(shares) == 3
+    assert shares[0] == pytest.approx(-4.8, abs=0.5)
+    assert shares == sorted(shares)
+    assert shares[-1] == 100.0
 
 
 def test_the_small_picture_goes_from_the_first_share_to_the_last() -> None:

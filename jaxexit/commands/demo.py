@@ -12,7 +12,6 @@ import sys
 import time
 import webbrowser
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
@@ -114,12 +113,12 @@ def _demonstrate(arguments: Any, folder: Path, began: float) -> bool:
     from jaxexit.commands.demo_live import Watched
     from jaxexit.progress import console
     from jaxexit.truth.demo import STEPS, TRADES, demo
-    from jaxexit.truth.demo_scores import share_on_validation
+    from jaxexit.truth.demo_scores import Judge
 
     out = console(quiet=arguments.quiet, json=arguments.json)
     steps, trades = arguments.steps or STEPS, arguments.trades or TRADES
     market = demo(arguments.seed, trades)
-    watched = Watched(out, partial(share_on_validation, market), began)
+    watched = Watched(out, Judge(market, "validation"), began)
     watched.say(*_introduction(market, trades))
     report = _trained(arguments, folder, market, watched, steps)
     if report is None:
@@ -157,6 +156,7 @@ def _trained(
     import pandas as pd
 
     from jaxexit.config import load_experiment
+    from jaxexit.evaluate import watching
     from jaxexit.lab.trained import TrainedVersion
     from jaxexit.report import report_versions
     from jaxexit.session import Job, Options, run_session
@@ -169,7 +169,8 @@ def _trained(
     experiment = load_experiment(yaml)
     run = RunFolder(folder, experiment.version)
     job = Job(experiment, yaml, run, Registry(folder))
-    outcome = run_session(job, Options(device=arguments.device), watched)
+    with watching(watched.validated):
+        outcome = run_session(job, Options(device=arguments.device), watched)
     if outcome.interrupted:
         return None
     mark_as_simulated(run)

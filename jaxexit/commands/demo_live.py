@@ -5,14 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
 from rich.text import Text
 
-from jaxexit import progress, terminal, units
+from jaxexit import progress, terminal
 from jaxexit.progress import Reporter
+
+if TYPE_CHECKING:
+    from jaxexit.evaluate import TradeResults
+    from jaxexit.truth.demo_scores import Judge
 
 SECONDS_BETWEEN_LINES = 2.5  # on a pipe or in a log file
 RISE = 0.1  # of the share, that is worth a line of its own there
@@ -25,7 +29,8 @@ class Moment(NamedTuple):
 
     steps: int
     seconds: float  # since the demo began
-    share: float  # of the optimum, on validation
+    share: float  # of the optimum, on validation trades
+    standard_error: float
 
 
 class _Clock(ProgressColumn):
@@ -49,18 +54,16 @@ class Watched(Reporter):
         moments: one for each validation.
     """
 
-    def __init__(
-        self, out: Console, share_of: Callable[[float], float], began: float | None = None
-    ) -> None:
+    def __init__(self, out: Console, judge: Judge, began: float | None = None) -> None:
         """Watch a session.
 
         Args:
             out: the console.
-            share_of: what turns a mean result on validation into a share of the optimum.
+            judge: of the validation trades.
             began: when the demo began, of `time.perf_counter`; None: now.
         """
         super().__init__(out)
-        self._share_of = share_of
+        self._judge, self._last = judge, None
         self._began = time.perf_counter() if began is None else began
         self.moments: list[Moment] = []
 
@@ -93,14 +96,17 @@ class Watched(Reporter):
             self.say(f"{name} ({self.seconds:.0f} s)")
         return super().working(name)
 
-    def came(self, line: dict[str, Any]) -> Moment | None:
-        """Keep a line of metrics, if it was validated."""
-        score = line.get(units.score_key(units.PIPS.name))
-        if score is None:
+    def validated(self, split: str, results: TradeResults) -> None:
+        """What a validation has played (see `evaluate.watching`); its line of metrics follows."""
+        if split == "validation":
+            self._last = self._judge.of_played(results)
+
+    def came(self, steps: int) -> Moment | None:
+        """After an update: the moment to be shown, if it was validated."""
+        if self._last is None:
             return None
-        self.moments.append(
-            Moment(line["env_steps"], round(self.seconds, 1), self._share_of(score))
-        )
+        self.moments.append(Moment(steps, round(self.seconds, 1), *self._last))
+        self._last = None
         return self.moments[-1]
 
 
@@ -132,8 +138,8 @@ class _Line:
 
     def update(self, line: dict[str, Any]) -> None:
         """Show a line of metrics."""
-        moment = self._watched.came(line)
         steps, moments = line["env_steps"], self._watched.moments
+        moment = self._watched.came(steps)
         if not moments:
             self._progress.update(
                 self._bar, completed=steps, words=f"{steps:,} steps, compiling the validation"

@@ -18,6 +18,7 @@ from jaxexit.evaluate.statistics import (
     verdict,
 )
 from jaxexit.evaluate.table import guard_table, trade_table
+from jaxexit.evaluate.watching import watching
 
 __all__ = [
     "Backtest",
@@ -44,4 +45,5 @@ __all__ = [
     "superior",
     "trade_table",
     "verdict",
+    "watching",
 ]

@@ -23,6 +23,7 @@ from jaxexit.evaluate.played import Played, TradeResults
 from jaxexit.evaluate.run import compile_player, run_policy
 from jaxexit.evaluate.table import trade_table
 from jaxexit.evaluate.tuning import EVALUATIONS, policy_numbers, tune
+from jaxexit.evaluate.watching import watched
 from jaxexit.learners import learner_of
 from jaxexit.policies import (
     DEFAULT_PARAMS,
@@ -88,6 +89,7 @@ class Backtest:
     def score(self, policy: Policy, policy_params: Any) -> float:
         """Mean net result a trade, in the unit of results: of validation what chooses the best checkpoint."""
         results = self._run(policy, policy_params, seed=0, record=False).results
+        watched(self.split, results)
         return float(self._net(results, self.world.trades).mean())
 
     def _net(self, results: TradeResults, trades: Trades) -> np.ndarray:

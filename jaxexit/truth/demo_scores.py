@@ -8,7 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from jaxexit.data.simulated import Simulated
+from jaxexit.data.simulated import PIP, Simulated
+from jaxexit.env.types import BY_BREAKEVEN_STOP, BY_STOP
+from jaxexit.evaluate import TradeResults
 from jaxexit.truth.demo import MARKET, MODEL, Demo
 from jaxexit.truth.known_markets import HORIZON, SPREAD_PIPS
 from jaxexit.truth.simple_rules import Paths, best_rules, families, fixed_hold_values
@@ -26,24 +28,42 @@ class Score(NamedTuple):
     exit: str
     words: str  # what it does, where its name does not say it
     pips: float  # mean net result a trade, as it fell
-    share: float  # of the optimum; what is expected, so the market's luck is taken off
-    standard_error: float  # of the share, trades that share bars taken together; 0: known exactly
+    share: float  # see `Share`
+    standard_error: float
     bars_held: float
 
 
-def share_on_validation(market: Demo, pips: float) -> float:
-    """Share of the optimum, from a mean result on the validation trades.
+class Share(NamedTuple):
+    """A share of the optimum: what is expected, so the market's luck is taken off."""
 
-    What it lacks to the best exit on the same trades, over the optimum: most of the market's luck is in both
-    and drops out.
+    share: float
+    standard_error: float  # trades that share bars taken together; 0: known exactly
 
-    Args:
-        market: whose trades they are.
-        pips: net a trade.
-    """
-    rows = market.rows["validation"]
-    best = float(market.net(market.best[rows], rows).mean())
-    return 1.0 - (best - pips) / market.optimum
+
+class Judge:
+    """The trades of one split, and what exits on them are worth."""
+
+    def __init__(self, market: Demo, split: str) -> None:
+        """Args: the market; "train", "validation" or "test"."""
+        self._optimum, self.rows = market.optimum, market.rows[split]
+        self._luck = MARKET.luck(_some(market.simulated, self.rows))
+        self._cluster = market.entry_bar[self.rows] // BLOCK
+
+    def share(self, net: np.ndarray, decision: np.ndarray) -> Share:
+        """The mean share of the optimum.
+
+        Args:
+            net: [n] pips of each trade, in the order of the split.
+            decision: [n] the decision at which it was left; of a stop the last one before.
+        """
+        skill = (net - self._luck[decision, np.arange(len(net))]) / self._optimum
+        return Share(float(skill.mean()), clustered_error(skill, self._cluster))
+
+    def of_played(self, results: TradeResults) -> Share:
+        """The same of what a policy's play came to."""
+        net = np.asarray(results.net, float) * np.asarray(results.entry, float) / PIP
+        inside = np.isin(np.asarray(results.reason), (BY_STOP, BY_BREAKEVEN_STOP))
+        return self.share(net, np.asarray(results.bars_held, np.int64) - inside)
 
 
 def scores(market: Demo, played: pd.DataFrame) -> list[Score]:
@@ -53,20 +73,17 @@ def scores(market: Demo, played: pd.DataFrame) -> list[Score]:
         market: whose trades they are.
         played: the backtest's trades under every policy (`trades.parquet`).
     """
-    rows = market.rows["test"]
-    luck = MARKET.luck(_some(market.simulated, rows))
-    known = fixed_hold_values(MODEL) / market.optimum
+    judge = Judge(market, "test")
+    rows, known = judge.rows, fixed_hold_values(MODEL) / market.optimum
     exact = {LEAVE: known[0], HOLD: known[-1], BEST: 1.0}
 
     def score(name: str, words: str, net: np.ndarray, decision: np.ndarray) -> Score:
-        skill = (net - luck[decision, np.arange(len(rows))]) / market.optimum
-        error = clustered_error(skill, market.entry_bar[rows] // BLOCK)
-        share, error = (exact[name], 0.0) if name in exact else (skill.mean(), error)
-        return Score(name, words, float(net.mean()), float(share), error, float(decision.mean()))
+        found = Share(float(exact[name]), 0.0) if name in exact else judge.share(net, decision)
+        return Score(name, words, float(net.mean()), *found, float(decision.mean()))
 
-    found = {}
+    found, of_policy = {}, played["policy"].to_numpy(str)
     for name in (LEAVE, HOLD, LEARNED):
-        trades = played[played["policy"] == name].sort_values("entry_bar")
+        trades = played.iloc[np.flatnonzero(of_policy == name)].sort_values("entry_bar")
         if not np.array_equal(trades["entry_bar"], market.entry_bar[rows]):
             raise AssertionError(f"{name}: other trades than those of the test split")
         # A stop ends a trade inside its last bar: what that bar's close brought is not its luck.
