@@ -141,10 +141,10 @@ def _demonstrate(arguments: Any, folder: Path, began: float) -> bool:
 
 def _introduction(market: Demo, trades: int) -> list[str]:
     return [
-        f"A simulated market: the price swings around its mean, and {trades:,} trades are entered where it "
-        "crosses it.",
-        "From theory: held, a trade earns nothing and costs 1 pip; the best exit earns "
-        f"{market.optimum:+.1f} pips. The agent is told neither.",
+        f"A simulated market: the price swings around its mean; {trades:,} trades enter where it crosses it.",
+        "From theory: held, a trade loses its spread of 1 pip; the best exit earns "
+        f"{market.optimum:+.1f} pips.",
+        "The agent is told neither.",
         "",
     ]
 
@@ -214,7 +214,8 @@ def _end(scores: Sequence[Score], report: Path, folder: Path, seconds: float) ->
         "",
         *(f"  {command:<{width}}   {words}" for command, words in NEXT),
         "",
-        f"report: {report} ({seconds:.0f} s; its experiment and data are in {folder})",
+        f"report: {report}",
+        f"experiment and data: {folder} ({seconds:.0f} s)",
     ]
 
 
