@@ -144,8 +144,8 @@ class Run:
         machine.prepare_jax()
         from jaxexit.diagnosing import of_result
 
-        result = self.result(split)
-        return of_result(self.experiment, self.dataset, result.summary, result.folder, policy)
+        known = self.result(split)
+        return of_result(self.experiment, self.dataset, known.summary, known.folder, policy)
 
     def compare(self, *others: Run, split: Split = "test") -> Comparison:
         """The same trades through this run and others: paired differences, intervals, what was changed.
@@ -170,7 +170,7 @@ class Run:
             )
         tested = []
         for run in runs:
-            if not (run.trained.folder.results(split) / "summary.json").is_file():
+            if not (run.path / "results" / split / "summary.json").is_file():
                 run.backtest(split)
             tested.append(load_tested(run.path.parent, run.version, split))
         return Comparison(compare_versions(tested, self.trained.registry, split))
@@ -262,10 +262,9 @@ class Run:
         machine.prepare_jax()
         from jaxexit.distil import Asked, distil_version
 
-        asked = Asked(rules, checkpoint, seed)
         with reporter_of(progress).working("distil") as say:
             summary, folder = distil_version(
-                self.trained, self.dataset, asked, again=again, on_part=say
+                self.trained, self.dataset, Asked(rules, checkpoint, seed), again=again, on_part=say
             )
         return Distilled(self.trained, "test", summary, folder, self.dataset)
 

@@ -83,7 +83,7 @@ def scores(market: Demo, played: pd.DataFrame) -> list[Score]:
 
     found, of_policy = {}, played["policy"].to_numpy(str)
     for name in (LEAVE, HOLD, LEARNED):
-        trades = played.iloc[np.flatnonzero(of_policy == name)].sort_values("entry_bar")
+        trades: Any = played.iloc[np.flatnonzero(of_policy == name)].sort_values(by="entry_bar")
         if not np.array_equal(trades["entry_bar"], market.entry_bar[rows]):
             raise AssertionError(f"{name}: other trades than those of the test split")
         # A stop ends a trade inside its last bar: what that bar's close brought is not its luck.
