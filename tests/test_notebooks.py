@@ -26,7 +26,7 @@ def root(trained: tiny.Trained, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n == "own_data")) for n in NOTEBOOKS]
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n != "v1_vs_v2")) for n in NOTEBOOKS]
 )
 def test_a_notebook_runs_from_top_to_bottom(name: str, root: Path, tmp_path: Path) -> None:
     made = tmp_path / f"{name}.ipynb"

@@ -27,6 +27,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Directory]:
     return path, machine
 
 
+@pytest.mark.slow
 def test_a_deployed_run_comes_home_whole_and_is_registered(
     done: tuple[Path, Directory], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -93,6 +94,7 @@ def test_another_run_here_is_never_replaced(
     assert tiny.contents(folder.models) == before
 
 
+@pytest.mark.slow
 def test_a_training_that_fails_there_brings_nothing_and_says_so(tmp_path: Path) -> None:
     path = tiny.write_tiny(tmp_path / "experiments")
     job = make_job(path, [], device="cpu")

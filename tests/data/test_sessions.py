@@ -114,6 +114,7 @@ def test_sessions_are_features_where_a_file_names_them(tmp_path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_result_is_the_same_trade_in_every_unit(tmp_path) -> None:
     tables = {}
     for unit in ("percent", "bps", "R", "tick"):

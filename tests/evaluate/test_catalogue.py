@@ -17,7 +17,7 @@ from jaxexit.policies import CLASSICAL
 from jaxexit.store.registry import Registry
 from tests.support import tiny
 
-NAMES = ("trailing_atr", "time_stop", "session_close")
+NAMES = ("trailing_atr", "session_close")
 
 
 @pytest.fixture(scope="module")

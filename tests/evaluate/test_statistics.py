@@ -114,7 +114,11 @@ FEW = {"bars": 1000, "low": 150, "high": 150, "market": "brownian", "stop": np.i
 
 
 @pytest.mark.parametrize(
-    "setting", [SHORT | {"bars": 1000}, pytest.param(LONG | {"bars": 3000}, marks=pytest.mark.slow)]
+    "setting",
+    [
+        pytest.param(setting, marks=pytest.mark.slow)
+        for setting in (SHORT | {"bars": 1000}, LONG | {"bars": 3000})
+    ],
 )
 def test_the_interval_covers_zero_where_there_is_nothing(setting: dict) -> None:
     # 95% of 150 experiments, -+ 3 standard errors; the full study is the slow test below.

@@ -241,6 +241,7 @@ def test_text_from_data_is_shown_and_never_run(
     )
 
 
+@pytest.mark.slow
 def test_a_page_of_20_000_trades_opens_and_filters(reader: Reader, large_page: Path) -> None:
     reader.open(large_page)
     assert int(reader.js("return document.body.dataset.ready")) < 1000 * SECONDS_TO_OPEN

@@ -135,6 +135,7 @@ def test_the_registry_lists_what_was_kept(
     assert list(json.loads(capsys.readouterr().out)["versions"]) == ["v1_tiny"]
 
 
+@pytest.mark.slow
 def test_an_archived_run_is_backtested_and_reported_and_is_not_the_versions_result(
     twice: tuple[Path, str], tmp_path: Path
 ):
