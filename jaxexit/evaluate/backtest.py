@@ -228,9 +228,10 @@ class Backtest:
         for policy, params in self.baseline_params(imitated, tuned).items():
             on_policy(policy.name)
             yield policy.name, self.play(policy, params, seed=seed)
+        exits = self._catalogue(catalogue)
+        count = len(self.dataset.tables[self.split])
         for name in catalogue:
             on_policy(name)
-            exits, count = self._catalogue(catalogue), len(self.dataset.tables[self.split])
             yield name, self.play(exits.policy, exits.played(name, tuned[name], count))
 
     def baseline_params(

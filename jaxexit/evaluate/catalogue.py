@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 import pandas as pd
 
@@ -249,8 +250,6 @@ def repeated(world: World) -> World:
 
     def tiled(leaf: Any) -> Any:
         return np.tile(np.asarray(leaf), EVALUATIONS)
-
-    import jax
 
     trades, hindsight = (jax.tree.map(tiled, tree) for tree in (world.trades, world.hindsight))
     return world._replace(trades=trades, hindsight=hindsight)

@@ -60,8 +60,7 @@ def after_exit(examined: Examined, after: int, at: Sequence[int] = AT) -> pd.Dat
 
     Columns: group (all, winners, losers), bar (0: to the close of the exit's own bar), trades (whose bar is
     there), mean, its 95% interval low and high (at the bars `at`; nan elsewhere), q10, q25, q50, q75, q90.
-    In R,
-    positive: on in the trade's direction, so that leaving was early.
+    In R, positive: on in the trade's direction, so that leaving was early.
     """
     moves = moves_after(examined, after)
     lines = []

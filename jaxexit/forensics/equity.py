@@ -146,8 +146,7 @@ def ratios(examined: Examined, marks: pd.Series) -> list[Ratio]:
         Ratio(
             "sqn", "SQN", sqn(net),
             f"sqrt(min(trades, {SQN_CAP})) x mean R / standard deviation of R (Van Tharp 2008). It takes "
-            "trades "
-            "for independent: no significance where they overlap.",
+            "trades for independent: no significance where they overlap.",
         ),
         Ratio(
             "sharpe_annual", "Sharpe, annual", annual_sharpe(daily.to_numpy(), year),

@@ -107,8 +107,7 @@ def _passed_in_words(trades: pd.DataFrame) -> tuple[str, ...]:
         return ()
     return (
         f"{passed:,} trades went through their own stop in these bars and ended elsewhere: their stop was "
-        "moved "
-        "away, or these are not the bars that they were traded on.",
+        "moved away, or these are not the bars that they were traded on.",
     )
 
 
@@ -133,7 +132,7 @@ def _paid_in_words(
     if (long + short) / 2 >= PAID_HALF or prices == "chart":
         return ()
     return (
-        f"Entry prices look like those of a chart: against the bars' middle longs paid {long:+.1f} and "
-        "shorts "
-        f"{short:+.1f} half spreads (median). If no spread was paid in them, --prices chart charges it.",
+        f"Entry prices look like those of a chart: against the bars' middle longs paid {long:+.1f} "
+        f"and shorts {short:+.1f} half spreads (median). If no spread was paid in them, --prices chart "
+        "charges it.",
     )

@@ -60,8 +60,7 @@ def _equity(diagnosis: Diagnosis) -> tuple[go.Figure, str]:
     figure.update_yaxes(title_text="drawdown", row=2, col=1)
     return figure, (
         "Cumulative net R by day, one R a trade, open trades marked to market, and the fall from the highest "
-        "day "
-        "so far."
+        "day so far."
     )
 
 
@@ -129,8 +128,7 @@ def _ranges(diagnosis: Diagnosis) -> tuple[go.Figure, str]:
     figure.update_yaxes(title_text="R", zeroline=True)
     return figure, (
         "A line is a trade, from the worst to the best result that it showed; the mark is where it was left. "
-        "A "
-        "mark low on a long line above zero gave much back."
+        "A mark low on a long line above zero gave much back."
     )
 
 
@@ -207,8 +205,7 @@ def _wider(diagnosis: Diagnosis) -> tuple[go.Figure, str]:
     figure.update_yaxes(title_text="net R, all trades", zeroline=True)
     return figure, (
         "Net R of all trades had their initial stop been wider: at the same size, and at the same risk, "
-        "where "
-        "every position is smaller by the width."
+        "where every position is smaller by the width."
     )
 
 
@@ -271,8 +268,7 @@ def _fan(diagnosis: Diagnosis) -> tuple[go.Figure, str]:
     figure.update_yaxes(title_text="account, start = 1", type="log")
     return figure, (
         f"Accounts that risk {chances.size:.2%} of themselves at each trade, {chances.paths:,} orders drawn "
-        "in "
-        f"blocks of {chances.block}; a logarithmic scale."
+        f"in blocks of {chances.block}; a logarithmic scale."
     )
 
 
