@@ -16,6 +16,7 @@ from jaxexit.config.load import with_overrides
 from jaxexit.config.text import override_texts, yaml_text
 from jaxexit.data import Dataset, Sources
 from jaxexit.errors import DataError, UserError
+from jaxexit.evaluate import Backtest
 from jaxexit.forensics import (
     DEFAULT,
     Diagnosis,
@@ -157,4 +158,4 @@ def of_result(
     home = folder / seed_folder(experiment.seed) if experiment.seeds > 1 else folder
     trades = pd.read_parquet(home / "trades.parquet")
     table = trades.take(np.flatnonzero(trades["policy"].to_numpy(str) == name))
-    return Diagnosis(of_backtest(experiment, dataset, table, name))
+    return Diagnosis(of_backtest(Backtest(experiment, dataset, summary["split"]), table, name))

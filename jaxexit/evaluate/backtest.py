@@ -102,17 +102,10 @@ class Backtest:
         return net * unit.per_fraction(entry, risk)
 
     def _run(self, policy: Policy, policy_params: Any, seed: int, *, record: bool) -> Played:
-        """Usual policies share one compiled program; any other policy gets its own."""
-        played, params, size = policy, policy_params, self._size
-        if policy in self._usual:
-            if self._preparing is not None:
-                self._preparing.join()
-            played, params = self._chosen(policy, policy_params)
-        if isinstance(params, Sweep):
-            size *= EVALUATIONS  # the program that tunes them plays them too
+        played, params, size = self.player(policy, policy_params)
         return run_policy(
             self.spec,
-            played._replace(guarded=policy.guarded),
+            played,
             self.world,
             params,
             key_of(seed),
@@ -123,6 +116,20 @@ class Backtest:
                 policy.name.encode()
             ),  # two policies that sample must not sample the same
         )
+
+    def player(self, policy: Policy, policy_params: Any) -> tuple[Policy, Any, int]:
+        """What plays a policy here: with which numbers, and to how many trades lists are padded.
+
+        Usual policies share one compiled program; any other policy gets its own.
+        """
+        played, params, size = policy, policy_params, self._size
+        if policy in self._usual:
+            if self._preparing is not None:
+                self._preparing.join()
+            played, params = self._chosen(policy, policy_params)
+        if isinstance(params, Sweep):
+            size *= EVALUATIONS  # the program that tunes them plays them too
+        return played._replace(guarded=policy.guarded), params, size
 
     def _chosen(self, policy: Policy, policy_params: Any) -> tuple[Policy, OneOf]:
         """The shared policy, and the numbers with which it is one of the usual ones."""

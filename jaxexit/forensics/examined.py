@@ -8,22 +8,20 @@ times the ATR of the entry bar, as in the environment.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from jaxexit import units
-from jaxexit.data import Dataset, Market
+from jaxexit.data import Market
 from jaxexit.data.bars import find_gaps
 from jaxexit.data.calendars import Calendar
-from jaxexit.env.params import env_params, env_spec
 from jaxexit.env.types import EnvParams, EnvSpec
+from jaxexit.evaluate import Backtest
 from jaxexit.forensics.spans import best_and_worst
+from jaxexit.policies import CLASSICAL, Policy
 from jaxexit.units import Unit
-
-if TYPE_CHECKING:
-    from jaxexit.config import Experiment
 
 OWN_STOP, ATR_STOP = "stop", "atr"
 FEWER = 400  # resamples of intervals of which there are dozens
@@ -61,6 +59,9 @@ class Rules(NamedTuple):
     params: EnvParams
     market: Market
     horizon: int  # bars from the entry at most; 0: as long as the longest trade and the bars looked at after
+    classical: tuple[Policy, Any, int | None] = (CLASSICAL, (), None)
+    """What plays stop and target: policy, numbers, and how many trades it is compiled for (None: as many as
+    are played). A backtest's own program is one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,17 +102,15 @@ def numbers(table: pd.DataFrame, name: str) -> np.ndarray:
     return table[name].to_numpy(float)
 
 
-def of_backtest(
-    experiment: Experiment, dataset: Dataset, table: pd.DataFrame, name: str
-) -> Examined:
+def of_backtest(backtest: Backtest, table: pd.DataFrame, name: str) -> Examined:
     """The trades of a backtest (`evaluate.table.trade_table`) under one policy.
 
     Args:
-        experiment: whose rules they were played by.
-        dataset: its data.
+        backtest: whose rules they were played by.
         table: N trades.
         name: of the policy.
     """
+    dataset = backtest.dataset
     times, unit = dataset.times, dataset.unit
     bid, ask = (np.asarray(side, float) for side in (dataset.market.bid, dataset.market.ask))
     table = table.reset_index(drop=True)
@@ -155,10 +154,11 @@ def of_backtest(
         trades=trades,
         bars=Bars(times, bid, ask),
         rules=Rules(
-            env_spec(experiment, dataset.features, unit),
-            env_params(experiment, dataset.charges),
-            dataset.market,
-            experiment.env.max_bars,
+            backtest.spec,
+            backtest.world.params,
+            backtest.world.market,
+            backtest.horizon,
+            backtest.player(CLASSICAL, ()),
         ),
         unit=unit,
         calendar=dataset.calendar,

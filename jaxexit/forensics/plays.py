@@ -20,7 +20,6 @@ from jaxexit.evaluate.bootstrap import Estimate
 from jaxexit.evaluate.run import run_policy
 from jaxexit.evaluate.statistics import mean_per_trade
 from jaxexit.forensics.examined import OWN_STOP, Examined, numbers
-from jaxexit.policies import CLASSICAL
 
 WIDTHS = (1.5, 2.0, 3.0)
 AFTER = 50  # bars
@@ -70,7 +69,8 @@ def play(
     """
     if not len(rows):
         return Played(np.zeros(0), np.zeros(0, int), np.zeros(0, int))
-    spec, params, market, _ = examined.rules
+    spec, params, market, _, (policy, numbers_of_it, size) = examined.rules
+    size = size or padded_size(len(examined.trades))
     entries = examined.fills.take(rows).assign(stop=stop, target=target)
     count = len(rows)
     never: Any = np.zeros(count, np.float32)
@@ -79,8 +79,9 @@ def play(
     orders: Any = params.orders._replace(max_bars=np.int32(horizon))
     unit: Any = np.float32(examined.unit.size)
     world = World(params._replace(orders=orders), market, device_trades(entries), unknown, unit)
-    size = padded_size(len(examined.trades))
-    results = run_policy(spec, CLASSICAL, world, (), key_of(0), horizon=horizon, size=size).results
+    results = run_policy(
+        spec, policy, world, numbers_of_it, key_of(0), horizon=horizon, size=size, salt=0
+    ).results
     in_r = np.asarray(results.entry, float) / numbers(examined.trades, "risk")[rows]
     return Played(
         np.asarray(results.net, float) * in_r,

@@ -57,7 +57,7 @@ def parts_of_run(run: ReportedRun) -> list[Part]:
     names = [run.learned, *(name for name in WITH if name in run.tables)]
     return [
         part(
-            Diagnosis(of_backtest(run.experiment, run.dataset, run.tables[name], name)),
+            Diagnosis(of_backtest(run.backtest, run.tables[name], name)),
             f"f{number}",
         )
         for number, name in enumerate(names)

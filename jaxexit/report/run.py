@@ -35,8 +35,7 @@ class ReportedRun:
 
     Attributes:
         experiment: the frozen experiment.
-        dataset: its data.
-        split: which trades.
+        backtest: its data and rules on the split.
         folder: the run folder.
         summary: summary.json.
         tables: trade table of each policy, the learned one first; the same trades in the same order.
@@ -50,8 +49,7 @@ class ReportedRun:
     """
 
     experiment: Experiment
-    dataset: Dataset
-    split: str
+    backtest: Backtest
     folder: Path
     summary: dict[str, Any]
     tables: dict[str, pd.DataFrame]
@@ -62,6 +60,16 @@ class ReportedRun:
     decisions: Decisions
     findings: tuple[Finding, ...] | None = None
     together: dict[str, Any] | None = None
+
+    @property
+    def dataset(self) -> Dataset:
+        """Its data."""
+        return self.backtest.dataset
+
+    @property
+    def split(self) -> str:
+        """Which trades."""
+        return self.backtest.split
 
     @property
     def version(self) -> str:
@@ -116,11 +124,10 @@ def read_run(version: TrainedVersion, split: str) -> ReportedRun:
         for policy in summary["policies"]
     }
     summary = with_audit(folder, split, summary)
-    dataset = version.dataset()
+    backtest = Backtest(experiment, version.dataset(), split)
     return ReportedRun(
         experiment=experiment,
-        dataset=dataset,
-        split=split,
+        backtest=backtest,
         folder=folder.path,
         summary=summary,
         tables=tables,
@@ -128,7 +135,7 @@ def read_run(version: TrainedVersion, split: str) -> ReportedRun:
         guards=guards,
         metrics=read_metrics(folder.metrics),
         provenance=folder.provenance(),
-        decisions=_replayed(experiment, dataset, folder, summary, tables, split, again),
+        decisions=_replayed(experiment, backtest, folder, summary, tables, again),
         together=together,
     )
 
@@ -152,17 +159,16 @@ def audited(run: ReportedRun, on_check: Callable[[str], None] = lambda name: Non
 
 def _replayed(
     experiment: Experiment,
-    dataset: Dataset,
+    backtest: Backtest,
     folder: RunFolder,
     summary: dict[str, Any],
     tables: dict[str, pd.DataFrame],
-    split: str,
     again: str,
 ) -> Decisions:
     """The decisions behind a result, after checking that they lead to that result."""
     name, stored = next(iter(tables.items()))
     checkpoint = folder.checkpoints(experiment).restore(
-        summary["checkpoint"]["step"], state_template(experiment, dataset)
+        summary["checkpoint"]["step"], state_template(experiment, backtest.dataset)
     )
     if checkpoint.sha256 != summary["checkpoint"]["sha256"]:
         raise RunError(f"{folder.path}: the results are of another checkpoint; {again}")
@@ -176,11 +182,10 @@ def _replayed(
     )
     if policy is None:
         raise RunError(f"{folder.path}: the results are of an unknown policy '{name}'; {again}")
-    backtest = Backtest(experiment, dataset, split)
     params = agent_params(experiment, checkpoint, summary["which"])[0]
     played = backtest.play(policy, params, seed=experiment.seed, record=True)
     assert played.records is not None
-    _check_same(stored, played.table, dataset.unit, f"{folder.path}: {again}")
+    _check_same(stored, played.table, backtest.dataset.unit, f"{folder.path}: {again}")
     return replay(
         backtest.spec,
         backtest.world,

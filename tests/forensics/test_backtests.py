@@ -31,8 +31,9 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Diagnosis, Diagnos
         bars=path,
     )
     dataset = load_dataset(made)
-    table = Backtest(made, dataset, "train").play(HOLD_TO_HORIZON, ()).table
-    ours = Diagnosis(of_backtest(made, dataset, table, "hold_to_horizon"))
+    backtest = Backtest(made, dataset, "train")
+    table = backtest.play(HOLD_TO_HORIZON, ()).table
+    ours = Diagnosis(of_backtest(backtest, table, "hold_to_horizon"))
     listed = pd.DataFrame(
         {
             "entry_time": table["entry_time"],

@@ -26,7 +26,7 @@ TOO_WIDE = """
 @pytest.fixture(scope="module")
 def diagnosis(run: ReportedRun) -> Diagnosis:
     """The learned policy's trades."""
-    return Diagnosis(of_backtest(run.experiment, run.dataset, run.table, run.learned))
+    return Diagnosis(of_backtest(run.backtest, run.table, run.learned))
 
 
 @pytest.fixture(scope="module")
