@@ -6,8 +6,15 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 Array = jax.Array
+Continuation = Callable[[Array, Array, Array], Array]
+"""(observed [M, F], payoff [M], date, an int32 scalar) -> [M] what going on at that date is expected to be worth.
+
+In the payoff's units and with the payoff's sign: of a minimised problem, a cost. What a learner makes is a
+`jax.tree_util.Partial` of its parameters: it can be an argument of a compiled function, and another set of
+parameters of the same shapes compiles nothing anew."""
 
 
 class PathsOfProblem(NamedTuple):
@@ -19,7 +26,8 @@ class PathsOfProblem(NamedTuple):
     """[N, D + 1] what stopping at that date pays, discounted to date 0, in the units of the published value;
     of a problem that is minimised, what it costs. Before the problem's `first` date it is never paid."""
     state: Array
-    """[N, D + 1, S] the state from which `Problem.onward` goes on; Markov, so it holds what the past decides."""
+    """[N, D + 1, S] the state from which `Problem.onward` goes on: Markov, so it holds all of the past that
+    decides the future."""
 
 
 class Problem(NamedTuple):
@@ -48,7 +56,7 @@ class Problem(NamedTuple):
     simulate: Callable[[Array, int], PathsOfProblem]
     """(key, paths) -> independent paths from date 0. Pure; `paths` is static."""
     onward: Callable[[Array, Array, Array, int], tuple[Array, Array, Array]]
-    """(key, state [M, S], date, successors) -> observed [M, n, F], payoff [M, n] and state [M, n, S] at date + 1.
+    """(key, state [M, S], date, successors n) -> at date + 1: observed [M, n, F], payoff [M, n], state [M, n, S].
 
     Independent successors of each state at `date` (a traced int32 scalar, below D). Pure; `successors` is
     static."""
@@ -60,4 +68,4 @@ class Problem(NamedTuple):
 
     def final(self, payoff: Array) -> Array:
         """What the last date pays, of the payoff there: an option may expire, unless stopping is `forced`."""
-        return payoff if self.forced else jax.numpy.maximum(payoff, 0.0)
+        return payoff if self.forced else jnp.maximum(payoff, 0.0)
