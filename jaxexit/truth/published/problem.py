@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 Array = jax.Array
 Continuation = Callable[[Array, Array, Array], Array]
-"""(observed [M, F], payoff [M], date, an int32 scalar) -> [M] what going on at that date is expected to be worth.
+"""(observed [M, F], payoff [M], date) -> [M] what going on is expected to be worth; the date is an int32 scalar.
 
 In the payoff's units and with the payoff's sign: of a minimised problem, a cost. What a learner makes is a
 `jax.tree_util.Partial` of its parameters: it can be an argument of a compiled function, and another set of
@@ -56,10 +56,9 @@ class Problem(NamedTuple):
     simulate: Callable[[Array, int], PathsOfProblem]
     """(key, paths) -> independent paths from date 0. Pure; `paths` is static."""
     onward: Callable[[Array, Array, Array, int], tuple[Array, Array, Array]]
-    """(key, state [M, S], date, successors n) -> at date + 1: observed [M, n, F], payoff [M, n], state [M, n, S].
+    """(key, state [M, S], date, n) -> at date + 1: observed [M, n, F], payoff [M, n] and state [M, n, S].
 
-    Independent successors of each state at `date` (a traced int32 scalar, below D). Pure; `successors` is
-    static."""
+    Independent successors of each state at `date` (a traced int32 scalar, below D). Pure; n is static."""
 
     @property
     def sign(self) -> float:

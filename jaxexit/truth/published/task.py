@@ -1,0 +1,126 @@
+"""Any problem of optimal stopping as a task of the package's learners: go on or stop, on simulated paths."""
+
+from __future__ import annotations
+
+from functools import lru_cache, partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxexit.learning.types import Task
+from jaxexit.truth.published.problem import PathsOfProblem, Problem
+
+Array = jax.Array
+
+GO_ON, STOP = 0, 1
+
+
+class Pool(NamedTuple):
+    """Paths that episodes are drawn from: what the task works on."""
+
+    observed: Array  # [N, D + 1, F]
+    earned: Array  # [N, D + 1] by stopping at that date; at the last date also by never stopping
+
+
+class Place(NamedTuple):
+    """Where an episode stands: the state."""
+
+    path: Array  # int32
+    date: Array  # int32
+
+
+class Step(NamedTuple):
+    """What is kept of each step for the metrics. Scalars."""
+
+    earned: Array  # by stopping where the episode ended; meaningful where done
+    date: Array
+    done: Array
+
+
+def pool_of(problem: Problem, paths: PathsOfProblem) -> Pool:
+    """Paths as learners see them: the more is earned the better."""
+    last = problem.final(paths.payoff[:, -1:])
+    payoff = jnp.concatenate([paths.payoff[:, :-1], last], axis=1)
+    return Pool(paths.observed, problem.sign * payoff)
+
+
+def observe(observed: Array, earned: Array, date: Array, dates: int) -> Array:
+    """What a learner sees: the market, what stopping now earns, and the share of the time that is left.
+
+    Args:
+        observed: [..., F].
+        earned: [...] by stopping now.
+        date: int32, broadcasts with `earned`.
+        dates: the last one.
+
+    Returns:
+        [..., F + 2].
+    """
+    left = jnp.broadcast_to(1.0 - date / dates, earned.shape)
+    return jnp.concatenate([observed, earned[..., None], left[..., None]], axis=-1)
+
+
+def _see(dates: int, data: Pool, place: Place) -> Array:
+    at = place.path, place.date
+    return observe(data.observed[at], data.earned[at], place.date, dates)
+
+
+def _draw(data: Pool, key: Array, shape: tuple[int, ...]) -> Array:
+    return jax.random.randint(key, shape, 0, data.earned.shape[0], dtype=jnp.int32)
+
+
+def _episodes(data: Pool, numbers: Array) -> tuple[Array, Array]:
+    count = jnp.int32(data.earned.shape[0])
+    return numbers % count, count
+
+
+def _reset(dates: int, first: int, data: Pool, path: Array) -> tuple[Place, Array]:
+    place = Place(path, jnp.int32(first))
+    return place, _see(dates, data, place)
+
+
+def _step(
+    dates: int, first: int, data: Pool, place: Place, action: Array, path: Array
+) -> tuple[Place, Array, Array, Array, Step]:
+    stops = action == STOP
+    date = jnp.where(stops, place.date, place.date + 1)
+    done = stops | (date == dates)
+    earned = data.earned[place.path, date]
+    reward = earned - data.earned[place.path, place.date]
+    onward = Place(jnp.where(done, path, place.path), jnp.where(done, first, date))
+    return onward, _see(dates, data, onward), reward, done, Step(earned, date, done)
+
+
+def _summarise(data: Pool, steps: Step) -> dict[str, Array]:
+    del data
+    ends = jnp.maximum(steps.done.sum(), 1)
+    return {
+        "episodes": steps.done.sum(),
+        "earned_mean": jnp.where(steps.done, steps.earned, 0.0).sum() / ends,
+        "date_mean": jnp.where(steps.done, steps.date, 0).sum() / ends,
+    }
+
+
+@lru_cache(maxsize=32)
+def stopping_task(dates: int, first: int) -> Task:
+    """The task of all problems with these dates. Cached: the same dates are the same task.
+
+    An episode begins at the first date at which stopping is allowed. The reward of going on is the change of
+    what stopping would earn; that of stopping is 0: the rewards of an episode add up to what it earned over
+    stopping at once. At the last date nothing is left to decide.
+
+    Args:
+        dates: the last date.
+        first: the first date at which stopping is allowed.
+    """
+    return Task(
+        num_actions=2,
+        draw=_draw,
+        reset=partial(_reset, dates, first),
+        valid=None,
+        step=partial(_step, dates, first),
+        summarise=_summarise,
+        stopping=(GO_ON, STOP),
+        episodes=_episodes,
+    )
