@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 Array = jax.Array
 Continuation = Callable[[Array, Array, Array], Array]
-"""(observed [M, F], payoff [M], date) -> [M] what going on is expected to be worth; the date is an int32 scalar.
+"""(observed [M, F], payoff [M], date) -> [M] what going on is expected to be worth; date: an int32 scalar.
 
 In the payoff's units and with the payoff's sign: of a minimised problem, a cost. What a learner makes is a
 `jax.tree_util.Partial` of its parameters: it can be an argument of a compiled function, and another set of
