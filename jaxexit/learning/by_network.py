@@ -40,8 +40,9 @@ class ByNetwork:
         return network_policy(self.network, masked=masked, sample=sample)
 
     def evaluate(self: HasNetwork, params: Any, observation: Array) -> tuple[Array, Array]:
-        """See `Learner`."""
-        return forward(self.network, params, observation)
+        """See `Learner`; as many logits as the parameters have: those of the task that was learned."""
+        actions = params["params"]["policy"]["kernel"].shape[-2]
+        return forward(self.network._replace(num_actions=actions), params, observation)
 
     def layers(self: HasNetwork, params: Any) -> NetworkLayers:
         """See `Learner`."""
