@@ -7,8 +7,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
 from jaxexit.arrays import key_of
 from jaxexit.config import Experiment, with_overrides
@@ -20,11 +18,11 @@ from jaxexit.learning import batching, stack, take, update_agents
 from jaxexit.learning.precision import decided
 from jaxexit.learning.types import Learner
 from jaxexit.truth.published.problem import Continuation, Problem
-from jaxexit.truth.published.task import STOP, Pool, observe, pool_of, stopping_task
+from jaxexit.truth.published.task import Pool, Units, observe, pool_of, stopping_task, units_of
 
 Array = jax.Array
 
-POOL = 8192  # paths simulated, and valued, at once
+POOL = 8192  # paths simulated at once
 LEARNERS: tuple[LearnerName, ...] = ("exact", "ppo")
 SECTIONS = ("exact", "ppo", "network")  # of the experiment, that may be overridden
 """Sections of the experiment that may be overridden."""
@@ -84,10 +82,14 @@ def experiment_of(
     return with_overrides(experiment, overrides)
 
 
-@partial(jax.jit, static_argnames=("problem", "n"))
-def simulated(problem: Problem, key: Array, n: int) -> Pool:
-    """Fresh paths, as learners see them."""
-    return pool_of(problem, problem.simulate(key, n))
+@partial(jax.jit, static_argnames="problem")
+def _first_units(problem: Problem, key: Array) -> Units:
+    return units_of(problem, problem.simulate(key, POOL))
+
+
+@partial(jax.jit, static_argnames="problem")
+def _fresh(problem: Problem, units: Units, key: Array) -> Pool:
+    return pool_of(problem, units, problem.simulate(key, POOL))
 
 
 class Learned(NamedTuple):
@@ -96,20 +98,27 @@ class Learned(NamedTuple):
     problem: Problem
     learner: Learner
     params: Any
+    units: Units
 
     @property
     def continuation(self) -> Continuation:
         """What going on is worth, for the dual bound; its parameters can be traced."""
         function = partial(_continuation, self.learner, self.problem)
-        return jax.tree_util.Partial(function, self.params)
+        return jax.tree_util.Partial(function, self.params, self.units)
 
 
 def _continuation(
-    learner: Learner, problem: Problem, params: Any, observed: Array, payoff: Array, date: Array
+    learner: Learner,
+    problem: Problem,
+    params: Any,
+    units: Units,
+    observed: Array,
+    payoff: Array,
+    date: Array,
 ) -> Array:
-    earned = problem.sign * payoff
-    seen = observe(observed, earned, date, problem.dates)
-    return problem.sign * (earned + learner.evaluate(params, seen)[1])
+    earned = problem.sign * payoff / units.earned
+    seen = observe((observed - units.mean) / units.deviation, earned, date, problem.dates)
+    return payoff + problem.sign * units.earned * learner.evaluate(params, seen)[1]
 
 
 def learn(
@@ -127,61 +136,12 @@ def learn(
     learner, hyper = learner_of(decided(experiment)), hyper_of(experiment)
     task, key = stopping_task(problem.dates, problem.first), key_of(experiment.seed)
     of_paths, of_learner = jax.random.split(key)
-    pool = simulated(problem, jax.random.fold_in(of_paths, 0), POOL)
+    units = _first_units(problem, of_paths)
+    pool = _fresh(problem, units, jax.random.fold_in(of_paths, 0))
     states = stack([learner.init(task, hyper, pool, of_learner)])
     hypers, total = stack([hyper]), num_updates(experiment)
     for done in range(total):
         states, _ = update_agents(learner, task, (), batching(), hypers, pool, states)
-        pool = simulated(problem, jax.random.fold_in(of_paths, done + 1), POOL)
+        pool = _fresh(problem, units, jax.random.fold_in(of_paths, done + 1))
         on_update(done + 1, total)
-    return Learned(problem, learner, take(learner.policy_params(states), 0))
-
-
-@partial(jax.jit, static_argnames=("learner", "dates", "first"))
-def earned_by(learner: Learner, dates: int, first: int, params: Any, pool: Pool) -> Array:
-    """[N] what the greedy policy earns on each path."""
-
-    def stops(date: Array) -> Array:
-        earned = pool.earned[:, date]
-        seen = observe(pool.observed[:, date], earned, date, dates)
-        return jnp.argmax(learner.evaluate(params, seen)[0], axis=-1) == STOP
-
-    stopped = jax.lax.map(stops, jnp.arange(first, dates))  # [D - first, N]
-    when = jnp.where(stopped.any(axis=0), first + jnp.argmax(stopped, axis=0), dates)
-    return jnp.take_along_axis(pool.earned, when[:, None], axis=1)[:, 0]
-
-
-class Valued(NamedTuple):
-    """The mean over fresh paths of what a policy gets, in the payoff's sign."""
-
-    value: float
-    error: float  # standard error
-    paths: int
-
-
-def valued(learned: Learned, seed: int, paths: int) -> Valued:
-    """Play the greedy policy on fresh paths: a lower bound (of a cost: an upper one) but for the error.
-
-    Args:
-        learned: what.
-        seed: of the paths; none was trained on.
-        paths: how many, rounded up to whole pools.
-    """
-    problem, key = learned.problem, jax.random.fold_in(key_of(seed), 2**31)
-    results = [
-        np.asarray(
-            earned_by(
-                learned.learner,
-                problem.dates,
-                problem.first,
-                learned.params,
-                simulated(problem, jax.random.fold_in(key, number), POOL),
-            ),
-            np.float64,
-        )
-        for number in range(-(-paths // POOL))
-    ]
-    earned = problem.sign * np.concatenate(results)
-    return Valued(
-        float(earned.mean()), float(earned.std(ddof=1) / np.sqrt(len(earned))), len(earned)
-    )
+    return Learned(problem, learner, take(learner.policy_params(states), 0), units)

@@ -17,10 +17,18 @@ GO_ON, STOP = 0, 1
 
 
 class Pool(NamedTuple):
-    """Paths that episodes are drawn from: what the task works on."""
+    """Paths that episodes are drawn from, scaled: what the task works on."""
 
     observed: Array  # [N, D + 1, F]
     earned: Array  # [N, D + 1] by stopping at that date; at the last date also by never stopping
+
+
+class Units(NamedTuple):
+    """What a learner sees is near 0 and of deviation 1: fixed on the first paths."""
+
+    mean: Array  # [F]
+    deviation: Array  # [F]
+    earned: Array  # payoff: the deviation of its change from date to date
 
 
 class Place(NamedTuple):
@@ -38,11 +46,28 @@ class Step(NamedTuple):
     done: Array
 
 
-def pool_of(problem: Problem, paths: PathsOfProblem) -> Pool:
-    """Paths as learners see them: the more is earned the better."""
+def earned_of(problem: Problem, paths: PathsOfProblem) -> Array:
+    """[N, D + 1] what stopping at each date earns, the more the better; at the last date also going on."""
     last = problem.final(paths.payoff[:, -1:])
-    payoff = jnp.concatenate([paths.payoff[:, :-1], last], axis=1)
-    return Pool(paths.observed, problem.sign * payoff)
+    return problem.sign * jnp.concatenate([paths.payoff[:, :-1], last], axis=1)
+
+
+def units_of(problem: Problem, paths: PathsOfProblem) -> Units:
+    """Mean and deviation of what is observed; the deviation of a date's change of what stopping earns."""
+    earned = earned_of(problem, paths)
+    deviation = paths.observed.std(axis=(0, 1))
+    moved = jnp.diff(earned[:, problem.first :], axis=1)
+    return Units(
+        mean=paths.observed.mean(axis=(0, 1)),
+        deviation=jnp.where(deviation > 1e-6, deviation, 1.0),
+        earned=jnp.sqrt(jnp.mean(jnp.square(moved))),
+    )
+
+
+def pool_of(problem: Problem, units: Units, paths: PathsOfProblem) -> Pool:
+    """Paths as learners see them."""
+    observed = (paths.observed - units.mean) / units.deviation
+    return Pool(observed, earned_of(problem, paths) / units.earned)
 
 
 def observe(observed: Array, earned: Array, date: Array, dates: int) -> Array:
