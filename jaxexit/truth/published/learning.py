@@ -18,17 +18,25 @@ from jaxexit.learning import batching, stack, take, update_agents
 from jaxexit.learning.precision import decided
 from jaxexit.learning.types import Learner
 from jaxexit.truth.published.problem import Continuation, Problem
-from jaxexit.truth.published.task import Pool, Units, observe, pool_of, stopping_task, units_of
+from jaxexit.truth.published.task import (
+    Pool,
+    Units,
+    observe,
+    pool_of,
+    scaled,
+    stopping_task,
+    units_of,
+)
 
 Array = jax.Array
 
-POOL = 8192  # paths simulated at once
+POOL = 8192  # paths simulated at an update, at most
+DECISIONS = 102_400  # that the exact learner lays out at an update, about
 LEARNERS: tuple[LearnerName, ...] = ("exact", "ppo")
 SECTIONS = ("exact", "ppo", "network")  # of the experiment, that may be overridden
 """Sections of the experiment that may be overridden."""
 EXACT = Exact(
     updates=30,
-    trades=POOL,
     rounds=4,
     minibatches=30,
     minibatch_size=1024,
@@ -70,26 +78,28 @@ def experiment_of(
             raise ConfigError(
                 f"--set: got {text}, expected a key of {', '.join(SECTIONS)}; a published problem is fixed"
             )
+    decisions = problem.dates - problem.first
+    trades = min(POOL, max(256, DECISIONS // decisions // 256 * 256))
     experiment = Experiment(
         version=f"exam_{problem.name}",
         learner=learner,
         seed=seed,
-        env=Env(max_bars=problem.dates - problem.first),
-        exact=EXACT,
+        env=Env(max_bars=decisions),
+        exact=EXACT.model_copy(update={"trades": trades}),
         ppo=PROXIMAL,
         network=Network(hidden_sizes=(64, 64), initial_hold_probability=0.92),
     )
     return with_overrides(experiment, overrides)
 
 
-@partial(jax.jit, static_argnames="problem")
-def _first_units(problem: Problem, key: Array) -> Units:
-    return units_of(problem, problem.simulate(key, POOL))
+@partial(jax.jit, static_argnames=("problem", "n"))
+def _first_units(problem: Problem, key: Array, n: int) -> Units:
+    return units_of(problem, problem.simulate(key, n))
 
 
-@partial(jax.jit, static_argnames="problem")
-def _fresh(problem: Problem, units: Units, key: Array) -> Pool:
-    return pool_of(problem, units, problem.simulate(key, POOL))
+@partial(jax.jit, static_argnames=("problem", "n"))
+def _fresh(problem: Problem, units: Units, key: Array, n: int) -> Pool:
+    return pool_of(problem, units, problem.simulate(key, n))
 
 
 class Learned(NamedTuple):
@@ -117,7 +127,7 @@ def _continuation(
     date: Array,
 ) -> Array:
     earned = problem.sign * payoff / units.earned
-    seen = observe((observed - units.mean) / units.deviation, earned, date, problem.dates)
+    seen = observe(scaled(units, observed), earned, date, problem.dates)
     return payoff + problem.sign * units.earned * learner.evaluate(params, seen)[1]
 
 
@@ -136,12 +146,13 @@ def learn(
     learner, hyper = learner_of(decided(experiment)), hyper_of(experiment)
     task, key = stopping_task(problem.dates, problem.first), key_of(experiment.seed)
     of_paths, of_learner = jax.random.split(key)
-    units = _first_units(problem, of_paths)
-    pool = _fresh(problem, units, jax.random.fold_in(of_paths, 0))
+    paths = experiment.exact.trades if experiment.learner == "exact" else POOL
+    units = _first_units(problem, of_paths, paths)
+    pool = _fresh(problem, units, jax.random.fold_in(of_paths, 0), paths)
     states = stack([learner.init(task, hyper, pool, of_learner)])
     hypers, total = stack([hyper]), num_updates(experiment)
     for done in range(total):
         states, _ = update_agents(learner, task, (), batching(), hypers, pool, states)
-        pool = _fresh(problem, units, jax.random.fold_in(of_paths, done + 1))
+        pool = _fresh(problem, units, jax.random.fold_in(of_paths, done + 1), paths)
         on_update(done + 1, total)
     return Learned(problem, learner, take(learner.policy_params(states), 0), units)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxexit.learning.types import Task
 from jaxexit.truth.published.problem import PathsOfProblem, Problem
@@ -19,15 +20,16 @@ GO_ON, STOP = 0, 1
 class Pool(NamedTuple):
     """Paths that episodes are drawn from, scaled: what the task works on."""
 
-    observed: Array  # [N, D + 1, F]
+    observed: Array  # [N, D + 1, G]
     earned: Array  # [N, D + 1] by stopping at that date; at the last date also by never stopping
 
 
 class Units(NamedTuple):
     """What a learner sees is near 0 and of deviation 1: fixed on the first paths."""
 
-    mean: Array  # [F]
-    deviation: Array  # [F]
+    view: Array  # [F, G] which sums of what is observed
+    mean: Array  # [G] of them
+    deviation: Array  # [G]
     earned: Array  # payoff: the deviation of its change from date to date
 
 
@@ -52,35 +54,59 @@ def earned_of(problem: Problem, paths: PathsOfProblem) -> Array:
     return problem.sign * jnp.concatenate([paths.payoff[:, :-1], last], axis=1)
 
 
+LAGS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)  # dates
+
+
+def view_of(problem: Problem, size: int) -> np.ndarray:
+    """[F, G]: all that is observed; of a path's level and its latest changes, the changes over `LAGS` dates.
+
+    Args:
+        problem: which.
+        size: F.
+    """
+    if problem.family != "fbm":
+        return np.eye(size, dtype=np.float32)
+    latest = np.arange(size - 1)[:, None] < np.array(LAGS)
+    view = np.zeros((size, 1 + len(LAGS)), np.float32)
+    view[0, 0], view[1:, 1:] = 1.0, latest
+    return view
+
+
 def units_of(problem: Problem, paths: PathsOfProblem) -> Units:
-    """Mean and deviation of what is observed; the deviation of a date's change of what stopping earns."""
-    earned = earned_of(problem, paths)
-    deviation = paths.observed.std(axis=(0, 1))
+    """Mean and deviation of what is seen; the deviation of a date's change of what stopping earns."""
+    view = jnp.asarray(view_of(problem, paths.observed.shape[-1]))
+    earned, seen = earned_of(problem, paths), paths.observed @ view
+    deviation = seen.std(axis=(0, 1))
     moved = jnp.diff(earned[:, problem.first :], axis=1)
     return Units(
-        mean=paths.observed.mean(axis=(0, 1)),
+        view=view,
+        mean=seen.mean(axis=(0, 1)),
         deviation=jnp.where(deviation > 1e-6, deviation, 1.0),
         earned=jnp.sqrt(jnp.mean(jnp.square(moved))),
     )
 
 
+def scaled(units: Units, observed: Array) -> Array:
+    """[..., F] -> [..., G] as a learner sees it."""
+    return (observed @ units.view - units.mean) / units.deviation
+
+
 def pool_of(problem: Problem, units: Units, paths: PathsOfProblem) -> Pool:
     """Paths as learners see them."""
-    observed = (paths.observed - units.mean) / units.deviation
-    return Pool(observed, earned_of(problem, paths) / units.earned)
+    return Pool(scaled(units, paths.observed), earned_of(problem, paths) / units.earned)
 
 
 def observe(observed: Array, earned: Array, date: Array, dates: int) -> Array:
     """What a learner sees: the market, what stopping now earns, and the share of the time that is left.
 
     Args:
-        observed: [..., F].
-        earned: [...] by stopping now.
+        observed: [..., G], scaled.
+        earned: [...] by stopping now, scaled.
         date: int32, broadcasts with `earned`.
         dates: the last one.
 
     Returns:
-        [..., F + 2].
+        [..., G + 2].
     """
     left = jnp.broadcast_to(1.0 - date / dates, earned.shape)
     return jnp.concatenate([observed, earned[..., None], left[..., None]], axis=-1)

@@ -14,7 +14,7 @@ from jaxexit.arrays import key_of
 from jaxexit.learning.types import Learner
 from jaxexit.truth.published.learning import Learned
 from jaxexit.truth.published.problem import Problem
-from jaxexit.truth.published.task import STOP, Units, earned_of, observe
+from jaxexit.truth.published.task import STOP, Units, earned_of, observe, scaled
 
 Array = jax.Array
 
@@ -49,8 +49,9 @@ def _played(
     earned, dates = earned_of(problem, paths), problem.dates
 
     def stops(date: Array) -> Array:
-        observed = (paths.observed[:, date] - units.mean) / units.deviation
-        seen = observe(observed, earned[:, date] / units.earned, date, dates)
+        seen = observe(
+            scaled(units, paths.observed[:, date]), earned[:, date] / units.earned, date, dates
+        )
         return jnp.argmax(learner.evaluate(params, seen)[0], axis=-1) == STOP
 
     stopped = jax.lax.map(stops, jnp.arange(problem.first, dates))  # [D - first, N]
