@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # annotations only: a mistake in the arguments must not wait 
 
     from jaxexit.truth.few.scores import FewScore
     from jaxexit.truth.leaks import DetectionRate
+    from jaxexit.truth.published.exam import Row
     from jaxexit.truth.verdict import Control, Share, Verdict
 
 FAILED = 1
@@ -96,6 +97,20 @@ def _leaks(arguments: argparse.Namespace, on_step: Progress) -> list[DetectionRa
     return run_exam(quick=arguments.quick, seed=arguments.seed, bars=bars, on_step=on_step)
 
 
+def _published(arguments: argparse.Namespace, on_step: Progress) -> list[Row]:
+    from jaxexit.truth.published.exam import run_exam
+
+    return run_exam(
+        quick=arguments.quick,
+        seed=arguments.seed,
+        names=arguments.problem,
+        learners=arguments.learner,
+        overrides=arguments.overrides,
+        paths=_one(arguments.trades),
+        on_step=on_step,
+    )
+
+
 class Exam(NamedTuple):
     """How an exam is run, shown, and judged: each result says whether it `passed`."""
 
@@ -134,6 +149,9 @@ def _exams() -> dict[str, Exam]:
         "controls": Exam(
             _controls, tables.control_table, "each trap caught, and no alarm without one"
         ),
+        "published": Exam(
+            _published, tables.published_table, "as published, and never above the upper bound"
+        ),
     }
 
 
@@ -162,7 +180,8 @@ def _run(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
 
     exam = _exams()[name]
     out = progress.console(quiet=arguments.quiet, json=arguments.json)
-    trades = () if arguments.exam == "all" and name == "few" else arguments.trades
+    of_markets = arguments.exam != "all" or name not in ("few", "published")
+    trades = arguments.trades if of_markets else ()
     of_this_exam = argparse.Namespace(**vars(arguments) | {"exam": name, "trades": trades})
     with progress.working(out, name) as say:
         results = exam.run(of_this_exam, say)

@@ -1,6 +1,7 @@
-"""`python -m jaxexit.exam martingale|ou|disorder|few|leaks|controls|all`: markets whose answer is known.
+"""`python -m jaxexit.exam martingale|ou|disorder|few|leaks|controls|published|all`: the answer is known.
 
-`few`: how much of the optimum is earned after learning from few trades? `controls` plants traps, each of
+`few`: how much of the optimum is earned after learning from few trades? `published`: problems of optimal
+stopping whose values others have published. `controls` plants traps, each of
 which an exam or an audit must catch; it needs a checkout of the repository. `leaks` generates random leaks
 and honest inputs: how many does the audit catch, how often is it wrong? Exit code 1 when an examinee fails,
 or a trap is not caught.
@@ -14,8 +15,9 @@ from pathlib import Path
 from jaxexit.commands import cli
 from jaxexit.errors import UserError
 
-EXAMS = ("martingale", "ou", "disorder", "few", "leaks", "controls")
+EXAMS = ("martingale", "ou", "disorder", "few", "leaks", "controls", "published")
 FEWEST = 200  # trades to learn from in `few`
+OF_PUBLISHED = ("problem", "learner")
 OF_FEW = ("market", "experiment", "market_seeds", "learning_seeds", "picture")
 
 
@@ -46,15 +48,19 @@ def build_parser() -> cli.Parser:
         type=_whole_numbers,
         default=(),
         help="martingale, ou, disorder: trades of each examinee (default: 200,000, 200,000, "
-        "1,000,000; fewer with --quick); few: trades to learn from (default: 250,1000,4000,16000)",
+        "1,000,000; fewer with --quick); few: trades to learn from (default: 250,1000,4000,16000); "
+        "published: fresh paths of each row (default: 524288)",
     )
     _add_few(parser)
+    _add_published(parser)
     parser.add_argument(
         "--bars",
         metavar="FILE",
         help="leaks: in these bars ('sample', or a file) instead of simulated ones",
     )
-    cli.add_overrides(parser, "of the learner in ou, disorder or few, e.g. ppo.gamma=0.99")
+    cli.add_overrides(
+        parser, "of the learner in ou, disorder, few or published, e.g. ppo.gamma=0.99"
+    )
     cli.add_output(parser)
     return parser
 
@@ -81,6 +87,26 @@ def _add_few(parser: cli.Parser) -> None:
     )
     parser.add_argument(
         "--picture", metavar="FILE", type=Path, help="few: also draw the shares, a PNG file"
+    )
+
+
+def _add_published(parser: cli.Parser) -> None:
+    """The options of `published` alone."""
+    parser.add_argument(
+        "--problem",
+        metavar="NAME",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="published: these problems only: put-36-0.2-1, or all of a table: put, max-call, fbm, maximum, "
+        "ou (default: all)",
+    )
+    parser.add_argument(
+        "--learner",
+        choices=("exact", "ppo"),
+        action="append",
+        default=[],
+        help="published: this learner only (default: both)",
     )
 
 
@@ -132,11 +158,12 @@ def check_options(arguments: argparse.Namespace) -> None:
         raise UserError("--bars: only for leaks; the other exams simulate their markets")
     if (arguments.steps or arguments.training_seeds) and exam not in ("ou", "disorder"):
         raise UserError(f"--steps, --training-seeds: only for ou and disorder, not for {exam}")
-    if arguments.overrides and exam not in ("ou", "disorder", "few"):
-        raise UserError(f"--set: only for ou, disorder and few, not for {exam}")
+    if arguments.overrides and exam not in ("ou", "disorder", "few", "published"):
+        raise UserError(f"--set: only for ou, disorder, few and published, not for {exam}")
     for text in arguments.overrides:
         if exam == "few" and text.split(".")[0].strip() in ("data", "costs"):
             raise UserError(f"--set: got {text}, but the market of an exam is fixed")
-    for name in OF_FEW:
-        if getattr(arguments, name) and exam != "few":
-            raise UserError(f"--{name.replace('_', '-')}: only for few, not for {exam}")
+    for names, owner in ((OF_FEW, "few"), (OF_PUBLISHED, "published")):
+        for name in names:
+            if getattr(arguments, name) and exam != owner:
+                raise UserError(f"--{name.replace('_', '-')}: only for {owner}, not for {exam}")

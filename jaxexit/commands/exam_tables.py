@@ -11,6 +11,7 @@ from rich.text import Text
 if TYPE_CHECKING:  # annotations only: a table needs no jax
     from jaxexit.truth.few.scores import FewScore
     from jaxexit.truth.leaks import DetectionRate
+    from jaxexit.truth.published.exam import Row
     from jaxexit.truth.verdict import Control, Share, Verdict
 
 
@@ -165,3 +166,38 @@ def _with_error(value: float | None, error: float | None, sign: str) -> str:
     if value is None:
         return ""
     return f"{value:{sign}.1%}" + ("" if error is None else f" +- {error:.1%}")
+
+
+def published_table(title: str, rows: Sequence[Row]) -> Table:
+    """A row for each problem and learner."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("problem", no_wrap=True)
+    table.add_column("learner", no_wrap=True)
+    for column in ("published", "ours", "less published", "dual bound", "seconds"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("verdict", ratio=1, min_width=12)
+    family = rows[0].problem.rstrip("0123456789.-") if rows else ""
+    for row in rows:
+        if row.problem.rstrip("0123456789.-") != family:
+            table.add_section()
+            family = row.problem.rstrip("0123456789.-")
+        published = "" if row.lowest is None else f"{row.lowest:.4f}"
+        if row.highest != row.lowest:
+            published += f" to {row.highest:.4f}"
+        table.add_row(
+            row.problem,
+            row.learner,
+            published,
+            f"{row.value:.4f} +- {row.error:.4f}",
+            "" if row.share is None else f"{row.share:+.2%}",
+            f"{row.upper:.4f} +- {row.upper_error:.4f}",
+            f"{row.seconds:.1f}",
+            row.words,
+            style=None if row.passed else "bold red",
+        )
+    table.caption = (
+        "ours: what the learned policy got on fresh paths, a lower bound but for its error; dual bound: what "
+        "no rule can beat (of maximum, where the least is wanted, the other way round); seconds: of learning"
+    )
+    table.caption_justify = "left"
+    return table
