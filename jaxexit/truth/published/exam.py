@@ -26,9 +26,9 @@ ERRORS = 3.0  # standard errors that a difference is given
 class Effort(NamedTuple):
     """On how many paths a row is judged."""
 
-    paths: int = 524_288  # that the policy plays
-    outer: int = 1_024  # of the upper bound
-    inner: int = 256  # successors of each of their dates
+    paths: int = 262_144  # that the policy plays
+    outer: int = 512  # of the upper bound
+    inner: int = 128  # successors of each of their dates
     within: float = WITHIN
 
 

@@ -19,7 +19,7 @@ from jaxexit.truth.published.task import STOP, Units, earned_of, observe, scaled
 Array = jax.Array
 
 CHUNK = 8192  # paths at once
-OTHERS = 8  # times as many paths tell the controls' means
+OTHERS = 4  # times as many paths tell the controls' means
 CONTROLS = 8  # dates whose payoffs are among the controls
 
 

@@ -1,0 +1,223 @@
+"""The published exam: what the task pays, what a policy is worth, when a row passes."""
+
+import json
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxexit.__main__ import main
+from jaxexit.truth.published.catalogue import MAKERS, named
+from jaxexit.truth.published.exam import Effort, Row, examined
+from jaxexit.truth.published.learning import Learned
+from jaxexit.truth.published.problem import PathsOfProblem, Problem
+from jaxexit.truth.published.task import (
+    GO_ON,
+    STOP,
+    Place,
+    earned_of,
+    pool_of,
+    stopping_task,
+    units_of,
+)
+from jaxexit.truth.published.value import valued
+
+DATES, FIRST, START, PULL = 6, 1, 2.0, 0.5
+
+
+def _onward(key: jax.Array, state: jax.Array, date: jax.Array, n: int):
+    after = PULL * state[:, None] + jax.random.normal(key, (len(state), n, 1))
+    return after, after[..., 0], after
+
+
+def _simulate(key: jax.Array, n: int) -> PathsOfProblem:
+    def step(level: jax.Array, key: jax.Array):
+        return (after := _onward(key, level, jnp.int32(0), 1)[0][:, 0]), after
+
+    start = jnp.full((n, 1), START)
+    after = jax.lax.scan(step, start, jax.random.split(key, DATES))[1]
+    state = jnp.concatenate([start[None], after]).swapaxes(0, 1)
+    return PathsOfProblem(state, state[..., 0], state)
+
+
+FALLING = Problem(
+    name="falling",
+    family="ou",
+    published=None,
+    lower=None,
+    upper=None,
+    source="a price that halves each date, and a shock of deviation 1",
+    dates=DATES,
+    first=FIRST,
+    forced=True,
+    minimised=False,
+    simulate=_simulate,
+    onward=_onward,
+)
+
+
+class Always(NamedTuple):
+    """A policy that only knows one action."""
+
+    action: int
+
+    def evaluate(self, params: Any, seen: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """As a learner's."""
+        logits = jnp.broadcast_to(jax.nn.one_hot(self.action, 2), (*seen.shape[:-1], 2))
+        return logits, jnp.zeros(seen.shape[:-1])
+
+
+@pytest.mark.parametrize("forced", [True, False])
+@pytest.mark.parametrize("minimised", [True, False])
+def test_an_episode_earns_the_payoff_where_it_stops(forced: bool, minimised: bool):
+    """Over what stopping at once earns; an option expires where its last payoff is negative."""
+    problem = FALLING._replace(forced=forced, minimised=minimised)
+    paths = problem.simulate(jax.random.key(1), 16)
+    units = units_of(problem, paths)
+    pool, task = pool_of(problem, units, paths), stopping_task(DATES, FIRST)
+    payoff, sign = np.asarray(paths.payoff), -1.0 if minimised else 1.0
+    step = jax.jit(task.step)
+    for number, stop in enumerate([1, 3, DATES - 1, DATES, DATES, DATES]):
+        state, total, ended = Place(jnp.int32(number), jnp.int32(FIRST)), 0.0, False
+        for date in range(FIRST, DATES):
+            action = jnp.int32(STOP if date == stop else GO_ON)
+            state, seen, reward, done, info = step(pool, state, action, jnp.int32(7))
+            total += float(reward)
+            ended = bool(done)
+            if ended:
+                break
+        assert ended
+        last = payoff[number, stop]
+        if stop == DATES and not forced:
+            last = max(last, 0.0)
+        expected = sign * (last - payoff[number, FIRST])
+        assert total * float(units.earned) == pytest.approx(expected, abs=1e-4)
+        assert float(info.earned) * float(units.earned) == pytest.approx(sign * last, abs=1e-4)
+        assert int(state.path) == 7
+        assert int(state.date) == FIRST
+        assert float(seen[-1]) == pytest.approx(1.0 - FIRST / DATES)
+
+
+@pytest.mark.parametrize("action", [GO_ON, STOP])
+def test_controls_sharpen_a_value_and_do_not_move_it(action: int):
+    """Stopping at the first date, or never: both means are known."""
+    units = units_of(FALLING, FALLING.simulate(jax.random.key(0), 256))
+    learned = Learned(FALLING, Always(action), {}, units)  # type: ignore[arg-type]
+    found = valued(learned, seed=3, paths=8_192)
+    date = FIRST if action == STOP else DATES
+    assert found.value == pytest.approx(START * PULL**date, abs=4.0 * found.error)
+    deviation = np.sqrt(sum(PULL ** (2 * k) for k in range(date)))
+    assert found.error < 0.7 * deviation / np.sqrt(found.paths)
+
+
+def test_a_learned_rule_beats_every_fixed_date_and_not_its_bound():
+    """Whoever leaves a falling price at its best lies between both."""
+    small = ("exact.updates=4", "exact.rounds=2", "exact.trades=1024", "exact.members=1")
+    row = examined(FALLING, "exact", 0, Effort(paths=8_192, outer=512, inner=32), small)
+    best_fixed = START * PULL**FIRST
+    assert row.value > best_fixed + 10.0 * row.error
+    assert row.value <= row.upper + 3.0 * np.hypot(row.error, row.upper_error)
+    assert row.upper < 1.1 * row.value
+    assert row.possible
+
+
+def row(**changes: Any) -> Row:
+    """A row that passes, changed."""
+    numbers: dict[str, Any] = {
+        "problem": "put-36-0.2-1",
+        "published": 4.478,
+        "lowest": 4.478,
+        "highest": 4.478,
+        "value": 4.47,
+        "error": 0.004,
+        "upper": 4.49,
+        "upper_error": 0.003,
+        "seconds": 1.0,
+        "learner": "exact",
+        "minimised": False,
+        "within": 0.005,
+    }
+    return Row(**(numbers | changes))
+
+
+def test_a_row_passes_near_what_is_published_and_below_its_bound():
+    """Half a percent either way; between published bounds anything; of a cost the signs are turned."""
+    assert row().passed
+    assert not row(value=4.45).passed
+    assert not row(value=4.50, upper=4.6).passed
+    assert row(value=4.47, upper=4.47 - 0.0149).passed
+    assert not row(value=4.47, upper=4.47 - 0.0151).passed
+    assert row(value=4.3, lowest=4.2, highest=4.5).passed
+    assert not row(published=0.0, lowest=0.0, highest=0.0, value=-0.02).passed
+    cost = partial(row, minimised=True, value=4.48, upper=4.47)
+    assert cost().passed
+    assert cost(value=4.51).share == pytest.approx(-0.032 / 4.478)
+    assert not cost(upper=4.4951).passed
+
+
+def test_names_of_rows_and_tables():
+    """A table's name stands for its rows; each row bears the name it is asked by."""
+    assert len(named(["put"])) == 20
+    assert len(named(["max-call"])) == 9
+    assert len(named([])) == len(MAKERS) == 20 + 9 + 10 + 1 + 25
+    assert named(["fbm-0.5", "fbm"])[0] == "fbm-0.5"
+    for name in ("put-44-0.4-2", "max-call-10-110", "fbm-0.3"):
+        assert MAKERS[name]().name == name
+
+
+def test_what_is_seen_of_a_path_with_memory():
+    """The changes over the latest 1, 2, 3, ... dates, whatever lies further back."""
+    problem = MAKERS["fbm-0.7"]()
+    paths = problem.simulate(jax.random.key(0), 3)
+    units = units_of(problem, paths)
+    level = np.asarray(paths.payoff)
+    seen = np.asarray(paths.observed @ units.view)
+    unit = 100**-0.7
+    assert seen[..., 0] == pytest.approx(level, abs=1e-4)
+    assert seen[:, 70, 1] * unit == pytest.approx(level[:, 70] - level[:, 69], abs=1e-4)
+    assert seen[:, 70, 6] * unit == pytest.approx(level[:, 70] - level[:, 62], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["published", "--problem", "put-37"], "put-36-0.2-1"),
+        (["ou", "--problem", "put"], "--problem: only for published"),
+        (["few", "--learner", "ppo"], "--learner: only for published"),
+        (
+            ["published", "--problem", "put", "--set", "env.max_bars=3"],
+            "published problem is fixed",
+        ),
+        (["published", "--steps", "100"], "only for ou and disorder"),
+    ],
+)
+def test_a_mistake_is_one_line(words: list[str], says: str, capsys: pytest.CaptureFixture[str]):
+    """It names the option and what it takes."""
+    assert main(["exam", *words]) == 2
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_quick_exam_passes(capsys: pytest.CaptureFixture[str]):
+    """Both learners find the put's value; the record has what is compared."""
+    assert main(["exam", "published", "--quick", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert [found["learner"] for found in record["verdicts"]] == ["exact", "ppo"]
+    keys = {"problem", "published", "value", "error", "upper", "upper_error", "seconds", "learner"}
+    for found in record["verdicts"]:
+        assert keys | {"passed"} <= set(found)
+        assert found["published"] == 4.478
+        assert found["passed"]
+
+
+def test_what_stopping_earns_of_an_option_that_expires():
+    """Nothing at its last date; before it, the payoff as it is."""
+    paths = FALLING.simulate(jax.random.key(2), 64)
+    earned = np.asarray(earned_of(FALLING._replace(forced=False), paths))
+    payoff = np.asarray(paths.payoff)
+    assert (payoff[:, -1] < 0).any()
+    assert np.array_equal(earned[:, :-1], payoff[:, :-1])
+    assert np.array_equal(earned[:, -1], np.maximum(payoff[:, -1], 0.0))
