@@ -266,7 +266,9 @@ def _learn_deep(
         return (params, jnp.where(goes, now, later)), params
 
     start = network.init(of_network, seen[:1, 0])
-    _, params = jax.lax.scan(backward, (start, gain[:, -1]), jnp.arange(problem.dates), reverse=True)
+    _, params = jax.lax.scan(
+        backward, (start, gain[:, -1]), jnp.arange(problem.dates), reverse=True
+    )
     return scale, params
 
 

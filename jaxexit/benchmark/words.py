@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 Record = Mapping[str, Any]
+DEEP = "deep optimal stopping"  # whose seconds are the measure of `published`
 TARGETS = {"PureJaxRL-style": 1.6, "Stable-Baselines3": 2.2, "PyTorch": 3}  # times as fast
 
 
@@ -232,6 +233,29 @@ def _mb(size: int | None) -> str:
     return "unknown" if size is None else f"{size / 1e6:,.0f} MB"
 
 
+def published(record: Sequence[Record]) -> list[str]:
+    """A row each problem and method; the last column is the time over deep optimal stopping's."""
+    lines = []
+    for row in record:
+        known = "nothing published"
+        if row["published"] is not None:
+            known = f"published {row['published']:.4f}"
+        lines.append(
+            f"{row['problem']}: {known}, our bound {row['bound']:.4f} +- {row['bound_error']:.4f}"
+        )
+        deep = row["solved"].get(DEEP)
+        for name, solved in row["solved"].items():
+            away = ""
+            if row["published"]:
+                away = f"{solved['value'] / row['published'] - 1:+8.2%}"
+            slower = "" if deep is None else f"{solved['seconds'] / deep['seconds']:6.2f} x"
+            lines.append(
+                f"  {name:<26} {solved['value']:9.4f} +- {solved['error']:.4f} {away:>8} "
+                f"{solved['seconds']:8.1f} s {slower}".rstrip()
+            )
+    return lines
+
+
 PARTS: dict[str, Callable[[Any], list[str]]] = {
     "train": train,
     "backtest": backtest,
@@ -240,4 +264,5 @@ PARTS: dict[str, Callable[[Any], list[str]]] = {
     "compile": compiled,
     "scale": scale,
     "gpu": gpu,
+    "published": published,
 }

@@ -1,11 +1,13 @@
-"""`python -m jaxexit.benchmark train|backtest|data|start|compile|scale|gpu|all`: how fast, in ratios.
+"""`python -m jaxexit.benchmark train|backtest|data|start|compile|scale|gpu|published|all`: how fast, in ratios.
 
 train: the learner on the fixed job (64 x 2,048 samples, 10 epochs of 2,048, no KL stop), against the rate at
 which this machine multiplies matrices. backtest: 1,681 trades under every policy, against backtesting.py.
 data: files of 500,000 bars and 7,000 trades to device arrays. start: from a process's start to its first
 update. compile [COMMAND]: the XLA programs that train, backtest, report, audit, compare build from a cold
 cache. scale: throughput and memory as environments, seeds, width, bars, trades grow. gpu: kernels of an
-update compiled for a GPU, without one; it needs JAX's CUDA plugin, and is not part of all.
+update compiled for a GPU, without one; it needs JAX's CUDA plugin, and is not part of all. published:
+problems of optimal stopping solved by ours and by Longstaff-Schwartz, randomised least squares and deep optimal
+stopping, value and seconds side by side; it needs a checkout, and is not part of all.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from jaxexit.errors import UserError
 Say = Callable[[str], None]
 UPDATES = 5
 PEERS = "benchmarks.against"
+PUBLISHED = "benchmarks.published"
 
 
 def _train(arguments: argparse.Namespace, yaml: Path, say: Say) -> dict[str, Any]:
@@ -75,6 +78,12 @@ def _gpu(arguments: argparse.Namespace, yaml: Path, say: Say) -> dict[str, Any]:
     )
 
 
+def _published(arguments: argparse.Namespace, yaml: Path, say: Say) -> list[dict[str, Any]]:
+    del yaml
+    against = checkout.load(PUBLISHED, "published")
+    return against.measure(arguments.problem, say)
+
+
 def _compile(arguments: argparse.Namespace, yaml: Path, say: Say) -> Any:
     from jaxexit.benchmark import programs
 
@@ -91,8 +100,9 @@ PARTS: dict[str, Callable[[argparse.Namespace, Path, Say], Any]] = {
     "compile": _compile,
     "scale": _scale,
     "gpu": _gpu,
+    "published": _published,
 }
-ALL = tuple(name for name in PARTS if name != "gpu")
+ALL = tuple(name for name in PARTS if name not in ("gpu", "published"))
 
 
 def build_parser() -> cli.Parser:
@@ -123,6 +133,14 @@ def build_parser() -> cli.Parser:
     parser.add_argument(
         "--target", choices=tuple(TARGETS), help=f"gpu: the GPU (default: {next(iter(TARGETS))})"
     )
+    parser.add_argument(
+        "--problem",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="published: this problem or table, as exam published names them; repeat for more "
+        "(default: one or two of each table)",
+    )
     parser.add_argument("--png", metavar="FILE", type=Path, help="scale: also as a picture")
     parser.add_argument(
         "--root",
@@ -149,6 +167,8 @@ def _command(argv: Sequence[str] | None) -> int:
         raise UserError(
             f"{arguments.command}: COMMAND is only for compile, not for {arguments.part}"
         )
+    if arguments.problem and arguments.part != "published":
+        raise UserError(f"--problem: only for published, not for {arguments.part}")
     if arguments.png is not None and arguments.part not in ("scale", "all"):
         raise UserError(f"--png: only for scale and all, not for {arguments.part}")
     against = checkout.load(PEERS, "--peers") if arguments.peers else None

@@ -28,7 +28,9 @@ Array = jax.Array
 Stops = Callable[[Array, Array, Array], Array]
 """(observed [M, F], payoff [M], date) -> bool [M]: whether the policy stops there."""
 
-HELD = 5e7  # numbers of observed successors at once: 200 MB, and less than 1 GB with all made of them
+HELD = (
+    5e7  # numbers of observed successors at once: 200 MB, and less than 1 GB with all made of them
+)
 BATCH = 1024  # paths at most at once
 RIDGE = 1e-6  # of the least squares, relative to each term's mean square
 MANY = 12  # features from which on only powers of each are terms
@@ -72,9 +74,7 @@ def upper_bound(
         )
         on_batch(number + 1, batches)
     seen = np.concatenate(sums)
-    return Bound(
-        problem.sign * float(seen.mean()), float(seen.std(ddof=1) / np.sqrt(len(seen)))
-    )
+    return Bound(problem.sign * float(seen.mean()), float(seen.std(ddof=1) / np.sqrt(len(seen))))
 
 
 def _width(problem: Problem) -> int:
@@ -172,9 +172,7 @@ def regression(features: Array, target: Array, degree: int) -> Fitted:
     return Fitted(centre, scale, weights)
 
 
-def _predict(
-    degree: int, models: Fitted, observed: Array, payoff: Array, date: Array
-) -> Array:
+def _predict(degree: int, models: Fitted, observed: Array, payoff: Array, date: Array) -> Array:
     """[M] by the model of a date; of the last one, at which nothing goes on, any."""
     model = jax.tree.map(lambda leaf: leaf[jnp.minimum(date, leaf.shape[0] - 1)], models)
     features = jnp.concatenate([observed, payoff[:, None]], axis=1)
