@@ -1,7 +1,7 @@
 """Three published methods of optimal stopping on the problems of `exam published`, each in its authors' way.
 
-Each learns on simulated paths, then plays others: a lower bound but for the standard error (of a minimised problem
-an upper one). Not in the package: they are what it is measured against.
+Each learns on simulated paths, then plays others: a lower bound but for the standard error (of a minimised
+problem an upper one). Not in the package: they are what it is measured against.
 """
 
 from __future__ import annotations
@@ -88,10 +88,10 @@ def deep_optimal_stopping(
     batch: int = 2048,
     learning_rate: float = 1e-3,
 ) -> Solved:
-    """Becker, Cheridito and Jentzen (2019): a network of each date, learned backward, that gives a chance to stop.
+    """Becker, Cheridito and Jentzen (2019): a network of each date, learned backward, says whether to stop.
 
-    Two hidden layers of F + 40, as theirs; inputs standardised instead of batch normalisation, and each date's
-    network begins as the next date's, so that fewer steps do than their 3,000 of 8,192 fresh paths.
+    Two hidden layers of F + 40, as theirs; inputs standardised instead of batch normalisation, and each
+    date's network begins as the next date's, so that fewer steps do than their 3,000 of 8,192 fresh paths.
 
     Args:
         problem: which.

@@ -1,13 +1,13 @@
-"""`python -m jaxexit.benchmark train|backtest|data|start|compile|scale|gpu|published|all`: how fast, in ratios.
+"""`python -m jaxexit.benchmark train|backtest|data|start|compile|scale|gpu|published|all`: how fast.
 
-train: the learner on the fixed job (64 x 2,048 samples, 10 epochs of 2,048, no KL stop), against the rate at
-which this machine multiplies matrices. backtest: 1,681 trades under every policy, against backtesting.py.
-data: files of 500,000 bars and 7,000 trades to device arrays. start: from a process's start to its first
-update. compile [COMMAND]: the XLA programs that train, backtest, report, audit, compare build from a cold
-cache. scale: throughput and memory as environments, seeds, width, bars, trades grow. gpu: kernels of an
-update compiled for a GPU, without one; it needs JAX's CUDA plugin, and is not part of all. published:
-problems of optimal stopping solved by ours and by Longstaff-Schwartz, randomised least squares and deep optimal
-stopping, value and seconds side by side; it needs a checkout, and is not part of all.
+train: the learner on the fixed job (64 x 2,048 samples, 10 epochs of 2,048, no KL stop), against the rate
+at which this machine multiplies matrices. backtest: 1,681 trades under every policy, against
+backtesting.py. data: files of 500,000 bars and 7,000 trades to device arrays. start: from a process's start
+to its first update. compile [COMMAND]: the XLA programs that train, backtest, report, audit, compare build
+from a cold cache. scale: throughput and memory as environments, seeds, width, bars, trades grow. gpu:
+kernels of an update compiled for a GPU, without one; it needs JAX's CUDA plugin, and is not part of all.
+published: problems of optimal stopping solved by ours and by Longstaff-Schwartz, randomised least squares
+and deep optimal stopping, value and seconds side by side; it needs a checkout, and is not part of all.
 """
 
 from __future__ import annotations
@@ -136,9 +136,10 @@ def build_parser() -> cli.Parser:
     parser.add_argument(
         "--problem",
         metavar="NAME",
-        action="append",
+        nargs="+",
+        action="extend",
         default=[],
-        help="published: this problem or table, as exam published names them; repeat for more "
+        help="published: these problems or tables, as exam published names them "
         "(default: one or two of each table)",
     )
     parser.add_argument("--png", metavar="FILE", type=Path, help="scale: also as a picture")

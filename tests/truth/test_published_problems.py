@@ -1,4 +1,4 @@
-"""The published numbers found again: by lattice, quadrature and dynamic programming, and bounded from above."""
+"""The published numbers found again by lattice, quadrature and dynamic programming; bounds."""
 
 import math
 from functools import partial
@@ -82,7 +82,7 @@ def test_the_published_square_is_approached_from_above_as_dates_are_added() -> N
 
 
 def test_the_payoff_is_the_expected_square_of_what_is_missed() -> None:
-    """At the first date E S^2 = 1; far below the maximum the square of the distance; at the end that square."""
+    """At the first date E S^2 = 1; far below the maximum the distance squared; at the end as well."""
     distance, left = jnp.array([0.0, 5.0, 0.3]), jnp.array([1.0, 0.25, 0.0])
     np.testing.assert_allclose(
         maximum.expected_square(distance, left), [1.0, 25.0, 0.09], rtol=1e-5
@@ -100,7 +100,7 @@ def test_the_paths_have_the_covariance_of_fractional_brownian_motion(exponent: f
 
 
 def test_one_step_onward_has_the_law_of_the_paths() -> None:
-    """What is left of the next value after the conditional mean: of the known variance, and free of the past."""
+    """Less its conditional mean the next value has the known variance and is free of the past."""
     problem, date, paths = fbm.fbm(0.3), 60, 4_000
     simulated = problem.simulate(jax.random.key(1), paths)
     state = simulated.state[:, date]

@@ -1,15 +1,17 @@
 """An upper bound of any problem of optimal stopping: what a seer would earn less a martingale.
 
-L. Rogers (2002), Monte Carlo valuation of American options; M. Haugh and L. Kogan (2004), Pricing American options: a
-duality approach; L. Andersen and M. Broadie (2004), A primal-dual simulation algorithm. For every martingale M with
-M_0 = 0, sup over stopping times of E g_tau is at most E max_t (g_t - M_t), with equality for the martingale of the
-value itself. Here M is that of an approximate value function V_t = max(g_t, continuation_t):
+L. Rogers (2002), Monte Carlo valuation of American options; M. Haugh and L. Kogan (2004), Pricing American
+options: a duality approach; L. Andersen and M. Broadie (2004), A primal-dual simulation algorithm. For
+every martingale M with M_0 = 0, sup over stopping times of E g_tau is at most E max_t (g_t - M_t), with
+equality for the martingale of the value itself. Here M is that of an approximate value function V_t =
+max(g_t, continuation_t):
 
     M_t - M_(t-1) = V_t(X_t) - E[V_t(X_t) | X_(t-1)],
 
-its expectation taken over `inner` simulated successors of X_(t-1), independent of X_t. The bound holds for any
-continuation, however bad; a bad one only makes it loose. The noise of the inner mean makes it looser still, never
-tighter: its expectation lies above the bound without noise, by about the noise's variance, so of order 1 / inner.
+its expectation taken over `inner` simulated successors of X_(t-1), independent of X_t. The bound holds for
+any continuation, however bad; a bad one only makes it loose. The noise of the inner mean makes it looser
+still, never tighter: its expectation lies above the bound without noise, by about the noise's variance, so
+of order 1 / inner.
 """
 
 from __future__ import annotations
@@ -128,9 +130,9 @@ class Fitted(NamedTuple):
 def fitted(problem: Problem, stops: Stops, key: Array, paths: int, degree: int = 3) -> Continuation:
     """The continuation value of a policy that says only whether to stop, by least squares.
 
-    On fresh paths what the policy earns from each date on is regressed on powers of what is observed and of the
-    payoff, and, where they are few, on hinges and products of them. Any continuation gives a valid bound: a poor
-    fit only loosens it.
+    On fresh paths what the policy earns from each date on is regressed on powers of what is observed and of
+    the payoff, and, where they are few, on hinges and products of them. Any continuation gives a valid
+    bound: a poor fit only loosens it.
 
     Args:
         problem: which.

@@ -1,4 +1,4 @@
-"""The published options' values found again without simulation: a lattice of the put, a quadrature of the max-call.
+"""The published options' values without simulation: a lattice of the put, a quadrature of the max-call.
 
 Both exercise at the contract's dates and at no other time: with exercise at every step of the lattice a put is
 another contract, and dearer.

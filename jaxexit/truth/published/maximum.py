@@ -1,4 +1,4 @@
-"""Leave a Brownian path nearest to its final maximum: smallest E (B_tau - S_1)^2, S_1 the maximum over [0, 1].
+"""Leave a Brownian path nearest to its final maximum: smallest E (B_tau - S_1)^2, S_1 its maximum.
 
 S. Graversen, G. Peskir and A. Shiryaev (2000), Stopping Brownian motion without anticipation as close as possible to
 its ultimate maximum, Theory of Probability and its Applications 45: in continuous time it is best to leave when the

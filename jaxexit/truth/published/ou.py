@@ -1,4 +1,4 @@
-"""Leaving a trade whose price reverts: the 25 problems of Carr and Lopez de Prado, with the optimum they lack.
+"""Leaving a trade whose price reverts: 25 problems of Carr and Lopez de Prado, with the optimum.
 
 P. Carr and M. Lopez de Prado (2014), Determining optimal trading rules without backtesting (arXiv:1408.1159):
 the result P of a trade begins at 0 and follows P' = (1 - phi) F + phi P + sigma e, phi = 2^(-1 / half-life), e
