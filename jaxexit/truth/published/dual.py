@@ -182,7 +182,7 @@ def _predict(degree: int, models: Fitted, observed: Array, payoff: Array, date: 
 
 
 def basis(features: Array, degree: int) -> Array:
-    """[M, B] terms of standardised features [M, F]: powers up to a degree; of few also hinges and products."""
+    """[M, B] of standardised features [M, F]: powers up to a degree; of few also hinges and products."""
     features = jnp.clip(features, -8.0, 8.0)
     count = features.shape[1]
     terms = [jnp.ones((features.shape[0], 1))] + [features**power for power in range(1, degree + 1)]

@@ -1,11 +1,11 @@
 """Stop a fractional Brownian motion where it is highest: sup E X_tau, a costless trade that needs memory.
 
-S. Becker, P. Cheridito and A. Jentzen (2019), Deep optimal stopping, Journal of Machine Learning Research 20(74),
-section 4.3: X is Gaussian with mean 0 and covariance (s^2H + t^2H - |t - s|^2H) / 2, stopped at 0, 1/100, ..., 1.
-H = 1/2 is Brownian motion, worth nothing; at H = 1 the path is a straight line whose sign shows at the first
-date, worth 0.99 / sqrt(2 pi). Elsewhere all of the past counts. Simulation is exact: independent normals times
-the Cholesky factor of the increments' covariance, and one step onward by the regression of the next increment on
-all earlier ones.
+S. Becker, P. Cheridito and A. Jentzen (2019), Deep optimal stopping, Journal of Machine Learning Research
+20(74), section 4.3: X is Gaussian with mean 0 and covariance (s^2H + t^2H - |t - s|^2H) / 2, stopped at 0,
+1/100, ..., 1. H = 1/2 is Brownian motion, worth nothing; at H = 1 the path is a straight line whose sign
+shows at the first date, worth 0.99 / sqrt(2 pi). Elsewhere all of the past counts. Simulation is exact:
+independent normals times the Cholesky factor of the increments' covariance, and one step onward by the
+regression of the next increment on all earlier ones.
 """
 
 from __future__ import annotations

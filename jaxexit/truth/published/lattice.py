@@ -1,7 +1,7 @@
 """The published options' values without simulation: a lattice of the put, a quadrature of the max-call.
 
-Both exercise at the contract's dates and at no other time: with exercise at every step of the lattice a put is
-another contract, and dearer.
+Both exercise at the contract's dates and at no other time: with exercise at every step of the lattice a put
+is another contract, and dearer.
 """
 
 from __future__ import annotations
@@ -67,10 +67,11 @@ def bermudan_put(
 def max_call_of_two(spot: float, *, points: int = POINTS) -> float:
     """Value of the Bermudan call on the dearer of two shares, by quadrature between the dates.
 
-    Independent geometric Brownian motions with the numbers of Broadie and Glasserman as in Andersen and Broadie
-    (2004) and Becker, Cheridito and Jentzen (2019): nine dates in three years, and today. Between two dates the
-    law of each log price is normal, so the conditional expectation is the grid's values between two matrices of
-    normal weights; the trapezoidal rule's error comes from the exercise boundary's kink only, of order h^2.
+    Independent geometric Brownian motions with the numbers of Broadie and Glasserman as in Andersen and
+    Broadie (2004) and Becker, Cheridito and Jentzen (2019): nine dates in three years, and today. Between
+    two dates the law of each log price is normal, so the conditional expectation is the grid's values
+    between two matrices of normal weights; the trapezoidal rule's error comes from the exercise boundary's
+    kink only, of order h^2.
 
     Args:
         spot: price today of either share.
