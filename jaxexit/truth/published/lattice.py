@@ -91,7 +91,7 @@ def max_call_of_two(spot: float, *, points: int = POINTS) -> float:
 
 
 def normal_weights(grid: Array, means: Array, deviation: float) -> Array:
-    """Weights [M, G] of the trapezoidal rule on an equidistant grid [G] under normal laws around `means` [M]."""
+    """Weights [M, G] of the trapezoidal rule on an equidistant grid [G], normal laws around means [M]."""
     width = float(grid[1] - grid[0])
     standard = (grid[None, :] - means[:, None]) / deviation
     return np.exp(-(standard**2) / 2) * width / (deviation * math.sqrt(2 * math.pi))

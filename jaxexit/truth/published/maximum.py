@@ -1,14 +1,15 @@
 """Leave a Brownian path nearest to its final maximum: smallest E (B_tau - S_1)^2, S_1 its maximum.
 
-S. Graversen, G. Peskir and A. Shiryaev (2000), Stopping Brownian motion without anticipation as close as possible to
-its ultimate maximum, Theory of Probability and its Applications 45: in continuous time it is best to leave when the
-distance below the running maximum first reaches z* sqrt(1 - t), 4 Phi(z*) - 2 z* phi(z*) = 3, z* = 1.12281, and the
-smallest expected square (not its root) is 2 Phi(z*) - 1 = 0.73848.
+S. Graversen, G. Peskir and A. Shiryaev (2000), Stopping Brownian motion without anticipation as close as
+possible to its ultimate maximum, Theory of Probability and its Applications 45: in continuous time it is
+best to leave when the distance below the running maximum first reaches z* sqrt(1 - t), 4 Phi(z*) - 2 z*
+phi(z*) = 3, z* = 1.12281, and the smallest expected square (not its root) is 2 Phi(z*) - 1 = 0.73848.
 
-Here one leaves at equally spaced dates; the maximum is of the whole path, also between them. The distance y = S_t - B_t
-is then Markov and moves as |y + e|, e normal of the interval's variance (Levy: it is a reflected Brownian motion), so
-that nothing is approximated but by the fewer dates. The payoff is the conditional expectation of the square given
-(t, y): M, the maximum of what follows, has the law of |N(0, 1 - t)|, and S_1 - B_t = max(y, M).
+Here one leaves at equally spaced dates; the maximum is of the whole path, also between them. The distance y
+= S_t - B_t is then Markov and moves as |y + e|, e normal of the interval's variance (Levy: it is a
+reflected Brownian motion), so that nothing is approximated but by the fewer dates. The payoff is the
+conditional expectation of the square given (t, y): M, the maximum of what follows, has the law of |N(0, 1 -
+t)|, and S_1 - B_t = max(y, M).
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ def optimum(dates: int = DATES, *, cells: int = CELLS) -> float:
 
 @lru_cache
 def of_rule(dates: int = DATES, *, cells: int = CELLS) -> float:
-    """Expected square of the rule of continuous time, distance z* sqrt(1 - t), looked at at these dates only."""
+    """Expected square of the rule of continuous time, distance z* sqrt(1 - t), at these dates only."""
     return _backward(dates, cells, threshold()[0])
 
 

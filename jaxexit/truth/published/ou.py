@@ -1,9 +1,10 @@
 """Leaving a trade whose price reverts: 25 problems of Carr and Lopez de Prado, with the optimum.
 
-P. Carr and M. Lopez de Prado (2014), Determining optimal trading rules without backtesting (arXiv:1408.1159):
-the result P of a trade begins at 0 and follows P' = (1 - phi) F + phi P + sigma e, phi = 2^(-1 / half-life), e
-standard normal; F is the forecast. They leave at a profit target or a stop from a mesh, and after 100 bars in any
-case (their printed program after 101). Here nothing is simulated: the mesh's moments and the optimum are computed.
+P. Carr and M. Lopez de Prado (2014), Determining optimal trading rules without backtesting
+(arXiv:1408.1159): the result P of a trade begins at 0 and follows P' = (1 - phi) F + phi P + sigma e, phi =
+2^(-1 / half-life), e standard normal; F is the forecast. They leave at a profit target or a stop from a
+mesh, and after 100 bars in any case (their printed program after 101). Here nothing is simulated: the
+mesh's moments and the optimum are computed.
 """
 
 from __future__ import annotations
@@ -120,9 +121,9 @@ def optimum(forecast: float, half_life: float, *, width: float = WIDTH) -> float
 def mesh(forecast: float, half_life: float) -> Mesh:
     """Mean and standard deviation of every rule of their mesh, by quadrature of the surviving density.
 
-    Between stop and target the density of the trades still open is carried on Gauss and Legendre nodes; what
-    leaves in a bar has the closed moments of a normal law's two tails. A stop is left at the price that passed
-    it, as in their program.
+    Between stop and target the density of the trades still open is carried on Gauss and Legendre nodes;
+    what leaves in a bar has the closed moments of a normal law's two tails. A stop is left at the price
+    that passed it, as in their program.
 
     Args:
         forecast: F.
