@@ -30,6 +30,7 @@ SETTINGS = [word for one in SMALL for word in ("--set", one)]
         (["train", "--peers", "--set", "guards.mode=mask"], "which the peers of --peers cannot do"),
         (["train", "--target", "h100"], "--target: only for gpu, not for train"),
         (["gpu", "--target", "h200"], "invalid choice: 'h200'"),
+        (["train", "--problem", "put"], "--problem: only for published, not for train"),
         (["nonsense"], "invalid choice: 'nonsense'"),
     ],
 )

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxexit.benchmark import words
 from jaxexit.truth.published import fbm, maximum, ou
 from jaxexit.truth.published.dual import fitted, upper_bound
 from jaxexit.truth.published.lattice import bermudan_put, max_call_of_two
@@ -197,6 +198,26 @@ def test_the_references_come_near_to_the_published_values(name: str) -> None:
         assert problem.published is not None
         away = solved.value / problem.published - 1
         assert -within < away < 3 * solved.error / problem.published
+
+
+@pytest.mark.slow
+def test_the_benchmark_sets_ours_beside_the_references_on_the_same_problem() -> None:
+    from benchmarks.peers.stopping import randomised_least_squares
+    from benchmarks.published import measure
+
+    record = measure(
+        ["max-call-2-100"],
+        lambda what: None,
+        overrides=["exact.updates=6"],
+        paths=32_768,
+        methods={"randomised least squares": randomised_least_squares},
+    )
+    (row,) = record
+    assert list(row["solved"]) == ["exact", "randomised least squares"]
+    for solved in row["solved"].values():
+        assert 0.9 * 13.902 < solved["value"] < row["bound"] + 3 * row["bound_error"]
+        assert solved["seconds"] > 0
+    assert words.published(record)[0].startswith("max-call-2-100: published 13.9020, our bound")
 
 
 @pytest.mark.slow
