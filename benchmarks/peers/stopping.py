@@ -251,7 +251,8 @@ def _learn_deep(
         unit = jnp.maximum(later.std(), 1e-6)
 
         def loss(params: Any, chosen: Array) -> Array:
-            stop = nn.sigmoid(network.apply(params, features[chosen])[:, 0])
+            output: Any = network.apply(params, features[chosen])
+            stop = nn.sigmoid(output[:, 0])
             return -(stop * now[chosen] + (1 - stop) * later[chosen]).mean() / unit
 
         def step(held: tuple[Any, Any], number: Array) -> tuple[tuple[Any, Any], None]:

@@ -68,7 +68,7 @@ def test_a_rule_of_the_mesh_earns_on_simulated_trades_what_is_computed() -> None
     earned = results[np.arange(len(results)), when]
     computed = ou.mesh(0, 5)
     at = 2, 7
-    assert earned.mean() == pytest.approx(computed.mean[at], abs=4 * earned.std() / 141)
+    assert earned.mean() == pytest.approx(computed.mean[at], abs=4 * float(earned.std()) / 141)
     assert earned.std() == pytest.approx(computed.deviation[at], rel=0.05)
 
 
@@ -78,7 +78,7 @@ def test_the_published_square_is_approached_from_above_as_dates_are_added() -> N
     at_dates = [maximum.optimum(dates) for dates in (25, 50, 100)]
     assert value < at_dates[2] < at_dates[1] < at_dates[0]
     excess = [each - value for each in at_dates]
-    assert excess[0] / excess[1] == pytest.approx(2, abs=0.05)  # of order 1 / dates
+    assert excess[0] / excess[1] == pytest.approx(2, abs=0.1)  # of order 1 / dates
     assert maximum.optimum(100) < maximum.of_rule(100) < maximum.optimum(100) * 1.005
 
 
@@ -105,11 +105,11 @@ def test_one_step_onward_has_the_law_of_the_paths() -> None:
     problem, date, paths = fbm.fbm(0.3), 60, 4_000
     simulated = problem.simulate(jax.random.key(1), paths)
     state = simulated.state[:, date]
-    observed, after, _ = problem.onward(jax.random.key(2), state, jnp.int32(date), 64)
+    observed, after, _ = problem.onward(jax.random.key(2), state, jnp.int32(date), 16)
     np.testing.assert_allclose(observed[:, 0, 2:], simulated.observed[:, date + 1, 2:], atol=1e-6)
     surprise = np.asarray(simulated.payoff[:, date + 1] - after.mean(axis=1))
     expected = fbm.increments(0.3, fbm.DATES).deviation[date] * fbm.DATES**-0.3
-    assert surprise.std() == pytest.approx(expected * math.sqrt(1 + 1 / 64), rel=0.04)
+    assert surprise.std() == pytest.approx(expected * math.sqrt(1 + 1 / 16), rel=0.04)
     past = np.asarray(state)[:, :10]
     standard = (past - past.mean(0)) / past.std(0)
     related = (standard * surprise[:, None]).mean(0) / surprise.std()
@@ -118,13 +118,13 @@ def test_one_step_onward_has_the_law_of_the_paths() -> None:
 
 def test_a_straight_path_goes_on_as_it_began_and_is_worth_what_is_known() -> None:
     problem = fbm.fbm(1.0)
-    simulated = problem.simulate(jax.random.key(3), 20_000)
+    simulated = problem.simulate(jax.random.key(3), 4_000)
     _, after, _ = problem.onward(jax.random.key(4), simulated.state[:, 40], jnp.int32(40), 2)
     np.testing.assert_allclose(after[:, 0], simulated.payoff[:, 41], atol=1e-5)
     first, last = np.asarray(simulated.payoff[:, 1]), np.asarray(simulated.payoff[:, -1])
     earned = np.where(first > 0, last, first)
     assert problem.published == pytest.approx(0.39495, abs=5e-6)
-    assert earned.mean() == pytest.approx(problem.published, abs=4 * earned.std() / 141)
+    assert earned.mean() == pytest.approx(problem.published, abs=4 * float(earned.std()) / 63)
 
 
 OFFERS = 3
@@ -161,16 +161,19 @@ def test_no_bound_lies_on_the_wrong_side_of_the_optimum(minimised: bool) -> None
         value = worth(scale, observed, payoff, date)
         return 1 - value if minimised else value
 
-    worse = 1.0 if not minimised else -1.0
-    exact, wrong = (
+    exact, hopeful = (
         upper_bound(
-            problem, jax.tree_util.Partial(partial(going_on, scale)), jax.random.key(5), 2_000, 500
+            problem, jax.tree_util.Partial(partial(going_on, scale)), jax.random.key(5), 8_000, 200
         )
-        for scale in (1.0, 0.5)
+        for scale in (1.0, 10.0)
     )
-    assert exact.value == pytest.approx(best, abs=0.004)
-    assert worse * (exact.value - best) > -3 * exact.error
-    assert worse * (wrong.value - best) > 5 * wrong.error
+    assert exact.value == pytest.approx(best, abs=4 * exact.error)
+    never_stopping = (
+        17 / 24
+    )  # E max(U, U', 1/2): its martingale knows nothing of the first two offers
+    loose = 1 - never_stopping if minimised else never_stopping
+    assert hopeful.value == pytest.approx(loose, abs=4 * hopeful.error)
+    assert (hopeful.value < best) == minimised
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from functools import lru_cache, partial
 from statistics import NormalDist
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -40,7 +41,7 @@ REACH = 6.0  # the largest distance of the grid
 def threshold() -> tuple[float, float]:
     """z* and the value 2 Phi(z*) - 1 of continuous time."""
     law = NormalDist()
-    z = float(brentq(lambda z: 4 * law.cdf(z) - 2 * z * law.pdf(z) - 3, 0.5, 2.0))
+    z: Any = brentq(lambda z: 4 * law.cdf(z) - 2 * z * law.pdf(z) - 3, 0.5, 2.0)
     return z, 2 * law.cdf(z) - 1
 
 
