@@ -151,7 +151,9 @@ def test_a_row_passes_near_what_is_published_and_below_its_bound():
     assert row(value=4.47, upper=4.47 - 0.0149).passed
     assert not row(value=4.47, upper=4.47 - 0.0151).passed
     assert row(value=4.3, lowest=4.2, highest=4.5).passed
-    assert not row(published=0.0, lowest=0.0, highest=0.0, value=-0.02).passed
+    nothing = partial(row, published=0.0, lowest=0.0, highest=0.0)
+    assert nothing(value=-0.011).passed
+    assert not nothing(value=-0.013).passed
     cost = partial(row, minimised=True, value=4.48, upper=4.47)
     assert cost().passed
     assert cost(value=4.51).share == pytest.approx(-0.032 / 4.478)

@@ -75,12 +75,15 @@ class Row:
 
     @property
     def near(self) -> bool:
-        """Whether the value is what is published; of a published 0, within its standard error."""
+        """Whether the value is what is published.
+
+        Where the share that is allowed is less than one standard error (the published value is 0, or next to
+        it), it cannot be measured: three standard errors are allowed.
+        """
         if self.gap is None:
             return True
-        if not self.published:
-            return abs(self.gap) <= ERRORS * self.error
-        return abs(self.gap) <= self.within * abs(self.published)
+        allowed = self.within * abs(self.published or 0.0)
+        return abs(self.gap) <= (allowed if allowed > self.error else ERRORS * self.error)
 
     @property
     def passed(self) -> bool:
