@@ -109,7 +109,7 @@ def test_one_step_onward_has_the_law_of_the_paths() -> None:
     np.testing.assert_allclose(observed[:, 0, 2:], simulated.observed[:, date + 1, 2:], atol=1e-6)
     surprise = np.asarray(simulated.payoff[:, date + 1] - after.mean(axis=1))
     expected = fbm.increments(0.3, fbm.DATES).deviation[date] * fbm.DATES**-0.3
-    assert surprise.std() == pytest.approx(expected * math.sqrt(1 + 1 / 16), rel=0.04)
+    assert surprise.std() == pytest.approx(expected, rel=0.04)
     past = np.asarray(state)[:, :10]
     standard = (past - past.mean(0)) / past.std(0)
     related = (standard * surprise[:, None]).mean(0) / surprise.std()

@@ -10,8 +10,8 @@ max(g_t, continuation_t):
 
 its expectation taken over `inner` simulated successors of X_(t-1), independent of X_t. The bound holds for
 any continuation, however bad; a bad one only makes it loose. The noise of the inner mean makes it looser
-still, never tighter: its expectation lies above the bound without noise, by about the noise's variance, so
-of order 1 / inner.
+still, never tighter: its expectation lies above the bound without noise. It is of order 1 / inner with
+independent successors, and much smaller with stratified ones (`strata`).
 """
 
 from __future__ import annotations

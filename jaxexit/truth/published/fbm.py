@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxexit.truth.published.problem import PathsOfProblem, Problem
+from jaxexit.truth.published.strata import normals
 
 Array = jax.Array
 
@@ -113,7 +114,7 @@ def _fbm(exponent: float, dates: int) -> Problem:
         oldest = level / unit - latest.sum(axis=1)
         weights = jnp.asarray(law.regression, jnp.float32)[date]
         mean = latest @ weights[:-1] + oldest * jnp.where(date > 0, weights[date - 1], 0.0)
-        shocks = jax.random.normal(key, (state.shape[0], successors))
+        shocks = normals(key, state.shape[0], successors)[..., 0]
         step = mean[:, None] + jnp.asarray(law.deviation, jnp.float32)[date] * shocks
         after = level[:, None] + unit * step
         kept = jnp.broadcast_to(latest[:, None, :-1], (*step.shape, dates - 2))

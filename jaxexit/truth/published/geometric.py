@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxexit.truth.published.strata import normals
+
 Array = jax.Array
 
 
@@ -31,17 +33,19 @@ class Geometric(NamedTuple):
         """What one unit at a date is worth at date 0."""
         return jnp.exp(-self.rate * self.step * date)
 
-    def changes(self, key: Array, shape: tuple[int, ...]) -> Array:
-        """[*shape, assets] changes of the logarithm from one date to the next: they are exact."""
+    def changes(self, shocks: Array) -> Array:
+        """Changes of the logarithm from one date to the next, of standard normal shocks: they are exact."""
         mean = (self.rate - self.dividend - 0.5 * self.volatility**2) * self.step
         deviation = self.volatility * np.sqrt(self.step)
-        return mean + deviation * jax.random.normal(key, (*shape, self.assets))
+        return mean + deviation * shocks
 
     def paths(self, key: Array, n: int) -> Array:
         """[n, dates + 1, assets] logarithms over their start."""
-        moved = jnp.cumsum(self.changes(key, (n, self.dates)), axis=1)
+        shocks = jax.random.normal(key, (n, self.dates, self.assets))
+        moved = jnp.cumsum(self.changes(shocks), axis=1)
         return jnp.concatenate([jnp.zeros((n, 1, self.assets)), moved], axis=1)
 
     def onward(self, key: Array, logarithms: Array, n: int) -> Array:
         """[M, assets] -> [M, n, assets] at the next date."""
-        return logarithms[:, None] + self.changes(key, (logarithms.shape[0], n))
+        shocks = normals(key, logarithms.shape[0], n, self.assets)
+        return logarithms[:, None] + self.changes(shocks)

@@ -28,6 +28,7 @@ from scipy.special import ndtr  # pyright: ignore[reportMissingTypeStubs]
 
 from jaxexit.truth.published.lattice import normal_weights
 from jaxexit.truth.published.problem import PathsOfProblem, Problem
+from jaxexit.truth.published.strata import normals
 
 Array = jax.Array
 
@@ -96,7 +97,7 @@ def _simulate(dates: int, key: Array, paths: int) -> PathsOfProblem:
 def _onward(
     dates: int, key: Array, state: Array, date: Array, successors: int
 ) -> tuple[Array, Array, Array]:
-    shocks = jax.random.normal(key, (state.shape[0], successors)) / math.sqrt(dates)
+    shocks = normals(key, state.shape[0], successors)[..., 0] / math.sqrt(dates)
     after = jnp.abs(state + shocks)
     payoff = expected_square(after, 1.0 - (date + 1) / dates)
     return after[..., None], payoff, after[..., None]

@@ -20,6 +20,7 @@ from scipy.special import ndtr  # pyright: ignore[reportMissingTypeStubs]
 
 from jaxexit.truth.published.lattice import normal_weights
 from jaxexit.truth.published.problem import PathsOfProblem, Problem
+from jaxexit.truth.published.strata import normals
 
 Array = jax.Array
 
@@ -73,7 +74,7 @@ def _ou(forecast: float, half_life: float) -> Problem:
         key: Array, state: Array, date: Array, successors: int
     ) -> tuple[Array, Array, Array]:
         del date
-        shock = SIGMA * jax.random.normal(key, (state.shape[0], successors))
+        shock = SIGMA * normals(key, state.shape[0], successors)[..., 0]
         after = pull + phi * state + shock
         return after[..., None], after, after[..., None]
 

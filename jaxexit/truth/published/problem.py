@@ -58,7 +58,9 @@ class Problem(NamedTuple):
     onward: Callable[[Array, Array, Array, int], tuple[Array, Array, Array]]
     """(key, state [M, S], date, n) -> at date + 1: observed [M, n, F], payoff [M, n] and state [M, n, S].
 
-    Independent successors of each state at `date` (a traced int32 scalar, below D). Pure; n is static."""
+    Successors of each state at `date` (a traced int32 scalar, below D), each of the law of the next one;
+    those
+    of one state may share that law out among them (`strata.normals`). Pure; n is static."""
 
     @property
     def sign(self) -> float:
