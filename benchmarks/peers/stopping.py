@@ -29,6 +29,7 @@ FEW = 8  # features, the payoff among them, of which all polynomials are terms
 RIDGE = 1e-6  # relative to each term's mean square
 HIDDEN = 50  # random features
 DEEP_PATHS = 32_768
+FRESH = 262_144
 
 
 class Solved(NamedTuple):
@@ -47,7 +48,7 @@ class Scale(NamedTuple):
 
 
 def longstaff_schwartz(
-    problem: Problem, key: Array, paths: int = 50_000, fresh: int = 100_000, degree: int = 3
+    problem: Problem, key: Array, paths: int = 50_000, fresh: int = FRESH, degree: int = 3
 ) -> Solved:
     """Longstaff and Schwartz (2001): backward least squares on polynomials, of paths in the money.
 
@@ -62,7 +63,7 @@ def longstaff_schwartz(
 
 
 def randomised_least_squares(
-    problem: Problem, key: Array, paths: int = 50_000, fresh: int = 100_000, hidden: int = HIDDEN
+    problem: Problem, key: Array, paths: int = 50_000, fresh: int = FRESH, hidden: int = HIDDEN
 ) -> Solved:
     """Herrera, Krach, Ruyssen and Teichmann (2021), RLSM: a hidden layer drawn once, its output regressed.
 
@@ -83,7 +84,7 @@ def deep_optimal_stopping(
     problem: Problem,
     key: Array,
     paths: int = DEEP_PATHS,
-    fresh: int = 100_000,
+    fresh: int = FRESH,
     steps: int = 300,
     batch: int = 2048,
     learning_rate: float = 1e-3,
@@ -105,7 +106,7 @@ def deep_optimal_stopping(
     began = time.perf_counter()
     of_paths, of_fresh, of_network = jax.random.split(key, 3)
     shapes = jax.eval_shape(lambda seed: problem.simulate(seed, 1), key)
-    network = _network(shapes.observed.shape[-1] + 40)
+    network = Decision(shapes.observed.shape[-1] + 40)
     paths = _affordable(problem, paths)
     scale, params = _learn_deep(
         problem, network, steps, min(batch, paths), learning_rate, paths, of_paths, of_network
@@ -223,15 +224,23 @@ def _random_features(layer: Array, seen: Array) -> Array:
     return jnp.concatenate([ones, hidden], axis=1)
 
 
-@lru_cache
-def _network(width: int) -> nn.Module:
-    return nn.Sequential([nn.Dense(width), nn.relu, nn.Dense(width), nn.relu, nn.Dense(1)])
+class Decision(nn.Module):
+    """Two hidden layers and the logarithm of the odds of stopping."""
+
+    width: int
+
+    @nn.compact
+    def __call__(self, seen: Array) -> Array:
+        """[M, F + 1] -> [M]."""
+        for _ in range(2):
+            seen = nn.relu(nn.Dense(self.width)(seen))
+        return nn.Dense(1)(seen)[:, 0]
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2, 3, 4, 5))
 def _learn_deep(
     problem: Problem,
-    network: nn.Module,
+    network: Decision,
     steps: int,
     batch: int,
     learning_rate: float,
@@ -251,8 +260,8 @@ def _learn_deep(
         unit = jnp.maximum(later.std(), 1e-6)
 
         def loss(params: Any, chosen: Array) -> Array:
-            output: Any = network.apply(params, features[chosen])
-            stop = nn.sigmoid(output[:, 0])
+            odds: Any = network.apply(params, features[chosen])
+            stop = nn.sigmoid(odds)
             return -(stop * now[chosen] + (1 - stop) * later[chosen]).mean() / unit
 
         def step(held: tuple[Any, Any], number: Array) -> tuple[tuple[Any, Any], None]:
@@ -274,13 +283,13 @@ def _learn_deep(
 
 
 def _deep_goes(
-    network: nn.Module, params: Any, seen: Array, gain: Array, date: Array | None
+    network: Decision, params: Any, seen: Array, gain: Array, date: Array | None
 ) -> Array:
     del gain
     if date is not None:
         params = jax.tree.map(lambda leaf: leaf[date], params)
-    output: Any = network.apply(params, seen)
-    return output[:, 0] > 0
+    odds: Any = network.apply(params, seen)
+    return odds > 0
 
 
 def _played(

@@ -102,14 +102,14 @@ def test_the_paths_have_the_covariance_of_fractional_brownian_motion(exponent: f
 
 def test_one_step_onward_has_the_law_of_the_paths() -> None:
     """Less its conditional mean the next value has the known variance and is free of the past."""
-    problem, date, paths = fbm.fbm(0.3), 60, 4_000
+    problem, date, paths = fbm.fbm(0.3), 60, 2_000
     simulated = problem.simulate(jax.random.key(1), paths)
     state = simulated.state[:, date]
     observed, after, _ = problem.onward(jax.random.key(2), state, jnp.int32(date), 16)
     np.testing.assert_allclose(observed[:, 0, 2:], simulated.observed[:, date + 1, 2:], atol=1e-6)
     surprise = np.asarray(simulated.payoff[:, date + 1] - after.mean(axis=1))
     expected = fbm.increments(0.3, fbm.DATES).deviation[date] * fbm.DATES**-0.3
-    assert surprise.std() == pytest.approx(expected, rel=0.04)
+    assert surprise.std() == pytest.approx(expected, rel=0.06)
     past = np.asarray(state)[:, :10]
     standard = (past - past.mean(0)) / past.std(0)
     related = (standard * surprise[:, None]).mean(0) / surprise.std()
@@ -186,7 +186,7 @@ def test_the_puts_bound_lies_just_above_its_value() -> None:
 
     problem = put(36, 0.2, 1)
     continuation = fitted(problem, stops, jax.random.key(1), 100_000)
-    bound = upper_bound(problem, continuation, jax.random.key(2), 2_048, 1_000)
+    bound = upper_bound(problem, continuation, jax.random.key(2), 2_048, 64)
     assert 4.478 - 3 * bound.error < bound.value < 4.478 * 1.005 + 3 * bound.error
 
 
