@@ -34,7 +34,7 @@ HELD = (
     5e7  # numbers of observed successors at once: 200 MB, and less than 1 GB with all made of them
 )
 BATCH = 1024  # paths at most at once
-RIDGE = 1e-6  # of the least squares, relative to each term's mean square
+RIDGE = 1e-4  # of the least squares, relative to each term's mean square: float32 can solve what is left
 MANY = 12  # features from which on only powers of each are terms
 KNOTS = (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)  # of hinges, in standard deviations
 
