@@ -147,7 +147,7 @@ def test_a_row_passes_near_what_is_published_and_below_its_bound():
     """Half a percent either way; between published bounds anything; of a cost the signs are turned."""
     assert row().passed
     assert not row(value=4.45).passed
-    assert not row(value=4.50, upper=4.6).passed
+    assert not row(value=4.51, upper=4.6).passed
     assert row(value=4.47, upper=4.47 - 0.0149).passed
     assert not row(value=4.47, upper=4.47 - 0.0151).passed
     assert row(value=4.3, lowest=4.2, highest=4.5).passed
