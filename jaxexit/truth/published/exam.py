@@ -28,11 +28,11 @@ class Effort(NamedTuple):
 
     paths: int = 262_144  # that the policy plays
     outer: int = 512  # of the upper bound
-    inner: int = 128  # successors of each of their dates
+    inner: int = 64  # successors of each of their dates, stratified
     within: float = WITHIN
 
 
-LITTLE = Effort(paths=65_536, outer=256, inner=64, within=QUICK_WITHIN)
+LITTLE = Effort(paths=65_536, outer=256, inner=32, within=QUICK_WITHIN)
 SHORT = ("exact.updates=10", "ppo.total_timesteps=1_000_000", "ppo.entropy_anneal_steps=1_000_000")
 """Of a quick run."""
 
