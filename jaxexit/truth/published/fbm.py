@@ -35,7 +35,9 @@ BOUNDS = {
     0.8: (0.276, 0.278),
     0.9: (0.336, 0.339),
 }
-"""By H: their lower and upper bounds; at 1/2 and at 1 the value is known."""
+"""By H: their lower and upper bounds; at 1/2 and at 1 the value is known.
+
+Entered without the printed table at hand: the third digit of an upper bound is not checked."""
 SOURCE = "Becker, Cheridito and Jentzen 2019, section 4.3"
 
 
