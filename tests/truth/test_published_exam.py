@@ -81,20 +81,22 @@ def test_an_episode_earns_the_payoff_where_it_stops(forced: bool, minimised: boo
     payoff, sign = np.asarray(paths.payoff), -1.0 if minimised else 1.0
     step = jax.jit(task.step)
     for number, stop in enumerate([1, 3, DATES - 1, DATES, DATES, DATES]):
-        state, total, ended = Place(jnp.int32(number), jnp.int32(FIRST)), 0.0, False
+        state, rewards, outcomes = Place(jnp.int32(number), jnp.int32(FIRST)), [], []
         for date in range(FIRST, DATES):
             action = jnp.int32(STOP if date == stop else GO_ON)
-            state, seen, reward, done, info = step(pool, state, action, jnp.int32(7))
-            total += float(reward)
-            ended = bool(done)
-            if ended:
+            state, *outcome = step(pool, state, action, jnp.int32(7))
+            outcomes.append(outcome)
+            rewards.append(float(outcome[1]))
+            if outcome[2]:
                 break
+        seen, _, ended, info = outcomes[-1]
         assert ended
+        assert len(outcomes) == min(stop, DATES - 1) - FIRST + 1
         last = payoff[number, stop]
         if stop == DATES and not forced:
             last = max(last, 0.0)
         expected = sign * (last - payoff[number, FIRST])
-        assert total * float(units.earned) == pytest.approx(expected, abs=1e-4)
+        assert sum(rewards) * float(units.earned) == pytest.approx(expected, abs=1e-4)
         assert float(info.earned) * float(units.earned) == pytest.approx(sign * last, abs=1e-4)
         assert int(state.path) == 7
         assert int(state.date) == FIRST
