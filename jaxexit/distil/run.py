@@ -27,8 +27,8 @@ from jaxexit.lab.trained import TrainedVersion
 from jaxexit.lab.training import agent_seeds, learned_policy
 from jaxexit.live.policy import TrainedPolicy, restore_policy
 from jaxexit.store.checkpoints import Which
+from jaxexit.store.documents import Summary, read_document
 from jaxexit.store.provenance import counted
-from jaxexit.store.run import read_json
 from jaxexit.store.verification import audit_before_training, looks_before, verification
 
 MOST_RULES = 10
@@ -93,7 +93,7 @@ def distil_version(
         )
     policy = restore_policy(version, asked.checkpoint, asked.seed)
     results = version.folder.results(asked.folder())
-    known = read_json(results / "summary.json")
+    known = read_document(results / "summary.json", Summary)
     if known is not None and not again and _whose(known) == _wanted(policy, asked):
         return known, results
     walker = _walker(policy, dataset, "train")

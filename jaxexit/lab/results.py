@@ -30,10 +30,10 @@ from jaxexit.lab.summaries import (
 from jaxexit.lab.training import agent_params, agent_seeds, learned_policy, state_template
 from jaxexit.store import run_rows
 from jaxexit.store.checkpoints import Checkpoint, Which
-from jaxexit.store.files import write_json
+from jaxexit.store.documents import Baselines, read_document, write_document
 from jaxexit.store.readme import write_readme
 from jaxexit.store.registry import Registry
-from jaxexit.store.run import RunFolder, read_json
+from jaxexit.store.run import RunFolder
 from jaxexit.store.verification import (
     audit_before_training,
     looks_before,
@@ -61,7 +61,7 @@ def tuned_baselines(
         catalogue: exits of the catalogue that are needed too.
     """
     path = folder.path / "results" / "baselines.json"
-    known = read_json(path)
+    known = read_document(path, Baselines)
     sha256 = experiment_sha256(experiment)
     if known is None or known.get("snapshot_sha256") != sha256:
         known = {
@@ -69,10 +69,10 @@ def tuned_baselines(
             "evaluations_each": EVALUATIONS,
             "settings": Backtest(experiment, dataset, "train").tuned(),
         }
-        write_json(path, known)
+        write_document(path, known, Baselines)
     if missing := [name for name in catalogue if name not in known["settings"]]:
         known["settings"] |= Backtest(experiment, dataset, "train").tuned_catalogue(missing)
-        write_json(path, known)
+        write_document(path, known, Baselines)
     return known["settings"]
 
 

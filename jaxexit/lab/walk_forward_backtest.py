@@ -39,9 +39,10 @@ from jaxexit.lab.training import (
 from jaxexit.lab.walk_forward import NAME, side_run
 from jaxexit.learning import take
 from jaxexit.store.checkpoints import Checkpoint
+from jaxexit.store.documents import Summary, read_document
 from jaxexit.store.readme import write_readme
 from jaxexit.store.registry import Registry
-from jaxexit.store.run import RunFolder, read_json
+from jaxexit.store.run import RunFolder
 from jaxexit.store.verification import audit_before_training, looks_before, verification
 from jaxexit.units import key
 
@@ -51,7 +52,10 @@ def stored_result(
 ) -> dict[str, Any] | None:
     """The summary of the folds' best, as it stands; None where it was not made yet."""
     store = side_run(folder, experiment, folds, rolling=rolling).store
-    summary, step = read_json(folder.results(NAME) / "summary.json"), store.pointed("best")
+    summary, step = (
+        read_document(folder.results(NAME) / "summary.json", Summary),
+        store.pointed("best"),
+    )
     if summary is None or step is None:
         return None
     known = summary["checkpoint"].get("sha256") == store.manifest(step)["sha256"]

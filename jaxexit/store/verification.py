@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jaxexit.store.files import write_json
-from jaxexit.store.run import RunFolder, read_json
+from jaxexit.store.documents import Audit, Provenance, read_document, write_document
+from jaxexit.store.run import RunFolder
 
 if TYPE_CHECKING:
     from jaxexit.data import Origin
@@ -118,7 +118,7 @@ def trials_note(trials: int) -> str:
 
 def audit_before_training(run: Path) -> Mapping[str, Any] | None:
     """What a run's provenance says of the audit before its training; None where there was none."""
-    return (read_json(run / "provenance.json") or {}).get("audit")
+    return (read_document(run / "provenance.json", Provenance) or {}).get("audit")
 
 
 OF_A_REPLAY = ("replay", "fills")  # checks of an audit
@@ -132,12 +132,12 @@ def record_audit(
     Raises:
         RunError: it cannot be written.
     """
-    write_json(folder.results(split) / "audit.json", {**_whose(summary), **audit})
+    write_document(folder.results(split) / "audit.json", {**_whose(summary), **audit}, Audit)
 
 
 def with_audit(folder: RunFolder, split: str, summary: Record) -> Record:
     """A summary whose `verified` knows of the audit that was made of it since."""
-    audit = read_json(folder.results(split) / "audit.json")
+    audit = read_document(folder.results(split) / "audit.json", Audit)
     if "verified" not in summary or audit is None:
         return summary
     if any(audit.get(name) != value for name, value in _whose(summary).items()):
