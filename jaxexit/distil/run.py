@@ -21,6 +21,7 @@ from jaxexit.env import ACTIONS, env_spec
 from jaxexit.env.types import HOLD
 from jaxexit.errors import UserError
 from jaxexit.evaluate import Backtest, PolicyResult, compare, mean_per_trade, share_kept
+from jaxexit.lab.looks import looked_at
 from jaxexit.lab.results import tuned_baselines
 from jaxexit.lab.summaries import Played, judged, trials_so_far, write_results
 from jaxexit.lab.trained import TrainedVersion
@@ -28,6 +29,7 @@ from jaxexit.lab.training import agent_seeds, learned_policy
 from jaxexit.live.policy import TrainedPolicy, restore_policy
 from jaxexit.store.checkpoints import Which
 from jaxexit.store.documents import Summary, read_document
+from jaxexit.store.looks import overlap_before
 from jaxexit.store.provenance import counted
 from jaxexit.store.verification import audit_before_training, looks_before, verification
 
@@ -171,6 +173,7 @@ def _on_test(
         "snapshot_sha256": experiment_sha256(experiment),
         "checkpoint_sha256": policy.sha256,
         "step": policy.step,
+        "looked_at": looked_at(experiment, [dataset]),
     }
     if not folder.is_archived:
         registry.register(experiment, version.yaml)
@@ -198,6 +201,8 @@ def _on_test(
         audit_before_training(folder.path),
         split=SPLIT,
         looks=looks_before(registry, proof),
+        doubt=registry.doubt(),
+        overlap=overlap_before(registry, proof),
     )
     trials = trials_so_far(registry, experiment.version)
     facts = {

@@ -152,6 +152,7 @@ def compare_versions(tested: Sequence[Tested], registry: Registry, split: str) -
         "split": split,
         "versions": [run.version for run in tested],
         "trials": registry.trials(),
+        "record_doubt": registry.doubt(),
         "metrics": {run.version: run.metrics | _deflated_sharpe(run, registry) for run in tested},
         "differences": {},
         "changes": {},
@@ -195,7 +196,7 @@ def _verdict(comparison: dict[str, Any]) -> str:
     ]
     if comparison["spa"] is not None:
         parts.append(comparison["spa"]["verdict"])
-    parts.append(trials_note(comparison["trials"]))
+    parts.append(trials_note(comparison["trials"], comparison["record_doubt"]))
     return "; ".join(parts)
 
 

@@ -17,6 +17,7 @@ from jaxexit.evaluate.assumed import assumed_of, decided
 from jaxexit.evaluate.joint import joint_result
 from jaxexit.evaluate.power import size
 from jaxexit.evaluate.tuning import EVALUATIONS
+from jaxexit.lab.looks import looked_at
 from jaxexit.lab.power import power_of
 from jaxexit.lab.summaries import (
     Played,
@@ -31,6 +32,7 @@ from jaxexit.lab.training import agent_params, agent_seeds, learned_policy, stat
 from jaxexit.store import run_rows
 from jaxexit.store.checkpoints import Checkpoint, Which
 from jaxexit.store.documents import Baselines, read_document, write_document
+from jaxexit.store.looks import overlap_before
 from jaxexit.store.readme import write_readme
 from jaxexit.store.registry import Registry
 from jaxexit.store.run import RunFolder
@@ -125,6 +127,7 @@ def backtest_version(
         registry.register(experiment, yaml)
     if split == "test":
         evaluation = {**proof, "checkpoint": str(which), "sampled": sample}
+        evaluation["looked_at"] = proof["looked_at"] = looked_at(experiment, [dataset])
         seeds = {"seeds": experiment.seeds} if experiment.seeds > 1 else {}
         rules = {"baselines": list(catalogue)} if catalogue else {}
         registry.record_test_evaluation(experiment.version, evaluation | seeds | rules)
@@ -132,7 +135,14 @@ def backtest_version(
     tuned = tuned_baselines(experiment, dataset, folder, catalogue)
     backtest = Backtest(experiment, dataset, split)
     audit, looks = audit_before_training(folder.path), looks_before(registry, proof)
-    known = verification([dataset.origin], audit, split=split, looks=looks)
+    known = verification(
+        [dataset.origin],
+        audit,
+        split=split,
+        looks=looks,
+        doubt=registry.doubt(),
+        overlap=overlap_before(registry, proof),
+    )
     trials = trials_so_far(registry, experiment.version)
     played = _played(experiment, backtest, checkpoint, which, tuned, sample, catalogue, on_policy)
     on_policy("what this test could see")

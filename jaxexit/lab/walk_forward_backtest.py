@@ -20,6 +20,7 @@ from jaxexit.evaluate import Backtest, PolicyResult, mean_per_trade
 from jaxexit.evaluate.assumed import assumed_of, decided
 from jaxexit.evaluate.joint import joint_result
 from jaxexit.evaluate.power import size
+from jaxexit.lab.looks import looked_at
 from jaxexit.lab.power import power_of
 from jaxexit.lab.results import register_result
 from jaxexit.lab.summaries import (
@@ -40,6 +41,7 @@ from jaxexit.lab.walk_forward import NAME, side_run
 from jaxexit.learning import take
 from jaxexit.store.checkpoints import Checkpoint
 from jaxexit.store.documents import Summary, read_document
+from jaxexit.store.looks import overlap_before
 from jaxexit.store.readme import write_readme
 from jaxexit.store.registry import Registry
 from jaxexit.store.run import RunFolder
@@ -97,6 +99,7 @@ def backtest_folds(
     template = state_template(experiment, folds.datasets[0], count * experiment.seeds)
     checkpoint = run.store.restore("best", template)
     proof = proof_of(experiment, checkpoint)
+    proof["looked_at"] = looked_at(experiment, folds.datasets)
     evaluation = {"checkpoint": "best", "sampled": False, "split": NAME, "folds": count}
     if catalogue:
         evaluation["baselines"] = list(catalogue)
@@ -120,6 +123,8 @@ def backtest_folds(
         audit_before_training(run.path),
         split=NAME,
         looks=looks_before(registry, proof),
+        doubt=registry.doubt(),
+        overlap=overlap_before(registry, proof),
     )
     backtest = Backtest(experiment, folds.datasets[0], "test")
     trials = trials_so_far(registry, experiment.version)

@@ -68,8 +68,11 @@ def _page(folder: RunFolder, experiment: Experiment, registry: Registry) -> str:
     for name, summary in summaries.items():
         lines += _results(name, summary)
     evaluations = len(facts.get("test_evaluations", ()))
+    doubt = registry.doubt()
+    certain = "" if doubt is None else f" NOT CERTAIN: {doubt}."
     lines += [
-        f"Evaluations of this version on test: {evaluations}; trials in the registry: {registry.trials()}.",
+        f"Evaluations of this version on test: {evaluations}; trials in the registry: {registry.trials()}."
+        f"{certain}",
         "",
     ]
     return "\n".join(lines + _origin(experiment, recorded) + _again(experiment, origins)) + "\n"

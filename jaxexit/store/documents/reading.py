@@ -42,7 +42,7 @@ def read_document(path: Path, kind: type[Document], *, mend: str | None = None) 
     Raises:
         RunError: one line: the file, the field, what is there, what was expected, what to do.
     """
-    mend = mend or kind.MEND
+    given, mend = mend, mend or kind.MEND
     try:
         if path.stat().st_size > MOST_BYTES:
             raise RunError(f"{path}: is larger than {MOST_BYTES >> 20} MiB, no document is; {mend}")
@@ -52,7 +52,7 @@ def read_document(path: Path, kind: type[Document], *, mend: str | None = None) 
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or "it is not UTF-8 text"
         raise RunError(f"{path}: cannot be read ({reason}); {mend}") from None
-    return checked(parsed(text, str(path), mend), kind, str(path), mend=mend)
+    return checked(parsed(text, str(path), mend), kind, str(path), mend=given)
 
 
 def parsed(text: str, where: str, mend: str) -> Any:
@@ -84,6 +84,7 @@ def checked(content: Any, kind: type[Document], where: str, *, mend: str | None 
     Raises:
         RunError: one line that begins with `where`.
     """
+    instead = f"; {mend}" if mend else ""
     mend = mend or kind.MEND
     if not isinstance(content, dict):
         raise RunError(f"{where}: got {shown(content)}, expected a mapping of keys; {mend}")
@@ -91,7 +92,7 @@ def checked(content: Any, kind: type[Document], where: str, *, mend: str | None 
     if type(schema) is int and schema > kind.NEWEST:
         raise RunError(
             f"{where}: has schema {schema}, and this jaxexit reads none above {kind.NEWEST}; install the "
-            "newer one that wrote it"
+            f"newer one that wrote it{instead}"
         )
     try:
         kind.model_validate(content)

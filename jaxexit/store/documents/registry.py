@@ -47,6 +47,7 @@ class LookedAt(Part):
     """Which data a look was at, by hashes: two looks whose bars are the same and whose times meet overlap."""
 
     bars: str
+    market: str
     first: Instant
     last: Instant
     split: Sha256
