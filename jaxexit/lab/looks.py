@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from jaxexit.store.looks import sha256_of_json
 def looked_at(
     experiment: Experiment, datasets: Sequence[Dataset], split: str = "test"
 ) -> dict[str, Any]:
-    """Bars, market, first and last entry, and hashes of split, costs and entries.
+    """Bars, their file, first and last entry, and hashes of split, costs and entries.
 
     Args:
         experiment: what is tested.
@@ -30,7 +31,7 @@ def looked_at(
     first = datasets[0]
     return {
         "bars": str(first.fingerprint["bars"]["sha256"]),
-        "market": first.market_description,
+        "file": None if data["bars"] is None else Path(data["bars"]).name,
         "first": f"{np.datetime_as_string(moments.min(), unit='s')}Z",
         "last": f"{np.datetime_as_string(moments.max(), unit='s')}Z",
         "split": sha256_of_json(data["split"]),

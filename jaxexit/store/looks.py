@@ -1,8 +1,8 @@
 """Looks at test that are of the same data: told apart by what was asked, not by the name of a version.
 
-A look keeps which bars, from which entry to which, and hashes of split, costs and entries. A test split that was
-moved, or other costs or entries, make another snapshot and so another look; these functions say that it was
-another look at data that had been looked at.
+A look keeps which bars, from which entry to which, and hashes of split, costs and entries. A test split that
+was moved, or other costs or entries, make another snapshot and so another look; these functions say that it
+was another look at data that had been looked at.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ def sha256_of_json(value: Any) -> str:
 def differing(one: Look, other: Look) -> list[str] | None:
     """What two looks at overlapping data asked differently, in words; None where the data do not overlap.
 
-    Data overlap where they are of the same bars, or of bars of the same market, and their times meet. A look
-    from before this was recorded is not known to overlap.
+    Data overlap where they are of the same bars, or of a bar file of the same name, and their times meet. A
+    look from before this was recorded is not known to overlap.
     """
     mine, its = one.get("looked_at"), other.get("looked_at")
     if mine is None or its is None:
         return None
-    same = mine["bars"] == its["bars"] or mine["market"] == its["market"]
+    same = mine["bars"] == its["bars"] or mine["file"] == its["file"]
     if not same or mine["first"] > its["last"] or its["first"] > mine["last"]:
         return None
     return [words for name, words in ASKED.items() if mine[name] != its[name]]
 
 
 def overlap_before(registry: RegistryReader, look: Look) -> str:
-    """How many looks of others were at overlapping data, and with what, to follow their number; or nothing."""
+    """How many looks of others were at overlapping data, and with what else; follows their number."""
     own = (look["snapshot_sha256"], look["checkpoint_sha256"])
     asked = [
         words

@@ -47,7 +47,7 @@ class LookedAt(Part):
     """Which data a look was at, by hashes: two looks whose bars are the same and whose times meet overlap."""
 
     bars: str
-    market: str
+    file: str | None
     first: Instant
     last: Instant
     split: Sha256
