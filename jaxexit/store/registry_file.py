@@ -142,8 +142,8 @@ class RegistryFile:
         """
         with self.locked():
             written = self.written()
-            content = _empty() if written is None else self._brought_up(written)
-            before = json.loads(json.dumps(content))
+            before = _empty() if written is None else self._brought_up(written)
+            content = json.loads(json.dumps(before))
             change(content)
             entries, number, head = self._prelude(written, before, unknown)
             changes = changes_between(_plain(before), _plain(content))
