@@ -1,4 +1,4 @@
-"""A document of ours that was edited or damaged is valid, or one line; never an internal error, never believed."""
+"""A document that was edited or damaged is valid, or one line; never an internal error, never believed."""
 
 import json
 import shutil
