@@ -79,17 +79,16 @@ class RegistryFile:
         return checked(whole, RegistryDocument, str(self.journal.path))
 
     def behind(self, content: Content) -> list[Line]:
-        """Lines of the journal that are not in this content yet; none where they do not follow from it.
-
-        Raises:
-            RunError: one of them is no entry.
-        """
+        """Lines of the journal that are not in this content yet; none where they do not follow from it."""
         known, size = content.get("journal"), self.journal.size()
         if known is None:
             return self.journal.lines() if size and not self.path.exists() else []
         if size <= known["bytes"]:
             return []
-        tail = self.journal.lines(known["bytes"])
+        try:
+            tail = self.journal.lines(known["bytes"])
+        except RunError:  # another journal, or a damaged one: `verify` says which
+            return []
         before = known["head"]
         for line in tail:
             if line.entry["before"] != before:

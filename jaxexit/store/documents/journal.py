@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from jaxexit.store.documents.parts import Count, Document, Instant, Part, Run, Sha256
 
-MEND = "python -m jaxexit.registry verify says what was changed"
+MEND = "restore it, or move it away: looks are unknown then (python -m jaxexit.registry verify)"
 
 What = Literal[
     "opened", "created", "described", "begun", "resumed", "trained", "stopped", "failed", "looked",
