@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from jaxexit.config.load import VERSION_NAME
@@ -93,6 +93,16 @@ class Interval(Part):
     standard_error: Finite | None = None
     blocks: Finite | None = None
     block_days: Finite | None = None
+
+    @model_validator(mode="after")
+    def _both_ends(self) -> Interval:
+        if (self.low is None) != (self.high is None):
+            raise PydanticCustomError("figure", "low, high: expected both, or null for both")
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise PydanticCustomError("figure", "low: expected a number up to that of high")
+        if self.low is not None and self.value is None:
+            raise PydanticCustomError("figure", "value: missing, expected a number in the interval")
+        return self
 
 
 class Deflated(Part):

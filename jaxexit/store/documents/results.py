@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from jaxexit import units
+from jaxexit.metrics import METRICS, SPREAD
 from jaxexit.store.documents.figures import Figures
 from jaxexit.store.documents.parts import (
     Amount,
@@ -19,7 +20,6 @@ from jaxexit.store.documents.parts import (
     Numbers,
     Part,
     Positive,
-    Run,
     Sha256,
     Share,
     UnitName,
@@ -27,6 +27,7 @@ from jaxexit.store.documents.parts import (
     Whole,
 )
 
+STATISTICS = ("mean", "standard_deviation", "min", "median", "max")
 Settings = dict[str, Finite | bool | str | list[Finite | None] | None]
 
 
@@ -37,6 +38,12 @@ class Difference(Part):
     trades: Whole | None = None
 
 
+def check_interval(intervals: dict[str, Interval], net: str) -> None:
+    """A net result has an interval around a number."""
+    if net not in intervals or intervals[net].value is None:
+        raise PydanticCustomError("figure", f"intervals.{net}: missing, expected it with its value")
+
+
 class Policy(Figures):
     """What one policy did and earned."""
 
@@ -45,7 +52,7 @@ class Policy(Figures):
     exit_reasons: dict[str, Amount]
     actions: dict[str, Amount]
     blocked: dict[str, Amount]
-    intervals: dict[str, Interval] = Field(default_factory=dict)
+    intervals: dict[str, Interval]
     learned_minus: Difference | None = None
     tuned: Settings | None = None
 
@@ -53,10 +60,10 @@ class Policy(Figures):
     def _difference_in_its_unit(self) -> Policy:
         if self.learned_minus is not None:
             interval = (self.learned_minus.model_extra or {}).get(self.unit)
-            if interval is not None:
-                Interval.model_validate(interval)
+            Interval.model_validate(interval)
         if (self.model_extra or {}).get(net := units.key(self.unit, "net", "mean")) is None:
             raise PydanticCustomError("figure", f"{net}: missing, expected a number")
+        check_interval(self.intervals, net)
         return self
 
 
@@ -87,6 +94,11 @@ class Agent(Figures):
     seed: Whole
     verdict: str
     intervals: dict[str, Interval]
+
+    @model_validator(mode="after")
+    def _net(self) -> Agent:
+        check_interval(self.intervals, units.key(self.unit, "net", "mean"))
+        return self
 
 
 class Piece(Part):
@@ -182,11 +194,23 @@ class Summary(Document):
             raise PydanticCustomError("figure", "unit: expected the same in every policy")
         if self.folds and (self.layout is None or self.embargo_bars is None):
             raise PydanticCustomError("figure", "layout, embargo_bars: expected both beside folds")
+        if self.seeds:
+            self._spread()
         if self.power is not None:
             self._power(self.power)
         if self.detail is not None:
             self._detail(self.detail)
         return self
+
+    def _spread(self) -> None:
+        """How the agents are spread, as the table of seeds reads it."""
+        across = self.across_seeds or {}
+        for key in (METRICS[name].key(self.unit) for name in SPREAD):
+            of = across.get(key, {})
+            if of is not None and any(of.get(name) is None for name in STATISTICS):
+                raise PydanticCustomError(
+                    "figure", f"across_seeds.{key}: expected {', '.join(STATISTICS)}, or null"
+                )
 
     def _power(self, power: Power) -> None:
         """The test of this split, as `evaluate.power_line` reads it."""
@@ -214,86 +238,3 @@ class Summary(Document):
                     raise PydanticCustomError(
                         "figure", f"detail.policies.{name}.{key}: expected a number"
                     )
-
-
-class Finding(Part):
-    """A finding of an audit."""
-
-    check: str
-    severity: Literal["pass", "note", "warning", "fail"]
-    what: str
-    size: str = ""
-    where: str = ""
-    advice: str = ""
-
-
-class Audit(Document):
-    """`audit.json` beside a result."""
-
-    MEND: ClassVar[str] = "run the audit again"
-
-    schema_version: Literal[1] = 1
-    version: Run | None = None
-    split: str | None = None
-    seed: Whole | None = None
-    passed: bool | None = None
-    snapshot_sha256: Sha256
-    checkpoint_sha256: Sha256
-    findings: list[Finding]
-
-
-class Baselines(Document):
-    """`results/baselines.json`: settings tuned on train."""
-
-    MEND: ClassVar[str] = "remove it: the settings are tuned again"
-
-    schema_version: Literal[1] = 1
-    snapshot_sha256: Sha256
-    evaluations_each: Count | dict[str, Any] | None = None
-    settings: dict[str, Settings]
-
-
-class Trial(Part):
-    """A trial of a sweep."""
-
-    trial: Whole
-    parameters: dict[str, Any]
-    status: Literal["completed", "failed"]
-
-
-class SweepTable(Document):
-    """`sweeps/<name>.json`."""
-
-    MEND: ClassVar[str] = "move it away and run the sweep again"
-
-    schema_version: Literal[1] = 1
-    sweep: str
-    experiment: Version
-    trials: Count
-    sha256: Sha256 | None = None
-    unit: UnitName = units.PIPS.name
-    training: dict[str, Any] | None = None
-    results: Annotated[list[Trial], Field(min_length=1)]
-
-    @model_validator(mode="after")
-    def _scores(self) -> SweepTable:
-        if len(self.results) != self.trials:
-            raise PydanticCustomError("figure", "trials: expected as many as there are results")
-        if len({row.trial for row in self.results}) != self.trials:
-            raise PydanticCustomError("figure", "results: expected each trial once")
-        key = units.score_key(self.unit)
-        for number, row in enumerate(self.results):
-            score = (row.model_extra or {}).get(key, "missing")
-            if score is not None and (
-                isinstance(score, bool) or not isinstance(score, int | float)
-            ):
-                raise PydanticCustomError(
-                    "figure", f"results.{number}.{key}: expected a number or null"
-                )
-        if self.sha256 is not None:
-            steps = (self.training or {}).get("trained_steps")
-            if type(steps) is not int or steps < 0:
-                raise PydanticCustomError(
-                    "figure", "training.trained_steps: expected a whole number from 0 up"
-                )
-        return self
