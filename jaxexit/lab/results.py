@@ -126,11 +126,8 @@ def backtest_version(
     if not folder.is_archived:
         registry.register(experiment, yaml)
     if split == "test":
-        evaluation = {**proof, "checkpoint": str(which), "sampled": sample}
-        evaluation["looked_at"] = proof["looked_at"] = looked_at(experiment, [dataset])
-        seeds = {"seeds": experiment.seeds} if experiment.seeds > 1 else {}
-        rules = {"baselines": list(catalogue)} if catalogue else {}
-        registry.record_test_evaluation(experiment.version, evaluation | seeds | rules)
+        proof["looked_at"] = looked_at(experiment, [dataset])
+        _count_look(experiment, registry, proof, which, sample, catalogue)
     on_policy("the baselines' settings on train")
     tuned = tuned_baselines(experiment, dataset, folder, catalogue)
     backtest = Backtest(experiment, dataset, split)
@@ -165,6 +162,21 @@ def backtest_version(
         register_result(summary, registry)
         write_readme(folder, experiment, registry)
     return summary, played.joint.table
+
+
+def _count_look(
+    experiment: Experiment,
+    registry: Registry,
+    proof: dict[str, Any],
+    which: Which,
+    sample: bool,
+    catalogue: Sequence[str],
+) -> None:
+    """Count an evaluation on test, before anything of it is seen."""
+    evaluation = {**proof, "checkpoint": str(which), "sampled": sample}
+    seeds = {"seeds": experiment.seeds} if experiment.seeds > 1 else {}
+    rules = {"baselines": list(catalogue)} if catalogue else {}
+    registry.record_test_evaluation(experiment.version, evaluation | seeds | rules)
 
 
 def _played(
