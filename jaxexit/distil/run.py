@@ -21,7 +21,7 @@ from jaxexit.env import ACTIONS, env_spec
 from jaxexit.env.types import HOLD
 from jaxexit.errors import UserError
 from jaxexit.evaluate import Backtest, PolicyResult, compare, mean_per_trade, share_kept
-from jaxexit.lab.looks import looked_at
+from jaxexit.lab.looks import looked_at, seen_before
 from jaxexit.lab.results import tuned_baselines
 from jaxexit.lab.summaries import Played, judged, trials_so_far, write_results
 from jaxexit.lab.trained import TrainedVersion
@@ -29,9 +29,8 @@ from jaxexit.lab.training import agent_seeds, learned_policy
 from jaxexit.live.policy import TrainedPolicy, restore_policy
 from jaxexit.store.checkpoints import Which
 from jaxexit.store.documents import Summary, read_document
-from jaxexit.store.looks import overlap_before
 from jaxexit.store.provenance import counted
-from jaxexit.store.verification import audit_before_training, looks_before, verification
+from jaxexit.store.verification import audit_before_training, verification
 
 MOST_RULES = 10
 SPLIT = "test"
@@ -200,9 +199,7 @@ def _on_test(
         [dataset.origin],
         audit_before_training(folder.path),
         split=SPLIT,
-        looks=looks_before(registry, proof),
-        doubt=registry.doubt(),
-        overlap=overlap_before(registry, proof),
+        **seen_before(registry, proof),
     )
     trials = trials_so_far(registry, experiment.version)
     facts = {

@@ -10,7 +10,9 @@ import numpy as np
 
 from jaxexit.config import Experiment, resolved
 from jaxexit.data import Dataset
-from jaxexit.store.looks import sha256_of_json
+from jaxexit.store.looks import overlap_before, sha256_of_json
+from jaxexit.store.registry import Registry
+from jaxexit.store.verification import looks_before
 
 
 def looked_at(
@@ -37,4 +39,18 @@ def looked_at(
         "split": sha256_of_json(data["split"]),
         "costs": sha256_of_json(content["costs"]),
         "entries": sha256_of_json(made),
+    }
+
+
+def seen_before(registry: Registry, proof: dict[str, Any]) -> dict[str, Any]:
+    """What `verification` must know of looks at test before a result, by its arguments' names.
+
+    Args:
+        registry: has counted them.
+        proof: of the result, with `looked_at` where it is one on test.
+    """
+    return {
+        "looks": looks_before(registry, proof),
+        "doubt": registry.doubt(),
+        "overlap": overlap_before(registry, proof),
     }

@@ -17,7 +17,7 @@ from jaxexit.evaluate.assumed import assumed_of, decided
 from jaxexit.evaluate.joint import joint_result
 from jaxexit.evaluate.power import size
 from jaxexit.evaluate.tuning import EVALUATIONS
-from jaxexit.lab.looks import looked_at
+from jaxexit.lab.looks import looked_at, seen_before
 from jaxexit.lab.power import power_of
 from jaxexit.lab.summaries import (
     Played,
@@ -32,13 +32,11 @@ from jaxexit.lab.training import agent_params, agent_seeds, learned_policy, stat
 from jaxexit.store import run_rows
 from jaxexit.store.checkpoints import Checkpoint, Which
 from jaxexit.store.documents import Baselines, read_document, write_document
-from jaxexit.store.looks import overlap_before
 from jaxexit.store.readme import write_readme
 from jaxexit.store.registry import Registry
 from jaxexit.store.run import RunFolder
 from jaxexit.store.verification import (
     audit_before_training,
-    looks_before,
     verification,
 )
 
@@ -131,15 +129,9 @@ def backtest_version(
     on_policy("the baselines' settings on train")
     tuned = tuned_baselines(experiment, dataset, folder, catalogue)
     backtest = Backtest(experiment, dataset, split)
-    audit, looks = audit_before_training(folder.path), looks_before(registry, proof)
-    known = verification(
-        [dataset.origin],
-        audit,
-        split=split,
-        looks=looks,
-        doubt=registry.doubt(),
-        overlap=overlap_before(registry, proof),
-    )
+    audit = audit_before_training(folder.path)
+    seen = seen_before(registry, proof)
+    known = verification([dataset.origin], audit, split=split, **seen)
     trials = trials_so_far(registry, experiment.version)
     played = _played(experiment, backtest, checkpoint, which, tuned, sample, catalogue, on_policy)
     on_policy("what this test could see")

@@ -20,7 +20,7 @@ from jaxexit.evaluate import Backtest, PolicyResult, mean_per_trade
 from jaxexit.evaluate.assumed import assumed_of, decided
 from jaxexit.evaluate.joint import joint_result
 from jaxexit.evaluate.power import size
-from jaxexit.lab.looks import looked_at
+from jaxexit.lab.looks import looked_at, seen_before
 from jaxexit.lab.power import power_of
 from jaxexit.lab.results import register_result
 from jaxexit.lab.summaries import (
@@ -41,11 +41,10 @@ from jaxexit.lab.walk_forward import NAME, side_run
 from jaxexit.learning import take
 from jaxexit.store.checkpoints import Checkpoint
 from jaxexit.store.documents import Summary, read_document
-from jaxexit.store.looks import overlap_before
 from jaxexit.store.readme import write_readme
 from jaxexit.store.registry import Registry
 from jaxexit.store.run import RunFolder
-from jaxexit.store.verification import audit_before_training, looks_before, verification
+from jaxexit.store.verification import audit_before_training, verification
 from jaxexit.units import key
 
 
@@ -122,9 +121,7 @@ def backtest_folds(
         [dataset.origin for dataset in folds.datasets],
         audit_before_training(run.path),
         split=NAME,
-        looks=looks_before(registry, proof),
-        doubt=registry.doubt(),
-        overlap=overlap_before(registry, proof),
+        **seen_before(registry, proof),
     )
     backtest = Backtest(experiment, folds.datasets[0], "test")
     trials = trials_so_far(registry, experiment.version)
