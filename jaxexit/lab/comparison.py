@@ -186,7 +186,9 @@ def _deflated_sharpe(run: Tested, registry: Registry) -> dict[str, Any]:
         trial_sharpes=others,
         days_a_year=days,
     )
-    return {"deflated_sharpe": None if estimate is None else asdict(estimate)}
+    doubt = registry.doubt()
+    certain = {} if doubt is None else {"doubt": doubt}
+    return {"deflated_sharpe": None if estimate is None else asdict(estimate) | certain}
 
 
 def _verdict(comparison: dict[str, Any]) -> str:

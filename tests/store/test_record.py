@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 
 from jaxexit.config import load_experiment
+from jaxexit.lab.comparison import compare_versions, load_tested
 from jaxexit.store.journal import NAME
 from jaxexit.store.looks import differing, overlap_before
 from jaxexit.store.registry import Registry
@@ -318,3 +320,13 @@ def test_a_moved_split_or_other_costs_are_another_look_at_the_same_data(root: Pa
     )
     registry.record_test_evaluation("v2_waits", later)
     assert verified(root, 0)["looks_again"] == bool(words)
+
+
+def test_a_deflated_sharpe_says_that_its_trials_are_not_certain(root: Path):
+    tested = load_tested(root, RUN, "test")
+    both = [tested, replace(tested, version="v2_waits")]
+    assert "NOT CERTAIN" not in compare_versions(both, Registry(root), "test")["verdict"]
+    reset(root)
+    found = compare_versions(both, Registry(root), "test")
+    assert "NOT CERTAIN: how often is unknown" in found["verdict"]
+    assert "unknown" in found["metrics"][RUN]["deflated_sharpe"]["doubt"]
