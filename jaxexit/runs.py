@@ -123,10 +123,10 @@ class Run:
         Raises:
             UserError: there is none.
         """
-        from jaxexit.store.run import read_json
+        from jaxexit.store.documents import Summary, read_document
 
         folder = self.trained.folder.results(split)
-        summary = read_json(folder / "summary.json")
+        summary = read_document(folder / "summary.json", Summary)
         if summary is None:
             raise UserError(f"{folder}: no result of {self.version} on {split}; backtest it first")
         return Result(self.trained, split, summary, folder)

@@ -102,7 +102,7 @@ def test_without_a_registry_evaluations_count_in_the_process(tmp_path: Path) -> 
         registry = ScratchRegistry(tmp_path / f"scratch_{number}", tmp_path / "experiments")
         yaml = tiny.write_tiny(tmp_path / "experiments")
         registry.register(load_experiment(yaml), yaml)
-        registry.record_test_evaluation("v1_tiny", {"checkpoint_sha256": f"{number}"})
+        registry.record_test_evaluation("v1_tiny", {"checkpoint_sha256": f"{number}" * 64})
         assert registry.trials() == number
         assert len(registry.test_evaluations()) == number
 

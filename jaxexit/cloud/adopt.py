@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 from jaxexit.config import Experiment, experiment_sha256
 from jaxexit.config.snapshot import load_snapshot
 from jaxexit.errors import RunError
+from jaxexit.store.documents import Provenance, RegistryDocument, read_document
 from jaxexit.store.files import explain_write_errors
 from jaxexit.store.registry import Registry
-from jaxexit.store.run import RunFolder, read_json
+from jaxexit.store.run import RunFolder
 
 
 def check_whole(runs: Path, version: str) -> None:
@@ -63,14 +63,17 @@ def adopt(
     came = runs / version
     if experiment_sha256(load_snapshot(came / "experiment.yaml")) != experiment_sha256(experiment):
         raise RunError(f"{version}: what was trained there is not what {yaml} says now")
-    row = json.loads((runs / "registry.json").read_text(encoding="utf-8"))["versions"][version]
-    began = (read_json(came / "provenance.json") or {}).get("started")
+    there = read_document(runs / "registry.json", RegistryDocument) or {"versions": {}}
+    row = there["versions"].get(version)
+    if row is None:
+        raise RunError(f"{runs / 'registry.json'}: has no {version}; run the same command again")
+    began = (read_document(came / "provenance.json", Provenance) or {}).get("started")
     with folder.locked():
         if folder.snapshot.is_file() and folder.began() != began:
             raise RunError(
                 f"{version}: another run of it is in {folder.path}; move it away, or deploy a new version"
             )
-        folder.set_aside()
+        aside = folder.set_aside()
         with explain_write_errors(folder.path):
             came.rename(folder.path)
-        registry.adopted(experiment, yaml, row, deployed)
+        registry.adopted(experiment, yaml, row, deployed, aside)

@@ -1,4 +1,4 @@
-"""`python -m jaxexit.registry list|show|new|diff|set-active`: versions, what they are, what they earned."""
+"""`python -m jaxexit.registry list|show|new|diff|set-active|verify`: versions, what they are and earned."""
 
 from __future__ import annotations
 
@@ -29,6 +29,9 @@ def build_parser() -> cli.Parser:
     setting = commands.add_parser("set-active", help="make a version the active one")
     making = commands.add_parser("new", help="write a version that extends another, to be trained")
     differing = commands.add_parser("diff", help="what two versions or files differ in, resolved")
+    verifying = commands.add_parser(
+        "verify", help="whether registry, journal and run folders are as they were written"
+    )
     for command in (showing, setting):
         command.add_argument("name", metavar="NAME", help="a version's name")
     making.add_argument("name", metavar="NAME", help="v<N>_<what_changed>")
@@ -48,7 +51,7 @@ def build_parser() -> cli.Parser:
         differing.add_argument(
             name, metavar=name.upper(), help=f"{words}: its name (as trained), or a YAML file"
         )
-    for command in (listing, showing, making, differing, setting):
+    for command in (listing, showing, making, differing, setting, verifying):
         command.add_argument(
             "--root",
             metavar="DIR",
@@ -82,12 +85,29 @@ def _command(argv: Sequence[str] | None) -> int:
         return _new(registry, arguments, out)
     if arguments.action == "diff":
         return _diff(registry, arguments.before, arguments.after, out, as_json=arguments.json)
+    if arguments.action == "verify":
+        return _verify(registry, out, as_json=arguments.json)
     registry.set_active(arguments.name)
     if arguments.json:
         print(json.dumps({"active_version": arguments.name}))
     else:
         progress.lines(out, [f"{arguments.name} is the active version of {registry.path}"])
     return 0
+
+
+def _verify(registry: Registry, out: Console, *, as_json: bool) -> int:
+    """Exit code 1 where something was edited, removed or reset."""
+    from jaxexit import progress
+    from jaxexit.commands import registry_tables
+    from jaxexit.store.recomputed import verify
+
+    with progress.working(out, "verify"):
+        found = verify(registry.root)
+    if as_json:
+        print(json.dumps(found))
+    else:
+        progress.lines(out, registry_tables.verified_lines(found))
+    return 0 if found["whole"] else 1
 
 
 def _list(registry: Registry, out: Console, *, as_json: bool) -> int:
@@ -103,7 +123,7 @@ def _list(registry: Registry, out: Console, *, as_json: bool) -> int:
         out.print(registry_tables.versions_table(versions, active))
         progress.lines(
             out,
-            [f"* is active; {trials_note(registry.trials())}"],
+            [f"* is active; {trials_note(registry.trials(), registry.doubt())}"],
         )
     else:
         progress.lines(out, [f"{registry.path}: no versions yet; train one"])
@@ -114,6 +134,7 @@ def _show(registry: Registry, name: str, out: Console, *, as_json: bool) -> int:
     from jaxexit import progress
     from jaxexit.commands import registry_tables
     from jaxexit.store.archived import archived_runs
+    from jaxexit.store.looks import again
 
     row, active = registry.version(name), registry.active() == name
     archived = archived_runs(registry.root, name)
@@ -134,6 +155,10 @@ def _show(registry: Registry, name: str, out: Console, *, as_json: bool) -> int:
     )
     if row.get("changes"):
         out.print(registry_tables.changes_table(row["changes"], f"changes against {row['parent']}"))
+    looks = row.get("test_evaluations", [])
+    if anew := again(looks):
+        said = f"{anew} of {len(looks)} looks at test asked overlapping data again, with another split, costs"
+        progress.lines(out, [f"  {said} or entries"])
     for split, result in row.get("results", {}).items():
         if result.get("unverified"):
             progress.lines(out, [f"  {split}: unverified: {', '.join(result['unverified'])}"])

@@ -27,9 +27,9 @@ def versions_table(versions: dict[str, Row], active: str | None) -> Table:
         result = row.get("results", {}).get("test", {})
         table.add_row(
             "*" if name == active else "",
-            name,
-            row["status"],
-            row.get("parent") or "-",
+            escape(name),
+            escape(row["status"]),
+            escape(row.get("parent") or "-"),
             _number(row.get("trained_steps"), ",.0f"),
             *_figures(result),
             _unverified(result),
@@ -44,7 +44,7 @@ def changes_table(changes: dict[str, list[Any]], title: str) -> Table:
     table.add_column("before", justify="right")
     table.add_column("now", justify="right")
     for key, (before, now) in changes.items():
-        table.add_row(key, escape(_value(before)), escape(_value(now)))
+        table.add_row(escape(key), escape(_value(before)), escape(_value(now)))
     return table
 
 
@@ -58,7 +58,7 @@ def results_table(results: dict[str, Row]) -> Table:
     table.add_column("unverified")
     for split, result in results.items():
         proof = f"{result['step']:,} ({result['checkpoint_sha256'][:12]})"
-        table.add_row(split, proof, *_figures(result), _unverified(result))
+        table.add_row(escape(split), proof, *_figures(result), _unverified(result))
     return table
 
 
@@ -77,9 +77,33 @@ def archived_table(runs: Sequence[Row]) -> Table:
         result = run["results"].get("test", {})
         steps = _number(run["trained_steps"], ",.0f")
         table.add_row(
-            run["run"], run["began"] or "-", steps, *_figures(result), _unverified(result)
+            escape(run["run"]),
+            escape(run["began"] or "-"),
+            steps,
+            *_figures(result),
+            _unverified(result),
         )
     return table
+
+
+def verified_lines(found: Row) -> list[str]:
+    """What `verify` found, a line each; what that means last."""
+    lines = [f"{one['kind'].upper()} {one['where']}: {one['said']}" for one in found["findings"]]
+    since = found["chained_since"]
+    if since is None:
+        lines += [f"{found['registry']}: has no journal yet; it is chained from its next change on"]
+    else:
+        start = (
+            "from its start" if found["chained_from_the_start"] else "what was before is unchained"
+        )
+        lines += [f"chained since {since} ({start}), {found['entries']:,} entries"]
+    looks = (
+        f"{found['looks']:,}" if found["looks_known"] else f"unknown, at least {found['looks']:,}"
+    )
+    verdict = "whole" if found["whole"] else f"NOT WHOLE: {len(found['findings'])} findings"
+    if found["looks_again"]:
+        looks += f"; {found['looks_again']:,} asked overlapping data again (another split, costs or entries)"
+    return [*lines, f"looks at test: {looks}", f"the record is {verdict}"]
 
 
 def _unverified(result: Row) -> str:
@@ -90,7 +114,7 @@ def _unverified(result: Row) -> str:
         return "all (old)"
     failed = any(words.startswith("AUDIT FAILED") for words in result["unverified"])
     parts = [part for part, holds in result["verified"].items() if not holds]
-    return "\n".join(["AUDIT FAILED"] * failed + parts)
+    return escape("\n".join(["AUDIT FAILED"] * failed + parts))
 
 
 def _headings() -> list[str]:

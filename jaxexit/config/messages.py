@@ -17,7 +17,7 @@ from jaxexit.config.schema import SET_BY_PROGRAM, Experiment
 from jaxexit.config.text import nearest, shown
 from jaxexit.config.trading import UserFeature
 
-_EXPECTED = {
+EXPECTED = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
     "int_parsing_size": "a whole number of ordinary size",
@@ -89,18 +89,18 @@ def _mistake(error: ErrorDetails, same_place: Sequence[ErrorDetails]) -> Mistake
         several = "one of " if "," in choices else ""
         return Mistake(keys, f"{key}: got {got}, expected {several}{choices}{hint}")
     if kind in _BOUNDS:
-        expected = _within(kind, context)
+        expected = within(kind, context)
     elif kind == "too_short":
         expected = f"at least {context['min_length']} item"
     elif kind == "too_long":
         expected = f"at most {context['max_length']} items"
     else:
-        kinds = dict.fromkeys(_EXPECTED.get(e["type"], e["msg"]) for e in same_place)
+        kinds = dict.fromkeys(EXPECTED.get(e["type"], e["msg"]) for e in same_place)
         expected = " or ".join(kinds)
     return Mistake(keys, f"{key}: got {got}, expected {expected}{_or_null(field)}")
 
 
-def _within(kind: str, context: Mapping[str, Any]) -> str:
+def within(kind: str, context: Mapping[str, Any]) -> str:
     """A bound in words: a whole number from 1 up."""
     name, words = _BOUNDS[kind]
     bound = context[name]

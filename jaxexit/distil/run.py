@@ -21,15 +21,16 @@ from jaxexit.env import ACTIONS, env_spec
 from jaxexit.env.types import HOLD
 from jaxexit.errors import UserError
 from jaxexit.evaluate import Backtest, PolicyResult, compare, mean_per_trade, share_kept
+from jaxexit.lab.looks import looked_at, seen_before
 from jaxexit.lab.results import tuned_baselines
 from jaxexit.lab.summaries import Played, judged, trials_so_far, write_results
 from jaxexit.lab.trained import TrainedVersion
 from jaxexit.lab.training import agent_seeds, learned_policy
 from jaxexit.live.policy import TrainedPolicy, restore_policy
 from jaxexit.store.checkpoints import Which
+from jaxexit.store.documents import Summary, read_document
 from jaxexit.store.provenance import counted
-from jaxexit.store.run import read_json
-from jaxexit.store.verification import audit_before_training, looks_before, verification
+from jaxexit.store.verification import audit_before_training, verification
 
 MOST_RULES = 10
 SPLIT = "test"
@@ -93,7 +94,7 @@ def distil_version(
         )
     policy = restore_policy(version, asked.checkpoint, asked.seed)
     results = version.folder.results(asked.folder())
-    known = read_json(results / "summary.json")
+    known = read_document(results / "summary.json", Summary)
     if known is not None and not again and _whose(known) == _wanted(policy, asked):
         return known, results
     walker = _walker(policy, dataset, "train")
@@ -171,6 +172,7 @@ def _on_test(
         "snapshot_sha256": experiment_sha256(experiment),
         "checkpoint_sha256": policy.sha256,
         "step": policy.step,
+        "looked_at": looked_at(experiment, [dataset]),
     }
     if not folder.is_archived:
         registry.register(experiment, version.yaml)
@@ -197,7 +199,7 @@ def _on_test(
         [dataset.origin],
         audit_before_training(folder.path),
         split=SPLIT,
-        looks=looks_before(registry, proof),
+        **seen_before(registry, proof),
     )
     trials = trials_so_far(registry, experiment.version)
     facts = {

@@ -18,10 +18,11 @@ from jaxexit import units
 from jaxexit.config import Experiment, differences, experiment_sha256, load_snapshot, resolved
 from jaxexit.errors import RunError
 from jaxexit.evaluate import compare, deflated, sharpe_interval, superior
+from jaxexit.store.documents import Provenance, Summary, read_document
 from jaxexit.store.files import replacing, write_text
 from jaxexit.store.metric_rows import NET_OF, cells_of, row
 from jaxexit.store.registry import Registry
-from jaxexit.store.run import WALK_FORWARD, RunFolder, read_json
+from jaxexit.store.run import WALK_FORWARD, RunFolder
 from jaxexit.store.verification import trials_note, with_audit
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def load_tested(root: Path, version: str, split: str) -> Tested:
     """
     folder = RunFolder(root, version)
     results = folder.results(split)
-    summary = read_json(results / "summary.json")
+    summary = read_document(results / "summary.json", Summary)
     if split == WALK_FORWARD:
         make, where = f"jaxexit.train {version} --walk-forward K", folder.path / WALK_FORWARD
         experiment = None if summary is None else load_snapshot(where / "experiment.yaml")
@@ -90,7 +91,7 @@ def load_tested(root: Path, version: str, split: str) -> Tested:
         words = " ".join(str(error).split())
         raise RunError(f"{results}: cannot be read ({words}); run the backtest again") from None
     table = everything.iloc[np.flatnonzero(everything["policy"].to_numpy(str) == LEARNED)]
-    recorded = read_json(where / "provenance.json") or {}
+    recorded = read_document(where / "provenance.json", Provenance) or {}
     daily = pd.Series(days[LEARNED].to_numpy(float), pd.DatetimeIndex(days["date"]))
     summary = with_audit(folder, split, summary)
     return Tested(version, experiment, summary, table, daily, recorded.get("data", {}))
@@ -151,6 +152,7 @@ def compare_versions(tested: Sequence[Tested], registry: Registry, split: str) -
         "split": split,
         "versions": [run.version for run in tested],
         "trials": registry.trials(),
+        "record_doubt": registry.doubt(),
         "metrics": {run.version: run.metrics | _deflated_sharpe(run, registry) for run in tested},
         "differences": {},
         "changes": {},
@@ -184,7 +186,9 @@ def _deflated_sharpe(run: Tested, registry: Registry) -> dict[str, Any]:
         trial_sharpes=others,
         days_a_year=days,
     )
-    return {"deflated_sharpe": None if estimate is None else asdict(estimate)}
+    doubt = registry.doubt()
+    certain = {} if doubt is None else {"doubt": doubt}
+    return {"deflated_sharpe": None if estimate is None else asdict(estimate) | certain}
 
 
 def _verdict(comparison: dict[str, Any]) -> str:
@@ -194,7 +198,7 @@ def _verdict(comparison: dict[str, Any]) -> str:
     ]
     if comparison["spa"] is not None:
         parts.append(comparison["spa"]["verdict"])
-    parts.append(trials_note(comparison["trials"]))
+    parts.append(trials_note(comparison["trials"], comparison["record_doubt"]))
     return "; ".join(parts)
 
 

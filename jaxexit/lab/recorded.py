@@ -14,9 +14,10 @@ from jaxexit.data import Dataset
 from jaxexit.lab.results import OnPolicy, backtest_version, register_result, results_name
 from jaxexit.lab.trained import TrainedVersion
 from jaxexit.store.checkpoints import Which
+from jaxexit.store.documents import Summary, read_document
 from jaxexit.store.readme import write_readme
 from jaxexit.store.registry import Registry
-from jaxexit.store.run import RunFolder, read_json
+from jaxexit.store.run import RunFolder
 from jaxexit.store.verification import record_audit, with_audit
 
 
@@ -114,7 +115,7 @@ def _stored_headline(
 ) -> tuple[dict[str, Any], pd.DataFrame] | None:
     """Summary and trades of the best checkpoint on test, None where they are not there, or another's."""
     store, results = folder.checkpoints(experiment), folder.results("test")
-    summary, step = read_json(results / "summary.json"), store.pointed("best")
+    summary, step = read_document(results / "summary.json", Summary), store.pointed("best")
     if summary is None or step is None:
         return None
     best = {"step": step, "sha256": store.manifest(step)["sha256"]}

@@ -17,6 +17,7 @@ from jaxexit.evaluate.assumed import assumed_of, decided
 from jaxexit.evaluate.joint import joint_result
 from jaxexit.evaluate.power import size
 from jaxexit.evaluate.tuning import EVALUATIONS
+from jaxexit.lab.looks import looked_at, seen_before
 from jaxexit.lab.power import power_of
 from jaxexit.lab.summaries import (
     Played,
@@ -30,13 +31,12 @@ from jaxexit.lab.summaries import (
 from jaxexit.lab.training import agent_params, agent_seeds, learned_policy, state_template
 from jaxexit.store import run_rows
 from jaxexit.store.checkpoints import Checkpoint, Which
-from jaxexit.store.files import write_json
+from jaxexit.store.documents import Baselines, read_document, write_document
 from jaxexit.store.readme import write_readme
 from jaxexit.store.registry import Registry
-from jaxexit.store.run import RunFolder, read_json
+from jaxexit.store.run import RunFolder
 from jaxexit.store.verification import (
     audit_before_training,
-    looks_before,
     verification,
 )
 
@@ -61,7 +61,7 @@ def tuned_baselines(
         catalogue: exits of the catalogue that are needed too.
     """
     path = folder.path / "results" / "baselines.json"
-    known = read_json(path)
+    known = read_document(path, Baselines)
     sha256 = experiment_sha256(experiment)
     if known is None or known.get("snapshot_sha256") != sha256:
         known = {
@@ -69,10 +69,10 @@ def tuned_baselines(
             "evaluations_each": EVALUATIONS,
             "settings": Backtest(experiment, dataset, "train").tuned(),
         }
-        write_json(path, known)
+        write_document(path, known, Baselines)
     if missing := [name for name in catalogue if name not in known["settings"]]:
         known["settings"] |= Backtest(experiment, dataset, "train").tuned_catalogue(missing)
-        write_json(path, known)
+        write_document(path, known, Baselines)
     return known["settings"]
 
 
@@ -124,15 +124,14 @@ def backtest_version(
     if not folder.is_archived:
         registry.register(experiment, yaml)
     if split == "test":
-        evaluation = {**proof, "checkpoint": str(which), "sampled": sample}
-        seeds = {"seeds": experiment.seeds} if experiment.seeds > 1 else {}
-        rules = {"baselines": list(catalogue)} if catalogue else {}
-        registry.record_test_evaluation(experiment.version, evaluation | seeds | rules)
+        proof["looked_at"] = looked_at(experiment, [dataset])
+        _count_look(experiment, registry, proof, which, sample, catalogue)
     on_policy("the baselines' settings on train")
     tuned = tuned_baselines(experiment, dataset, folder, catalogue)
     backtest = Backtest(experiment, dataset, split)
-    audit, looks = audit_before_training(folder.path), looks_before(registry, proof)
-    known = verification([dataset.origin], audit, split=split, looks=looks)
+    audit = audit_before_training(folder.path)
+    seen = seen_before(registry, proof)
+    known = verification([dataset.origin], audit, split=split, **seen)
     trials = trials_so_far(registry, experiment.version)
     played = _played(experiment, backtest, checkpoint, which, tuned, sample, catalogue, on_policy)
     on_policy("what this test could see")
@@ -155,6 +154,21 @@ def backtest_version(
         register_result(summary, registry)
         write_readme(folder, experiment, registry)
     return summary, played.joint.table
+
+
+def _count_look(
+    experiment: Experiment,
+    registry: Registry,
+    proof: dict[str, Any],
+    which: Which,
+    sample: bool,
+    catalogue: Sequence[str],
+) -> None:
+    """Count an evaluation on test, before anything of it is seen."""
+    evaluation = {**proof, "checkpoint": str(which), "sampled": sample}
+    seeds = {"seeds": experiment.seeds} if experiment.seeds > 1 else {}
+    rules = {"baselines": list(catalogue)} if catalogue else {}
+    registry.record_test_evaluation(experiment.version, evaluation | seeds | rules)
 
 
 def _played(

@@ -22,10 +22,11 @@ from jaxexit.errors import ConfigError, RunError
 from jaxexit.lab.lines import Line
 from jaxexit.lab.sweep import next_command, note_of, run_sweep, side_run
 from jaxexit.lab.sweep_plan import SweepPlan, field_of, structure_of
-from jaxexit.store.files import explain_write_errors, write_json
+from jaxexit.store.documents import SweepTable, read_document, write_document
+from jaxexit.store.files import explain_write_errors
 from jaxexit.store.folders import set_aside
 from jaxexit.store.registry import Registry
-from jaxexit.store.run import Start, read_json
+from jaxexit.store.run import Start
 
 if TYPE_CHECKING:
     import optuna
@@ -111,7 +112,7 @@ def run_search(
                 study.tell(trial, score)
             results.append({**rows[i], "trial": len(results), "round": number})
     table = _table(plan, results, root, unit)
-    write_json(root / "sweeps" / f"{plan.name}.json", table)
+    write_document(root / "sweeps" / f"{plan.name}.json", table, SweepTable)
     return steps, table
 
 
@@ -152,7 +153,7 @@ def _trained(
 ) -> tuple[int, dict[str, Any] | None]:
     """Steps trained, and the table of a round's sweep: read if it is there, else trained or resumed."""
     run = side_run(sweep, root)
-    table = read_json(root / "sweeps" / f"{sweep.name}.json")
+    table = read_document(root / "sweeps" / f"{sweep.name}.json", SweepTable)
     if table is not None and table["sha256"] == run.sha256:
         return table["training"]["trained_steps"], table
     start: Start = "resume" if run.store.steps() else "overwrite"

@@ -18,9 +18,10 @@ from typing import Any
 from jaxexit import terminal
 from jaxexit.errors import RunError
 from jaxexit.store.checkpoints import CheckpointStore
-from jaxexit.store.files import explain_write_errors, write_json
+from jaxexit.store.documents import Plan, Provenance, read_document, write_document
+from jaxexit.store.files import explain_write_errors
 from jaxexit.store.folders import locked, set_aside
-from jaxexit.store.run import Start, read_json
+from jaxexit.store.run import Start
 
 
 def plan_sha256(plan: dict[str, Any]) -> str:
@@ -56,7 +57,7 @@ class SideRun:
             RunError: it was started before and neither --resume nor --overwrite was given, there is nothing
                 to resume, or what was started is something else.
         """
-        started = read_json(self.path / "plan.json")
+        started = read_document(self.path / "plan.json", Plan)
         if started is not None and start == "new":
             raise RunError(
                 f"{self.name}: was started before in {self.path}; continue with --resume, or start over with "
@@ -74,7 +75,7 @@ class SideRun:
 
     def provenance(self) -> dict[str, Any]:
         """Its provenance as it is written, empty where there is none."""
-        return read_json(self.path / "provenance.json") or {}
+        return read_document(self.path / "provenance.json", Provenance) or {}
 
     def begin(self, start: Start, provenance: dict[str, Any]) -> None:
         """Write what is trained, after moving an earlier one aside; nothing with `resume`."""
@@ -83,8 +84,8 @@ class SideRun:
         if start == "overwrite":
             aside = self.set_aside()
             terminal.note(f"the earlier {self.name} is kept in {aside}" if aside else None)
-        write_json(self.path / "provenance.json", provenance)
-        write_json(self.path / "plan.json", {"sha256": self.sha256, **self.plan})
+        write_document(self.path / "provenance.json", provenance, Provenance)
+        write_document(self.path / "plan.json", {"sha256": self.sha256, **self.plan}, Plan)
 
     def set_aside(self) -> Path | None:
         """Move it aside, its results with it: they go first, so a kill in between leaves both in its folder.

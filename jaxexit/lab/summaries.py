@@ -20,7 +20,8 @@ from jaxexit.evaluate.joint import counted_together, spread
 from jaxexit.lab.training import seed_folder
 from jaxexit.metrics import OF_A_SEED, pick
 from jaxexit.store.checkpoints import Checkpoint
-from jaxexit.store.files import write_json, write_parquet
+from jaxexit.store.documents import Summary, write_document
+from jaxexit.store.files import write_parquet
 from jaxexit.store.provenance import counted
 from jaxexit.store.registry import Registry
 from jaxexit.store.verification import line, stands_on_columns
@@ -205,4 +206,4 @@ def _write_folder(
     write_parquet(folder / "trades.parquet", pd.concat(trades, ignore_index=True))
     write_parquet(folder / "guard_stats.parquet", guards)
     write_parquet(folder / "daily.parquet", daily.fillna(0.0).rename_axis("date").reset_index())
-    write_json(folder / "summary.json", summary)
+    write_document(folder / "summary.json", summary, Summary)

@@ -34,7 +34,7 @@ from jaxexit.lab.training import (
 from jaxexit.learners import hyper_of, learner_of
 from jaxexit.learning import make_mesh
 from jaxexit.learning.precision import decided
-from jaxexit.store.files import write_json
+from jaxexit.store.documents import SweepTable, write_document
 from jaxexit.store.provenance import market_facts, provenance
 from jaxexit.store.registry import Registry
 from jaxexit.store.run import Start
@@ -112,7 +112,7 @@ def run_sweep(
         if result.interrupted:
             return result, None
         table = _table(plan, agents, result, run.sha256, registry, root)
-        write_json(root / "sweeps" / f"{plan.name}.json", table)
+        write_document(root / "sweeps" / f"{plan.name}.json", table, SweepTable)
         return result, table
 
 

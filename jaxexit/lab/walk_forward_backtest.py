@@ -20,6 +20,7 @@ from jaxexit.evaluate import Backtest, PolicyResult, mean_per_trade
 from jaxexit.evaluate.assumed import assumed_of, decided
 from jaxexit.evaluate.joint import joint_result
 from jaxexit.evaluate.power import size
+from jaxexit.lab.looks import looked_at, seen_before
 from jaxexit.lab.power import power_of
 from jaxexit.lab.results import register_result
 from jaxexit.lab.summaries import (
@@ -39,10 +40,11 @@ from jaxexit.lab.training import (
 from jaxexit.lab.walk_forward import NAME, side_run
 from jaxexit.learning import take
 from jaxexit.store.checkpoints import Checkpoint
+from jaxexit.store.documents import Summary, read_document
 from jaxexit.store.readme import write_readme
 from jaxexit.store.registry import Registry
-from jaxexit.store.run import RunFolder, read_json
-from jaxexit.store.verification import audit_before_training, looks_before, verification
+from jaxexit.store.run import RunFolder
+from jaxexit.store.verification import audit_before_training, verification
 from jaxexit.units import key
 
 
@@ -51,7 +53,10 @@ def stored_result(
 ) -> dict[str, Any] | None:
     """The summary of the folds' best, as it stands; None where it was not made yet."""
     store = side_run(folder, experiment, folds, rolling=rolling).store
-    summary, step = read_json(folder.results(NAME) / "summary.json"), store.pointed("best")
+    summary, step = (
+        read_document(folder.results(NAME) / "summary.json", Summary),
+        store.pointed("best"),
+    )
     if summary is None or step is None:
         return None
     known = summary["checkpoint"].get("sha256") == store.manifest(step)["sha256"]
@@ -93,6 +98,7 @@ def backtest_folds(
     template = state_template(experiment, folds.datasets[0], count * experiment.seeds)
     checkpoint = run.store.restore("best", template)
     proof = proof_of(experiment, checkpoint)
+    proof["looked_at"] = looked_at(experiment, folds.datasets)
     evaluation = {"checkpoint": "best", "sampled": False, "split": NAME, "folds": count}
     if catalogue:
         evaluation["baselines"] = list(catalogue)
@@ -115,7 +121,7 @@ def backtest_folds(
         [dataset.origin for dataset in folds.datasets],
         audit_before_training(run.path),
         split=NAME,
-        looks=looks_before(registry, proof),
+        **seen_before(registry, proof),
     )
     backtest = Backtest(experiment, folds.datasets[0], "test")
     trials = trials_so_far(registry, experiment.version)

@@ -35,9 +35,10 @@ from jaxexit.live.parity import (
     subject_of,
 )
 from jaxexit.live.policy import TrainedPolicy
+from jaxexit.store.documents import Summary, read_document
 from jaxexit.store.files import replacing_folder, write_json
 from jaxexit.store.provenance import counted
-from jaxexit.store.run import RunFolder, read_json
+from jaxexit.store.run import RunFolder
 from jaxexit.store.verification import audit_before_training, verification, with_audit
 
 PLATFORMS = ("cpu", "cuda")
@@ -131,7 +132,7 @@ def _verified(
     policy: TrainedPolicy, dataset: Dataset, folder: RunFolder, split: str
 ) -> dict[str, Any]:
     """`verified` and `unverified`, as the result of this checkpoint has them; without one, what is known."""
-    summary = read_json(folder.results(split) / "summary.json")
+    summary = read_document(folder.results(split) / "summary.json", Summary)
     if summary is not None and summary["checkpoint"]["sha256"] == policy.sha256:
         summary = with_audit(folder, split, summary)
     if (

@@ -22,7 +22,7 @@ from jaxexit.lab.training import agent_params, agent_seeds, state_template
 from jaxexit.learners import learner_of
 from jaxexit.learning import Learner
 from jaxexit.store.checkpoints import Which
-from jaxexit.store.run import read_json
+from jaxexit.store.documents import Provenance, read_document
 from jaxexit.units import PIPS, Unit
 
 Array = jax.Array
@@ -89,7 +89,7 @@ def restore_policy(
     checkpoint = version.folder.checkpoints(experiment).restore(which, template)
     seed = experiment.seed if seed is None else seed
     features = with_scales(resolve_features(experiment.env.features), experiment.scales or {})
-    facts = (read_json(version.folder.path / "provenance.json") or {}).get("market")
+    facts = (read_document(version.folder.path / "provenance.json", Provenance) or {}).get("market")
     unit = None if facts is None else Unit(facts["unit"], facts["unit_size"])
     charges = None if facts is None else Charges(**facts["charges"])
     return TrainedPolicy(

@@ -13,6 +13,7 @@ from jaxexit.learners import total_steps
 from jaxexit.policies import LEAVE_AT_ONCE
 from jaxexit.report.run import ReportedRun, numbers
 from jaxexit.report.words import percent, signed, typographic
+from jaxexit.store.registry import Registry
 from jaxexit.store.verification import trials_note
 
 BAR_ZERO = 0.05  # gross that cannot be a float's rounding
@@ -135,6 +136,8 @@ def _run(run: ReportedRun) -> Iterator[tuple[str, str]]:
             "warning",
             f"training stopped after {trained:,} of {total_steps(experiment):,} steps",
         )
+    if (doubt := Registry(run.folder.parent).doubt()) is not None:
+        yield "warning", f"the count of looks at test behind these results is not certain: {doubt}"
     if (run.provenance.get("git") or {}).get("dirty"):
         yield (
             "note",

@@ -18,8 +18,9 @@ from jaxexit.lab.trained import TrainedVersion
 from jaxexit.lab.training import agent_params, learned_policy, seed_folder, state_template
 from jaxexit.learners import learner_of
 from jaxexit.report.replay import Decisions, replay
+from jaxexit.store.documents import Summary, read_document
 from jaxexit.store.registry import Registry
-from jaxexit.store.run import RunFolder, read_json
+from jaxexit.store.run import RunFolder
 from jaxexit.store.tracking import read_metrics
 from jaxexit.store.verification import audited as audit_of
 from jaxexit.store.verification import with_audit
@@ -107,9 +108,9 @@ def read_run(version: TrainedVersion, split: str) -> ReportedRun:
     again = f"run: python -m jaxexit.backtest {version.yaml} --split {split}"
     together = None
     if experiment.seeds > 1:
-        together = read_json(results / "summary.json")
+        together = read_document(results / "summary.json", Summary)
         results = results / seed_folder(experiment.seed)
-    summary = read_json(results / "summary.json")
+    summary = read_document(results / "summary.json", Summary)
     if summary is None:
         raise RunError(f"{results}: no results of {experiment.version} on {split}; {again}")
     if summary["snapshot_sha256"] != experiment_sha256(experiment):

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from jaxexit.store import run_rows
-from jaxexit.store.run import RunFolder, read_json
+from jaxexit.store.documents import Summary, read_document
+from jaxexit.store.run import RunFolder
 from jaxexit.store.tracking import read_metrics
 
 
@@ -25,7 +26,7 @@ def archived_runs(root: Path, version: str) -> list[dict[str, Any]]:
 
 def _described(run: RunFolder) -> dict[str, Any]:
     lines = read_metrics(run.metrics)
-    summary = read_json(run.results("test") / "summary.json")
+    summary = read_document(run.results("test") / "summary.json", Summary)
     results = (
         {} if summary is None else {"test": run_rows.result(summary) | run_rows.proof(summary)}
     )

@@ -10,7 +10,6 @@ the one before. Its content hash is verified whenever it is read.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
@@ -31,7 +30,8 @@ from jaxexit.store.checkpoint_layout import (
     with_key_data,
     with_keys,
 )
-from jaxexit.store.files import explain_write_errors, remove_folder, write_json
+from jaxexit.store.documents import Manifest, Pointer, read_document, write_document
+from jaxexit.store.files import explain_write_errors, remove_folder
 
 KEEP_LAST = 2  # besides those that a pointer names
 FORMAT = 1
@@ -90,7 +90,7 @@ class CheckpointStore:
                 temporary.mkdir(parents=True)
                 write_arrays(temporary / "state", host)
             manifest["files"] = file_hashes(temporary / "state")
-            write_json(temporary / "manifest.json", manifest)
+            write_document(temporary / "manifest.json", manifest, Manifest)
             remove_folder(target)  # the same step again, after a resume: the same bytes
             with explain_write_errors(target):
                 temporary.replace(target)
@@ -106,7 +106,7 @@ class CheckpointStore:
 
     def point(self, pointer: str, step: int) -> None:
         """Let "best" or "final" be the checkpoint of `step` from now on."""
-        write_json(self.folder / f"{pointer}.json", {"step": step})
+        write_document(self.folder / f"{pointer}.json", {"step": step}, Pointer)
 
     def steps(self) -> list[int]:
         """Steps of all complete checkpoints, in order."""
@@ -121,17 +121,14 @@ class CheckpointStore:
             RunError: it cannot be read.
         """
         path = self._path(step)
-        try:
-            manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-            known = all(name in manifest for name in ("experiment_sha256", "shapes", "sha256"))
-        except (OSError, ValueError, TypeError):
-            known, manifest = False, {}
-        if not known:
+        offer = self._offer(path).removeprefix("; ")
+        manifest = read_document(path / "manifest.json", Manifest, mend=offer)
+        if manifest is None:
             raise RunError(self._damaged(path))
-        if manifest.get("format") != FORMAT:
+        if manifest["step"] != step:
             raise RunError(
-                f"{path}: is of format {manifest.get('format')}, this program reads {FORMAT}; install the "
-                f"one that wrote it{self._offer(path)}"
+                f"{path / 'manifest.json'}: step: got {manifest['step']}, expected {step} as its folder has; "
+                f"{offer}"
             )
         return manifest
 
@@ -199,14 +196,8 @@ class CheckpointStore:
 
     def pointed(self, pointer: str) -> int | None:
         """The step that "best" or "final" is, None before it is set."""
-        try:
-            return int(json.loads((self.folder / f"{pointer}.json").read_text())["step"])
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, KeyError, TypeError):
-            raise RunError(
-                f"{self.folder / pointer}.json: cannot be read; use --checkpoint STEP"
-            ) from None
+        known = read_document(self.folder / f"{pointer}.json", Pointer)
+        return None if known is None else known["step"]
 
     def _step(self, which: Which) -> int:
         steps = self.steps()

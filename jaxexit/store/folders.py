@@ -20,6 +20,7 @@ from jaxexit.errors import RunError
 from jaxexit.store.files import explain_write_errors
 
 LOCK_SECONDS = 0.5  # longer than a check whether the lock is held takes
+VERSION = re.compile(r"v[0-9]+_[a-z0-9_]+")
 ARCHIVED = re.compile(r"(v[0-9]+_[a-z0-9_]+)\.([1-9][0-9]*)")
 
 

@@ -18,8 +18,8 @@ from jaxexit import units
 from jaxexit.config import Experiment, resolved
 from jaxexit.errors import ConfigError
 from jaxexit.metrics import METRICS
-from jaxexit.store.files import write_json
-from jaxexit.store.run import RunFolder, read_json
+from jaxexit.store.documents import WandbRun, read_document, write_document
+from jaxexit.store.run import RunFolder
 
 if TYPE_CHECKING:
     import wandb
@@ -127,7 +127,7 @@ class WandbLogger:
 
         self._experiment, self._folder = experiment, folder
         tracking, kept = experiment.tracking, folder.path / "wandb_run.json"
-        known = read_json(kept) or {"id": secrets.token_hex(4)}
+        known = read_document(kept, WandbRun) or {"id": secrets.token_hex(4)}
         self._run = wandb.init(
             id=known["id"],
             resume="allow",
@@ -144,7 +144,8 @@ class WandbLogger:
                 silent=True, console="off", init_timeout=INIT_SECONDS, login_timeout=INIT_SECONDS
             ),
         )
-        write_json(kept, known | {"project": tracking.project, "url": self._run.url})
+        known |= {"project": tracking.project, "url": self._run.url}
+        write_document(kept, known, WandbRun)
         self._run.define_metric(X_AXIS)
         self._run.define_metric("*", step_metric=X_AXIS)
 

@@ -37,7 +37,11 @@ def _with_interval(name: str) -> tuple[str, Any]:
 
 def _deflated(metrics: dict[str, Any]) -> str:
     text = METRICS["deflated_sharpe"].text(metrics)
-    return text if text == "-" else f"{text} ({metrics['deflated_sharpe']['trials']} trials)"
+    if text == "-":
+        return text
+    deflated = metrics["deflated_sharpe"]
+    certain = ", their number is NOT CERTAIN" if deflated.get("doubt") else ""
+    return f"{text} ({deflated['trials']} trials{certain})"
 
 
 def _shares(name: str, keep: int) -> Any:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jaxexit.config import Experiment
+from jaxexit.store.journal import NAME as JOURNAL
 
 if TYPE_CHECKING:
     from jax.sharding import Mesh
@@ -116,7 +117,8 @@ def git_state(file: Path = Path(__file__)) -> dict[str, Any]:
 
     if git("ls-files", "--error-unmatch", file.name) is None:
         return {"commit": None, "dirty": None}
-    status = git("status", "--porcelain", "--", ":/", ":(exclude,top,glob)**/registry.json")
+    ours = (f":(exclude,top,glob)**/{name}" for name in ("registry.json", JOURNAL))
+    status = git("status", "--porcelain", "--", ":/", *ours)
     return {"commit": git("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}
 
 

@@ -13,10 +13,11 @@ from typing import Any
 
 from jaxexit import units
 from jaxexit.config import Experiment, experiment_sha256
+from jaxexit.store.documents import Provenance, Summary, read_document
 from jaxexit.store.files import write_text
 from jaxexit.store.metric_rows import NET_OF, cells_of, row
 from jaxexit.store.registry import Registry
-from jaxexit.store.run import WALK_FORWARD, RunFolder, read_json
+from jaxexit.store.run import WALK_FORWARD, RunFolder
 from jaxexit.store.verification import with_audit
 
 RESULTS = ("test", "validation", "train", WALK_FORWARD)
@@ -40,7 +41,9 @@ def write_readme(folder: RunFolder, experiment: Experiment, registry: Registry) 
 
 def _page(folder: RunFolder, experiment: Experiment, registry: Registry) -> str:
     facts = registry.version(experiment.version)
-    stored = {name: read_json(folder.results(name) / "summary.json") for name in RESULTS}
+    stored = {
+        name: read_document(folder.results(name) / "summary.json", Summary) for name in RESULTS
+    }
     sha256 = experiment_sha256(experiment)  # a walk-forward may be of what the version was before
     summaries = {
         name: with_audit(folder, name, summary)
@@ -48,7 +51,7 @@ def _page(folder: RunFolder, experiment: Experiment, registry: Registry) -> str:
         if summary and summary["snapshot_sha256"] == sha256
     }
     homes = [folder.path, *([folder.path / WALK_FORWARD] if WALK_FORWARD in summaries else [])]
-    origins = [read_json(home / "provenance.json") or {} for home in homes]
+    origins = [read_document(home / "provenance.json", Provenance) or {} for home in homes]
     recorded = next((origin for origin in origins if origin), {})
     lines = [f"# {experiment.version}", ""]
     lines += [
@@ -65,8 +68,11 @@ def _page(folder: RunFolder, experiment: Experiment, registry: Registry) -> str:
     for name, summary in summaries.items():
         lines += _results(name, summary)
     evaluations = len(facts.get("test_evaluations", ()))
+    doubt = registry.doubt()
+    certain = "" if doubt is None else f" NOT CERTAIN: {doubt}."
     lines += [
-        f"Evaluations of this version on test: {evaluations}; trials in the registry: {registry.trials()}.",
+        f"Evaluations of this version on test: {evaluations}; trials in the registry: {registry.trials()}."
+        f"{certain}",
         "",
     ]
     return "\n".join(lines + _origin(experiment, recorded) + _again(experiment, origins)) + "\n"

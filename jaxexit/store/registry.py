@@ -5,8 +5,9 @@ A result is recorded only with the hashes of the snapshot and the checkpoint tha
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,80 +16,19 @@ from jaxexit.config import (
 )
 from jaxexit.errors import RunError
 from jaxexit.store import run_rows
-from jaxexit.store.archived import shown_status
 from jaxexit.store.changes import changes_from_parent
-from jaxexit.store.registry_file import RegistryFile, find_row, has_proof, path_from
+from jaxexit.store.journal import Happened, now
+from jaxexit.store.record_files import files_of_look, files_of_result, files_of_run, uncounted
+from jaxexit.store.registry_file import find_row, has_proof, path_from
+from jaxexit.store.registry_reading import RegistryReader
 from jaxexit.store.run import RunFolder, Start
 from jaxexit.store.tracking import recorded_seconds
 
 Status = Literal["pending", "running", "completed", "failed"]
 
 
-class Registry:
+class Registry(RegistryReader):
     """`registry.json` under one root."""
-
-    def __init__(self, root: Path) -> None:
-        """Args: the folder that holds `registry.json`."""
-        self.root = root
-        self.path = root / "registry.json"
-        self._file = RegistryFile(self.path)
-
-    def load(self) -> dict[str, Any]:
-        """The registry as it stands; an empty one where there is no file.
-
-        Raises:
-            RunError: the file is not a registry of this schema.
-        """
-        return self._file.load()
-
-    def versions(self) -> dict[str, dict[str, Any]]:
-        """Every version, with its status as `shown_status` says."""
-        rows = self.load()["versions"]
-        return {
-            name: {**row, "status": shown_status(RunFolder(self.root, name), row)}
-            for name, row in rows.items()
-        }
-
-    def version(self, name: str) -> dict[str, Any]:
-        """One version's row, as in `versions`.
-
-        Raises:
-            RunError: it is not registered.
-        """
-        return find_row({"versions": self.versions()}, name, self.path)
-
-    def active(self) -> str | None:
-        """The active version's name, None where nothing is registered."""
-        return self.load()["active_version"]
-
-    def trials(self) -> int:
-        """Trials for the deflated Sharpe ratio: test evaluations of all versions, and settings of sweeps.
-
-        An exit of the catalogue that an evaluation played beside it is a trial too.
-        """
-        sweeps, evaluations = self.load().get("sweeps", ()), self.test_evaluations()
-        rules = sum(len(one.get("baselines", ())) for one in evaluations)
-        return len(evaluations) + rules + sum(sweep["trials"] for sweep in sweeps)
-
-    def test_evaluations(self) -> list[dict[str, Any]]:
-        """Every evaluation on a test split: of all versions, and of runs that are kept in no registry."""
-        content = self.load()
-        rows = content["versions"].values()
-        evaluations = [one for row in rows for one in row.get("test_evaluations", ())]
-        return evaluations + content.get("unregistered_looks", [])
-
-    def trial_sharpes(self, *, but: str) -> list[float]:
-        """Annualised Sharpe ratios on test, of every other version that has one."""
-        rows = self.load()["versions"].items()
-        results = (row.get("results", {}).get("test", {}) for name, row in rows if name != but)
-        sharpes = (result.get("sharpe_annual") for result in results)
-        return [sharpe for sharpe in sharpes if sharpe is not None]
-
-    def file(self, version: str) -> Path | None:
-        """Where the file of a registered version is; None if it is not registered, or no longer there."""
-        path = self.load()["versions"].get(version, {}).get("path")
-        file = self.root / path if path else None
-        return file if file is not None and file.is_file() else None
 
     def locked(self) -> AbstractContextManager[None]:
         """Hold the registry for several changes at once: nobody else makes one in between."""
@@ -99,7 +39,7 @@ class Registry:
 
         def add(content: dict[str, Any]) -> None:
             row = content["versions"].setdefault(experiment.version, {"status": "pending"})
-            row.setdefault("created", _now())
+            row.setdefault("created", now())
             row["path"] = path_from(self.root, yaml)
             row["parent"] = experiment.parent
             row["description"] = experiment.description
@@ -107,7 +47,17 @@ class Registry:
             if content["active_version"] is None:
                 content["active_version"] = experiment.version
 
-        self._file.change(add)
+        known = experiment.version in self.load()["versions"]
+        what = "described" if known else "created"
+        self._change(add, Happened(what, experiment.version))
+
+    def _change(self, change: Callable[[dict[str, Any]], None], happened: Happened) -> None:
+        self._file.change(change, happened, partial(uncounted, self.root))
+
+    def _change_row(self, change: Callable[[dict[str, Any]], None], happened: Happened) -> None:
+        assert happened.version is not None
+        unknown = partial(uncounted, self.root)
+        self._file.change_row(happened.version, change, happened, unknown)
 
     def begin(
         self,
@@ -129,6 +79,8 @@ class Registry:
             RunError: something cannot be moved or written.
         """
         aside = folder.set_aside() if start == "overwrite" else None
+        if aside is not None:
+            self._moved_aside(experiment.version, aside)
         self.started(experiment, resumed=start == "resume")
         if start == "resume":
             folder.resume(provenance)
@@ -138,14 +90,24 @@ class Registry:
 
     def started(self, experiment: Experiment, *, resumed: bool) -> None:
         """The version is being trained by this process."""
-        self._file.change_row(
-            experiment.version, lambda row: run_rows.begin(row, experiment, resumed=resumed)
+        what = "resumed" if resumed else "begun"
+        self._change_row(
+            lambda row: run_rows.begin(row, experiment, resumed=resumed),
+            Happened(what, experiment.version),
+        )
+
+    def _moved_aside(self, version: str, aside: Path) -> None:
+        """A run is no longer the version's: from now on it is in the folder `aside`."""
+        self._change(
+            lambda content: None, Happened("removed", version, facts={"aside": aside.name})
         )
 
     def stopped(self, version: str, *, wall_seconds: float) -> None:
         """A session has ended before the training has; without its process it shows as interrupted."""
         recorded = recorded_seconds(RunFolder(self.root, version).metrics)
-        self._file.change_row(version, lambda row: run_rows.spend(row, wall_seconds, recorded))
+        self._change_row(
+            lambda row: run_rows.spend(row, wall_seconds, recorded), Happened("stopped", version)
+        )
 
     def finished(
         self, version: str, status: Status, *, trained_steps: int | None, wall_seconds: float
@@ -165,10 +127,17 @@ class Registry:
             )
             run_rows.end(row, status, trained_steps=trained_steps)
 
-        self._file.change_row(version, change)
+        done = status == "completed"
+        files = files_of_run(self.root, version) if done else {}
+        self._change_row(change, Happened("trained" if done else "failed", version, files))
 
     def adopted(
-        self, experiment: Experiment, yaml: Path, row: dict[str, Any], deployed: dict[str, Any]
+        self,
+        experiment: Experiment,
+        yaml: Path,
+        row: dict[str, Any],
+        deployed: dict[str, Any],
+        aside: Path | None = None,
     ) -> None:
         """A run that was trained under another registry has been moved here.
 
@@ -177,6 +146,7 @@ class Registry:
             yaml: its file here.
             row: what the other registry says of it. Its test evaluations count here too, once.
             deployed: where it was trained, how long, at what cost.
+            aside: where a run of it that was here before is now.
 
         Raises:
             RunError: a result in the row has no proof.
@@ -186,12 +156,17 @@ class Registry:
                 f"{experiment.version}: a result of the run has no hash of its snapshot or checkpoint"
             )
         self.register(experiment, yaml)
+        if aside is not None:
+            self._moved_aside(experiment.version, aside)
 
         def change(registered: dict[str, Any]) -> None:
             run_rows.adopt(registered, row)
             registered["deployed"] = deployed
 
-        self._file.change_row(experiment.version, change)
+        files = files_of_run(self.root, experiment.version)
+        for split in row.get("results", {}):
+            files |= files_of_result(self.root, experiment.version, split)
+        self._change_row(change, Happened("adopted", experiment.version, files))
 
     def found_complete(self, experiment: Experiment, yaml: Path, *, trained_steps: int) -> None:
         """The training is complete: record that where a kill came before `finished` did."""
@@ -205,15 +180,17 @@ class Registry:
         """Count an evaluation on the test split as a trial, before anything of it is seen."""
 
         def change(row: dict[str, Any]) -> None:
-            row.setdefault("test_evaluations", []).append({**evaluation, "evaluated": _now()})
+            row.setdefault("test_evaluations", []).append({**evaluation, "evaluated": now()})
 
-        self._file.change_row(version, change)
+        files = files_of_look(self.root, version, evaluation)
+        self._change_row(change, Happened("looked", version, files))
 
     def record_unregistered_evaluation(self, version: str, evaluation: dict[str, Any]) -> None:
         """The same of a run that is kept in no registry (`store.scratch`)."""
-        entry = {"version": version, **evaluation, "evaluated": _now()}
-        self._file.change(
-            lambda content: content.setdefault("unregistered_looks", []).append(entry)
+        entry = {"version": version, **evaluation, "evaluated": now()}
+        self._change(
+            lambda content: content.setdefault("unregistered_looks", []).append(entry),
+            Happened("looked", version),
         )
 
     def count_sweep(self, name: str, version: str, trials: int, sha256: str) -> None:
@@ -230,9 +207,9 @@ class Registry:
         def change(content: dict[str, Any]) -> None:
             sweeps = content.setdefault("sweeps", [])
             if all(sweep["plan_sha256"] != sha256 for sweep in sweeps):
-                sweeps.append({**entry, "started": _now()})
+                sweeps.append({**entry, "started": now()})
 
-        self._file.change(change)
+        self._change(change, Happened("swept", version))
 
     def record_result(
         self,
@@ -253,7 +230,7 @@ class Registry:
             "snapshot_sha256": snapshot_sha256,
             "checkpoint_sha256": checkpoint_sha256,
             "step": step,
-            "evaluated": _now(),
+            "evaluated": now(),
         }
         if not has_proof(proof):
             raise RunError(
@@ -263,7 +240,8 @@ class Registry:
         def change(row: dict[str, Any]) -> None:
             row.setdefault("results", {})[split] = {**result, **proof}
 
-        self._file.change_row(version, change)
+        files = files_of_result(self.root, version, split)
+        self._change_row(change, Happened("result", version, files))
 
     def record_audit(
         self, version: str, split: str, checkpoint_sha256: str, verification: dict[str, Any]
@@ -275,7 +253,8 @@ class Registry:
             if result is not None and result["checkpoint_sha256"] == checkpoint_sha256:
                 result |= verification
 
-        self._file.change_row(version, change)
+        files = files_of_result(self.root, version, split, audit=True)
+        self._change_row(change, Happened("audited", version, files))
 
     def set_active(self, version: str) -> None:
         """Make a registered version the active one.
@@ -289,8 +268,4 @@ class Registry:
             content["active_version"] = version
 
         change(self.load())  # before anything is written
-        self._file.change(change)
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self._change(change, Happened("active", version))

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,8 +23,9 @@ from jaxexit.config import (
     resolved,
 )
 from jaxexit.errors import RunError, UserError
+from jaxexit.store.documents import Provenance, read_document, write_document
 from jaxexit.store.drift import drift_message
-from jaxexit.store.files import write_json, write_text
+from jaxexit.store.files import write_text
 from jaxexit.store.folders import archived_folders, archived_version, is_locked, locked, set_aside
 from jaxexit.store.provenance import session
 
@@ -111,7 +111,7 @@ class RunFolder:
             RunError: something cannot be written.
         """
         # The snapshot last: where there is one, everything that belongs to it is there too.
-        write_json(self.path / "provenance.json", provenance)
+        write_document(self.path / "provenance.json", provenance, Provenance)
         write_text(self.snapshot, dump_snapshot(experiment))
 
     def resume(self, provenance: dict[str, Any]) -> None:
@@ -122,11 +122,12 @@ class RunFolder:
         """
         recorded = self.provenance()
         sessions = [*recorded.get("resumed", ()), session(provenance)]
-        write_json(self.path / "provenance.json", {**recorded, "resumed": sessions})
+        whole = {**recorded, "resumed": sessions}
+        write_document(self.path / "provenance.json", whole, Provenance)
 
     def provenance(self) -> dict[str, Any]:
         """Its provenance as it is written, empty where there is none."""
-        return read_json(self.path / "provenance.json") or {}
+        return read_document(self.path / "provenance.json", Provenance) or {}
 
     def began(self) -> str | None:
         """When the run began (UTC): tells it from another run of the same version."""
@@ -208,19 +209,3 @@ class RunFolder:
         from jaxexit.store.checkpoints import CheckpointStore
 
         return CheckpointStore(self.models, experiment_sha256(experiment))
-
-
-def read_json(path: Path) -> Any:
-    """A JSON file of the run, or None where there is none.
-
-    Raises:
-        RunError: it is not JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError):
-        raise RunError(
-            f"{path}: cannot be read; restore it, or start over with --overwrite"
-        ) from None

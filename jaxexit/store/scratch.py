@@ -43,6 +43,10 @@ class ScratchRegistry(Registry):
         """As many as the lasting registry knows."""
         return len(self._evaluations) if self._home is None else self._home.trials()
 
+    def doubt(self) -> str | None:
+        """That of the lasting registry."""
+        return None if self._home is None else self._home.doubt()
+
     def trial_sharpes(self, *, but: str) -> list[float]:
         """Those of the lasting registry."""
         if self._home is None:

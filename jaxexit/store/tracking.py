@@ -7,8 +7,12 @@ import json
 from pathlib import Path
 from typing import Any, Protocol
 
+from jaxexit.errors import RunError, one_line
+from jaxexit.store.documents import MetricsLine, checked, parsed
 from jaxexit.store.files import explain_write_errors, write_text
 from jaxexit.store.metric_loggers import MetricLoggers
+
+MEND = "restore it, or start over with --overwrite"
 
 
 class Record(Protocol):
@@ -81,15 +85,24 @@ class MetricsWriter:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The lines of a metrics.jsonl; a last line that was cut short by a kill is left out."""
+    """The lines of a metrics.jsonl; a last line that was cut short by a kill is left out.
+
+    Raises:
+        RunError: another line is none of a training.
+    """
     if not path.exists():
         return []
-    lines = []
-    for text in path.read_text(encoding="utf-8").splitlines():
-        try:
-            lines.append(json.loads(text))
-        except ValueError:
-            break
+    lines: list[dict[str, Any]] = []
+    try:
+        *texts, rest = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: cannot be read ({one_line(str(error))}); {MEND}") from None
+    for number, text in enumerate(texts, 1):
+        where = f"{path}, line {number}"
+        lines.append(checked(parsed(text, where, MEND), MetricsLine, where))
+    if rest:
+        with contextlib.suppress(RunError):  # cut short
+            lines.append(checked(parsed(rest, "", MEND), MetricsLine, ""))
     return lines
 
 

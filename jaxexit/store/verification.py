@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jaxexit.store.files import write_json
-from jaxexit.store.run import RunFolder, read_json
+from jaxexit.store.documents import Audit, Provenance, read_document, write_document
+from jaxexit.store.run import RunFolder
 
 if TYPE_CHECKING:
     from jaxexit.data import Origin
@@ -34,6 +34,8 @@ def verification(
     *,
     split: str,
     looks: int,
+    doubt: str | None = None,
+    overlap: str = "",
 ) -> Record:
     """What of a result that was just made is verified.
 
@@ -42,6 +44,8 @@ def verification(
         audit: of what the experiment brings, before its training, as its provenance has it; None: none.
         split: whose result.
         looks: evaluations on test splits before it, of other versions or checkpoints.
+        doubt: why that number cannot be trusted; None: it can.
+        overlap: how many of them were at overlapping data, and what differed (`overlap_before`).
 
     Returns:
         {"verified": {part: bool}, "unverified": [words]}, for a summary.
@@ -54,7 +58,9 @@ def verification(
     unseen = [] if split in UNSEEN else [f"{split} (the agent was trained or chosen on it)"]
     if split in UNSEEN and looks:
         times = "once" if looks == 1 else f"{looks:,} times"
-        unseen = [f"split (test was evaluated {times} before)"]
+        unseen = [f"split (test was evaluated {times} before{overlap})"]
+    if split in UNSEEN and doubt is not None:
+        unseen.append(f"split (looks at test: {doubt})")
     words = {
         "columns": columns,
         "entries": entries,
@@ -111,14 +117,15 @@ def looks_before(registry: Registry, proof: Mapping[str, Any]) -> int:
     )
 
 
-def trials_note(trials: int) -> str:
-    """How the number of trials (`Registry.trials`) is shown."""
-    return f"trials so far (test evaluations, sweep settings): {trials}"
+def trials_note(trials: int, doubt: str | None = None) -> str:
+    """How the number of trials (`Registry.trials`) is shown; with why it cannot be trusted, if it cannot."""
+    said = f"trials so far (test evaluations, sweep settings): {trials}"
+    return said if doubt is None else f"{said}, NOT CERTAIN: {doubt}"
 
 
 def audit_before_training(run: Path) -> Mapping[str, Any] | None:
     """What a run's provenance says of the audit before its training; None where there was none."""
-    return (read_json(run / "provenance.json") or {}).get("audit")
+    return (read_document(run / "provenance.json", Provenance) or {}).get("audit")
 
 
 OF_A_REPLAY = ("replay", "fills")  # checks of an audit
@@ -132,12 +139,12 @@ def record_audit(
     Raises:
         RunError: it cannot be written.
     """
-    write_json(folder.results(split) / "audit.json", {**_whose(summary), **audit})
+    write_document(folder.results(split) / "audit.json", {**_whose(summary), **audit}, Audit)
 
 
 def with_audit(folder: RunFolder, split: str, summary: Record) -> Record:
     """A summary whose `verified` knows of the audit that was made of it since."""
-    audit = read_json(folder.results(split) / "audit.json")
+    audit = read_document(folder.results(split) / "audit.json", Audit)
     if "verified" not in summary or audit is None:
         return summary
     if any(audit.get(name) != value for name, value in _whose(summary).items()):

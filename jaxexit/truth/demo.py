@@ -23,7 +23,8 @@ from jaxexit.config.market import Data, Split
 from jaxexit.data.simulated import Simulated
 from jaxexit.data.simulated.types import START
 from jaxexit.data.split import SPLITS, assign_splits, split_bounds
-from jaxexit.store.files import replacing, write_json, write_text
+from jaxexit.store.documents import Provenance, write_document
+from jaxexit.store.files import replacing, write_text
 from jaxexit.store.run import RunFolder
 from jaxexit.truth.few.markets import FewMarket, Law
 from jaxexit.truth.known_answers import Reversion, Solution, solve_reversion
@@ -214,7 +215,8 @@ def mark_as_simulated(folder: RunFolder) -> None:
     Raises:
         RunError: its provenance cannot be written.
     """
-    write_json(folder.path / "provenance.json", {**folder.provenance(), "simulated": WORDS})
+    whole = {**folder.provenance(), "simulated": WORDS}
+    write_document(folder.path / "provenance.json", whole, Provenance)
 
 
 def _quoted(path: Path) -> str:

@@ -176,7 +176,7 @@ def test_a_checkpoint_of_another_version_of_the_program_is_told_with_the_one_bef
     path = store.folder / "step_2" / "manifest.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "format": 2}))
     message = refused(store, "last")
-    assert "is of format 2, this program reads 1; install the one that wrote it" in message
+    assert "has schema 2, and this jaxexit reads none above 1; install the newer one" in message
     assert "--checkpoint 1" in message
     assert bits(store.restore(1, template()).state) == bits(made_state(1))
 
@@ -194,7 +194,9 @@ def test_a_manifest_that_is_no_manifest_is_damage(store: CheckpointStore):
     path = store.folder / "step_1" / "manifest.json"
     for text in ("", "[]", "{}", "null", '{"experiment_sha256": "x"', "\x00"):
         path.write_text(text)
-        assert "is damaged" in refused(store, 1)
+        message = refused(store, 1)
+        assert message.startswith(f"{path}: ")
+        assert message.endswith("; start over with --overwrite")
 
 
 SAVE_FOREVER = """

@@ -113,7 +113,10 @@ def test_a_registry_and_a_record_that_find_the_disk_full_lose_nothing(disk: Path
     filler = fill(disk, 0)
     with pytest.raises(RunError) as caught:
         registry.record_test_evaluation("v1_base", {"checkpoint": "best", "words": "x" * 10_000})
-    refused(caught, "registry.json: cannot be written: No space left on device; make room there")
+    refused(
+        caught,
+        "registry.journal.jsonl: cannot be written: No space left on device; make room there",
+    )
     with pytest.raises(RunError) as caught:
         writer.write({"update": 2, "env_steps": 128, "words": "x" * 10_000})
     refused(caught, "metrics.jsonl: cannot be written: No space left on device")

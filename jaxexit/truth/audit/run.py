@@ -9,8 +9,9 @@ from jaxexit.config import Experiment
 from jaxexit.data import Dataset
 from jaxexit.errors import RunError
 from jaxexit.lab.training import agent_params, learned_policy, seed_folder, state_template
+from jaxexit.store.documents import Summary, read_document
 from jaxexit.store.registry import Registry
-from jaxexit.store.run import RunFolder, read_json
+from jaxexit.store.run import RunFolder
 from jaxexit.truth.audit import (
     brought,
     degeneracy,
@@ -87,7 +88,7 @@ def audit_version(
     where = folder.results(split) / "summary.json"
     if experiment.seeds > 1:
         where = where.parent / seed_folder(experiment.seed) / where.name
-    summary = read_json(where)
+    summary = read_document(where, Summary)
     if summary is None:
         raise RunError(
             f"{where}: no result to audit; run python -m jaxexit.backtest with --split {split} first"

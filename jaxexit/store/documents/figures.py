@@ -1,0 +1,47 @@
+"""The figures of a policy: every metric that there is, by its key in the document's unit."""
+
+from __future__ import annotations
+
+import math
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from jaxexit import units
+from jaxexit.config.text import shown
+from jaxexit.metrics import METRICS
+from jaxexit.store.documents.parts import Deflated, Part, UnitName, Whole
+
+
+class Figures(Part):
+    """Figures of one policy; a metric is a finite number, or null where there is none."""
+
+    unit: UnitName = units.PIPS.name
+    trades: Whole | None = None
+    deflated_sharpe: Deflated | None = None
+    verified: dict[str, bool] | None = None
+    unverified: list[str] | None = Field(default=None)
+
+    @model_validator(mode="after")
+    def _metrics_are_numbers(self) -> Figures:
+        extras = self.model_extra or {}
+        for metric in METRICS.values():
+            key = metric.key(self.unit)
+            value = extras.get(key)
+            if metric.read is not None or value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise PydanticCustomError(
+                    "figure",
+                    f"{key}: got {shown(value)}, expected a number or null".replace("{", "{{"),
+                )
+            if not math.isfinite(value):
+                raise PydanticCustomError("figure", f"{key}: expected a finite number")
+        return self
+
+    @model_validator(mode="after")
+    def _both_of_verification(self) -> Figures:
+        if (self.verified is None) != (self.unverified is None):
+            missing = "verified" if self.verified is None else "unverified"
+            raise PydanticCustomError("figure", f"{missing}: missing, expected it beside the other")
+        return self

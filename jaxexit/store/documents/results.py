@@ -1,0 +1,240 @@
+"""What is written of results: summaries, audits, settings of baselines, tables of sweeps."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from jaxexit import units
+from jaxexit.metrics import METRICS, SPREAD
+from jaxexit.store.documents.figures import Figures
+from jaxexit.store.documents.parts import (
+    Amount,
+    Checkpoint,
+    Count,
+    Document,
+    Finite,
+    Interval,
+    Numbers,
+    Part,
+    Positive,
+    Sha256,
+    Share,
+    UnitName,
+    Version,
+    Whole,
+)
+
+STATISTICS = ("mean", "standard_deviation", "min", "median", "max")
+Settings = dict[str, Finite | bool | str | list[Finite | None] | None]
+
+
+class Difference(Part):
+    """The first policy minus this one, on the same trades."""
+
+    verdict: str
+    trades: Whole | None = None
+
+
+def check_interval(intervals: dict[str, Interval], net: str) -> None:
+    """A net result has an interval around a number."""
+    if net not in intervals or intervals[net].value is None:
+        raise PydanticCustomError("figure", f"intervals.{net}: missing, expected it with its value")
+
+
+class Policy(Figures):
+    """What one policy did and earned."""
+
+    trades: Whole
+    exit_share_by_bar: list[Share]
+    exit_reasons: dict[str, Amount]
+    actions: dict[str, Amount]
+    blocked: dict[str, Amount]
+    intervals: dict[str, Interval]
+    learned_minus: Difference | None = None
+    tuned: Settings | None = None
+
+    @model_validator(mode="after")
+    def _difference_in_its_unit(self) -> Policy:
+        if self.learned_minus is not None:
+            interval = (self.learned_minus.model_extra or {}).get(self.unit)
+            Interval.model_validate(interval)
+        if (self.model_extra or {}).get(net := units.key(self.unit, "net", "mean")) is None:
+            raise PydanticCustomError("figure", f"{net}: missing, expected a number")
+        check_interval(self.intervals, net)
+        return self
+
+
+class Calendar(Part):
+    """The days of a year."""
+
+    name: str
+    days_a_year: Positive
+
+
+class Tested(Part):
+    """What a test could see."""
+
+    trades: Whole
+    periods: Finite | None
+
+
+class Power(Part):
+    """What all tests of a result could see."""
+
+    unit: UnitName
+    validation: dict[str, Any]
+
+
+class Agent(Figures):
+    """One of several agents in a summary of all."""
+
+    seed: Whole
+    verdict: str
+    intervals: dict[str, Interval]
+
+    @model_validator(mode="after")
+    def _net(self) -> Agent:
+        check_interval(self.intervals, units.key(self.unit, "net", "mean"))
+        return self
+
+
+class Piece(Part):
+    """A part of a fold."""
+
+    trades: Whole
+    first_entry: str
+    last_entry: str
+
+
+class Fold(Part):
+    """A fold of a walk-forward."""
+
+    fold: Whole
+    train: Piece
+    test: Piece
+    interval: Interval
+    agents: list[dict[str, Any]] = Field(default_factory=list)
+    tuned: dict[str, Settings] = Field(default_factory=dict)
+    unit: UnitName = units.PIPS.name
+
+    @model_validator(mode="after")
+    def _net(self) -> Fold:
+        net = (self.model_extra or {}).get(key := units.key(self.unit, "net", "mean"))
+        if isinstance(net, bool) or not isinstance(net, int | float):
+            raise PydanticCustomError("figure", f"{key}: missing or no number, expected a number")
+        return self
+
+
+class Decided(Part):
+    """What finer bars changed under a policy."""
+
+    changed_share: Share
+
+
+class Detail(Part):
+    """What finer bars changed."""
+
+    policies: dict[str, Decided]
+
+
+class Rule(Part):
+    """A distilled rule."""
+
+    words: str
+    lines: list[dict[str, Any]]
+    sha256: Sha256
+
+
+class Summary(Document):
+    """`summary.json` of a backtest, a walk-forward, an agent or a rule."""
+
+    MEND: ClassVar[str] = "run the backtest again"
+
+    schema_version: Literal[1] = 1
+    version: Version
+    split: str
+    checkpoint: Checkpoint
+    which: str = "best"
+    sampled: bool = False
+    unit: UnitName = units.PIPS.name
+    unit_size: Positive | None = None
+    market: str | None = None
+    calendar: Calendar | None = None
+    snapshot_sha256: Sha256
+    verified: dict[str, bool] | None = None
+    unverified: list[str] | None = None
+    verdict: str
+    policies: Annotated[dict[str, Policy], Field(min_length=1)]
+    power: Power | None = None
+    detail: Detail | None = None
+    seed: Whole | None = None
+    seeds: list[Agent] = Field(default_factory=list)
+    across_seeds: dict[str, Numbers | None] | None = None
+    layout: Literal["rolling", "anchored"] | None = None
+    embargo_bars: Whole | None = None
+    folds: list[Fold] = Field(default_factory=list)
+    rule: Rule | None = None
+    rules: Count | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Summary:
+        if (self.verified is None) != (self.unverified is None):
+            missing = "verified" if self.verified is None else "unverified"
+            raise PydanticCustomError("figure", f"{missing}: missing, expected it beside the other")
+        others = list(self.policies.items())[1:]
+        for name, policy in others:
+            if policy.learned_minus is None:
+                raise PydanticCustomError(
+                    "figure", f"policies.{name}.learned_minus: missing, expected a difference"
+                )
+        if any(policy.unit != self.unit for policy in self.policies.values()):
+            raise PydanticCustomError("figure", "unit: expected the same in every policy")
+        if self.folds and (self.layout is None or self.embargo_bars is None):
+            raise PydanticCustomError("figure", "layout, embargo_bars: expected both beside folds")
+        if self.seeds:
+            self._spread()
+        if self.power is not None:
+            self._power(self.power)
+        if self.detail is not None:
+            self._detail(self.detail)
+        return self
+
+    def _spread(self) -> None:
+        """How the agents are spread, as the table of seeds reads it."""
+        across = self.across_seeds or {}
+        for key in (METRICS[name].key(self.unit) for name in SPREAD):
+            of = across.get(key, {})
+            if of is not None and any(of.get(name) is None for name in STATISTICS):
+                raise PydanticCustomError(
+                    "figure", f"across_seeds.{key}: expected {', '.join(STATISTICS)}, or null"
+                )
+
+    def _power(self, power: Power) -> None:
+        """The test of this split, as `evaluate.power_line` reads it."""
+        test = (power.model_extra or {}).get(self.split)
+        where = f"power.{self.split}"
+        if not isinstance(test, dict):
+            raise PydanticCustomError("figure", f"{where}: missing, expected what it could see")
+        Tested.model_validate(test)
+        for unit in (power.unit, "r"):
+            key = units.key(unit, "detectable", "mean")
+            value = test.get(key, "nothing")
+            if value is not None and (
+                isinstance(value, bool) or not isinstance(value, int | float)
+            ):
+                raise PydanticCustomError("figure", f"{where}.{key}: expected a number or null")
+        if type(power.validation.get("trades")) is not int:
+            raise PydanticCustomError("figure", "power.validation.trades: expected a whole number")
+
+    def _detail(self, detail: Detail) -> None:
+        net = units.key(self.unit, "net", "mean")
+        for name, policy in detail.policies.items():
+            for key in (net, f"{net}_assumed"):
+                value = (policy.model_extra or {}).get(key)
+                if isinstance(value, bool) or not isinstance(value, int | float):
+                    raise PydanticCustomError(
+                        "figure", f"detail.policies.{name}.{key}: expected a number"
+                    )
