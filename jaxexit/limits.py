@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # annotations only: reading an experiment must not wait for p
     import pandas as pd
 
 FIRST_YEAR, LAST_YEAR = 1678, 2261
+MOST_YEARS = 290  # between two instants, for their difference to be one of nanoseconds
 YEARS = f"years from {FIRST_YEAR} to {LAST_YEAR} can be read"
 SMALLEST = 2.0**-126
 LARGEST = (2 - 2**-23) * 2.0**127
@@ -63,7 +64,7 @@ def nanoseconds(times: pd.DatetimeIndex, where: str) -> pd.DatetimeIndex:
         where: file and column, for messages.
 
     Raises:
-        DataError: the first row whose year nanoseconds do not hold.
+        DataError: the first row whose year nanoseconds do not hold; or no difference of theirs is held.
     """
     if len(times):
         first, last = times.min(), times.max()
@@ -71,6 +72,11 @@ def nanoseconds(times: pd.DatetimeIndex, where: str) -> pd.DatetimeIndex:
             far = (times.year < FIRST_YEAR) | (times.year > LAST_YEAR)
             row = int(far.argmax())
             raise not_of_a_market(where, str(times[row]), row)
+        if last.year - first.year > MOST_YEARS:
+            raise DataError(
+                f"{where}: times from {first} to {last} lie more than {MOST_YEARS} years apart: one of them is "
+                "wrong, correct it or remove that row"
+            )
     return times.as_unit("ns")
 
 

@@ -107,4 +107,4 @@ def bounded_lines(stream: TextIO) -> Iterator[str]:
 
 
 def _size(count: float) -> str:
-    return f"{count / 1e9:,.1f} GB" if count >= 1e8 else f"{count / 1e6:,.1f} MB"
+    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"

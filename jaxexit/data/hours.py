@@ -87,7 +87,8 @@ def missing_bars(before: np.datetime64, after: np.datetime64, step: np.timedelta
     The weekend is from Friday to Sunday 17:00 New York. Holidays are not known: their bars count as missing.
     Of centuries, as two wrong stamps have them between them, the first `MOST_LISTED` are looked at.
     """
-    if (after - before) / step > MOST_LISTED:
+    # In nanoseconds centuries cannot be subtracted.
+    if (after.astype("M8[us]") - before.astype("M8[us]")) / step > MOST_LISTED:
         after = before + MOST_LISTED * step
     opens = np.arange(before + step, after, step, dtype="datetime64[ns]")
     if not len(opens):

@@ -65,8 +65,8 @@ def test_the_line_says_file_row_column_value_and_what_to_do(
 
 
 def test_a_pip_that_is_no_part_of_the_price_is_refused(tmp_path: Path):
-    attack = next(one for one in ATTACKS if one.name == "data.pip=1e-38")
-    with pytest.raises(DataError, match=r"data\.pip: got 1e-38, expected a part of the prices"):
+    attack = next(one for one in ATTACKS if one.name == "data.pip=1.2e-38")
+    with pytest.raises(DataError, match=r"data\.pip: got 1.2e-38, expected a part of the prices"):
         attack.attempt(tmp_path)
 
 
@@ -99,6 +99,12 @@ def test_an_offset_does_not_carry_a_date_out_of_the_calendar():
 def test_the_row_of_a_year_that_nanoseconds_do_not_hold_is_named():
     times = pd.DatetimeIndex(np.array(["2022-01-03", "2262-01-01"], "M8[s]"))
     with pytest.raises(DataError, match=r"bars\.csv: the time 2262-01-01 00:00:00 in row 2"):
+        nanoseconds(times, "bars.csv")
+
+
+def test_times_too_far_apart_to_be_subtracted_are_refused():
+    times = pd.DatetimeIndex(np.array(["1700-01-01", "2022-01-03"], "M8[s]"))
+    with pytest.raises(DataError, match="more than 290 years apart"):
         nanoseconds(times, "bars.csv")
 
 

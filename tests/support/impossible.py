@@ -58,8 +58,8 @@ NUMBERS: dict[str, object] = {
     "400 digits": "9" * 400,
 }
 SETTINGS = (
-    *(f"data.pip={n}" for n in ("1e-38", "1e-30", "1e30", "3e38")),
-    *(f"data.tick_size={n}" for n in ("1e-38", "1e-30", "3e38")),
+    *(f"data.pip={n}" for n in ("1.2e-38", "1e-30", "1e30", "3e38")),
+    *(f"data.tick_size={n}" for n in ("1.2e-38", "1e-30", "3e38")),
     *(f"costs.spread={n}" for n in ("3e38", "'3e38 price'", "'1e308 bps'", "'3e38 pips'", "1e308")),
     *(f"costs.spread_pips={n}" for n in ("3e38", "1e30", "1.2e-38")),
     *(f"costs.slippage={n}" for n in ("3e38", "'3e38 price'", "'3e38 percent'")),
@@ -234,7 +234,7 @@ def _numbers_of_bars() -> Iterator[Attack]:
     for name, value in NUMBERS.items():
         for column in ("open", "high", "low", "close", "spread", "spread_points"):
             yield Attack(f"a bar's {column}: {name}", _cell(column, value))
-        own = "env.features=[{column: own}, adx]"
+        own = "env.features=[{column: own, scale: 1.0, center: 0.0}, adx]"
         yield Attack(f"a column of the user's: {name}", _cell("own", value, own))
         rate = ("costs.funding=rate", "data.unit=percent")
         yield Attack(f"a rate of funding: {name}", _cell("rate", value, *rate))
