@@ -74,8 +74,8 @@ def nanoseconds(times: pd.DatetimeIndex, where: str) -> pd.DatetimeIndex:
             raise not_of_a_market(where, str(times[row]), row)
         if last.year - first.year > MOST_YEARS:
             raise DataError(
-                f"{where}: times from {first} to {last} lie more than {MOST_YEARS} years apart: one of them is "
-                "wrong, correct it or remove that row"
+                f"{where}: times from {first} to {last} lie more than {MOST_YEARS} years apart: one of them "
+                "is wrong, correct it or remove that row"
             )
     return times.as_unit("ns")
 

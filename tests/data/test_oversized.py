@@ -4,10 +4,12 @@ import io
 import time
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jaxexit import resources
+from jaxexit.commands.advise import from_lines
 from jaxexit.config import load_experiment
 from jaxexit.config.load import MOST_PARENTS
 from jaxexit.data.files.reader import read_source
@@ -114,3 +116,22 @@ def test_a_line_without_end_is_cut_and_the_next_one_is_whole():
     first, second, third = bounded_lines(stream)
     assert len(first) == len(third) == MOST_LINE + 1
     assert second == '{"a": 1}\n'
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("x" * (MOST_LINE + 1), "line 1 is longer than 1,000,000 characters and was ignored"),
+        ('{"a": ' + "[" * 100_000, "line 1 is not a JSON object"),
+        ('{"a": ' + "9" * 10_000 + "}", "line 1 is not a JSON object"),
+        ("9" * 400, "not an object"),
+    ],
+)
+def test_a_line_that_is_too_much_for_advise_is_answered_and_the_next_one_is_read(
+    line: str, says: str
+):
+    nobody: Any = None  # no line of these reaches the advisor
+    first, second = from_lines(nobody, [line, "[]"])
+    assert first[0]["code"] == "bad_line"
+    assert says in first[0]["message"]
+    assert "line 2 is not a JSON object (not an object)" in second[0]["message"]
