@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # annotations only: reading an experiment must not wait for p
     import pandas as pd
 
 FIRST_YEAR, LAST_YEAR = 1678, 2261
+LAST_SECOND = 9.2e9  # since 1970, or before it: July 2261, May 1678
 MOST_YEARS = 290  # between two instants, for their difference to be one of nanoseconds
 YEARS = f"years from {FIRST_YEAR} to {LAST_YEAR} can be read"
 SMALLEST = 2.0**-126

@@ -18,7 +18,7 @@ from jaxexit.config.text import shown
 from jaxexit.data.stamps import parse_fixed, parse_iso
 from jaxexit.data.zones import localise
 from jaxexit.errors import DataError
-from jaxexit.limits import FIRST_YEAR, LAST_YEAR, nanoseconds, not_of_a_market
+from jaxexit.limits import FIRST_YEAR, LAST_SECOND, LAST_YEAR, nanoseconds, not_of_a_market
 
 _OFFSET = r"(?:Z|UTC|GMT|[+-]\d{2}:?\d{2})$"
 
@@ -35,7 +35,7 @@ _AMBIGUOUS = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-]\d{4}")
 
 # Epoch numbers by size, and how many nanoseconds they count: seconds stay below 1e11 until the year 5138.
 _EPOCHS = ((1e11, 10**9), (1e14, 10**6), (1e17, 10**3), (np.inf, 1))
-_EPOCHS_END = 9.2e18  # nanoseconds that int64 holds: to July 2261
+_EPOCHS_END = 1e9 * LAST_SECOND  # nanoseconds
 
 
 def to_utc(

@@ -6,6 +6,7 @@ cannot hold, and is either refused with one line, or read as numbers that are al
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -206,6 +207,8 @@ def _instants_of_bars() -> Iterator[Attack]:
         epochs = months.astype("M8[s]").astype(np.int64)
         for factor in (1, 10**3, 10**6):
             yield Attack(f"epochs of {year} times {factor}", _cell("time", epochs * factor))
+    for seconds in (1e10, 1e12, 1e300, -1e19):
+        yield Attack(f"OANDA's candle at {seconds:g} seconds", _candles(seconds))
     for start, zone in (
         ("1677-09-21T01:00", "Asia/Tokyo"),
         ("2262-04-11T20:00", "America/New_York"),
@@ -217,6 +220,21 @@ def _instants_of_bars() -> Iterator[Attack]:
         yield Attack(
             f"{start} on the clock of {zone}", _cell("time", stamps, f"data.timezone={zone}")
         )
+
+
+def _candles(seconds: object) -> Attempt:
+    """OANDA's candles, one of them at another time."""
+
+    def attempt(folder: Path) -> object:
+        prices = dict(zip("ohlc", ["1.1", "1.2", "1.0", "1.1"], strict=True))
+        times = [str(1_641_168_000 + 900 * i) for i in range(ROWS)]
+        times[AT] = str(seconds)
+        candles = [{"time": time, "mid": prices, "volume": 1} for time in times]
+        path = folder / "candles.json"
+        path.write_text(json.dumps({"instrument": "EUR_USD", "candles": candles}))
+        return load_dataset(written(folder, None, f"data.bars='{path}'"))
+
+    return attempt
 
 
 def _framed(times: np.ndarray) -> Attempt:
