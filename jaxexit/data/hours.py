@@ -88,7 +88,8 @@ def missing_bars(before: np.datetime64, after: np.datetime64, step: np.timedelta
     Of centuries, as two wrong stamps have them between them, the first `MOST_LISTED` are looked at.
     """
     # In nanoseconds centuries cannot be subtracted.
-    if (after.astype("M8[us]") - before.astype("M8[us]")) / step > MOST_LISTED:
+    seconds = float((after.astype("M8[s]") - before.astype("M8[s]")) / np.timedelta64(1, "s"))
+    if seconds > MOST_LISTED * float(step / np.timedelta64(1, "s")):
         after = before + MOST_LISTED * step
     opens = np.arange(before + step, after, step, dtype="datetime64[ns]")
     if not len(opens):
