@@ -67,11 +67,13 @@ def nanoseconds(times: pd.DatetimeIndex, where: str) -> pd.DatetimeIndex:
     Raises:
         DataError: the first row whose year nanoseconds do not hold; or no difference of theirs is held.
     """
+    import numpy as np
+
     if len(times):
         first, last = times.min(), times.max()
         if first.year < FIRST_YEAR or last.year > LAST_YEAR:
             far = (times.year < FIRST_YEAR) | (times.year > LAST_YEAR)
-            row = int(far.argmax())
+            row = int(np.argmax(far))
             raise not_of_a_market(where, str(times[row]), row)
         if last.year - first.year > MOST_YEARS:
             raise DataError(

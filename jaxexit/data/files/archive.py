@@ -18,7 +18,7 @@ from jaxexit.errors import DataError
 from jaxexit.resources import TELLING, check_unpacked
 
 MAGIC = b"PK\x03\x04"
-PACKED: dict[bytes, Callable[[IO[bytes]], Any]] = {
+PACKED: dict[bytes, Callable[..., Any]] = {
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
     b"\xfd7zXZ\x00": lzma.open,

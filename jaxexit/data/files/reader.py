@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jaxexit.config.text import backslash_hint
@@ -56,7 +55,7 @@ def read_source(path: File, *, inside: int = 0) -> Source:
         source = _read(path, start, inside)
     except DataError:
         raise
-    except (MemoryError, pa.ArrowMemoryError):
+    except MemoryError:  # pyarrow's own is one
         raise DataError(
             f"{path}: needs more memory than there is: give fewer years or longer bars, a file at a time"
         ) from None
