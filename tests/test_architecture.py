@@ -10,7 +10,7 @@ import pytest
 PACKAGE = "jaxexit"
 FLOORS = (
     ("errors", "arrays", "terminal", "units"),
-    ("metrics", "consent", "checkout"),
+    ("metrics", "consent", "checkout", "limits", "resources", "health"),
     ("config", "progress"),
     ("data",),
     ("env",),

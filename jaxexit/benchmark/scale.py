@@ -17,6 +17,7 @@ from typing import Any
 from jaxexit import machine
 from jaxexit.benchmark.processes import in_a_process
 from jaxexit.errors import RunError
+from jaxexit.resources import memory_available
 
 Cell = dict[str, int]
 Say = Callable[[str], None]
@@ -52,16 +53,6 @@ def too_large(cell: Cell) -> str | None:
 def bars_of(cell: Cell) -> int:
     """Bars of a cell's market: those asked for, or as many as its trades need, one a bar at most."""
     return max(cell["bars"], cell["trades"] + 2 * HORIZON + 500)
-
-
-def memory_available() -> int | None:
-    """Bytes that could be used without swapping, None where the system does not tell."""
-    listed = Path("/proc/meminfo")
-    if listed.is_file():
-        for line in listed.read_text(encoding="utf-8").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    return None
 
 
 def measure(

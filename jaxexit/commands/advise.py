@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jaxexit import machine
+from jaxexit import health, machine
 from jaxexit.commands import cli
 from jaxexit.errors import UserError
+from jaxexit.resources import MOST_LINE, bounded_lines
 
 if TYPE_CHECKING:
     from jaxexit.live.advisor import Advisor
@@ -60,6 +61,7 @@ def build_parser() -> cli.Parser:
 
 def _command(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
+    health.say("starting")
     machine.prepare_jax(arguments.device)
     from jaxexit.live.advisor import Advisor
 
@@ -75,7 +77,7 @@ def _command(argv: Sequence[str] | None) -> int:
     )
     opening = advisor.load(arguments.trades) if arguments.trades else []
     if arguments.bars == STDIN:
-        answers = from_lines(advisor, sys.stdin)
+        answers = from_lines(advisor, health.watched(bounded_lines(sys.stdin)))
     else:
         answers = from_file(advisor, arguments.bars, arguments.price_side or "auto")
     _say([advisor.ready(), *opening])
@@ -89,11 +91,15 @@ def from_lines(advisor: Advisor, lines: Iterable[str]) -> Iterator[list[dict[str
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
+        if len(line) > MOST_LINE:
+            words = f"line {number} is longer than {MOST_LINE:,} characters and was ignored"
+            yield [{"type": "error", "code": "bad_line", "time": None, "message": words}]
+            continue
         try:
             content = json.loads(line)
             if not isinstance(content, dict):
                 raise ValueError("not an object")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             words = f"line {number} is not a JSON object ({error}) and was ignored"
             yield [{"type": "error", "code": "bad_line", "time": None, "message": words}]
             continue

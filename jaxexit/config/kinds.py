@@ -6,16 +6,15 @@ infinite, 0 or another number there.
 
 from __future__ import annotations
 
-import struct
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from jaxexit.config.clocks import CLOCKS, TIMEFRAMES, is_clock
+from jaxexit.limits import HELD, as_float32, is_held
 from jaxexit.units import amount
 
-SMALLEST = 2.0**-126  # float32: what is smaller is 0 to XLA on a CPU
 MOST = 2**31 - 1  # int32
 MOST_BARS = 1_000_000  # nearly three years of minutes
 MOST_SEEDS = 1024
@@ -27,23 +26,14 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-def _float32(value: float) -> float:
-    try:
-        return struct.unpack("f", struct.pack("f", value))[0]
-    except OverflowError:
-        return float("inf") if value > 0 else float("-inf")
-
-
 def _held(value: float) -> float:
-    if value and not SMALLEST <= abs(_float32(value)) < float("inf"):
-        raise PydanticCustomError(
-            "float32", "a number that float32 can hold: 0, or 1.2e-38 to 3.4e38 in magnitude"
-        )
+    if not is_held(value):
+        raise PydanticCustomError("float32", f"a number that float32 can hold: {HELD}")  # type: ignore[arg-type]
     return value
 
 
 def _held_below_one(value: float) -> float:
-    if _float32(value) >= 1:
+    if as_float32(value) >= 1:
         raise PydanticCustomError(
             "float32", "at most 0.99999994 (closer to 1 it rounds to 1 in float32)"
         )

@@ -20,6 +20,7 @@ from jaxexit.config.text import backslash_hint, nearest, parse_mapping, parse_va
 from jaxexit.errors import ConfigError
 
 MOST_BYTES = 1_000_000  # an experiment has a few thousand
+MOST_PARENTS = 32  # files that extend one another
 VERSION_NAME = re.compile(r"v[0-9]+_[a-z0-9_]+")
 
 
@@ -159,6 +160,11 @@ def _layers(path: Path, seen: tuple[Path, ...]) -> tuple[list[_Layer], str | Non
     if path.resolve() in seen:
         chain = " -> ".join(p.name for p in (*seen, path))
         raise ConfigError(f"{path}: extends: got a cycle ({chain}), expected a chain that ends")
+    if len(seen) > MOST_PARENTS:
+        raise ConfigError(
+            f"{seen[0]}: extends: got a chain of more than {MOST_PARENTS} files, expected a shorter one: "
+            "write what they set into one file"
+        )
     content = parse_mapping(read_text(path), str(path))
     for name in SET_BY_PROGRAM:
         if name in content:

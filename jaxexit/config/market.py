@@ -23,18 +23,17 @@ from jaxexit.config.kinds import (
     Section,
     Timeframe,
 )
+from jaxexit.config.text import shown
+from jaxexit.limits import instant
 
 
 def _place(name: str, start: float | str) -> float | datetime.datetime:
     """Where a split begins: a fraction, or an instant (UTC where the date names no zone)."""
     if isinstance(start, str):
         try:
-            instant = datetime.datetime.fromisoformat(start)
-        except ValueError:
-            raise ValueError(
-                f"{name}: got '{start}', expected an ISO date like 2015-01-01"
-            ) from None
-        return instant if instant.tzinfo else instant.replace(tzinfo=datetime.UTC)
+            return instant(start)
+        except ValueError as error:
+            raise ValueError(f"{name}: got {shown(start)}, expected {error}") from None
     if not 0 < start < 1:
         raise ValueError(f"{name}: got {start}, expected a fraction above 0 and below 1")
     return start

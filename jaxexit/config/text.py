@@ -31,6 +31,10 @@ _HINTS = {
 _REPLACED = {"tag:yaml.org,2002:" + name for name in ("int", "float", "timestamp")}
 
 
+class _TooLargeError(Exception):
+    """There are more values than an experiment has."""
+
+
 class _Loader(yaml.SafeLoader):
     """YAML 1.1 made safe for experiments; a repeated key is an error.
 
@@ -38,9 +42,22 @@ class _Loader(yaml.SafeLoader):
     text, which no field for numbers accepts. Dates are text, to be checked by the field.
     """
 
+    nodes = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """A value, counted: what no experiment has so many of is not read to its end."""
+        self.nodes += 1
+        if self.nodes > 2 * MOST_VALUES:  # keys are values here
+            raise _TooLargeError
+        return super().compose_node(parent, index)
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         seen = set()
         for key_node, _ in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):  # aliases in one make billions of words
+                raise yaml.constructor.ConstructorError(
+                    None, None, "a key is no word", key_node.start_mark
+                )
             key = str(self.construct_object(key_node, deep=True))  # type: ignore[no-untyped-call]
             if key in seen:
                 raise yaml.constructor.ConstructorError(
@@ -97,7 +114,7 @@ def parse_value(text: str, where: str) -> Any:
         words = " ".join(problem.split())
         hint = next((hint for sign, hint in _HINTS.items() if sign in words), "")
         raise ConfigError(f"{where}: not valid YAML{line}: {words}{hint}") from None
-    except (RecursionError, StopIteration):
+    except (RecursionError, StopIteration, _TooLargeError):
         raise ConfigError(f"{where}: is nested too deeply, or too large") from None
     except ValueError as error:  # a value that does not fit its explicit tag, e.g. `!!float x`
         raise ConfigError(f"{where}: not valid YAML: {' '.join(str(error).split())}") from None

@@ -20,9 +20,11 @@ from jaxexit.data.plausibility import implausible
 from jaxexit.data.quotes import Quotes
 from jaxexit.data.spreads import POINTS, point_of
 from jaxexit.errors import DataError
-from jaxexit.units import Amount, amount
+from jaxexit.limits import check_float32
+from jaxexit.units import Amount, Unit, amount
 
 DEFAULT_SPREAD_PIPS = 1.0
+MOST_UNITS = 2.0**60  # in a price, or prices in one of them
 _BELOW = {"bid": 0.0, "mid": 0.5, "ask": 1.0}  # share of the spread between the quotes and the bid
 
 
@@ -69,6 +71,7 @@ def complete_book(
         quotes.file or quotes.where, quotes.table, quotes.times, prices, symbol, quotes.family
     )
     counted = unit_of(market, prices, unit=unit, pip=pip, tick_size=tick_size)
+    _check_unit(counted, prices)
     if counted.name == "pips":
         pip = counted.size
     measures = Measures(counted, pip, prices)
@@ -91,6 +94,7 @@ def complete_book(
         side = _one_side(quotes, price_side, said)
         distance, source = _spread(quotes, said, key, measures, market)
         assumed = source if quotes.spread is None else None
+        check_float32(distance, quotes.where, f"the spread ({source})")
         distance = distance[:, None]
         bid, ask = prices - _BELOW[side] * distance, prices + (1 - _BELOW[side]) * distance
         origin = f"{side} bars with {source}"
@@ -118,6 +122,22 @@ def complete_book(
         calendar_of(calendar, market, quotes.times),
         side,
     )
+
+
+def _check_unit(unit: Unit, prices: np.ndarray) -> None:
+    """Refuse a pip, tick or point in which results would be no numbers to the device.
+
+    Squares of prices counted in it, as rewards and their spread have them, must be held too.
+    """
+    if unit.base != "price":
+        return
+    usual = float(np.median(prices[:, 3]))
+    if usual > 0 and not 1 / MOST_UNITS < usual / unit.size < MOST_UNITS:
+        key = "data.pip" if unit.name == "pips" else "data.tick_size"
+        raise DataError(
+            f"{key}: got {unit.size:g}, expected a part of the prices, which are around {usual:g}: single "
+            f"precision does not hold results in such {unit.words}"
+        )
 
 
 def _one_side(

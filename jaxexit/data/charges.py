@@ -11,6 +11,7 @@ from jaxexit.config.market import Costs
 from jaxexit.data.bars import Bars
 from jaxexit.data.tables import as_numbers
 from jaxexit.errors import DataError
+from jaxexit.limits import check_held, float32
 from jaxexit.units import amount
 
 FUNDING_HOURS = 8  # between two fundings of a perpetual: 0, 8 and 16 h UTC
@@ -76,6 +77,7 @@ def charges_of(costs: Costs, bars: Bars) -> Charges:
         found(name) for name in ("slippage", "swap_long", "swap_short")
     )
     maker, value = costs.commission_maker, costs.point_value
+    _check_held(costs, {"slippage": slippage, "swap_long": swap_long, "swap_short": swap_short})
     charges = Charges(
         commission=costs.commission,
         commission_maker=costs.commission if maker is None else maker,
@@ -97,6 +99,23 @@ def charges_of(costs: Costs, bars: Bars) -> Charges:
             f"{', '.join(map(str, bars.table.columns))})"
         )
     return charges
+
+
+def _check_held(costs: Costs, found: dict[str, tuple[float, float]]) -> None:
+    """Refuse costs that the device cannot hold once they are in the market's price.
+
+    Args:
+        costs: of the experiment.
+        found: amounts by key, as (price units, fraction of the price).
+    """
+    for name, (price, fraction) in found.items():
+        key = f"costs.{name}" if getattr(costs, name) is not None else f"costs.{name}_pips"
+        check_held(price, key, "in price units")
+        check_held(fraction, key, "of the price")
+    value = costs.point_value or 1.0
+    check_held(costs.commission_per_lot / value, "costs.commission_per_lot", "in price units")
+    position = check_held(value * costs.lots, "costs.point_value", "times costs.lots")
+    check_held(costs.commission_minimum / position, "costs.commission_minimum", "in price units")
 
 
 def carry(charges: Charges, bars: Bars, length: np.timedelta64) -> tuple[np.ndarray, np.ndarray]:
@@ -137,9 +156,10 @@ def carry(charges: Charges, bars: Bars, length: np.timedelta64) -> tuple[np.ndar
     inside = by_end - by_open
     gap = (times - np.concatenate([times[:1], ends[:-1]])) / _DAYS * charges.borrow
     lent = (ends - times) / _DAYS * charges.borrow
+    said = "costs.funding" if charges.funding else "costs.borrow"
     return (
-        np.stack([crossed, gap - crossed], axis=1).astype(np.float32),
-        np.stack([inside, lent - inside], axis=1).astype(np.float32),
+        float32(np.stack([crossed, gap - crossed], axis=1), said, "what is due"),
+        float32(np.stack([inside, lent - inside], axis=1), said, "what is due"),
     )
 
 

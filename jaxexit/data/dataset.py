@@ -24,6 +24,7 @@ from jaxexit.data.sources import NAMED, Sources
 from jaxexit.data.split import SPLITS, Bounds, assign_splits, fold_bounds, split_bounds
 from jaxexit.data.types import Market, Trades, assert_trades, padded_size
 from jaxexit.errors import DataError
+from jaxexit.limits import float32
 from jaxexit.units import Unit
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ def device_trades(table: pd.DataFrame) -> Trades:
     """A candidate table's rows as `Trades` on the device."""
 
     def column(name: str) -> np.ndarray:
-        return table[name].to_numpy(np.float32)
+        return float32(table[name].to_numpy(np.float64), "entries", name)
 
     given_fill = column("given_fill") if "given_fill" in table else np.full(len(table), np.nan)
     columns: dict[str, Any] = {

@@ -20,6 +20,7 @@ from jaxexit.data.list_checks import winners_apart
 from jaxexit.data.matching import Align, FilledAt, listed_decisions, match_bars
 from jaxexit.data.trades import TradeList
 from jaxexit.errors import DataError
+from jaxexit.limits import float32
 
 TABLE_COLUMNS = (
     "trade_id", "entry_bar", "entry_time", "direction", "entry_price", "stop", "target",
@@ -266,9 +267,9 @@ def tradable(
         exit_close: [N] for trades filled at their bar's close: the exit side's close of that bar. A stop on
             the wrong side of it, inside the spread, would be executed at once; no bar would ever meet it.
     """
-    direction = candidates["direction"].to_numpy(np.float32)
-    price, stop, target = (
-        candidates[name].to_numpy(np.float32) for name in ("entry_price", "stop", "target")
+    direction, price, stop, target = (
+        float32(candidates[name].to_numpy(np.float64), "entries", name)
+        for name in ("direction", "entry_price", "stop", "target")
     )
     fill = candidates["given_fill"].to_numpy(np.float32) if "given_fill" in candidates else price
     keep = np.ones(len(candidates), bool)

@@ -27,6 +27,7 @@ from jaxexit.data.indicators import Indicators, talib_indicators
 from jaxexit.data.sessions import session_left
 from jaxexit.data.tables import as_numbers
 from jaxexit.errors import DataError, check_complete
+from jaxexit.limits import float32
 
 SMALLEST_RATIO_BASE = 1e-12  # price units: a column that others are divided by is never 0
 
@@ -156,7 +157,8 @@ def feature_columns(
         else:
             values = _COLUMNS[feature.column](market, indicators) / feature.divisor
         first_ready = max(first_ready, _first_finite(values))
-        columns[:, index] = np.nan_to_num(values, nan=0.0)
+        what = f"column '{feature.column}', as it is scaled,"
+        columns[:, index] = float32(np.where(np.isnan(values), 0.0, values), "env.features", what)
     return columns, indicators.atr, first_ready
 
 
@@ -180,7 +182,8 @@ def _user_column(feature: Feature, table: pd.DataFrame) -> np.ndarray:
             f"env.features: column '{name}' is not a finite number in row {where}; a column may only "
             "be undefined at the beginning"
         )
-    return (values - feature.center) / feature.scale
+    with np.errstate(over="ignore"):  # `float32` says which row
+        return (values - feature.center) / feature.scale
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

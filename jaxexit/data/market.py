@@ -12,6 +12,7 @@ from jaxexit.data.bars import Bars, find_gaps
 from jaxexit.data.charges import FREE, Charges, carry
 from jaxexit.data.sessions import session_left
 from jaxexit.data.types import Market, assert_market
+from jaxexit.limits import float32
 
 ROLLOVER_ZONE, ROLLOVER_HOUR = "America/New_York", 17
 # Nights charged at the rollover that ends a New York day, Monday first: positions settle two
@@ -70,10 +71,10 @@ def build_market(
     nights, nights_inside = rollover_nights(bars.times, step)
     holding = carry(charges, bars, step) if charges.carries else (None, None)
     table: dict[str, Any] = {
-        "bid": np.asarray(bars.bid, np.float32),
-        "ask": np.asarray(bars.ask, np.float32),
+        "bid": float32(bars.bid, bars.where, "a bid"),
+        "ask": float32(bars.ask, bars.where, "an ask"),
         "features": np.asarray(columns, np.float32),
-        "atr": np.nan_to_num(atr, nan=0.0).astype(np.float32),
+        "atr": float32(np.nan_to_num(atr, nan=0.0), bars.where, "the ATR"),
         "nights": nights,
         "nights_inside": nights_inside,
         "carry": holding[0],

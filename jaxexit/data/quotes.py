@@ -19,6 +19,10 @@ from jaxexit.errors import DataError
 
 SMALLEST_PRICE, LARGEST_PRICE = 1e-12, 1e12
 SHORTEST_STEP = np.timedelta64(1, "ms")
+_FIELDS = ("open", "high", "low", "close")
+_NOT_ABOVE_0 = "a price that is not above 0"
+_NOT_HELD = "a price that single precision does not hold"
+_IMPOSSIBLE = (_NOT_ABOVE_0, _NOT_HELD)
 ROUNDING = 1.1e-5  # of the price: one point of a five-digit quote, a file's last digit
 
 
@@ -49,6 +53,7 @@ class Fault:
     remedy: str  # "correct or remove it"
     of_time: bool = False  # it is the stamp that is wrong
     repairable: bool = True  # by `repair_quotes`
+    example: str = ""  # what the first of them holds: "open is 1e+308"
 
 
 def find_faults(quotes: Quotes) -> Iterator[Fault]:
@@ -73,7 +78,8 @@ def find_faults(quotes: Quotes) -> Iterator[Fault]:
         label = "" if side == "unknown" else f"{side} "
         for wrong, what in _price_faults(prices):
             if wrong.any():
-                yield Fault(wrong, label + what, "correct or remove it")
+                example = _first_impossible(prices, label) if what in _IMPOSSIBLE else ""
+                yield Fault(wrong, label + what, "correct or remove it", example=example)
     if "bid" in quotes.sides and "ask" in quotes.sides:
         crossed = np.asarray((quotes.sides["ask"] < quotes.sides["bid"]).any(axis=1))
         if crossed.any():
@@ -84,12 +90,18 @@ def _price_faults(prices: np.ndarray) -> Iterator[tuple[np.ndarray, str]]:
     """Impossible bars [T, 4]; open or close a rounding outside the extremes is none."""
     opened, high, low, close = prices.T
     allowed = ROUNDING * np.abs(close)
-    yield np.asarray(~(prices > 0).all(axis=1)), "a price that is not above 0"
+    yield np.asarray(~(prices > 0).all(axis=1)), _NOT_ABOVE_0
     held = ((prices > SMALLEST_PRICE) & (prices < LARGEST_PRICE)) | (prices <= 0)
-    yield np.asarray(~held.all(axis=1)), "a price that single precision does not hold"
+    yield np.asarray(~held.all(axis=1)), _NOT_HELD
     yield high < low, "high below low"
     yield np.maximum(opened, close) > high + allowed, "open or close above high"
     yield np.minimum(opened, close) < low - allowed, "open or close below low"
+
+
+def _first_impossible(prices: np.ndarray, label: str) -> str:
+    """The first of prices [T, 4] that is not between the bounds, and its column."""
+    row, field = np.argwhere(~((prices > SMALLEST_PRICE) & (prices < LARGEST_PRICE)))[0]
+    return f" ({label}{_FIELDS[field]} is {prices[row, field]:g})"
 
 
 def check_quotes(quotes: Quotes) -> Quotes:
@@ -105,7 +117,8 @@ def check_quotes(quotes: Quotes) -> Quotes:
         stamp = _stamp(times[row])
         place = f"row {row + 1}: time {stamp}" if fault.of_time else f"row {row + 1} ({stamp}):"
         raise DataError(
-            f"{where}: {place} {fault.what}, {fault.remedy} ({int(fault.rows.sum())} such rows)"
+            f"{where}: {place} {fault.what}{fault.example}, {fault.remedy} "
+            f"({int(fault.rows.sum())} such rows)"
             + ("; data convert --repair removes them" if fault.repairable and where != BARS else "")
         )
     return _widened(quotes)
@@ -114,7 +127,7 @@ def check_quotes(quotes: Quotes) -> Quotes:
 def check_row(quotes: Quotes) -> Quotes:
     """`check_quotes` of a bar alone. Raises DataError with its first fault."""
     for fault in find_faults(quotes):
-        raise DataError(f"{quotes.where}: {fault.what}")
+        raise DataError(f"{quotes.where}: {fault.what}{fault.example}")
     return _widened(quotes)
 
 

@@ -35,6 +35,7 @@ from jaxexit import consent
 from jaxexit.data.bars import SUMMED, Bars
 from jaxexit.data.tables import as_numbers, plain
 from jaxexit.errors import DataError
+from jaxexit.limits import nanoseconds
 
 if TYPE_CHECKING:
     from jaxexit.config import Recipe
@@ -138,14 +139,13 @@ def _entries(name: str, made: Any) -> pd.DataFrame:
             f"data.recipe: {name}: entries(bars) must give a DataFrame with columns time and direction"
         )
     times = pd.DatetimeIndex(pd.to_datetime(made["time"], utc=True)).tz_localize(None)
+    times = nanoseconds(times, f"data.recipe: {name}: entries(bars)")
     direction = np.sign(as_numbers(pd.Series(np.asarray(made["direction"]))))
     if not np.isin(direction, (1.0, -1.0)).all():
         raise DataError(
             f"data.recipe: {name}: entries(bars): direction must be +1 (long) or -1 (short)"
         )
-    table = pd.DataFrame(
-        {"time": times.to_numpy().astype("datetime64[ns]"), "direction": direction.astype(int)}
-    )
+    table = pd.DataFrame({"time": times.to_numpy(), "direction": direction.astype(int)})
     return table.sort_values(["time", "direction"], kind="stable").reset_index(drop=True)
 
 

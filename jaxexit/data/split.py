@@ -11,10 +11,10 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from jaxexit.data.bars import minute
 from jaxexit.errors import DataError
+from jaxexit.limits import instant
 
 SPLITS = ("train", "validation", "test")
 
@@ -90,15 +90,12 @@ def _boundary(times: np.ndarray, start: float | str, key: str) -> int:
     if not isinstance(start, str):
         return int(start * len(times))
     try:
-        stamp = pd.Timestamp(start)
-    except ValueError:
+        moment = np.datetime64(instant(start).replace(tzinfo=None), "ns")
+    except ValueError as error:
         raise DataError(
-            f"data.split.{key}: got '{start}', expected a fraction of the bars such as 0.7 or a date "
-            "such as 2015-01-01"
+            f"data.split.{key}: got '{start}', expected a fraction of the bars such as 0.7 or {error}"
         ) from None
-    if stamp.tz is not None:
-        stamp = stamp.tz_convert("UTC").tz_localize(None)
-    return int(np.searchsorted(times, stamp.as_unit("ns").to_datetime64()))
+    return int(np.searchsorted(times, moment))
 
 
 def assign_splits(

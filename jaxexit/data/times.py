@@ -14,9 +14,11 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from jaxexit.config.text import shown
 from jaxexit.data.stamps import parse_fixed, parse_iso
 from jaxexit.data.zones import localise
 from jaxexit.errors import DataError
+from jaxexit.limits import FIRST_YEAR, LAST_SECOND, LAST_YEAR, nanoseconds, not_of_a_market
 
 _OFFSET = r"(?:Z|UTC|GMT|[+-]\d{2}:?\d{2})$"
 
@@ -31,10 +33,9 @@ _LAYOUTS = (
 )
 _AMBIGUOUS = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-]\d{4}")
 
-# Epoch numbers by size: seconds stay below 1e11 until the year 5138.
-_EPOCHS = ((1e11, "s"), (1e14, "ms"), (1e17, "us"), (np.inf, "ns"))
-_FIRST_YEAR, _LAST_YEAR = 1678, 2261  # that nanoseconds in int64 hold
-_EPOCHS_END = 9.2e18  # nanoseconds that int64 holds
+# Epoch numbers by size, and how many nanoseconds they count: seconds stay below 1e11 until the year 5138.
+_EPOCHS = ((1e11, 10**9), (1e14, 10**6), (1e17, 10**3), (np.inf, 1))
+_EPOCHS_END = 1e9 * LAST_SECOND  # nanoseconds
 
 
 def to_utc(
@@ -87,18 +88,15 @@ def _epochs(numbers: np.ndarray, where: str) -> np.ndarray:
     """
     numbers = numbers.astype(np.float64) if numbers.dtype.kind == "f" else numbers.astype(np.int64)
     size = np.abs(numbers.astype(np.float64))
-    if not np.isfinite(size).all() or (size >= _EPOCHS_END).any():
-        row = int(np.argmax(~(size < _EPOCHS_END)))
-        raise DataError(
-            f"{where}: {numbers[row]!s} in row {row + 1} is no time, write it as 2017-01-31 22:00:00"
-        )
+    factors = np.select([size < limit for limit, _ in _EPOCHS], [f for _, f in _EPOCHS], 1.0)
+    far = ~(size * factors < _EPOCHS_END)  # nan and infinities too
+    if far.any():
+        row = int(np.argmax(far))
+        raise not_of_a_market(where, numbers[row], row)
     times = np.empty(len(numbers), "datetime64[ns]")
     least = 0.0
-    for limit, unit in _EPOCHS:
+    for limit, factor in _EPOCHS:
         mine = (size >= least) & (size < limit)
-        factor = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}[unit]
-        if (size[mine] * factor >= _EPOCHS_END).any():
-            raise DataError(f"{where}: {numbers[mine].max()!s} is no time before the year 2262")
         whole = np.floor(numbers[mine]).astype(np.int64)
         part = np.round((numbers[mine] - whole) * factor).astype(np.int64)
         times[mine] = (whole * factor + part).view("datetime64[ns]")
@@ -107,17 +105,10 @@ def _epochs(numbers: np.ndarray, where: str) -> np.ndarray:
 
 
 def _to_utc(times: pd.DatetimeIndex, timezone: str, where: str) -> np.ndarray:
-    try:
-        if times.tz is None:
-            return localise(times, timezone, where)
-        return times.tz_convert("UTC").tz_localize(None).as_unit("ns").to_numpy()
-    except (pd.errors.OutOfBoundsDatetime, OverflowError):
-        far = (times.year < _FIRST_YEAR) | (times.year > _LAST_YEAR)
-        row = int(np.argmax(far))
-        raise DataError(
-            f"{where}: the time in row {row + 1} is none of a market: years from {_FIRST_YEAR} to "
-            f"{_LAST_YEAR} can be read"
-        ) from None
+    times = nanoseconds(times, where)
+    if times.tz is None:
+        return localise(times, timezone, where)
+    return times.tz_convert("UTC").tz_localize(None).to_numpy()
 
 
 def in_order_of(stamps: pd.Series, order: Literal["day first", "month first"]) -> pd.Series:
@@ -160,7 +151,7 @@ def _parse(stamps: pd.Series, where: str) -> pd.DatetimeIndex:
     if with_offset.any() and not with_offset.all():
         row = int(np.argmin(with_offset.to_numpy())) + 1
         raise DataError(
-            f"{where}: some stamps carry an offset and some do not (row {row}: '{stamps[row - 1]}'), "
+            f"{where}: some stamps carry an offset and some do not (row {row}: {shown(stamps[row - 1])}), "
             "write all of them the same way"
         )
     offset = bool(with_offset.all())
@@ -170,8 +161,12 @@ def _parse(stamps: pd.Series, where: str) -> pd.DatetimeIndex:
         times = pd.to_datetime(stamps, format=layout + zone, utc=offset)
     except (ValueError, OverflowError):
         row = _first_unreadable(stamps, layout + zone)
+        if re.match(r"[-+]?\d{4,}-\d{2}-\d{2}(?!\d)", str(stamps[row])) and not _in_years(
+            stamps[row]
+        ):
+            raise not_of_a_market(where, stamps[row], row) from None
         raise DataError(
-            f"{where}: cannot read the time '{stamps[row]}' (row {row + 1}), "
+            f"{where}: cannot read the time {shown(stamps[row])} (row {row + 1}), "
             "write it as 2017-01-31 22:00:00"
         ) from None
     return pd.DatetimeIndex(times)
@@ -197,7 +192,7 @@ def _layout(stamps: pd.Series, where: str) -> str:
         date = ("%d{0}%m{0}%Y" if day_first else "%m{0}%d{0}%Y").format(separator)
         return date + _clock(first[match.end() :])
     raise DataError(
-        f"{where}: cannot read the time '{first}' (row 1), write it as 2017-01-31 22:00:00"
+        f"{where}: cannot read the time {shown(first)} (row 1), write it as 2017-01-31 22:00:00"
     )
 
 
@@ -215,6 +210,12 @@ def _clock(rest: str) -> str:
     half = re.search(r"( ?)[AaPp][Mm]$", clock)
     hour, end = ("%I", f"{half[1]}%p") if half else ("%H", "")
     return gap + hour + ":%M" + (":%S" if seconds else "") + (".%f" if fraction else "") + end
+
+
+def _in_years(stamp: object) -> bool:
+    """Whether an ISO stamp's year is one that can be read."""
+    year = re.match(r"[-+]?\d+", str(stamp))
+    return year is not None and FIRST_YEAR <= int(year.group()) <= LAST_YEAR
 
 
 def _first_unreadable(stamps: pd.Series, layout: str) -> int:

@@ -22,6 +22,7 @@ from jaxexit.data.tables import Columns, mapped, plain
 from jaxexit.data.times import to_utc
 from jaxexit.data.zones import AUTO
 from jaxexit.errors import DataError
+from jaxexit.limits import check_float32
 
 if TYPE_CHECKING:
     from jaxexit.config.market import Data
@@ -122,7 +123,10 @@ def load_trades(path: File, reading: Reading | str) -> TradeList:
         )
     for name in ("entry_price", "stop", "target", "exit_price"):
         column = names[name]
-        values = np.nan if column is None else columns.numbers(column, blanks=True)
+        values = np.nan
+        if column is not None:
+            values = columns.numbers(column, blanks=True)
+            check_float32(values, where, f"column '{column}'")
         # MetaTrader writes 0 for "no stop", "no target".
         rows[name] = values if column is None else np.where(values == 0, np.nan, values)
     reason = names["exit_reason"]

@@ -11,7 +11,9 @@ import pandas as pd
 from jaxexit.config import Experiment
 from jaxexit.data.entries import exit_side_closes, priced, tradable
 from jaxexit.data.matching import match_bars
+from jaxexit.data.times import to_utc
 from jaxexit.errors import DataError
+from jaxexit.limits import HELD, is_held
 from jaxexit.live.feed import Feed
 
 BLANK = {"entry_price": np.nan, "stop": np.nan, "target": np.nan, "exit_price": np.nan}
@@ -33,13 +35,13 @@ def described(trade: Mapping[str, Any]) -> tuple[np.datetime64, pd.DataFrame]:
     if not trade.get("trade") or trade.get("direction") not in ("long", "short"):
         raise DataError("needs a name (trade) and a direction: long or short")
     try:
-        time = pd.Timestamp(trade["entry_time"])
+        time = to_utc(pd.Series([trade["entry_time"]]), "UTC", "entry_time")[0]
         prices = {key: float(trade.get(key, blank)) for key, blank in BLANK.items()}
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise DataError(str(error)) from None
-    if not isinstance(time, pd.Timestamp):
-        raise DataError("entry_time is no time")
-    time = (time if time.tz is None else time.tz_convert("UTC").tz_localize(None)).as_unit("ns")
+    for key, price in prices.items():
+        if not np.isnan(price) and not is_held(price):
+            raise DataError(f"{key} is {price:g}, which single precision does not hold ({HELD})")
     row = pd.DataFrame(
         {
             "direction": [1 if trade["direction"] == "long" else -1],
@@ -48,7 +50,7 @@ def described(trade: Mapping[str, Any]) -> tuple[np.datetime64, pd.DataFrame]:
             **{key: [value] for key, value in prices.items()},
         }
     )
-    return time.to_datetime64(), row
+    return time, row
 
 
 def placed(row: pd.DataFrame, feed: Feed, experiment: Experiment) -> tuple[pd.DataFrame, int]:

@@ -25,6 +25,7 @@ from jaxexit.data.sample import (
     sample_path,
 )
 from jaxexit.errors import DataError
+from jaxexit.limits import check_float32
 from jaxexit.live.messages import RefusedError
 from jaxexit.units import Unit
 
@@ -71,6 +72,7 @@ def given_bars(
             value = pd.to_numeric(table[name], errors="coerce") if name in table else np.nan
             if not np.isfinite(np.asarray(value, float)).all():
                 raise DataError(f"{what}: '{name}' is not a finite number")
+            check_float32(value, what, f"'{name}'")
     except DataError as error:
         words = "is" if len(table) == 1 else "are"
         raise RefusedError("bad_bar", f"{error}; {what} {words} not used") from None

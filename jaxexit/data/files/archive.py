@@ -5,26 +5,26 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
-import shutil
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 from jaxexit.data.files.source import Source
 from jaxexit.errors import DataError
+from jaxexit.resources import TELLING, check_unpacked
 
 MAGIC = b"PK\x03\x04"
-PACKED = {
+PACKED: dict[bytes, Callable[..., Any]] = {
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
     b"\xfd7zXZ\x00": lzma.open,
 }  # files of one stream
 _CHUNK = 1 << 20
-LARGEST = 1 << 34  # bytes unpacked; a file of bars that is larger is none
+MOST_NESTED = 2  # packed files one in the other: a .csv.gz in a ZIP
 REPORTS = (".txt", ".md", ".pdf", ".html")  # HistData lays a report of gaps beside the data
 
 
@@ -44,8 +44,12 @@ def read(path: Path, reader: Callable[[Path], Source]) -> Source:
             member = _only(path, archive)
             # The last part of its name alone: nothing inside decides where it is written.
             unpacked = Path(folder) / PurePosixPath(member.filename).name
+            check_unpacked(path, member.compress_size, member.file_size, Path(folder))
             with archive.open(member) as packed, unpacked.open("wb") as file:
-                shutil.copyfileobj(packed, file)
+                while chunk := packed.read(_CHUNK):
+                    file.write(chunk)
+                    # What a header says may be untrue: its word bounds what is read, this what is kept.
+                    check_unpacked(path, path.stat().st_size, file.tell())
             try:
                 source = reader(unpacked)
             except DataError as error:
@@ -68,13 +72,13 @@ def read(path: Path, reader: Callable[[Path], Source]) -> Source:
     return replace(source, remarks=(remark, *source.remarks))
 
 
-def packed(start: bytes) -> Callable[[Path], IO[bytes]] | None:
+def packed(start: bytes) -> Callable[[IO[bytes]], IO[bytes]] | None:
     """What opens a file that begins so, where it is one packed stream."""
     return next((opened for magic, opened in PACKED.items() if start.startswith(magic)), None)
 
 
 def read_packed(
-    path: Path, opened: Callable[[Path], IO[bytes]], reader: Callable[[Path], Source]
+    path: Path, opened: Callable[[IO[bytes]], IO[bytes]], reader: Callable[[Path], Source]
 ) -> Source:
     """What `reader` makes of the file inside, which is named as `path` without its last ending.
 
@@ -84,14 +88,20 @@ def read_packed(
     name = path.stem if path.suffix.lower() in (".gz", ".bz2", ".xz") else path.name
     with tempfile.TemporaryDirectory() as folder:
         unpacked = Path(folder) / name
+        size, told = path.stat().st_size, False
         try:
-            with opened(path) as stream, unpacked.open("wb") as file:
+            with (
+                path.open("rb") as whole,
+                opened(whole) as stream,
+                unpacked.open("wb") as file,
+            ):
                 while chunk := stream.read(_CHUNK):
-                    if file.tell() > LARGEST:
-                        raise DataError(
-                            f"{path}: would unpack to more than {LARGEST / 1e9:,.0f} GB"
-                        )
                     file.write(chunk)
+                    check_unpacked(path, whole.tell(), file.tell())
+                    if file.tell() > TELLING and not told:  # the rest unpacks as its beginning does
+                        told = True
+                        expected = file.tell() * size // max(whole.tell(), 1)
+                        check_unpacked(path, size, expected, Path(folder))
         except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
             words = " ".join(str(error).split())
             raise DataError(
@@ -101,6 +111,14 @@ def read_packed(
             return reader(unpacked)
         except DataError as error:
             raise DataError(str(error).replace(str(unpacked), str(path))) from None
+
+
+def check_workbook(path: Path) -> None:
+    """Refuse an Excel file whose parts unpack to more than there is room for. Raises DataError."""
+    with zipfile.ZipFile(path) as archive:
+        parts = archive.infolist()
+    packed_size, size = sum(p.compress_size for p in parts), sum(p.file_size for p in parts)
+    check_unpacked(path, packed_size, size, Path(tempfile.gettempdir()))
 
 
 def is_workbook(path: Path) -> bool:
@@ -131,9 +149,5 @@ def _only(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
         some = ", ".join(info.filename for info in data[:4]) or "none"
         raise DataError(
             f"{path}: holds {len(data)} files ({some}), and one is wanted; unpack it, and name the file"
-        )
-    if data[0].file_size > LARGEST:
-        raise DataError(
-            f"{path}: would unpack to {data[0].file_size / 1e9:,.0f} GB; is it what you mean?"
         )
     return data[0]

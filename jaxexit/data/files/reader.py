@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from jaxexit.config.text import backslash_hint
 from jaxexit.data.files import archive, delimited, pages
@@ -19,15 +21,18 @@ from jaxexit.data.formats import FORMATS
 from jaxexit.data.sources import InMemory
 from jaxexit.data.tables import Columns
 from jaxexit.errors import DataError
+from jaxexit.resources import TELLING, check_file, check_memory
 
+NUMBER_BYTES = 8
 _PARQUET, _NUMPY = b"PAR1", b"\x93NUMPY"
 _FEATHER = (b"ARROW1", b"FEA1")
 
 
-def read_source(path: File) -> Source:
+def read_source(path: File, *, inside: int = 0) -> Source:
     """A file or table of bars, ticks or trades as it is, with what its format says of clock and side.
 
-    Raises DataError for a file that is missing, empty or of no known kind.
+    `inside` is how many packed files it was unpacked from. Raises DataError for a file that is missing,
+    empty, of no known kind, or more than memory holds.
     """
     if isinstance(path, InMemory):
         return _of_table(as_columns(path), path)
@@ -39,6 +44,7 @@ def read_source(path: File) -> Source:
             raise DataError(f"{path}: is a folder, name a CSV or Parquet file")
         if not path.is_file():  # a device or a pipe might never end
             raise DataError(f"{path}: is no ordinary file, name a CSV or Parquet file")
+        check_file(path)
         with path.open("rb") as file:
             start = file.read(delimited.HEAD_BYTES)
     except OSError as error:
@@ -46,9 +52,13 @@ def read_source(path: File) -> Source:
     if not start.strip():
         raise DataError(f"{path}: the file is empty, it needs a header and at least two rows")
     try:
-        source = _read(path, start)
+        source = _read(path, start, inside)
     except DataError:
         raise
+    except MemoryError:  # pyarrow's own is one
+        raise DataError(
+            f"{path}: needs more memory than there is: give fewer years or longer bars, a file at a time"
+        ) from None
     except Exception as error:  # whatever a damaged file makes of a reader, it is the file's
         words = " ".join(f"{type(error).__name__}: {error}".split())[:160]
         raise DataError(
@@ -59,7 +69,7 @@ def read_source(path: File) -> Source:
     return source
 
 
-def _read(path: Path, start: bytes) -> Source:
+def _read(path: Path, start: bytes, inside: int) -> Source:
     if start.startswith(_PARQUET):
         return _of_table(_read_parquet(path), path)
     if start.startswith(_FEATHER):
@@ -68,10 +78,14 @@ def _read(path: Path, start: bytes) -> Source:
         return _of_table(_read_records(path), path)
     if archive.recognise(start) and archive.is_workbook(path):
         return _read_workbook(path)
+    unpacked = partial(read_source, inside=inside + 1)
+    opened = archive.packed(start)
+    if inside >= archive.MOST_NESTED and (archive.recognise(start) or opened is not None):
+        raise DataError(f"{path}: is packed in packed files: unpack it, and name the file")
     if archive.recognise(start):
-        return archive.read(path, read_source)
-    if (opened := archive.packed(start)) is not None:
-        return archive.read_packed(path, opened, read_source)
+        return archive.read(path, unpacked)
+    if opened is not None:
+        return archive.read_packed(path, opened, unpacked)
     if (source := _recognised(path, Start(start))) is not None:
         return source
     whole = len(start) < delimited.HEAD_BYTES
@@ -133,6 +147,7 @@ def _of_table(table: pd.DataFrame, file: File) -> Source:
 
 def _read_parquet(path: Path) -> pd.DataFrame:
     try:
+        _check_table(path, pq.read_metadata(path))
         table = pd.read_parquet(path)
     except (OSError, ValueError) as error:  # pyarrow's own errors derive from these
         words = " ".join(str(error).split())[:160]
@@ -140,6 +155,14 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     if isinstance(table.index, pd.RangeIndex):
         return table
     return table.reset_index()  # a table saved by pandas with its time as index
+
+
+def _check_table(path: Path, metadata: pq.FileMetaData) -> None:
+    """Refuse a Parquet file whose rows memory does not hold: a few bytes may be billions of one value."""
+    needed = 2 * NUMBER_BYTES * metadata.num_rows * metadata.num_columns
+    if needed > TELLING:
+        what = f"{metadata.num_rows:,} rows of {metadata.num_columns} columns"
+        check_memory(path, needed, what)
 
 
 def _read_feather(path: Path) -> pd.DataFrame:
@@ -159,6 +182,7 @@ def _read_workbook(path: Path) -> Source:
             f"{path}: is an Excel file: save it as CSV, or install what reads it: pip install "
             '"jaxexit[excel]"'
         )
+    archive.check_workbook(path)
     try:
         cells = pd.read_excel(path, header=None, dtype=object)
     except Exception as error:  # openpyxl raises many kinds for a damaged file

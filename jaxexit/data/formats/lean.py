@@ -19,6 +19,7 @@ from jaxexit.data.files.format import File, Format, Layout
 from jaxexit.data.files.source import Clock, Source
 from jaxexit.data.tables import Columns
 from jaxexit.errors import DataError
+from jaxexit.limits import nanoseconds
 
 _FIELDS = ("open", "high", "low", "close")
 _QUOTES = [
@@ -69,7 +70,7 @@ def _day(file: File) -> np.datetime64:
             f"{file}: Lean's milliseconds since midnight, and no day in the file's name: name it "
             "like Lean does, 20140502_quote.csv"
         )
-    return pd.Timestamp("-".join(day.groups())).to_datetime64().astype("datetime64[ns]")
+    return nanoseconds(pd.DatetimeIndex(["-".join(day.groups())]), str(file)).to_numpy()[0]
 
 
 def _is_trades(columns: Columns) -> bool:

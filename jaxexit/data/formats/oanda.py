@@ -13,6 +13,7 @@ from jaxexit.data.files.format import File, Format, Json, Layout
 from jaxexit.data.files.source import LABELLED, Source
 from jaxexit.data.tables import as_numbers
 from jaxexit.errors import DataError
+from jaxexit.limits import LAST_SECOND, not_of_a_market
 
 _FIELDS = {"o": "open", "h": "high", "l": "low", "c": "close"}
 
@@ -36,6 +37,10 @@ def _read(file: File, json: Json) -> Source:
     table = pd.DataFrame({"time": [candle.get("time") for candle in candles]})
     seconds = as_numbers(pd.Series(table["time"]))
     if np.isfinite(seconds).all():
+        far = np.abs(seconds) > LAST_SECOND
+        if far.any():
+            row = int(np.argmax(far))
+            raise not_of_a_market(str(file), seconds[row], row)
         table["time"] = pd.DatetimeIndex((seconds * 1e9).astype("datetime64[ns]"), tz="UTC")
     for side in sides:
         for letter, field in _FIELDS.items():
