@@ -228,6 +228,12 @@ def _train(
                 on_update=progress.update,
             )
         hosts.disconnect()
+    except (
+        KeyboardInterrupt
+    ):  # a second Ctrl-C: its last checkpoint stands, --resume goes on from there
+        loggers.finish(failed=True)
+        registry.stopped(experiment.version, wall_seconds=time.perf_counter() - began)
+        raise
     except BaseException:
         loggers.finish(failed=True)
         seconds = time.perf_counter() - began

@@ -9,8 +9,10 @@ import pytest
 
 PACKAGE = "jaxexit"
 FLOORS = (
-    ("errors", "arrays", "terminal", "units"),
-    ("metrics", "consent", "checkout"),
+    ("names",),
+    ("errors", "arrays", "units", "libraries"),
+    ("terminal",),
+    ("metrics", "consent", "checkout", "signals"),
     ("config", "progress"),
     ("data",),
     ("env",),

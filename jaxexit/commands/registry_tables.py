@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from jaxexit import units
@@ -39,12 +38,12 @@ def versions_table(versions: dict[str, Row], active: str | None) -> Table:
 
 def changes_table(changes: dict[str, list[Any]], title: str) -> Table:
     """A row a key: its value before and now."""
-    table = Table(title=escape(title), title_justify="left")
+    table = Table(title=title, title_justify="left")
     table.add_column("key")
     table.add_column("before", justify="right")
     table.add_column("now", justify="right")
     for key, (before, now) in changes.items():
-        table.add_row(key, escape(_value(before)), escape(_value(now)))
+        table.add_row(key, _value(before), _value(now))
     return table
 
 
