@@ -53,6 +53,12 @@ def one_line(text: str) -> str:
     return visible(" ".join(text.split()))
 
 
+def comment(text: str) -> str:
+    """Text as a line of a comment or docstring of code, which it cannot end, nor go on below."""
+    whole = visible(text).replace("\n", " ").replace("\t", " ")
+    return whole.replace("\\", "/").replace('"""', "'''")
+
+
 def markdown(text: str) -> str:
     """Text on one line that Markdown shows as it is; a `|` in a table's row is for `row` to see to."""
     return re.sub(r"([\\`*_\[\]<>#~$&])", r"\\\1", one_line(text))
@@ -73,6 +79,17 @@ def drawn(text: str) -> str:
     return one_line(text).replace("$", r"\$")
 
 
+def texts(content: Any) -> Any:
+    """JSON content whose texts are visible: what a page is made of."""
+    if isinstance(content, str):
+        return visible(content)
+    if isinstance(content, dict):
+        return {visible(key): texts(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [texts(value) for value in content]
+    return content
+
+
 def cell(value: Any) -> Any:
     """A value as a cell of a CSV file: a text that a spreadsheet would compute begins with an apostrophe.
 
@@ -88,7 +105,7 @@ def cell(value: Any) -> Any:
 
 def cells(table: pd.DataFrame) -> pd.DataFrame:
     """A table whose texts and headings are safe cells of a CSV file."""
-    safe = table.copy(deep=False)
+    safe = table.copy()
     for place, column in enumerate(table.dtypes):
         if column.kind == "O" or str(column) in ("string", "str", "category"):
             safe.isetitem(place, table.iloc[:, place].map(cell, na_action="ignore"))
