@@ -63,7 +63,7 @@ def as_text(assessed: Quality) -> str:
     """The summary a run prints, the quality report, and the file's columns."""
     # Remarks and implausible facts have their own lines below.
     head = [] if assessed.bars is None else [describe(replace(assessed.bars, remarks=()))]
-    columns = one_line(f"columns: {', '.join(map(str, assessed.quotes.table.columns))}"
+    columns = one_line(f"columns: {', '.join(map(str, assessed.quotes.table.columns))}")
     return "\n".join([*head, *quality.as_lines(assessed), columns])
 
 
