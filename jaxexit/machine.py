@@ -50,6 +50,16 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+_noted: set[str] = set()
+
+
+def _note_once(words: str) -> None:
+    """Runs that are opened one after the other prepare JAX each."""
+    if words not in _noted:
+        _noted.add(words)
+        terminal.note(words)
+
+
 def _cuda_is_installed() -> bool:
     """Whether JAX may find a GPU, without importing it."""
     return any(
@@ -97,7 +107,7 @@ def prepare_jax(
             with tempfile.TemporaryFile(dir=folder):
                 pass  # what JAX would say of each program
         except OSError as error:
-            terminal.note(
+            _note_once(
                 f"no compilation cache in {folder}: {error.strerror}; choose a folder with {CACHE_VARIABLE}"
             )
         else:

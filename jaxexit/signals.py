@@ -23,6 +23,9 @@ STOPPING = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
 GRACE = 1.0  # seconds that a command has to end after a second Ctrl-C, before it is ended
+IMPORTING = (
+    10.0  # seconds that the import of a library is waited for: stopped inside it, JAX's own crashes
+)
 _END = b"\0"
 
 
@@ -43,18 +46,45 @@ def exit_code(stop: KeyboardInterrupt) -> int:
 @contextmanager
 def orderly() -> Iterator[None]:
     """Around a command: the first signal raises `Stopped`, a second Ctrl-C ends the process at once."""
-    asked = False
+    asked, until = False, 0.0
 
     def stop(number: int, frame: Any) -> None:
-        nonlocal asked
+        nonlocal asked, until
         if not asked:
-            asked = True
-            raise Stopped(number)
-        if number == signal.SIGINT:
-            os._exit(128 + number)
+            asked, until = True, time.monotonic() + IMPORTING
+        elif until == 0.0:
+            if number == signal.SIGINT:
+                os._exit(128 + number)
+            return
+        if _imports(frame) and time.monotonic() < until:
+            _again_soon(number)
+            return
+        until = 0.0
+        raise Stopped(number)
 
     with _handled(stop):
         yield
+
+
+def _imports(frame: Any) -> bool:
+    """Whether a module is being imported."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _again_soon(number: int) -> None:
+    """Let the signal come once more, a moment later."""
+
+    def come() -> None:
+        _repeated.append(number)
+        signal.raise_signal(number)
+
+    timer = threading.Timer(0.05, come)
+    timer.daemon = True
+    timer.start()
 
 
 @contextmanager
@@ -127,12 +157,16 @@ def _watched(words: str | None) -> Iterator[None]:
 
 
 _ours: list[int] = []  # descriptors of the watches that are on
+_repeated: list[int] = []  # signals that come once more
 
 
 def _listen(hears: int, over: threading.Event, words: str | None) -> None:
     heard = 0
     while (byte := os.read(hears, 1)) not in (_END, b""):
         if byte[0] not in STOPPING:
+            continue
+        if byte[0] in _repeated:
+            _repeated.remove(byte[0])
             continue
         heard += 1
         if heard == 1 and byte[0] == signal.SIGINT and terminal.is_terminal(sys.stderr):

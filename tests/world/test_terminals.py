@@ -27,6 +27,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from jaxexit.store.registry import Registry
 from tests.support import tiny
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -80,7 +81,7 @@ class Case:
 
     def row(self) -> dict[str, Any]:
         """What the registry says of the version."""
-        return json.loads((self.root / "registry.json").read_text())["versions"]["v1_tiny"]
+        return Registry(self.root).version("v1_tiny")
 
     def check_whole(self) -> None:
         """It did what it was asked to, and said nothing that is not ours."""
@@ -222,6 +223,7 @@ def _narrow(case: Case) -> None:
         said = _read_terminal(ours, process)
     case.code = process.returncode
     case.check_whole()
+    said = re.sub(r"\x1b\[\?25l.*?\x1b\[\?25h", "", said, flags=re.DOTALL)  # bars come and go
     assert "\u2026" not in said
     drawn = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", said)
     assert "\x1b" not in drawn
@@ -253,7 +255,7 @@ def _hang_up(case: Case) -> None:
     name = os.ttyname(theirs)  # opened by the leader of a session, it becomes the session's
     with (
         _waiting_for_bars(case),
-        case.started(f"> {name} 2>&1", start_new_session=True) as process,
+        case.started(f"1<> {name} 2>&1", start_new_session=True) as process,
     ):
         os.close(theirs)
         _until_it_works(case, process)
