@@ -80,7 +80,10 @@ def _again_soon(number: int) -> None:
 
     def come() -> None:
         _repeated.append(number)
-        signal.raise_signal(number)
+        if hasattr(signal, "pthread_kill"):  # it may be waiting in a system call by now
+            signal.pthread_kill(threading.main_thread().ident or 0, number)
+        else:
+            signal.raise_signal(number)
 
     timer = threading.Timer(0.05, come)
     timer.daemon = True
