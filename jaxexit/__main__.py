@@ -6,7 +6,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from jaxexit import __version__
+from jaxexit import __version__, terminal
 
 COMMANDS = {
     "demo": "see an agent learn a simulated market whose best exit is known, in a minute",
@@ -46,7 +46,11 @@ def usage() -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Dispatch to a command's module. Returns its exit code."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    with terminal.streams():
+        return _dispatch(list(sys.argv[1:] if argv is None else argv))
+
+
+def _dispatch(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help"):
         print(usage())
         return 0 if words else 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from jaxexit import terminal
 from jaxexit.errors import UserError
 
 FLAG = "--allow-recipe"
@@ -31,9 +32,7 @@ def require(name: str) -> None:
     """
     if _allowed:
         return
-    if sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty():
-        from jaxexit import terminal
-
+    if terminal.is_terminal(sys.stdin) and terminal.is_terminal(sys.stderr):
         terminal.done()
         print(
             f"{name} (data.recipe) is Python code from outside this package. Run it? [y/N] ",

@@ -2,11 +2,7 @@
 
 from collections.abc import Iterable
 
-
-def one_line(text: str) -> str:
-    """Text as a message shows it: on one line, characters that would steer a terminal escaped."""
-    joined = " ".join(text.split())
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in joined)
+from jaxexit.names import one_line as one_line
 
 
 def check_complete(

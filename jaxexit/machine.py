@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
-import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jaxexit import terminal
 from jaxexit.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,8 +28,19 @@ def cache_folder() -> Path | None:
     chosen = os.environ.get(CACHE_VARIABLE)
     if chosen is not None:
         return Path(chosen) if chosen else None
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    base = os.environ.get("XDG_CACHE_HOME") or _home() / ".cache"
     return Path(base) / "jaxexit" / "xla"
+
+
+def _home() -> Path:
+    """The user's own folder; that of temporary files where a container's user has none."""
+    with contextlib.suppress(RuntimeError):
+        home = Path.home()
+        if home.is_absolute() and home != Path(home.anchor):
+            return home
+    return (
+        Path(tempfile.gettempdir()) / f"jaxexit-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
+    )
 
 
 def cores() -> int:
@@ -36,6 +48,16 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+_noted: set[str] = set()
+
+
+def _note_once(words: str) -> None:
+    """Runs that are opened one after the other prepare JAX each."""
+    if words not in _noted:
+        _noted.add(words)
+        terminal.note(words)
 
 
 def _cuda_is_installed() -> bool:
@@ -82,8 +104,12 @@ def prepare_jax(
     if folder is not None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass  # what JAX would say of each program
         except OSError as error:
-            print(f"note: no compilation cache in {folder}: {error.strerror}", file=sys.stderr)
+            _note_once(
+                f"no compilation cache in {folder}: {error.strerror}; choose a folder with {CACHE_VARIABLE}"
+            )
         else:
             jax.config.update("jax_compilation_cache_dir", str(folder))
             jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from copy import copy
+from dataclasses import replace
+from typing import Any, cast
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -17,28 +20,88 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.segment import Segment
+from rich.table import Column, Table
+from rich.text import Text
 
-from jaxexit import terminal, units
+from jaxexit import names, terminal, units
 from jaxexit.metrics import METRICS
 
 
 def console(*, quiet: bool = False, json: bool = False) -> Console:
     """Where people read: stdout, or stderr while stdout carries JSON; silent if quiet."""
-    stream = sys.stderr if json else sys.stdout
-    return Console(
+    seen = terminal.is_terminal(sys.stderr if json else sys.stdout)
+    return _Console(
         stderr=json,
         quiet=quiet,
         highlight=False,
-        width=_width(),
+        markup=False,
+        emoji=False,
+        # A pipe or a log file has no width; the widest table should not be folded there.
+        width=None if seen else 146,
         # A notebook's kernel asks for colours, but cannot move a cursor.
-        force_terminal=stream.isatty(),
+        force_terminal=seen,
         force_jupyter=False,
     )
 
 
-def _width() -> int | None:
-    # A pipe or a log file has no width; the widest table should not be folded there.
-    return None if sys.stdout.isatty() else 146
+class _Console(Console):
+    """A console on which no text is markup and none steers; tables too wide for it are split, not cut."""
+
+    file = property(
+        lambda self: terminal.steering(cast(Any, Console.file).fget(self)),
+        cast(Any, Console.file).fset,
+    )
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print; a table in as many pieces as it takes to show every figure whole."""
+        if len(objects) != 1 or not isinstance(objects[0], Table):
+            super().print(*objects, **options)
+            return
+        for piece in _fitted(objects[0], self):
+            super().print(piece, **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Text as it is laid out: what steers is written out before it is measured."""
+        return super().render_str(names.visible(text), **options)
+
+    def _render_buffer(self, buffer: Iterable[Segment]) -> str:
+        return super()._render_buffer(
+            segment if segment.control else segment._replace(text=names.visible(segment.text))
+            for segment in buffer
+        )
+
+
+def _fitted(table: Table, out: Console) -> list[Table]:
+    """A table as it is where every word fits; else pieces below each other, each with its first column."""
+    unbounded = out.options.update(max_width=UNBOUNDED)
+
+    def fits(piece: Table) -> bool:
+        return Measurement.get(out, unbounded, piece).minimum <= out.width
+
+    if fits(table) or len(table.columns) < 3:
+        return [table if fits(table) else _piece(table, table.columns)]
+    first, *others = table.columns
+    pieces: list[Table] = []
+    columns = [first]
+    for column in others:
+        if len(columns) > 1 and not fits(_piece(table, [*columns, column])):
+            pieces.append(_piece(table, columns, continued=bool(pieces)))
+            columns = [first]
+        columns.append(column)
+    return [*pieces, _piece(table, columns, continued=bool(pieces))]
+
+
+UNBOUNDED = 100_000  # characters
+
+
+def _piece(table: Table, columns: Sequence[Column], *, continued: bool = False) -> Table:
+    """A table of some columns of another; a word that does not fit is folded, not cut."""
+    piece = copy(table)
+    piece.columns = [replace(c, _index=i, overflow="fold") for i, c in enumerate(columns)]
+    if continued:
+        piece.title = None
+    return piece
 
 
 def lines(out: Console, texts: Sequence[str]) -> None:
@@ -60,13 +123,13 @@ class TrainingProgress:
         self._live = out.is_terminal
         self._printed = -SECONDS_BETWEEN_LINES
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=20),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("ETA"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[numbers]}"),
+            TextColumn("{task.fields[numbers]}", markup=False),
             console=out,
             disable=not self._live,
         )

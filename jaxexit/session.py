@@ -205,9 +205,7 @@ def _train(
         resumed = folder.checkpoints(experiment).restore("last", template)
     registry.register(experiment, job.yaml)  # first: a registry that cannot be used stops here
     facts = provenance(experiment, dataset.fingerprint, mesh, audit, market_facts(dataset))
-    in_memory = [
-        name for name in ("bars", "trades") if getattr(job.sources, name, None) is not None
-    ]
+    in_memory = [n for n in ("bars", "trades") if getattr(job.sources, n, None) is not None]
     aside = registry.begin(folder, experiment, options.start, {**facts, "in_memory": in_memory})
     if aside is not None:
         reporter.lines(f"the earlier run is kept in {aside}")
@@ -228,9 +226,12 @@ def _train(
                 on_update=progress.update,
             )
         hosts.disconnect()
-    except BaseException:
+    except BaseException as error:
         loggers.finish(failed=True)
         seconds = time.perf_counter() - began
+        if isinstance(error, KeyboardInterrupt):  # a second Ctrl-C: what was saved stands
+            registry.stopped(experiment.version, wall_seconds=seconds)
+            raise
         registry.finished(experiment.version, "failed", trained_steps=None, wall_seconds=seconds)
         raise
     if result.interrupted:

@@ -9,8 +9,11 @@ import pytest
 
 PACKAGE = "jaxexit"
 FLOORS = (
-    ("errors", "arrays", "terminal", "units"),
-    ("metrics", "consent", "checkout", "limits", "resources", "health"),
+    ("names",),
+    ("errors", "arrays", "units", "libraries"),
+    ("limits", "resources", "health"),
+    ("terminal",),
+    ("metrics", "consent", "checkout", "signals"),
     ("config", "progress"),
     ("data",),
     ("env",),

@@ -6,15 +6,14 @@ Closed bars come as JSON lines on stdin (or from a bar file); answers go to stdo
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jaxexit import health, machine
+from jaxexit import health, machine, terminal
 from jaxexit.commands import cli
 from jaxexit.errors import UserError
-from jaxexit.resources import MOST_LINE, bounded_lines
+from jaxexit.resources import MOST_LINE
 
 if TYPE_CHECKING:
     from jaxexit.live.advisor import Advisor
@@ -61,6 +60,8 @@ def build_parser() -> cli.Parser:
 
 def _command(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
+    terminal.check_output("advise")  # its only result is there
+    lines = terminal.input_lines("--bars -") if arguments.bars == STDIN else iter(())
     health.say("starting")
     machine.prepare_jax(arguments.device)
     from jaxexit.live.advisor import Advisor
@@ -77,12 +78,15 @@ def _command(argv: Sequence[str] | None) -> int:
     )
     opening = advisor.load(arguments.trades) if arguments.trades else []
     if arguments.bars == STDIN:
-        answers = from_lines(advisor, health.watched(bounded_lines(sys.stdin)))
+        answers = from_lines(advisor, health.watched(lines))
     else:
         answers = from_file(advisor, arguments.bars, arguments.price_side or "auto")
     _say([advisor.ready(), *opening])
     for messages in answers:
         _say(messages)
+        if terminal.nobody_reads():
+            terminal.note("nobody reads the advice any more: stopped")
+            break
     return 0
 
 

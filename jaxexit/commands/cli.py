@@ -10,14 +10,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from jaxexit import consent, terminal
-from jaxexit.errors import UserError, one_line
+from jaxexit import consent, libraries, signals, terminal
+from jaxexit.errors import UserError
+from jaxexit.libraries import DEBUG_VARIABLE
+from jaxexit.names import one_line
 
 if TYPE_CHECKING:
     from jaxexit.lab.hosts import Cluster
 
 USER_MISTAKE, OUR_MISTAKE, INTERRUPTED = 2, 1, 130
-DEBUG_VARIABLE = "JAXEXIT_DEBUG"
 
 
 class Parser(argparse.ArgumentParser):
@@ -44,26 +45,41 @@ def run(
         takes_long: whether to count seconds on the terminal until the body prints something.
 
     Returns:
-        The body's own code; 2 for a mistake of the user's, 1 for one of ours, 130 after Ctrl-C.
+        The body's own code; 2 for a mistake of the user's, 1 for one of ours; 130 after Ctrl-C, 143 after
+        SIGTERM, 129 after SIGHUP.
     """
     consent.withdraw()
-    if takes_long and "--quiet" not in (sys.argv if argv is None else argv):
-        terminal.busy("starting")
+    words = sys.argv if argv is None else argv
+    with terminal.streams(), libraries.hushed() as warned:
+        code = _code_of(command, argv, busy=takes_long and "--quiet" not in words)
+        if code == 0:
+            for line in warned():
+                terminal.note(line)
+            if problem := terminal.unwritten():
+                print(f"error: {problem}", file=sys.stderr)
+                return USER_MISTAKE
+        return code
+
+
+def _code_of(
+    command: Callable[[Sequence[str] | None], int], argv: Sequence[str] | None, *, busy: bool
+) -> int:
     try:
-        try:
-            return command(argv)
-        finally:
-            terminal.done()
+        with signals.orderly():
+            if "--json" in (sys.argv if argv is None else argv):
+                terminal.check_output("--json")
+            if busy:
+                terminal.busy("starting")
+            try:
+                return command(argv)
+            finally:
+                terminal.done()
     except UserError as error:
         print(f"error: {one_line(str(error))}", file=sys.stderr)
         return USER_MISTAKE
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output has gone (`| head`): nobody is left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return signals.exit_code(stop)
     except Exception as error:
         if os.environ.get(DEBUG_VARIABLE):
             traceback.print_exc()

@@ -43,8 +43,8 @@ def build_parser() -> cli.Parser:
 
 def comparison_table(comparison: dict[str, Any]) -> Table:
     """A column a version, a row a metric."""
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     from jaxexit.store.metric_rows import cells_of
 
@@ -53,7 +53,7 @@ def comparison_table(comparison: dict[str, Any]) -> Table:
     )
     table.add_column("")
     for version in comparison["versions"]:
-        table.add_column(escape(version), justify="right")
+        table.add_column(version, justify="right")
     table.add_row(
         "unverified",
         *(_list(comparison["unverified"][version]) for version in comparison["versions"]),
@@ -65,16 +65,14 @@ def comparison_table(comparison: dict[str, Any]) -> Table:
         table.add_row(label, *cells)
     for title, rows in comparison["changes"].items():
         table.add_section()
-        table.add_row(f"[bold]changed, {escape(title)}[/bold]")
+        table.add_row(Text(f"changed, {title}", style="bold"))
         for key, (before, now) in rows.items():
-            table.add_row(key, escape(f"{json.dumps(before)} -> {json.dumps(now)}"))
+            table.add_row(key, f"{json.dumps(before)} -> {json.dumps(now)}")
     return table
 
 
 def _list(words: Sequence[str] | None) -> str:
-    from rich.markup import escape
-
-    return "all (older than verification)" if words is None else escape("\n".join(words))
+    return "all (older than verification)" if words is None else "\n".join(words)
 
 
 def _command(argv: Sequence[str] | None) -> int:

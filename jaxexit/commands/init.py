@@ -64,14 +64,13 @@ def build_parser() -> cli.Parser:
 
 def facts_table(facts: Sequence[Fact]) -> Table:
     """A line a fact: how it is known, what it is about, what it says."""
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     table = Table.grid(padding=(0, 2))
     for fact in facts:
         value = "" if fact.key is None else "-" if fact.value is None else str(fact.value)
-        how = f"[{_STYLES[fact.how]}]{fact.how}[/]"
-        table.add_row(how, escape(fact.label), escape(value), escape(fact.words))
+        table.add_row(Text(fact.how, _STYLES[fact.how]), fact.label, value, fact.words)
     return table
 
 

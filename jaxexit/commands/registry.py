@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from jaxexit import terminal
 from jaxexit.commands import cli
+from jaxexit.names import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -151,7 +152,11 @@ def _show(registry: Registry, name: str, out: Console, *, as_json: bool) -> int:
     }
     width = max(map(len, facts))
     progress.lines(
-        out, [name, *(f"  {key:<{width}}  {text}" for key, text in facts.items() if text)]
+        out,
+        [
+            name,
+            *(f"  {key:<{width}}  {one_line(str(text))}" for key, text in facts.items() if text),
+        ],
     )
     if row.get("changes"):
         out.print(registry_tables.changes_table(row["changes"], f"changes against {row['parent']}"))

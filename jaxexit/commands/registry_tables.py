@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from jaxexit import units
@@ -27,9 +26,9 @@ def versions_table(versions: dict[str, Row], active: str | None) -> Table:
         result = row.get("results", {}).get("test", {})
         table.add_row(
             "*" if name == active else "",
-            escape(name),
-            escape(row["status"]),
-            escape(row.get("parent") or "-"),
+            name,
+            row["status"],
+            row.get("parent") or "-",
             _number(row.get("trained_steps"), ",.0f"),
             *_figures(result),
             _unverified(result),
@@ -39,12 +38,12 @@ def versions_table(versions: dict[str, Row], active: str | None) -> Table:
 
 def changes_table(changes: dict[str, list[Any]], title: str) -> Table:
     """A row a key: its value before and now."""
-    table = Table(title=escape(title), title_justify="left")
+    table = Table(title=title, title_justify="left")
     table.add_column("key")
     table.add_column("before", justify="right")
     table.add_column("now", justify="right")
     for key, (before, now) in changes.items():
-        table.add_row(escape(key), escape(_value(before)), escape(_value(now)))
+        table.add_row(key, _value(before), _value(now))
     return table
 
 
@@ -58,7 +57,7 @@ def results_table(results: dict[str, Row]) -> Table:
     table.add_column("unverified")
     for split, result in results.items():
         proof = f"{result['step']:,} ({result['checkpoint_sha256'][:12]})"
-        table.add_row(escape(split), proof, *_figures(result), _unverified(result))
+        table.add_row(split, proof, *_figures(result), _unverified(result))
     return table
 
 
@@ -77,8 +76,8 @@ def archived_table(runs: Sequence[Row]) -> Table:
         result = run["results"].get("test", {})
         steps = _number(run["trained_steps"], ",.0f")
         table.add_row(
-            escape(run["run"]),
-            escape(run["began"] or "-"),
+            run["run"],
+            run["began"] or "-",
             steps,
             *_figures(result),
             _unverified(result),
@@ -114,7 +113,7 @@ def _unverified(result: Row) -> str:
         return "all (old)"
     failed = any(words.startswith("AUDIT FAILED") for words in result["unverified"])
     parts = [part for part, holds in result["verified"].items() if not holds]
-    return escape("\n".join(["AUDIT FAILED"] * failed + parts))
+    return "\n".join(["AUDIT FAILED"] * failed + parts)
 
 
 def _headings() -> list[str]:

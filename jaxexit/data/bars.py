@@ -15,6 +15,7 @@ from jaxexit.data.sources import BARS
 from jaxexit.data.tables import plain
 from jaxexit.data.ticks import as_table, bins, merge, timeframe_length
 from jaxexit.errors import DataError
+from jaxexit.names import one_line
 from jaxexit.units import Unit
 
 PriceSide = Literal["auto", "bid", "ask", "mid"]
@@ -184,7 +185,7 @@ def describe(bars: Bars) -> str:
         parts.append(f"{bars.widened:,} bars widened by a rounding of open or close")
     parts += bars.remarks
     named = bars.where if bars.where == BARS else f"bars {bars.where}"
-    return f"{named}: " + "; ".join(parts)
+    return one_line(f"{named}: " + "; ".join(parts))
 
 
 def counted_in(bars: Bars) -> str:

@@ -13,6 +13,7 @@ import pandas as pd
 from jaxexit.data.bars import Bars
 from jaxexit.data.ticks import as_table
 from jaxexit.errors import DataError
+from jaxexit.names import cells
 
 _NAMES = {
     "entry_time": "entry_time",
@@ -49,7 +50,7 @@ def bar_table(bars: Bars, sides: tuple[str, ...]) -> pd.DataFrame:
 def write_csv(table: pd.DataFrame, path: Path) -> None:
     """Write a CSV file; a reader never sees half of it."""
     with replacing(path) as temporary:
-        table.to_csv(temporary, index=False, date_format="%Y-%m-%d %H:%M:%S")
+        cells(table).to_csv(temporary, index=False, date_format="%Y-%m-%d %H:%M:%S")
 
 
 def write_parquet(table: pd.DataFrame, path: Path) -> None:

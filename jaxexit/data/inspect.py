@@ -16,6 +16,7 @@ from jaxexit.data.fingerprint import fingerprint_bars
 from jaxexit.data.quality import Quality, assess
 from jaxexit.data.quotes import check_quotes
 from jaxexit.data.sample import SAMPLE, SAMPLE_READING, SAMPLE_SIDE, sample_path
+from jaxexit.names import one_line
 from jaxexit.units import key
 
 UNKNOWN_SPREAD = "no spread, and a run asks for one (set costs.spread, e.g. '2 bps'), shown without"
@@ -62,7 +63,7 @@ def as_text(assessed: Quality) -> str:
     """The summary a run prints, the quality report, and the file's columns."""
     # Remarks and implausible facts have their own lines below.
     head = [] if assessed.bars is None else [describe(replace(assessed.bars, remarks=()))]
-    columns = f"columns: {', '.join(map(str, assessed.quotes.table.columns))}"
+    columns = one_line(f"columns: {', '.join(map(str, assessed.quotes.table.columns))}")
     return "\n".join([*head, *quality.as_lines(assessed), columns])
 
 

@@ -21,6 +21,7 @@ from jaxexit.data.matching import Align, FilledAt, bar_of
 from jaxexit.data.tables import plain
 from jaxexit.data.trades import Reading, load_trades
 from jaxexit.data.types import CLOSE, OPEN
+from jaxexit.names import one_line
 
 NEAR = 0.05  # of a bar's range: a price so near to its open or close is that
 STOP_ATR, WARMUP = 1.1, 300
@@ -181,7 +182,7 @@ def as_text(facts: dict[str, Any], bars: Bars | None) -> str:
         left = "; ".join(f"{n:,} {reason}" for reason, n in facts["left_out"].items()) or "none"
         lines.append(f"used: {facts['used']:,}; left out: {left}")
     lines += [f"note: {remark}" for remark in facts["remarks"]]
-    return "\n".join(lines)
+    return "\n".join(map(one_line, lines))
 
 
 def _said(name: str, facts: dict[str, Any], trades: int) -> str:

@@ -17,6 +17,7 @@ from jaxexit.data.markets import MarketKind, recognise, unit_of
 from jaxexit.data.plausibility import implausible
 from jaxexit.data.quotes import Fault, Quotes, find_faults
 from jaxexit.errors import DataError
+from jaxexit.names import drawn
 from jaxexit.units import Unit, key
 
 if TYPE_CHECKING:
@@ -211,7 +212,7 @@ def draw(quality: Quality, path: Path) -> None:
         )
         price.legend()
     price.set_title(
-        f"{Path(quality.quotes.where).name}: {quality.quotes.family}, {len(times):,} bars"
+        f"{drawn(Path(quality.quotes.where).name)}: {quality.quotes.family}, {len(times):,} bars"
     )
     price.set_ylabel("close")
     hour = pd.DatetimeIndex(times).hour.to_numpy()

@@ -17,6 +17,7 @@ from jaxexit.forensics.examined import numbers
 from jaxexit.forensics.grouped import MONTHS, REASON
 from jaxexit.forensics.plays import own_stops
 from jaxexit.forensics.text import NOTHING, in_r, interval, share
+from jaxexit.names import one_line
 
 SHARES = ("win_rate", "exposure")
 
@@ -183,7 +184,7 @@ def _groups(diagnosis: Diagnosis) -> Iterator[Shown]:
     for by in dict.fromkeys(groups["by"]):
         rows = [
             (
-                str(line["group"]),
+                one_line(str(line["group"])),
                 f"{line['trades']:,}",
                 share(line["win_rate"]),
                 in_r(line["net_r_mean"], 3),
@@ -192,7 +193,7 @@ def _groups(diagnosis: Diagnosis) -> Iterator[Shown]:
             )
             for line in _lines(_where(groups, groups["by"] == by))
         ]
-        said = by.replace("_", " ")
+        said = one_line(by.replace("_", " "))
         words = "Known only when a trade has ended: no rule can use it."
         if by != REASON:
             look = counted.get(by)

@@ -95,4 +95,4 @@ class AtTerminal:
 
 def at_a_terminal() -> bool:
     """Whether somebody can be asked."""
-    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+    return terminal.is_terminal(sys.stdin) and terminal.is_terminal(sys.stderr)

@@ -18,6 +18,8 @@ from jaxexit import units
 from jaxexit.config import Experiment, differences, experiment_sha256, load_snapshot, resolved
 from jaxexit.errors import RunError
 from jaxexit.evaluate import compare, deflated, sharpe_interval, superior
+from jaxexit.names import code
+from jaxexit.names import markdown as escaped
 from jaxexit.store.documents import Provenance, Summary, read_document
 from jaxexit.store.files import replacing, write_text
 from jaxexit.store.metric_rows import NET_OF, cells_of, row
@@ -226,7 +228,7 @@ def markdown(comparison: dict[str, Any]) -> str:
     lines = [
         f"# {' against '.join(versions)} on {comparison['split']}",
         "",
-        comparison["verdict"] + ".",
+        escaped(comparison["verdict"]) + ".",
         "",
     ]
     lines += ["![equity and exits](COMPARISON.png)", "", *row(["", *versions])]
@@ -237,7 +239,7 @@ def markdown(comparison: dict[str, Any]) -> str:
         lines += ["", f"## What changed: {title}", "", *row(["key", "before", "now"])]
         lines += row(["---"] * 3)
         for key, pair in rows.items():
-            lines += row([key, *(f"`{json.dumps(value)}`" for value in pair)])
+            lines += row([escaped(key), *(code(json.dumps(value)) for value in pair)])
     lines += ["", NET_OF]
     return "\n".join(lines) + "\n"
 

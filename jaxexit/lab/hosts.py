@@ -17,6 +17,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from jaxexit import terminal
 from jaxexit.errors import RunError, UserError
 
 FAILED, NOTHING_TO_DO, STARTED = 0, 1, 2  # signals of the primary process
@@ -55,7 +56,7 @@ def join(cluster: Cluster) -> None:
     Raises:
         UserError: it is not known where the others are, or they do not connect.
     """
-    _protect_standard_output()
+    terminal.move_output()  # Gloo logs its connections there, amid our JSON
     if cluster.coordinator is not None and ":" not in cluster.coordinator:
         raise UserError(f"--coordinator: got {cluster.coordinator!r}, expected HOST:PORT")
     try:
@@ -70,13 +71,6 @@ def join(cluster: Cluster) -> None:
             "the processes cannot connect to each other; give each --coordinator HOST:PORT --num-processes N "
             f"--process-id I ({reason})"
         ) from None
-
-
-def _protect_standard_output() -> None:
-    """Keep standard output for Python: Gloo logs its connections there, amid our JSON."""
-    sys.stdout.flush()
-    sys.stdout = os.fdopen(os.dup(1), "w", encoding=sys.stdout.encoding)
-    os.dup2(2, 1)
 
 
 def is_primary() -> bool:

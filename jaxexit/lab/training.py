@@ -5,17 +5,15 @@ It writes metrics, validates, saves, and can be stopped and resumed at any updat
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 from jax.sharding import Mesh
 
+from jaxexit import signals
 from jaxexit.config import Experiment, experiment_sha256
 from jaxexit.data import Dataset
 from jaxexit.env import make_world
@@ -133,7 +131,7 @@ def train(
     resumed: Checkpoint | None = None,
     on_update: Callable[[Line], None] = lambda line: None,
 ) -> TrainingResult:
-    """Train to the end, or until Ctrl-C (or SIGTERM), which saves first.
+    """Train to the end, or until Ctrl-C, SIGTERM or SIGHUP, which save first.
 
     Args:
         experiment: what to train.
@@ -215,7 +213,7 @@ def train_agents(
         store.save(steps, agents.saved(), pointers=pointers, **agents.facts())
         saved = done
 
-    with _stop_requests() as asked, hosts.collective_work():
+    with signals.saving_first() as asked, hosts.collective_work():
         stop = hosts.any_process(asked())
         while done < total and not stop:
             update_began = time.perf_counter()
@@ -275,25 +273,3 @@ def _divergence(names: list[str], steps: int, learner: Learner) -> RunError:
         f"{', '.join(names)}: the loss or the network is not finite after {steps} steps; "
         f"{learner.divergence_hint}, and start over with --overwrite"
     )
-
-
-@contextmanager
-def _stop_requests() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C and SIGTERM ask the loop to save and stop; a second Ctrl-C interrupts at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False  # signals reach the main thread alone
-        return
-    asked = False
-
-    def ask(number: int, frame: Any) -> None:
-        nonlocal asked
-        if asked and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        asked = True
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from jaxexit.names import texts
+
 TYPES = {"f8": "f64", "f4": "f32", "i4": "i32", "u1": "u8"}
 COMPRESSION = 6
 
@@ -25,7 +27,8 @@ def pack(columns: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> str:
 
     Args:
         columns: arrays of float64, float32, int32 or uint8, of any shape; the page gets them flat.
-        facts: anything JSON can say; numbers that are not finite are refused.
+        facts: anything JSON can say; numbers that are not finite are refused, and what in a text would steer
+            the reader's eye is written out.
     """
     entries: dict[str, dict[str, Any]] = {}
     parts: list[bytes] = []
@@ -41,7 +44,7 @@ def pack(columns: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> str:
         }
         parts.append(planes)
         offset += len(planes)
-    header = json.dumps({"columns": entries, "facts": dict(facts)}, allow_nan=False).encode()
+    header = json.dumps({"columns": entries, "facts": texts(dict(facts))}, allow_nan=False).encode()
     content = len(header).to_bytes(4, "little") + header + b"".join(parts)
     return compress(content)
 

@@ -15,7 +15,7 @@ import jinja2
 import pandas as pd
 from plotly.offline import get_plotlyjs
 
-from jaxexit import __version__
+from jaxexit import __version__, names
 from jaxexit.config.actions import ACTIONS
 from jaxexit.config.market import Costs
 from jaxexit.config.trading import Guards
@@ -110,10 +110,16 @@ def template(name: str) -> jinja2.Template:
         loader=jinja2.PackageLoader("jaxexit.report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_visible,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     return environment.get_template(name)
+
+
+def _visible(value: Any) -> Any:
+    """What a page shows of names of others; our own styles, scripts and macros are marked as safe."""
+    return names.visible(value) if type(value) is str else value
 
 
 @lru_cache(maxsize=1)

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
+from jaxexit.names import label
+
 
 class Picture(NamedTuple):
     """A figure with its words."""
@@ -23,4 +25,8 @@ def as_json(figure: go.Figure) -> str:
     figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
     text = figure.to_json(engine="json")
     assert text is not None
-    return json.dumps(json.loads(text), separators=(",", ":"))
+    content = json.loads(text)
+    for trace in content["data"]:
+        if isinstance(trace.get("text"), list):  # ids of trades: plotly reads tags in them
+            trace["text"] = [label(str(each)) for each in trace["text"]]
+    return json.dumps(content, separators=(",", ":"))

@@ -6,12 +6,11 @@ Written by the program after each headline backtest or walk-forward; nothing in 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxexit import units
+from jaxexit import names, units
 from jaxexit.config import Experiment, experiment_sha256
 from jaxexit.store.documents import Provenance, Summary, read_document
 from jaxexit.store.files import write_text
@@ -177,7 +176,7 @@ def _again(experiment: Experiment, origins: Sequence[dict[str, Any]]) -> list[st
     lines = ["## Reproduce", ""]
     for origin in origins:
         if origin.get("command"):
-            lines += ["    " + " ".join(origin["command"].split()), ""]
+            lines += ["    " + names.one_line(origin["command"]), ""]
     if origins[0]:
         lines += [f"    python -m jaxexit.backtest {experiment.version}", ""]
     return [*lines, "Add `--root DIR` if this folder is not in `experiments`."]
@@ -185,8 +184,8 @@ def _again(experiment: Experiment, origins: Sequence[dict[str, Any]]) -> list[st
 
 def _escaped(words: str) -> str:
     """Text from a file, so that Markdown shows it as it is; `row` sees to bars."""
-    return re.sub(r"([\\`*_\[\]<>#])", r"\\\1", " ".join(words.split()))
+    return names.markdown(words)
 
 
 def _code(words: str) -> str:
-    return "`" + words.replace("`", "'") + "`"
+    return names.code(words)

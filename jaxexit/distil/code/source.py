@@ -15,6 +15,7 @@ from jaxexit.distil.numbers import Number, numbers_of
 from jaxexit.distil.rule import Rule
 from jaxexit.env import EnvSpec
 from jaxexit.live.definitions import CONVENTIONS
+from jaxexit.names import comment
 
 PROFIT = Number(
     "profit",
@@ -82,7 +83,7 @@ class Source:
     def header(self, *more: str) -> list[str]:
         """Lines that say what the code is, what each number is, and when to ask it."""
         charges = self.charges
-        return [
+        lines = [
             f"A rule distilled from {self.version} (checkpoint {self.checkpoint[:12]}) by jaxexit.",
             *more,
             "",
@@ -103,6 +104,7 @@ class Source:
             + ("." if charges.plain else ", and what other costs the experiment has."),
             f"indicators: {CONVENTIONS['indicators']}.",
         ]
+        return [comment(line) for line in lines]  # columns have names of the user's
 
     def _guards_in_words(self) -> list[str]:
         said = [

@@ -1,7 +1,14 @@
 /* Tables: made from rows, copied as CSV; definitions that appear on hover and on focus. */
 
+/** What a spreadsheet would compute begins with an apostrophe; numbers do not, negative ones neither: as names.cell.
+ * @param {string} text */
+const csvSafe = (text) => (/^\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20\u2212]/.test(text) &&
+  !/^[+\-\u2212]?[\d.,]+([eE][+-]?\d+)?%?( ?[(/]? ?(to )?[+\-\u2212]?[\d.,]+%?\)?)*( [A-Za-z]{1,8})?$/.test(text.trim()) ? `'${text}` : text);
 /** @param {string} text */
-const csvField = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+const csvField = (text) => {
+  const safe = csvSafe(text);
+  return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+};
 /** Numbers that a spreadsheet reads: an ASCII minus, no thousands. @param {string} text */
 const csvText = (text) => csvField(text.replaceAll(MINUS, "-").replace(/^[+-]?[\d,]+(\.\d+)?$/, (n) => n.replaceAll(",", "").replace(/^\+/, "")));
 
