@@ -157,7 +157,7 @@ def _after(
     room = side * (each(entries.stop) - price) / price
     seen = features(basis, model.numbers(state, slot, side, room), each(now.later_after))
     worth = jnp.maximum(seen @ now.weights_after, 0.0)
-    to_pay = model.half(state, slot) * price if fills.leaves_next else half
+    to_pay = model.expected_half(state, slot) * price if fills.leaves_next else half
     over = stopped | each(now.closes)
     return jnp.where(over, -half * per_price, worth - to_pay * per_price)
 
@@ -182,7 +182,7 @@ def _ahead(
     after = _after(model, fills, basis, entries, now, *flat).reshape(-1, n).mean(axis=1)
     to_pay = now.half
     if fills.leaves_next:
-        to_pay = model.half(now.state, now.slot) * now.price
+        to_pay = model.expected_half(now.state, now.slot) * now.price
     gain = (to_pay + change * now.price) * entries.per_price - now.carried
     return change, after, gain + after
 
@@ -236,7 +236,7 @@ def bounded(
     n: int,
 ) -> Bounded:
     """The dual bound on paths that the value was not fitted on."""
-    opening = model.half(jax.tree.map(lambda leaf: leaf[0], path.states), entries.slots[0])
+    opening = model.expected_half(jax.tree.map(lambda leaf: leaf[0], path.states), entries.slots[0])
     # What the entry's own spread is more than expected: paid by every exit alike.
     paid = -(path.halves[1] - opening * entries.price) * entries.per_price * fills.enters_next
 
@@ -251,7 +251,7 @@ def bounded(
             room = _room(entries, now.price)
             gap = model.expected(now.state, now.slot, entries.side, room).gap
             surprise = jnp.where(begins, 0.0, entries.side * move.open - gap)
-            wider = half - model.half(now.state, now.slot) * now.price
+            wider = half - model.expected_half(now.state, now.slot) * now.price
             fill = surprise * scale - wider * entries.per_price
         out = row.leave - luck - fill
         upper = jnp.where(row.alive, jnp.maximum(upper, out), upper)

@@ -77,7 +77,7 @@ class Known(NamedTuple):
         half = 0.5 * self.spread * PIP / price
         return Place(pips + change, after), Move(zero, high, low, close, half)
 
-    def half(self, state: Place, slot: Array) -> Array:
+    def expected_half(self, state: Place, slot: Array) -> Array:
         """See `Model`."""
         del slot
         return 0.5 * self.spread * PIP / (LEVEL + PIP * state.pips)

@@ -66,7 +66,7 @@ class Model(Protocol):
         """
         ...
 
-    def half(self, state: Any, slot: Array) -> Array:
+    def expected_half(self, state: Any, slot: Array) -> Array:
         """Half of the spread expected of the coming bar, share of the last mid close, [N]."""
         ...
 
