@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pandas as pd
 
 from jaxexit.arrays import key_of
 from jaxexit.config import Experiment
@@ -17,29 +14,16 @@ from jaxexit.config.market import Costs
 from jaxexit.config.trading import Env
 from jaxexit.data.simulated import PIP
 from jaxexit.data.simulated.types import FAR_PIPS, LEVEL, START, bars_from_mid
-from jaxexit.env import make_world, without_guards
-from jaxexit.truth.ceiling.bound import Bounded, Fills, basis_of, bounded, fitted
-from jaxexit.truth.ceiling.known import Known, known_model, known_start
-from jaxexit.truth.ceiling.model import Model
-from jaxexit.truth.ceiling.scene import Entries, Money, Path, money, walk
+from jaxexit.evaluate import Backtest
+from jaxexit.truth.ceiling.bound import Bounded
+from jaxexit.truth.ceiling.known import known_model, known_start
+from jaxexit.truth.ceiling.measure import Sizes, Stage, bound_of
+from jaxexit.truth.ceiling.scene import Entries, walk
 from jaxexit.truth.ceiling.stage import History, staged
 from jaxexit.truth.known_answers import Reversion
 from jaxexit.truth.money import money_experiment
 
 LEAD = 60  # bars before an entry, a random walk
-
-
-class Sizes(NamedTuple):
-    """How much is simulated."""
-
-    fit: int  # trades that the value is fitted on, and simple rules are tuned on
-    trades: int  # of the bound
-    fit_draws: int  # successors of a state where the value is fitted
-    draws: int  # where the bound is computed
-
-
-FULL = Sizes(2_000, 4_000, 24, 96)
-QUICK = Sizes(400, 500, 16, 32)
 
 
 def known_experiment(kind: str, horizon: int) -> Experiment:
@@ -73,25 +57,31 @@ def known_entries(
         state, *numbers, slots, later, ends, per_price=np.full(trades, 1.0 / PIP, np.float32)
     )
     bars = bars_from_mid(np.full((1, 4), LEVEL), spread, np.array([START]), "simulated")
-    return entries, History(bars, before, None, side, stop)
+    return entries, History(bars, before, None, side, stop, np.full(trades, np.nan))
 
 
-def known_bound(
-    kind: str,
-    sizes: Sizes,
-    *,
-    seed: int = 0,
-    horizon: int = 200,
-    say: Callable[[str], None] = lambda part: None,
-) -> Bounded:
-    """The dual bound of a known market, pips a trade."""
-    experiment = known_experiment(kind, horizon)
-    model = known_model(kind)
+def known_stage(kind: str, sizes: Sizes, *, seed: int = 0, horizon: int = 200) -> Stage:
+    """A known market with simulated trades.
+
+    Args:
+        kind: of `known.KINDS`.
+        sizes: how many.
+        seed: of the market.
+        horizon: bars.
+    """
+    model, experiment = known_model(kind), known_experiment(kind, horizon)
     rng = np.random.default_rng([seed, 7])
-    entries, history = known_entries(kind, rng, sizes.fit + sizes.trades, horizon)
-    keys = jax.random.split(key_of(seed), 3)
-    say("walk")
-    path = walk(model, jax.tree.map(jnp.asarray, entries), keys[0], horizon)
+    entries, history = known_entries(kind, rng, sizes.fit + sizes.trades + 1, horizon)
+    entries = jax.tree.map(jnp.asarray, entries)
+    path = walk(model, entries, key_of(seed), horizon)
     dataset = staged(experiment, history, path, (), None, sizes.fit)
-    say("money")
-    return dataset, model, entries, path, keys
+    return Stage(experiment, model, entries, path, dataset)
+
+
+def known_bound(kind: str, sizes: Sizes, *, seed: int = 0, horizon: int = 200) -> Bounded:
+    """The dual bound of a known market, pips a trade; no policy is played."""
+    stage = known_stage(kind, sizes, seed=seed, horizon=horizon)
+    backtests = {
+        name: Backtest(stage.experiment, stage.dataset, name) for name in ("train", "test")
+    }
+    return bound_of(stage, backtests, sizes, jax.random.fold_in(key_of(seed), 1))

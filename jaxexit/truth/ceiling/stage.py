@@ -29,6 +29,7 @@ class History(NamedTuple):
         rows: [N, L + H] the real bars at whose times the bars stand; None: no clock is kept.
         side: [N] +1 or -1.
         stop: [N] price.
+        target: [N] price, nan where there is none.
     """
 
     bars: Bars
@@ -36,6 +37,7 @@ class History(NamedTuple):
     rows: np.ndarray | None
     side: np.ndarray
     stop: np.ndarray
+    target: np.ndarray
 
 
 def staged(
@@ -84,7 +86,7 @@ def staged(
             "direction": history.side,
             "entry_price": own,
             "stop": history.stop,
-            "target": np.nan,
+            "target": history.target,
             "exit_time": np.datetime64("NaT", "ns"),
             "exit_price": np.nan,
             "exit_reason": "",

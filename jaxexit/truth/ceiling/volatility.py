@@ -156,7 +156,9 @@ def volatility_start(model: Volatility, source: Source, entry_bar: np.ndarray) -
     body = source.close - source.open
     z = body / np.asarray(model.scale, float)[source.slot]
     logs = np.log(z**2 + 1e-4)
-    noise = np.pi**2 / 2.0  # variance of the log of a squared normal number (Harvey, Ruiz, Shephard 1994)
+    noise = (
+        np.pi**2 / 2.0
+    )  # variance of the log of a squared normal number (Harvey, Ruiz, Shephard 1994)
     memory, innovation = float(model.memory), float(model.noise) ** 2
     seen = logs - logs.mean()
     x, doubt, filtered = 0.0, innovation / (1.0 - memory**2), np.empty(len(z))
