@@ -1,4 +1,4 @@
-"""One model measured: its ceiling, the best simple rule and a trained policy, all relieved of the same luck."""
+"""One model measured: its ceiling, simple rules and a trained policy, all relieved of the same luck."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m jaxexit.ceiling`: models fitted to an experiment's bars, and what no exit earns more than on them."""
+"""Models fitted to an experiment's bars, and what no exit earns more than on them."""
 
 from __future__ import annotations
 
@@ -198,8 +198,8 @@ def _bars_like(dataset: Dataset) -> Bars:
 
 
 def ceilings(
-    experiment: Experiment,
-    dataset: Dataset,
+    experiment: Experiment | None,
+    dataset: Dataset | None,
     models: Sequence[str],
     sizes: Sizes,
     *,
@@ -210,7 +210,7 @@ def ceilings(
     """The ceiling of an experiment's market under each model.
 
     Args:
-        experiment: whose entries, costs, fills and horizon.
+        experiment: whose entries, costs, fills and horizon; None: for known markets alone.
         dataset: its data.
         models: names, as `check_models` returns them.
         sizes: how much is simulated.
@@ -240,6 +240,8 @@ def ceilings(
                 )
             )
             continue
+        assert experiment is not None
+        assert dataset is not None
         found.append(_fitted(name, experiment, dataset, sizes, key, seed, yours, part))
     return found
 

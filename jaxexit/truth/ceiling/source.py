@@ -1,4 +1,4 @@
-"""What models are fitted to: the training part's bars in shares of the last close, and their place in the week."""
+"""What models are fitted to: bars of the training part in shares of the last close, and times of the week."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simulated paths as a data set: bars, trades and splits, so that the environment and every policy plays them."""
+"""Simulated paths as a data set: bars, trades and splits, which the environment and every policy play."""
 
 from __future__ import annotations
 
