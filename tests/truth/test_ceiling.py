@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxexit.env import without_guards
 from jaxexit.errors import UserError
 from jaxexit.evaluate import Backtest
 from jaxexit.truth.ceiling.bootstrap import Bootstrap, bootstrap_start, fit_bootstrap
@@ -45,7 +46,8 @@ def test_exits_are_worth_what_the_environment_pays() -> None:
     stage = known_stage("ou", TINY, horizon=HORIZON)
     backtest = Backtest(stage.experiment, stage.dataset, "test")
     _, path = split_off(stage, "test")
-    earned = money(backtest.spec, backtest.world, HORIZON)
+    world = backtest.world._replace(params=without_guards(backtest.world.params))
+    earned = money(backtest.spec, world, HORIZON)
     gained = 1e4 * (np.asarray(path.price) - np.asarray(path.price[0]))
     np.testing.assert_allclose(earned.leave, gained[:-1] - 1.0, atol=0.02)
     np.testing.assert_allclose(earned.hold[-1], gained[-1] - 1.0, atol=0.02)

@@ -149,10 +149,9 @@ def fit_bootstrap(source: Source) -> Bootstrap:
     count = np.bincount(source.slot, minlength=source.count)
     first = np.concatenate([[0], np.cumsum(count)[:-1]])
     place = np.minimum(np.arange(count.max()), count[:, None] - 1)
-    moved = sign[source.close != 0]
-    bars = len(moved)
-    bias = believed(float(moved.mean()), bars**-0.5)
-    echo = believed(float(np.corrcoef(moved[:-1], moved[1:])[0, 1]), bars**-0.5)
+    size = np.abs(source.close)
+    bias = _habit(sign, size)
+    echo = _habit(sign[1:] * sign[:-1], size[1:] * size[:-1])
     numbers: list[Any] = [
         np.asarray(leaf, np.float32)
         for leaf in (sign * source.open, high, low, sign * source.close, source.half)
@@ -173,6 +172,13 @@ def fit_bootstrap(source: Source) -> Bootstrap:
     ]
     slot: Any = source.slot
     return Bootstrap(*numbers, slot, follows, pool, *rest)
+
+
+def _habit(direction: np.ndarray, weight: np.ndarray) -> float:
+    """Mean of directions weighted by what moves with them, which an exit earns; shrunk by its error."""
+    total = weight.sum()
+    mean = float((weight * direction).sum() / total)
+    return believed(mean, float(np.sqrt(np.square(weight).sum()) / total))
 
 
 def bootstrap_start(source: Source, entry_bar: np.ndarray) -> Place:

@@ -46,7 +46,7 @@ class Measured(NamedTuple):
 
     ceiling: Mean
     learned: Mean  # by leaving where the fitted value says so
-    rules: dict[str, Mean]  # simple rules with their tuned numbers, best first
+    rules: dict[str, Mean]  # tuned simple rules, by the lower end of their intervals, best first
     settings: dict[str, dict[str, float]]  # of those that have numbers
     yours: Mean | None  # of the trained policy
 
@@ -146,7 +146,8 @@ def measured(
         if policy is not LISTED:
             say(f"play {policy.name}")
             rules[policy.name] = result(policy, params)
-    best = sorted(rules, key=lambda name: -rules[name].value)
+    # The best that can be told: a rule of large error is not best by its luck.
+    best = sorted(rules, key=lambda name: 2 * rules[name].error - rules[name].value)
     return Measured(
         ceiling=mean_of(found.upper),
         learned=mean_of(found.ours),
