@@ -121,6 +121,13 @@ def _command(argv: Sequence[str] | None) -> int:
     if fitted:
         experiment, dataset, yours = _opened(arguments, reporter)
         name = experiment.version
+        own = [feature.column for feature in dataset.features if feature.from_bars]
+        if yours is not None and own:
+            yours = None
+            reporter.lines(
+                f"note: the trained version is not played: it observes {', '.join(own)}, a column of the bar "
+                "file that no model simulates; what is learned on each model stands in its place"
+            )
     elif arguments.overrides:
         raise UserError("--set: the known markets are fixed, expected none with --model known")
     with reporter.working("ceiling") as say:

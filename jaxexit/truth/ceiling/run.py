@@ -215,7 +215,8 @@ def ceilings(
         models: names, as `check_models` returns them.
         sizes: how much is simulated.
         seed: of everything drawn.
-        yours: the trained policy and its parameters; None: what is learned here stands in its place.
+        yours: the trained policy and its parameters, which observes no column of the bar file's own; None:
+            what is learned here stands in its place.
         say: called with each part of the work.
 
     Raises:
@@ -280,7 +281,7 @@ def _fitted(
     features = () if own else dataset.features
     made = staged(experiment, history, path, features, dataset, sizes.fit)
     stage = Stage(experiment, model, entries, path, made)
-    result = measured(stage, sizes, keys[1], None if own else yours, say)
+    result = measured(stage, sizes, keys[1], yours, say)
     return Ceiling(
         *(name, model.words, model.knows, dataset.unit.name, result),
         *(result.yours is not None, compared, spread),
