@@ -113,7 +113,7 @@ def test_bootstrapped_bars_are_real_bars_of_their_time_of_the_week(source: Sourc
 def test_directions_without_a_habit_make_a_martingale(source: Source) -> None:
     """What is no more than noise is not taken for a drift that an exit could live on."""
     model: Bootstrap = fit_bootstrap(source)
-    assert abs(float(model.echo)) < 3 / BARS**0.5
+    assert abs(float(model.echo)) < 0.1
     assert believed(0.01, 0.02) == 0.0
     assert believed(0.04, 0.02) == pytest.approx(0.03)
 
