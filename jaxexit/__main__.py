@@ -20,6 +20,7 @@ COMMANDS = {
     "compare": "the same trades through several versions, and what that is worth",
     "registry": "list and show versions",
     "exam": "run exams whose answer is known from theory",
+    "ceiling": "what no exit can earn more than, on markets like this one",
     "audit": "look whether a version's result is real: leaks, fills, luck",
     "deploy": "train on a rented machine and bring the run home",
     "export": "a trained policy as ONNX and StableHLO, and the proof that they decide alike",
