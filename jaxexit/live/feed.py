@@ -1,15 +1,14 @@
 """Closed bars as they come: checked, kept, and turned into the rows that the environment reads.
 
-Indicators remember: so the features of the newest bar are computed from the whole history fed so far, by the
-same functions as those of a backtest. On the same bars from the same first bar on they are the same to the
-bit. The cost is linear in the history; it falls due only while there are trades (docs/live.md has numbers).
+What the environment reads of them is in `rows`; it is computed only while there are trades.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,39 +17,29 @@ from jaxexit.config import Experiment
 from jaxexit.config.features import SESSION_FEATURES
 from jaxexit.data.bars import NOT_RECOGNISED, SUMMED, Bars, PriceSide, duration
 from jaxexit.data.calendars import FX, calendar_of
-from jaxexit.data.charges import Charges, carry, charges_of
-from jaxexit.data.features import Feature, feature_columns
+from jaxexit.data.charges import Charges, charges_of
+from jaxexit.data.features import Feature
 from jaxexit.data.hours import missing_bars
-from jaxexit.data.market import rollover_nights
-from jaxexit.data.recipe import completed
 from jaxexit.data.sample import SAMPLE, SAMPLE_SIDE
-from jaxexit.data.sessions import session_left
 from jaxexit.data.tables import plain
 from jaxexit.data.ticks import timeframe_length
 from jaxexit.errors import DataError
 from jaxexit.live.history import given_bars, load_bars_of
+from jaxexit.live.jumps import LONGEST_PAUSE, RANGES, Recent, any_far, hold_back
 from jaxexit.live.messages import Message, RefusedError, message, stamp
+from jaxexit.live.rows import KnownRows, Mids, Rows, put
 from jaxexit.units import Unit
 
 FEWEST_STEPS = 3  # that tell the usual length of a bar
 
 
-class Rows(NamedTuple):
-    """What the environment reads of each bar fed so far; all [T, ...] float32, as in `Market`."""
-
-    bid: np.ndarray
-    ask: np.ndarray
-    features: np.ndarray
-    atr: np.ndarray
-    nights: np.ndarray
-    nights_inside: np.ndarray
-    carry: np.ndarray | None = None
-    carry_inside: np.ndarray | None = None
-    flat: np.ndarray | None = None
-
-
 class Feed:
-    """The bars of one market, oldest first."""
+    """The bars of one market, oldest first.
+
+    Attributes:
+        length: how many; `history`: how many of them it began with.
+        fixed_charges: costs; None: they are those of the bars at the first trade.
+    """
 
     def __init__(
         self,
@@ -87,24 +76,26 @@ class Feed:
             wanted.add(experiment.costs.funding)
         self._columns = [] if experiment.recipe else sorted(wanted)
         self._step = None if data.timeframe is None else timeframe_length(data.timeframe)
-        self._side: PriceSide = price_side or data.price_side
+        self.side: PriceSide = price_side or data.price_side
         pip = pip or data.pip
         if pip is not None and (unit is None or unit.name == "pips"):
             unit = Unit("pips", pip)
-        self._unit, self._charges = unit, charges
+        self._unit, self.fixed_charges = unit, charges
         by_session = experiment.env.flat_overnight or any(
             f.name in SESSION_FEATURES for f in features
         )
         self._calendar = (calendar or data.calendar) if by_session else FX
-        self._rows: tuple[int, Rows, int] | None = None
+        self._known, self._mids = KnownRows(experiment, features), Mids()
+        self._steps: Counter[int] = Counter()  # between bars, in nanoseconds
         self.length = 0
         self.where = "the bars fed"
         self._times = np.zeros(0, "datetime64[ns]")
         self._bid = self._ask = np.zeros((0, 4))
         self._table: dict[str, np.ndarray] = {name: np.zeros(0) for name in self._columns}
+        self.history = 0  # bars, at the beginning
         if history is not None:
-            bars = load_bars_of(experiment, str(history), self._side, self._unit)
-            self._side, self._unit = price_side or bars.side, bars.unit
+            bars = load_bars_of(experiment, str(history), self.side, self._unit)
+            self.side, self._unit = price_side or bars.side, bars.unit
             if experiment.recipe:
                 names = map(str, bars.table.columns)
                 self._columns = sorted(n for n in names if n in wanted or plain(n) in SUMMED)
@@ -115,8 +106,9 @@ class Feed:
                     f"{history}: has no column '{missing[0]}', which env.features needs"
                 )
             self._extend(bars)
-        elif data.bars == SAMPLE and self._side == "auto":
-            self._side = SAMPLE_SIDE
+            self.history = self.length
+        elif data.bars == SAMPLE and self.side == "auto":
+            self.side = SAMPLE_SIDE
 
     @property
     def pip(self) -> float | None:
@@ -131,9 +123,9 @@ class Feed:
     @property
     def charges(self) -> Charges:
         """Costs in the market's price; for after the first bar."""
-        if self._charges is None:
-            self._charges = charges_of(self._experiment.costs, self.bars())
-        return self._charges
+        if self.fixed_charges is None:
+            self.fixed_charges = charges_of(self._experiment.costs, self.bars())
+        return self.fixed_charges
 
     @property
     def times(self) -> np.ndarray:
@@ -144,16 +136,20 @@ class Feed:
     def step(self) -> np.timedelta64 | None:
         """The length of a bar: the experiment's timeframe, else the usual step so far; None: not known."""
         if self._step is None and self.length > FEWEST_STEPS:
-            steps = np.sort(np.diff(self.times))
-            return steps[len(steps) // 2]
+            middle = (self.length - 1) // 2
+            for step in sorted(self._steps):
+                middle -= self._steps[step]
+                if middle < 0:
+                    return np.timedelta64(step, "ns")
         return self._step
 
-    def add(self, bar: Mapping[str, Any]) -> list[Message]:
+    def add(self, bar: Mapping[str, Any], most_atr: float = np.inf) -> list[Message]:
         """Take the next closed bar.
 
         Args:
             bar: `time` (its open) and prices, under the names that bar files have; with the columns of
                 user features.
+            most_atr: further from the last close it is held back (see `jumps`); infinite: it is taken.
 
         Returns:
             Warnings: gaps.
@@ -167,12 +163,17 @@ class Feed:
             last = self.times[-1]
             if time <= last:
                 self._refuse_old(bars)
+            if most_atr < np.inf:
+                hold_back(self._recent(), bars, self.step, most_atr)
             warnings = self._gap(last, time)
         self._extend(bars)
         return warnings
 
-    def add_table(self, table: pd.DataFrame) -> None:
+    def add_table(self, table: pd.DataFrame, most_atr: float = np.inf) -> bool:
         """Take the next closed bars, oldest first: the same as `add` of each, but gaps are not said.
+
+        Returns:
+            False, and nothing is taken, where `add` would hold one of them back.
 
         Raises:
             RefusedError: none of them is used, and why.
@@ -181,19 +182,23 @@ class Feed:
         if self.length and bars.times[0] <= self.times[-1]:
             words = f"bars from {stamp(bars.times[0])} on are not used: the last one known is of "
             raise RefusedError("out_of_order", words + stamp(self.times[-1]), bars.times[0])
+        held = self.length and most_atr < np.inf
+        if held and any_far(self._recent(), bars, self.step, most_atr):
+            return False
         self._extend(bars)
+        return True
 
-    def bars(self) -> Bars:
-        """All bars so far, as a data set has them."""
+    def bars(self, first: int = 0) -> Bars:
+        """The bars so far from number `first` on, as a data set has them."""
         assert self._unit is not None, "no bar was fed yet"
-        n = self.length
+        shown = slice(first, self.length)
         return Bars(
             where=self.where,
-            times=self.times,
-            bid=self._bid[:n],
-            ask=self._ask[:n],
+            times=self._times[shown],
+            bid=self._bid[shown],
+            ask=self._ask[shown],
             pip=self.pip or self._experiment.data.pip,
-            table=pd.DataFrame({name: column[:n] for name, column in self._table.items()}),
+            table=pd.DataFrame({name: column[shown] for name, column in self._table.items()}),
             origin="fed",
             widened=0,
             counted=self._unit,
@@ -202,38 +207,39 @@ class Feed:
 
     def rows(self) -> tuple[Rows, int]:
         """What the environment reads of all bars so far, and the first bar that a trade may begin in."""
-        if self._rows is None or self._rows[0] != self.length:
-            bars = self.bars()
-            whole = completed(self._experiment.recipe, bars)
-            columns, atr, ready = feature_columns(self._features, whole)
-            # Before the usual step is known no trade can begin, and no night can count.
-            step = self.step or np.timedelta64(1, "m")
-            nights, inside = rollover_nights(bars.times, step)
-            held = carry(self.charges, bars, step) if self.charges.carries else (None, None)
-            flat = None
-            if self._experiment.env.flat_overnight:
-                flat = session_left(bars.calendar, bars.times, step, "env.flat_overnight")[1]
-            rows = Rows(
-                bars.bid.astype(np.float32),
-                bars.ask.astype(np.float32),
-                columns,
-                np.nan_to_num(atr, nan=0.0).astype(np.float32),
-                nights,
-                inside,
-                *held,
-                flat,
-            )
-            first = max(self._experiment.data.warmup, ready)
-            self._rows, self._atr = (self.length, rows, first), atr
-        return self._rows[1], self._rows[2]
+        # Before the usual step is known no trade can begin, and no night can count.
+        step = self.step or np.timedelta64(1, "m")
+        known = self._known.upto(self.length, step, self._mids, self.charges, self.bars)
+        rows, self._atr, first = known
+        return rows, first
 
     def atr(self) -> np.ndarray:
         """[T] float64, price units, nan before it is defined."""
         self.rows()
         return self._atr
 
+    def numbers(self, first: int) -> np.ndarray:
+        """The bars from number `first` on, [n, 9 + own columns] float64: time, bid, ask, columns."""
+        shown = slice(first, self.length)
+        times = self._times[shown].astype(np.int64).view(np.float64)[:, None]
+        own = [column[shown, None] for column in self._table.values()]
+        return np.concatenate([times, self._bid[shown], self._ask[shown], *own], axis=1)
+
+    def put_numbers(self, numbers: np.ndarray, unit: Unit | None, charges: Charges | None) -> None:
+        """Take bars that `numbers` gave, of a feed whose unit and charges these were."""
+        self._unit, self.fixed_charges = unit, charges
+        if len(numbers):
+            own = {name: numbers[:, 9 + i] for i, name in enumerate(self._table)}
+            times = np.ascontiguousarray(numbers[:, 0]).view("datetime64[ns]")
+            bid, ask = numbers[:, 1:5], numbers[:, 5:9]
+            self._put(times, bid, ask, own)
+
+    def _recent(self) -> Recent:
+        shown = slice(max(0, self.length - RANGES - 1), self.length)
+        return Recent(self._times[shown], (self._bid[shown] + self._ask[shown]) / 2)
+
     def _read(self, table: pd.DataFrame, what: str) -> Bars:
-        bars = given_bars(table, what, self._experiment, self._side, self._unit, self._columns)
+        bars = given_bars(table, what, self._experiment, self.side, self._unit, self._columns)
         self._unit = bars.unit
         return bars
 
@@ -250,19 +256,20 @@ class Feed:
         same = (self._bid[at] == bars.bid[0]).all() and (self._ask[at] == bars.ask[0]).all()
         if same:
             raise RefusedError("repeated", "was fed already: it is not used again", time, "warning")
-        raise RefusedError(
-            "revised", "was fed already with other prices: the first ones stay", time
-        )
+        words = "was fed already with other prices: the first ones stay"
+        raise RefusedError("revised", words, time)
 
     def _gap(self, last: np.datetime64, time: np.datetime64) -> list[Message]:
         step = self.step
         if step is None or time == last + step:
             return []
         if time < last + step:
-            words = (
-                f"opens {duration(time - last)} after the last one, bars are of {duration(step)}"
-            )
+            short = duration(time - last)
+            words = f"opens {short} after the last one, bars are of {duration(step)}"
             return [message("warning", "short_step", time, words)]
+        if time - last > LONGEST_PAUSE:
+            words = f"opens {duration(time - last)} after the last one: it is taken as the next bar"
+            return [message("warning", "missing", time, words)]
         missing = missing_bars(last, time, step)
         if not len(missing):
             return []
@@ -273,23 +280,20 @@ class Feed:
         return [message("warning", "missing", time, words, missing=len(missing))]
 
     def _extend(self, bars: Bars) -> None:
-        count, end = len(bars.times), self.length + len(bars.times)
-        if end > len(self._times):
-            room = max(2 * end, 1024)
-            self._times, self._bid, self._ask = (
-                _grown(values, self.length, room) for values in (self._times, self._bid, self._ask)
-            )
-            self._table = {
-                name: _grown(column, self.length, room) for name, column in self._table.items()
-            }
-        span = slice(self.length, end)
-        self._times[span], self._bid[span], self._ask[span] = bars.times, bars.bid, bars.ask
-        for name, column in self._table.items():
-            column[span] = pd.to_numeric(bars.table[name], errors="coerce")
-        self.length += count
+        own = {
+            name: np.asarray(pd.to_numeric(bars.table[name], errors="coerce"), float)
+            for name in self._table
+        }
+        self._put(bars.times, bars.bid, bars.ask, own)
 
-
-def _grown(values: np.ndarray, length: int, room: int) -> np.ndarray:
-    grown = np.zeros((room, *values.shape[1:]), values.dtype)
-    grown[:length] = values[:length]
-    return grown
+    def _put(
+        self, times: np.ndarray, bid: np.ndarray, ask: np.ndarray, own: Mapping[str, np.ndarray]
+    ) -> None:
+        begin, self.length = self.length, self.length + len(times)
+        self._times = put(self._times, begin, times)
+        self._bid, self._ask = put(self._bid, begin, bid), put(self._ask, begin, ask)
+        self._table = {name: put(column, begin, own[name]) for name, column in self._table.items()}
+        self._mids.extend((bid + ask) / 2)
+        steps = np.diff(self._times[max(begin - 1, 0) : self.length]).astype(np.int64)
+        for step, count in zip(*np.unique(steps, return_counts=True), strict=True):
+            self._steps[int(step)] += int(count)

@@ -20,8 +20,8 @@ from jaxexit.data.dataset import Dataset, load_dataset
 from jaxexit.data.sources import Sources
 from jaxexit.errors import UserError
 from jaxexit.limits import is_held
-from jaxexit.live.advisor import described
 from jaxexit.live.feed import Feed
+from jaxexit.live.lines import described
 from jaxexit.live.messages import RefusedError
 from tests.data.made import bar_table
 
