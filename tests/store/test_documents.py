@@ -148,7 +148,7 @@ def attacked(
                 continue
             tried += 1
             path.write_bytes(attack.content)
-            code = cli.run(lambda argv: reader(root) or 0, [])
+            code = cli.run(lambda argv: (reader(root), 0)[1], [])
             err = capsys.readouterr().err
             unchanged = path.read_bytes() == attack.content
             one_line = err == "" if code == 0 else err.count("\n") == 1 and path.name in err

@@ -89,7 +89,10 @@ def checked(content: Any, kind: type[Document], where: str, *, mend: str | None 
     if not isinstance(content, dict):
         raise RunError(f"{where}: got {shown(content)}, expected a mapping of keys; {mend}")
     schema = content.get(kind.VERSION_KEY, 1)
-    if type(schema) is int and schema > kind.NEWEST:
+    if type(schema) is not int:
+        got = f"{kind.VERSION_KEY}: got {shown(schema)}, expected a whole number"
+        raise RunError(f"{where}: {got}; {mend}")
+    if schema > kind.NEWEST:
         raise RunError(
             f"{where}: has schema {schema}, and this jaxexit reads none above {kind.NEWEST}; install the "
             f"newer one that wrote it{instead}"
