@@ -130,9 +130,9 @@ class MidBars:
 
 
 def feature_columns(
-    features: tuple[Feature, ...], bars: Bars
+    features: tuple[Feature, ...], bars: Bars, indicators: Indicators | None = None
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    """The raw columns of `Market.features`.
+    """The raw columns of `Market.features`; `indicators` of these bars where their history is longer than they.
 
     Returns columns [T, F] float32, finite; ATR [T] float64, nan before it is defined; and the first
     bar from which every column is defined. Before that bar columns are 0, and no trade
@@ -146,7 +146,8 @@ def feature_columns(
         spread=bars.ask[:, 3] - bars.bid[:, 3],
         calendar=bars.calendar,
     )
-    indicators = talib_indicators(mid[:, 1], mid[:, 2], mid[:, 3])
+    if indicators is None:
+        indicators = talib_indicators(mid[:, 1], mid[:, 2], mid[:, 3])
     sources: dict[int, Feature] = {feature.column_index: feature for feature in features}
     columns = np.zeros((len(bars.times), len(sources)), np.float32)
     first_ready = _first_finite(indicators.atr)

@@ -7,7 +7,7 @@ where it was not.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,17 @@ from jaxexit.data.bars import PriceSide
 from jaxexit.data.trades import load_trades, reading_of
 from jaxexit.errors import DataError, UserError
 from jaxexit.lab.trained import open_trained
-from jaxexit.live.entering import described
+from jaxexit.live.entering import WaitingTrade, placed, waiting_trades
 from jaxexit.live.feed import Feed
-from jaxexit.live.following import Follower, OpenTrade, WaitingTrade
+from jaxexit.live.following import Follower
+from jaxexit.live.lines import described
 from jaxexit.live.messages import Message, RefusedError, message, stamp
 from jaxexit.live.policy import TrainedPolicy, restore_policy
 from jaxexit.store.checkpoints import Which
 from jaxexit.units import Unit
+
+MOST_WAITING = 100_000
+"""Trades that may wait for their entry bars."""
 
 
 class Advisor:
@@ -87,13 +91,12 @@ class Advisor:
             calendar=experiment.calendar,
         )
         self._follower = Follower(experiment, self._feed)
-        self._open: dict[str, OpenTrade] = {}
         self._waiting: dict[str, WaitingTrade] = {}
 
     @property
     def open_trades(self) -> tuple[str, ...]:
         """Names of the trades that are followed."""
-        return tuple(self._open)
+        return tuple(self._follower.open)
 
     @property
     def pip(self) -> float | None:
@@ -130,12 +133,7 @@ class Advisor:
             DataError: the file cannot be read.
         """
         rows = load_trades(Path(path), reading_of(self.policy.experiment.data)).rows
-        names = rows["trade_id"] if "trade_id" in rows else pd.Series(rows.index)
-        times = rows["entry_time"].to_numpy().astype("datetime64[ns]")
-        messages: list[Message] = []
-        for i in np.flatnonzero(rows["direction"].to_numpy() != 0):
-            messages += self._follow(WaitingTrade(str(names.iloc[i]), times[i], rows.iloc[[i]]))
-        return messages
+        return self._follow(waiting_trades(rows))
 
     def open(self, trade: Mapping[str, Any]) -> list[Message]:
         """Follow one trade.
@@ -144,17 +142,23 @@ class Advisor:
             trade: `trade` (its name), `entry_time` (as in a file), `direction` ("long" or "short"), and if
                 there are any `entry_price`, `stop`, `target`.
         """
-        name = str(trade.get("trade", ""))
-        try:
-            time, row = described(trade)
-        except DataError as error:
-            words = f"the trade is not followed: {error}"
-            return [message("error", "bad_trade", None, words, trade=name)]
-        return self._follow(WaitingTrade(name, time, row))
+        return self.open_many([trade])
+
+    def open_many(self, trades: Sequence[Mapping[str, Any]]) -> list[Message]:
+        """Follow many trades: as `open` of each in turn, in one go."""
+        found, messages = [], []
+        for trade in trades:
+            try:
+                found.append(described(trade))
+            except DataError as error:
+                words = f"the trade is not followed: {error}"
+                name = str(trade.get("trade", ""))
+                messages.append(message("error", "bad_trade", None, words, trade=name))
+        return messages + self._follow(found)
 
     def close(self, trade: str) -> list[Message]:
         """Stop following a trade that was closed otherwise than advised."""
-        if self._open.pop(trade, None) is None and self._waiting.pop(trade, None) is None:
+        if not self._follower.forget(trade) and self._waiting.pop(trade, None) is None:
             words = "is not followed: nothing to close"
             return [message("error", "no_trade", None, words, trade=trade)]
         return [message("note", "forgotten", None, "is no longer followed", trade=trade)]
@@ -174,13 +178,9 @@ class Advisor:
         except RefusedError as refused:
             return [message(refused.level, refused.code, refused.time, str(refused))]
         messages += self._punctuality(now)
-        last = feed.length - 1
-        for trade in tuple(self._open.values()):
-            messages += self._advance(trade, last)
-        for waiting in tuple(self._waiting.values()):
-            if waiting.time <= feed.times[-1]:
-                messages += self._enter(waiting)
-        return messages
+        messages += self._follower.advance(feed.length - 1)
+        due = [one for one in self._waiting.values() if one.time <= feed.times[-1]]
+        return messages + self._enter(due)
 
     def on_bars(self, bars: pd.DataFrame) -> list[Message]:
         """Take many closed bars, oldest first: the same as `on_bar` of each in turn.
@@ -191,7 +191,7 @@ class Advisor:
         Args:
             bars: a row a bar, under the names that bar files have.
         """
-        if self._open or self._waiting:
+        if self._follower.open or self._waiting:
             rows = bars.to_dict("records")
             return [line for row in rows for line in self.on_bar({str(k): row[k] for k in row})]
         if len(bars):
@@ -215,41 +215,37 @@ class Advisor:
             return [message("warning", "not_closed", time, words, seconds=round(delay, 1))]
         return []
 
-    def _follow(self, waiting: WaitingTrade) -> list[Message]:
-        if waiting.name in self._open or waiting.name in self._waiting:
-            words = "is followed already: give each trade its own name"
-            return [message("error", "bad_trade", waiting.time, words, trade=waiting.name)]
-        self._waiting[waiting.name] = waiting
-        if self._feed.length and waiting.time <= self._feed.times[-1]:
-            return self._enter(waiting)
-        return []
+    def _follow(self, trades: Sequence[WaitingTrade]) -> list[Message]:
+        """Follow trades from now on, or from their entry bar on."""
+        messages: list[Message] = []
+        due: list[WaitingTrade] = []
+        last = self._feed.times[-1] if self._feed.length else None
+        for trade in trades:
+            if trade.name in self._follower.open or trade.name in self._waiting:
+                words = "is followed already: give each trade its own name"
+            elif len(self._waiting) >= MOST_WAITING:
+                words = f"is not followed: {MOST_WAITING:,} trades wait for their bars already"
+            else:
+                self._waiting[trade.name] = trade
+                if last is not None and trade.time <= last:
+                    due.append(trade)
+                continue
+            code = "limit" if words.startswith("is not") else "bad_trade"
+            messages.append(message("error", code, trade.time, words, trade=trade.name))
+        return messages + self._enter(due)
 
-    def _enter(self, waiting: WaitingTrade) -> list[Message]:
-        """Begin a trade whose bar is known, and bring it up to the last bar."""
-        del self._waiting[waiting.name]
-        try:
-            trade = self._follower.enter(waiting)
-        except DataError as error:
-            return [
-                message(
-                    "error",
-                    "bad_trade",
-                    waiting.time,
-                    f"is not followed: {error}",
-                    trade=waiting.name,
-                )
-            ]
-        self._open[trade.name] = trade
-        last = self._feed.length - 1
-        messages = [self._follower.decide(trade, trade.entry, replayed=trade.entry < last)]
-        for at in range(trade.entry + 1, last + 1):
-            messages += self._advance(trade, at, replayed=at < last)
-            if trade.closed:
-                break
-        return messages
-
-    def _advance(self, trade: OpenTrade, at: int, *, replayed: bool = False) -> list[Message]:
-        messages = self._follower.advance(trade, at, replayed=replayed)
-        if trade.closed:
-            del self._open[trade.name]
-        return messages
+    def _enter(self, due: Sequence[WaitingTrade]) -> list[Message]:
+        """Begin trades whose bars are known, and bring them up to the last bar."""
+        if not due:
+            return []
+        for trade in due:
+            del self._waiting[trade.name]
+        messages: list[Message] = []
+        sound = []
+        for trade, found in zip(due, placed(due, self._feed, self.policy.experiment), strict=True):
+            if isinstance(found, DataError):
+                words = f"is not followed: {found}"
+                messages.append(message("error", "bad_trade", trade.time, words, trade=trade.name))
+            else:
+                sound.append(found)
+        return messages + self._follower.enter(sound)

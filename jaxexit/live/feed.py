@@ -1,15 +1,14 @@
 """Closed bars as they come: checked, kept, and turned into the rows that the environment reads.
 
-Indicators remember: so the features of the newest bar are computed from the whole history fed so far, by the
-same functions as those of a backtest. On the same bars from the same first bar on they are the same to the
-bit. The cost is linear in the history; it falls due only while there are trades (docs/live.md has numbers).
+What the environment reads of them is in `rows`; it is computed only while there are trades.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,35 +17,19 @@ from jaxexit.config import Experiment
 from jaxexit.config.features import SESSION_FEATURES
 from jaxexit.data.bars import NOT_RECOGNISED, SUMMED, Bars, PriceSide, duration
 from jaxexit.data.calendars import FX, calendar_of
-from jaxexit.data.charges import Charges, carry, charges_of
-from jaxexit.data.features import Feature, feature_columns
+from jaxexit.data.charges import Charges, charges_of
+from jaxexit.data.features import Feature
 from jaxexit.data.hours import missing_bars
-from jaxexit.data.market import rollover_nights
-from jaxexit.data.recipe import completed
 from jaxexit.data.sample import SAMPLE, SAMPLE_SIDE
-from jaxexit.data.sessions import session_left
 from jaxexit.data.tables import plain
 from jaxexit.data.ticks import timeframe_length
 from jaxexit.errors import DataError
 from jaxexit.live.history import given_bars, load_bars_of
 from jaxexit.live.messages import Message, RefusedError, message, stamp
+from jaxexit.live.rows import KnownRows, Mids, Rows, put
 from jaxexit.units import Unit
 
 FEWEST_STEPS = 3  # that tell the usual length of a bar
-
-
-class Rows(NamedTuple):
-    """What the environment reads of each bar fed so far; all [T, ...] float32, as in `Market`."""
-
-    bid: np.ndarray
-    ask: np.ndarray
-    features: np.ndarray
-    atr: np.ndarray
-    nights: np.ndarray
-    nights_inside: np.ndarray
-    carry: np.ndarray | None = None
-    carry_inside: np.ndarray | None = None
-    flat: np.ndarray | None = None
 
 
 class Feed:
@@ -96,7 +79,8 @@ class Feed:
             f.name in SESSION_FEATURES for f in features
         )
         self._calendar = (calendar or data.calendar) if by_session else FX
-        self._rows: tuple[int, Rows, int] | None = None
+        self._known, self._mids = KnownRows(experiment, features), Mids()
+        self._steps: Counter[int] = Counter()  # between bars, in nanoseconds
         self.length = 0
         self.where = "the bars fed"
         self._times = np.zeros(0, "datetime64[ns]")
@@ -144,8 +128,11 @@ class Feed:
     def step(self) -> np.timedelta64 | None:
         """The length of a bar: the experiment's timeframe, else the usual step so far; None: not known."""
         if self._step is None and self.length > FEWEST_STEPS:
-            steps = np.sort(np.diff(self.times))
-            return steps[len(steps) // 2]
+            middle = (self.length - 1) // 2
+            for step in sorted(self._steps):
+                middle -= self._steps[step]
+                if middle < 0:
+                    return np.timedelta64(step, "ns")
         return self._step
 
     def add(self, bar: Mapping[str, Any]) -> list[Message]:
@@ -183,17 +170,17 @@ class Feed:
             raise RefusedError("out_of_order", words + stamp(self.times[-1]), bars.times[0])
         self._extend(bars)
 
-    def bars(self) -> Bars:
-        """All bars so far, as a data set has them."""
+    def bars(self, first: int = 0) -> Bars:
+        """The bars so far from number `first` on, as a data set has them."""
         assert self._unit is not None, "no bar was fed yet"
-        n = self.length
+        shown = slice(first, self.length)
         return Bars(
             where=self.where,
-            times=self.times,
-            bid=self._bid[:n],
-            ask=self._ask[:n],
+            times=self._times[shown],
+            bid=self._bid[shown],
+            ask=self._ask[shown],
             pip=self.pip or self._experiment.data.pip,
-            table=pd.DataFrame({name: column[:n] for name, column in self._table.items()}),
+            table=pd.DataFrame({name: column[shown] for name, column in self._table.items()}),
             origin="fed",
             widened=0,
             counted=self._unit,
@@ -202,30 +189,12 @@ class Feed:
 
     def rows(self) -> tuple[Rows, int]:
         """What the environment reads of all bars so far, and the first bar that a trade may begin in."""
-        if self._rows is None or self._rows[0] != self.length:
-            bars = self.bars()
-            whole = completed(self._experiment.recipe, bars)
-            columns, atr, ready = feature_columns(self._features, whole)
-            # Before the usual step is known no trade can begin, and no night can count.
-            step = self.step or np.timedelta64(1, "m")
-            nights, inside = rollover_nights(bars.times, step)
-            held = carry(self.charges, bars, step) if self.charges.carries else (None, None)
-            flat = None
-            if self._experiment.env.flat_overnight:
-                flat = session_left(bars.calendar, bars.times, step, "env.flat_overnight")[1]
-            rows = Rows(
-                bars.bid.astype(np.float32),
-                bars.ask.astype(np.float32),
-                columns,
-                np.nan_to_num(atr, nan=0.0).astype(np.float32),
-                nights,
-                inside,
-                *held,
-                flat,
-            )
-            first = max(self._experiment.data.warmup, ready)
-            self._rows, self._atr = (self.length, rows, first), atr
-        return self._rows[1], self._rows[2]
+        # Before the usual step is known no trade can begin, and no night can count.
+        step = self.step or np.timedelta64(1, "m")
+        rows, self._atr, first = self._known.upto(
+            self.length, step, self._mids, self.charges, self.bars
+        )
+        return rows, first
 
     def atr(self) -> np.ndarray:
         """[T] float64, price units, nan before it is defined."""
@@ -273,23 +242,13 @@ class Feed:
         return [message("warning", "missing", time, words, missing=len(missing))]
 
     def _extend(self, bars: Bars) -> None:
-        count, end = len(bars.times), self.length + len(bars.times)
-        if end > len(self._times):
-            room = max(2 * end, 1024)
-            self._times, self._bid, self._ask = (
-                _grown(values, self.length, room) for values in (self._times, self._bid, self._ask)
-            )
-            self._table = {
-                name: _grown(column, self.length, room) for name, column in self._table.items()
-            }
-        span = slice(self.length, end)
-        self._times[span], self._bid[span], self._ask[span] = bars.times, bars.bid, bars.ask
+        begin, self.length = self.length, self.length + len(bars.times)
+        self._times = put(self._times, begin, bars.times)
+        self._bid, self._ask = put(self._bid, begin, bars.bid), put(self._ask, begin, bars.ask)
         for name, column in self._table.items():
-            column[span] = pd.to_numeric(bars.table[name], errors="coerce")
-        self.length += count
-
-
-def _grown(values: np.ndarray, length: int, room: int) -> np.ndarray:
-    grown = np.zeros((room, *values.shape[1:]), values.dtype)
-    grown[:length] = values[:length]
-    return grown
+            values = pd.to_numeric(bars.table[name], errors="coerce")
+            self._table[name] = put(column, begin, np.asarray(values, float))
+        self._mids.extend(bars.mid)
+        steps = np.diff(self._times[max(begin - 1, 0) : self.length]).astype(np.int64)
+        for step, times in zip(*np.unique(steps, return_counts=True), strict=True):
+            self._steps[int(step)] += int(times)

@@ -1,35 +1,27 @@
-"""Open trades that are followed: filled by the environment's own `step`, and decided at each close."""
+"""Open trades that are followed: one batch, filled by the environment's own `step`, decided at each close."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-import pandas as pd
 
-from jaxexit.data.dataset import device_trades
-from jaxexit.data.types import Trades
-from jaxexit.env import (
-    ACTIONS,
-    REASONS,
-    RULES,
-    EnvSpec,
-    EnvState,
-    World,
-    env_params,
-    env_spec,
-    initial_risk,
-)
+from jaxexit.env import ACTIONS, REASONS, RULES, EnvSpec, env_params, env_spec
 from jaxexit.env.types import EnvParams
-from jaxexit.live.decision import Decision, begin, decide, known_world, settle
-from jaxexit.live.entering import placed
+from jaxexit.live.decision import BEGINS, STEPS, Decision, Passed, blank, known_world, pass_bar
+from jaxexit.live.entering import Placed
 from jaxexit.live.feed import Feed
-from jaxexit.live.messages import Message, stamp
+from jaxexit.live.messages import Message, message, stamp
 from jaxexit.live.policy import TrainedPolicy
 from jaxexit.units import Unit
+
+PLACES = (64, 1024, 4096)
+"""Trades that a batch has room for: it is padded to the next of these, so that few programs are compiled."""
+MOST_OPEN = PLACES[-1]
+RULE_NAMES = tuple(rule.name for rule in RULES)
 
 
 @dataclass
@@ -39,117 +31,206 @@ class OpenTrade:
     name: str
     entry: int  # bar of decision 0
     direction: int
-    trades: Trades  # itself, its entry bar row 0 of its window
-    state: EnvState
-    decided: Decision | None = None  # at the last bar
-    closed: bool = False
-
-
-class WaitingTrade(NamedTuple):
-    """A trade whose entry bar has not closed yet."""
-
-    name: str
-    time: np.datetime64  # of its entry, as the file has it
-    row: pd.DataFrame  # as `load_trades` has it
+    place: int  # in the batch
 
 
 class Follower:
-    """Follows trades on the bars of a feed, under a policy, on the assumption that its advice is taken."""
+    """Follows trades on the bars of a feed, under a policy, on the assumption that its advice is taken.
+
+    Attributes:
+        open: the trades that are followed, by name, oldest first.
+    """
 
     def __init__(self, policy: TrainedPolicy, feed: Feed) -> None:
         """Args: who decides; the bars."""
+        self.open: dict[str, OpenTrade] = {}
         self._policy, self._feed = policy, feed
         self._horizon = policy.experiment.env.max_bars
         self._world_of: tuple[EnvSpec, EnvParams] | None = None
+        self._trades, self._state, self._chosen = blank(PLACES[0])
+        self._entries = np.zeros(PLACES[0], np.int64)
+        self._observed: dict[str, np.ndarray] = {}
 
-    def enter(self, waiting: WaitingTrade) -> OpenTrade:
-        """A trade whose entry bar is known, at its decision 0.
+    def advance(self, at: int) -> list[Message]:
+        """Let bar `at` pass over every open trade, and decide at its close."""
+        if not self.open:
+            return []
+        lines = self._pass(at, tuple(self.open.values()), ())
+        return [line for said in lines.values() for line in said]
 
-        Raises:
-            DataError: a backtest would leave it out, and why.
+    def enter(self, trades: Sequence[Placed]) -> list[Message]:
+        """Begin trades whose entry bars are known, and bring them up to the last bar.
+
+        What happened before that bar is marked `replayed`. Messages stand trade by trade, in the order given.
         """
-        sound, entry = placed(waiting.row, self._feed, self._policy.experiment)
-        trades = device_trades(sound.assign(entry_bar=0))
-        direction = int(sound["direction"].iloc[0])
-        trade = OpenTrade(waiting.name, entry, direction, trades, state=None)  # type: ignore[arg-type]
-        trade.state = begin(self._rules()[0], self._world(trade, entry))
-        return trade
+        last = self._feed.length - 1
+        said: dict[str, list[Message]] = {trade.waiting.name: [] for trade in trades}
+        coming: dict[int, list[Placed]] = {}
+        for trade in trades:
+            coming.setdefault(trade.entry, []).append(trade)
+        running: list[OpenTrade] = []
+        for at in range(min(coming, default=last + 1), last + 1):
+            begins = []
+            for trade in coming.get(at, ()):
+                begun = self._begin(trade)
+                if begun is None:
+                    said[trade.waiting.name].append(_full(trade))
+                else:
+                    begins.append(begun)
+            if not running and not begins:
+                continue
+            for name, lines in self._pass(at, running, begins, replayed=at < last).items():
+                said[name] += lines
+            running = [trade for trade in (*running, *begins) if trade.name in self.open]
+        return [line for lines in said.values() for line in lines]
 
-    def advance(self, trade: OpenTrade, at: int, *, replayed: bool = False) -> list[Message]:
-        """Let bar `at` pass over a trade, and decide at its close."""
-        decided = trade.decided
-        assert decided is not None
-        world = self._world(trade, at)
-        after, outcome = jax.device_get(
-            settle(self._rules()[0], world, trade.state, decided.chosen)
+    def forget(self, name: str) -> bool:
+        """Follow a trade no longer; whether it was followed."""
+        self._observed.pop(name, None)
+        return self.open.pop(name, None) is not None
+
+    def observed(self, name: str) -> np.ndarray:
+        """What the policy saw of an open trade at the last bar, [observation_size] float32."""
+        return self._observed[name]
+
+    def _begin(self, trade: Placed) -> OpenTrade | None:
+        """Give a trade a place; None where there is none."""
+        if len(self.open) == MOST_OPEN:
+            return None
+        taken = {trade.place for trade in self.open.values()}
+        if len(taken) == len(self._entries):
+            self._grow(next(size for size in PLACES if size > len(taken)))
+        place = next(p for p in range(len(self._entries)) if p not in taken)
+        waiting = trade.waiting
+        columns: Any = self._trades
+        for column, value in zip(
+            columns,
+            (0, waiting.direction, *trade[2:]),
+            strict=True,
+        ):
+            column[place] = value
+        self._entries[place] = trade.entry
+        opened = OpenTrade(waiting.name, trade.entry, waiting.direction, place)
+        self.open[waiting.name] = opened
+        return opened
+
+    def _grow(self, size: int) -> None:
+        held = self._trades, jax.device_get(self._state), np.asarray(self._chosen), self._entries
+        room = (*blank(size), np.zeros(size, np.int64))
+        for old, new in zip(jax.tree.leaves(held), jax.tree.leaves(room), strict=True):
+            new[: len(old)] = old
+        self._trades, self._state, self._chosen, self._entries = room
+
+    def _pass(
+        self,
+        at: int,
+        steps: Iterable[OpenTrade],
+        begins: Iterable[OpenTrade],
+        *,
+        replayed: bool = False,
+    ) -> dict[str, list[Message]]:
+        """Let bar `at` pass over some trades, and begin others at its close: the messages of each."""
+        spec, params = self._rules()
+        rows, _ = self._feed.rows()
+        policy, size = self._policy, self._unit.size
+        does = np.zeros(len(self._entries), np.int32)
+        moved, begun = list(steps), list(begins)
+        does[[trade.place for trade in moved]] = STEPS
+        does[[trade.place for trade in begun]] = BEGINS
+        world = known_world(params, rows, self._trades, self._entries, at, self._horizon, size)
+        self._state, self._chosen, *out = pass_bar(
+            spec, policy.learner, policy.params, world, self._state, self._chosen, does
         )
+        passed, decided = jax.device_get(out)
+        lines = {
+            trade.name: self._fills(trade, at, passed) for trade in moved if _any(trade, passed)
+        }
+        closed = {trade.name for trade in moved if passed.done[trade.place]}
+        for name in closed:
+            self.forget(name)
+        going = [trade for trade in (*moved, *begun) if trade.name not in closed]
+        self._observed |= {trade.name: decided.observation[trade.place] for trade in going}
+        told = self._advice(going, at, decided)
+        said = {
+            trade.name: lines.get(trade.name, []) + told.get(trade.name, [])
+            for trade in (*moved, *begun)
+        }
+        if replayed:
+            for of_one in said.values():
+                for line in of_one:
+                    line["replayed"] = True
+        return said
+
+    def _fills(self, trade: OpenTrade, at: int, passed: Passed) -> list[Message]:
+        """What was closed of a trade, and whether that was all."""
+        place = trade.place
         messages: list[Message] = [
             {
                 "type": "fill",
-                "time": stamp(self._feed.times[trade.entry + int(fill.bar)]),
+                "time": stamp(self._feed.times[at - self._horizon + int(fill.bar[place])]),
                 "trade": trade.name,
-                "reason": REASONS[int(fill.reason)],
-                "price": float(fill.price),
-                "size": float(fill.size),
+                "reason": REASONS[int(fill.reason[place])],
+                "price": float(fill.price[place]),
+                "size": float(fill.size[place]),
             }
-            for fill in (outcome.order_fill, outcome.bar_fill)
-            if fill.size > 0
+            for fill in (passed.order_fill, passed.bar_fill)
+            if fill.size[place] > 0
         ]
-        trade.state = after
-        risk = initial_risk(trade.trades, jnp.int32(0))
-        in_units = self._unit.per_fraction(abs(after.entry), abs(float(risk)))
-        if outcome.done:
-            trade.closed = True
+        if passed.done[place]:
             messages.append(
                 {
                     "type": "closed",
                     "time": stamp(self._feed.times[at]),
                     "trade": trade.name,
                     "reason": messages[-1]["reason"],
-                    self._unit.key("net"): float(after.realised * in_units),
-                    "bars_held": int(outcome.bars_held),
+                    self._unit.key("net"): float(passed.net[place]),
+                    "bars_held": int(passed.bars_held[place]),
                 }
             )
-        else:
-            messages.append(self.decide(trade, at))
-        return [{**line, "replayed": True} for line in messages] if replayed else messages
+        return messages
 
-    def decide(self, trade: OpenTrade, at: int, *, replayed: bool = False) -> Message:
-        """Decide at the close of bar `at`: the advice."""
-        policy = self._policy
-        decision = jax.device_get(
-            decide(
-                self._rules()[0], policy.learner, policy.params, self._world(trade, at), trade.state
+    def _advice(
+        self, trades: Sequence[OpenTrade], at: int, decided: Decision
+    ) -> dict[str, list[Message]]:
+        """What to do with each trade at the close of bar `at`."""
+        places = np.array([trade.place for trade in trades], int)
+        time, profit_key = stamp(self._feed.times[at]), self._unit.key("profit")
+        columns = (
+            getattr(decided, name)[places].tolist()
+            for name in (
+                "probabilities",
+                "value",
+                "chosen",
+                "action",
+                "fired",
+                "stop",
+                "profit",
+                "remaining",
             )
         )
-        trade.decided = decision
-        blocked = bool(decision.fired.any())
-        return {
-            "type": "advice",
-            "time": stamp(self._feed.times[at]),
-            "trade": trade.name,
-            "k": at - trade.entry,
-            "direction": "long" if trade.direction > 0 else "short",
-            "action": ACTIONS[int(decision.action)],
-            "chosen": ACTIONS[int(decision.chosen)],
-            "blocked": blocked,
-            "why": [rule.name for rule, fired in zip(RULES, decision.fired, strict=True) if fired],
-            "probabilities": {
-                name: float(share)
-                for name, share in zip(ACTIONS, decision.probabilities, strict=True)
-            },
-            "value": float(decision.value),
-            "stop": float(decision.stop),
-            self._unit.key("profit"): float(decision.profit),
-            "remaining": float(decision.remaining),
-            **({"replayed": True} if replayed else {}),
-        }
-
-    def _world(self, trade: OpenTrade, at: int) -> World:
-        """What the environment may read of a trade at the close of bar `at`."""
-        rows, _ = self._feed.rows()
-        params, size = self._rules()[1], self._unit.size
-        return known_world(params, rows, trade.trades, trade.entry, at, self._horizon, size)
+        said: dict[str, list[Message]] = {}
+        for trade, shares, value, chosen, action, fired, stop, profit, remaining in zip(
+            trades, *columns, strict=True
+        ):
+            blocked = True in fired
+            line: Message = {
+                "type": "advice",
+                "time": time,
+                "trade": trade.name,
+                "k": at - trade.entry,
+                "direction": "long" if trade.direction > 0 else "short",
+                "action": ACTIONS[action],
+                "chosen": ACTIONS[chosen],
+                "blocked": blocked,
+                "why": [name for name, one in zip(RULE_NAMES, fired, strict=True) if one],
+                "probabilities": dict(zip(ACTIONS, shares, strict=True)),
+                "value": value,
+                "stop": stop,
+                profit_key: profit,
+                "remaining": remaining,
+            }
+            said[trade.name] = [line]
+        return said
 
     @property
     def _unit(self) -> Unit:
@@ -164,3 +245,15 @@ class Follower:
             spec = env_spec(policy.experiment, policy.spec.features, self._unit)
             self._world_of = spec, env_params(policy.experiment, charges)
         return self._world_of
+
+
+def _any(trade: OpenTrade, passed: Passed) -> bool:
+    place = trade.place
+    return bool(passed.order_fill.size[place] > 0 or passed.bar_fill.size[place] > 0)
+
+
+def _full(trade: Placed) -> Message:
+    words = (
+        f"is not followed: {MOST_OPEN:,} trades are open already, the most that one advisor follows"
+    )
+    return message("error", "limit", trade.waiting.time, words, trade=trade.waiting.name)

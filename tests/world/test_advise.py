@@ -149,11 +149,10 @@ def test_what_is_observed_is_what_the_backtest_observed(
     for i, bar in enumerate(bars[first:], first):
         advisor.on_bar(bar)
         for place, row in enumerate(some):
-            trade = advisor._open.get(str(table["trade_id"].iloc[row]))
-            if trade is not None:
+            name = str(table["trade_id"].iloc[row])
+            if name in advisor.open_trades:
                 k = i - int(table["entry_bar"].iloc[row])
-                assert trade.decided is not None
-                observed = trade.decided.observation
+                observed = advisor._follower.observed(name)
                 np.testing.assert_allclose(
                     observed, seen.observation[place, k], rtol=ROUNDING, atol=ROUNDING
                 )
