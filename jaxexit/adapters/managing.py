@@ -80,7 +80,11 @@ class Manager:
         """
         self.policy = restored(version, root, checkpoint, seed)
         self.advisor = Advisor(
-            as_traded(self.policy), price_side=price_side, pip=pip, history=history
+            as_traded(self.policy),
+            price_side=price_side,
+            pip=pip,
+            history=history,
+            accept_jumps=True,  # the library trades on these bars whatever they say
         )
         self.told: dict[str, Instruction] = {}
         self.messages: list[Message] = []

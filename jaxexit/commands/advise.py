@@ -5,7 +5,6 @@ Closed bars come as JSON lines on stdin (or from a bar file); answers go to stdo
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from jaxexit import machine
 from jaxexit.commands import cli
-from jaxexit.errors import UserError
+from jaxexit.errors import DataError, UserError
 
 if TYPE_CHECKING:
     from jaxexit.live.advisor import Advisor
@@ -53,6 +52,23 @@ def build_parser() -> cli.Parser:
         type=float,
         help="flag bars that arrive later than this after their close, by this machine's clock",
     )
+    parser.add_argument(
+        "--jump-atr",
+        metavar="N",
+        type=float,
+        default=100.0,
+        help="hold back a bar that lies more than N ATR from the last close (default: 100)",
+    )
+    parser.add_argument(
+        "--accept-jumps",
+        action="store_true",
+        help="take bars however far they lie from the last one",
+    )
+    parser.add_argument(
+        "--state",
+        metavar="FILE",
+        help="keep what is needed to go on in FILE, after every line, and go on from it",
+    )
     cli.add_agent(parser)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu")
     return parser
@@ -72,6 +88,9 @@ def _command(argv: Sequence[str] | None) -> int:
         price_side=arguments.price_side,
         pip=arguments.pip,
         max_delay=arguments.max_delay,
+        jump_atr=arguments.jump_atr,
+        accept_jumps=arguments.accept_jumps,
+        state=arguments.state,
     )
     opening = advisor.load(arguments.trades) if arguments.trades else []
     if arguments.bars == STDIN:
@@ -86,23 +105,34 @@ def _command(argv: Sequence[str] | None) -> int:
 
 def from_lines(advisor: Advisor, lines: Iterable[str]) -> Iterator[list[dict[str, Any]]]:
     """Answers to JSON lines: a bar each, or {"open": {...}}, or {"close": name}."""
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
+    from jaxexit.live.lines import read_line
+
+    for number, text in enumerate(lines, 1):
+        if not text.strip():
             continue
         try:
-            content = json.loads(line)
-            if not isinstance(content, dict):
-                raise ValueError("not an object")
-        except ValueError as error:
-            words = f"line {number} is not a JSON object ({error}) and was ignored"
-            yield [{"type": "error", "code": "bad_line", "time": None, "message": words}]
+            content = read_line(text)
+        except DataError as error:
+            yield _answered(advisor, advisor.refuse(f"line {number} {error} and was ignored"))
             continue
-        if isinstance(content.get("open"), dict):
-            yield advisor.open(content["open"])
+        line = content.pop("line", None)
+        if isinstance(content.get("open"), dict | list):
+            trades = content["open"]
+            trades = trades if isinstance(trades, list) else [trades]
+            answer = advisor.open_many(trades, line=line)
         elif set(content) == {"close"}:
-            yield advisor.close(str(content["close"]))
+            answer = advisor.close(str(content["close"]), line=line)
         else:
-            yield advisor.on_bar(content)
+            jump = content.pop("accept_jump", False)
+            answer = advisor.on_bar(content, accept_jump=jump, line=line)
+        yield _answered(advisor, answer)
+
+
+def _answered(advisor: Advisor, answer: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """An answer, with a state closed by the line that says so."""
+    if advisor.lines is None:
+        return answer
+    return [*answer, {"type": "answered", "line": advisor.lines}]
 
 
 def from_file(advisor: Advisor, name: str, side: Any) -> Iterator[list[dict[str, Any]]]:
@@ -129,12 +159,23 @@ def from_file(advisor: Advisor, name: str, side: Any) -> Iterator[list[dict[str,
         raise UserError(f"{name}: has no column '{missing[0]}', which the experiment needs")
     for column in own:
         table[column] = bars.table[column].to_numpy()
-    return (advisor.on_bar(row) for row in table.to_dict("records"))
+    taken = advisor.lines
+    if taken is None:
+        return (advisor.on_bar(row) for row in table.to_dict("records"))
+    rows = table.iloc[max(taken - 1, 0) :].to_dict("records")  # the last one is answered once more
+    return (
+        _answered(advisor, advisor.on_bar(row, line=number))
+        for number, row in enumerate(rows, max(taken, 1))
+    )
 
 
 def _say(messages: Iterable[dict[str, Any]]) -> None:
-    for message in messages:
-        print(json.dumps(message), flush=True)
+    from jaxexit.live.lines import written
+
+    text = "".join(f"{written(message)}\n" for message in messages)
+    if text:
+        sys.stdout.write(text)
+        sys.stdout.flush()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

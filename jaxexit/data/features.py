@@ -132,7 +132,7 @@ class MidBars:
 def feature_columns(
     features: tuple[Feature, ...], bars: Bars, indicators: Indicators | None = None
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    """The raw columns of `Market.features`; `indicators` of these bars where their history is longer than they.
+    """The raw columns of `Market.features`; `indicators` of these bars, where they are known.
 
     Returns columns [T, F] float32, finite; ATR [T] float64, nan before it is defined; and the first
     bar from which every column is defined. Before that bar columns are 0, and no trade

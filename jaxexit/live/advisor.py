@@ -18,17 +18,17 @@ from jaxexit.data.bars import PriceSide
 from jaxexit.data.trades import load_trades, reading_of
 from jaxexit.errors import DataError, UserError
 from jaxexit.lab.trained import open_trained
-from jaxexit.live.entering import WaitingTrade, placed, waiting_trades
+from jaxexit.live.entering import waiting_trades
 from jaxexit.live.feed import Feed
-from jaxexit.live.following import Follower
+from jaxexit.live.following import MOST_OPEN, Follower
+from jaxexit.live.jumps import MOST_ATR, check_most
+from jaxexit.live.keeping import Keeper
 from jaxexit.live.lines import described
-from jaxexit.live.messages import Message, RefusedError, message, stamp
+from jaxexit.live.messages import Message, RefusedError, lateness, message, stamp
 from jaxexit.live.policy import TrainedPolicy, restore_policy
+from jaxexit.live.roster import MOST_WAITING, Roster
 from jaxexit.store.checkpoints import Which
 from jaxexit.units import Unit
-
-MOST_WAITING = 100_000
-"""Trades that may wait for their entry bars."""
 
 
 class Advisor:
@@ -54,6 +54,9 @@ class Advisor:
         price_side: PriceSide | None = None,
         pip: float | None = None,
         max_delay: float | None = None,
+        jump_atr: float = MOST_ATR,
+        accept_jumps: bool = False,
+        state: str | Path | None = None,
     ) -> None:
         """Open a version.
 
@@ -69,6 +72,10 @@ class Advisor:
             pip: price units; None: the experiment's, else from the price level of the first bars.
             max_delay: seconds; bars that arrive later than this after their close, or before it, are
                 reported, by this machine's clock. None: the clock is not used, as for recorded bars.
+            jump_atr: a bar further from the last close than so many mean true ranges is held back.
+            accept_jumps: it is taken all the same.
+            state: a file that holds what is needed to go on, after each call; where it is there already,
+                the advisor goes on from it. docs/live.md says how it is used.
 
         Raises:
             UserError: one line: there is no such version, checkpoint or history.
@@ -78,7 +85,9 @@ class Advisor:
         if not isinstance(experiment, TrainedPolicy):
             version = open_trained(experiment, None if root is None else Path(root))
             experiment = restore_policy(version, checkpoint, seed)
+        check_most(jump_atr)
         self.policy = experiment
+        self._most_atr = np.inf if accept_jumps else jump_atr
         self._max_delay = max_delay
         self._feed = Feed(
             experiment.experiment,
@@ -91,12 +100,21 @@ class Advisor:
             calendar=experiment.calendar,
         )
         self._follower = Follower(experiment, self._feed)
-        self._waiting: dict[str, WaitingTrade] = {}
+        self._roster = Roster(self._follower, self._feed, experiment.experiment)
+        self._keeper: Keeper | None = None
+        if state is not None:
+            parts = (self.policy, self._feed, self._follower, self._roster.waiting)
+            self._keeper = Keeper(Path(state), *parts, self._act)
 
     @property
     def open_trades(self) -> tuple[str, ...]:
         """Names of the trades that are followed."""
         return tuple(self._follower.open)
+
+    @property
+    def lines(self) -> int | None:
+        """How many calls the state has seen, over all restarts; None: there is no state."""
+        return None if self._keeper is None else self._keeper.lines
 
     @property
     def pip(self) -> float | None:
@@ -121,6 +139,11 @@ class Advisor:
             "pip": feed.pip,
             "unit": None if feed.unit is None else feed.unit.name,
             "warm_up_bars": policy.experiment.data.warmup,
+            "most_open": MOST_OPEN,
+            "most_waiting": MOST_WAITING,
+            "open": len(self._follower.open),
+            "waiting": len(self._roster.waiting),
+            **({} if self._keeper is None else {"lines": self._keeper.lines}),
         }
 
     def load(self, path: str | Path) -> list[Message]:
@@ -133,7 +156,18 @@ class Advisor:
             DataError: the file cannot be read.
         """
         rows = load_trades(Path(path), reading_of(self.policy.experiment.data)).rows
-        return self._follow(waiting_trades(rows))
+        trades, keeper = waiting_trades(rows), self._keeper
+        if keeper is None:
+            return self._roster.follow(trades)
+        known = {trade.name for trade in trades} <= keeper.listed
+        if known and (keeper.lines or not trades):
+            return []
+        if not known:
+            new = [trade for trade in trades if trade.name not in keeper.listed]
+            keeper.opening = self._roster.follow(new)
+            keeper.listed |= {trade.name for trade in new}
+            keeper.compact()
+        return keeper.opening
 
     def open(self, trade: Mapping[str, Any]) -> list[Message]:
         """Follow one trade.
@@ -144,8 +178,13 @@ class Advisor:
         """
         return self.open_many([trade])
 
-    def open_many(self, trades: Sequence[Mapping[str, Any]]) -> list[Message]:
-        """Follow many trades: as `open` of each in turn, in one go."""
+    def open_many(
+        self, trades: Sequence[Mapping[str, Any]], *, line: int | None = None
+    ) -> list[Message]:
+        """Follow many trades: as `open` of each in turn, in one go; `line` as of `on_bar`."""
+        return self._take("open", list(trades), {}, line)
+
+    def _open(self, trades: Sequence[Mapping[str, Any]]) -> list[Message]:
         found, messages = [], []
         for trade in trades:
             try:
@@ -154,16 +193,30 @@ class Advisor:
                 words = f"the trade is not followed: {error}"
                 name = str(trade.get("trade", ""))
                 messages.append(message("error", "bad_trade", None, words, trade=name))
-        return messages + self._follow(found)
+        return messages + self._roster.follow(found)
 
-    def close(self, trade: str) -> list[Message]:
-        """Stop following a trade that was closed otherwise than advised."""
-        if not self._follower.forget(trade) and self._waiting.pop(trade, None) is None:
+    def close(self, trade: str, *, line: int | None = None) -> list[Message]:
+        """Stop following a trade that was closed otherwise than advised; `line` as of `on_bar`."""
+        return self._take("close", trade, {}, line)
+
+    def refuse(self, words: str, *, line: int | None = None) -> list[Message]:
+        """A line of a stream that says nothing that can be done: it is counted, and said to be wrong."""
+        return self._take("refuse", words, {}, line)
+
+    def _close(self, trade: str) -> list[Message]:
+        if not self._follower.forget(trade) and self._roster.waiting.pop(trade, None) is None:
             words = "is not followed: nothing to close"
             return [message("error", "no_trade", None, words, trade=trade)]
         return [message("note", "forgotten", None, "is no longer followed", trade=trade)]
 
-    def on_bar(self, bar: Mapping[str, Any], *, now: np.datetime64 | None = None) -> list[Message]:
+    def on_bar(
+        self,
+        bar: Mapping[str, Any],
+        *,
+        now: np.datetime64 | None = None,
+        accept_jump: bool = False,
+        line: int | None = None,
+    ) -> list[Message]:
         """Take the next closed bar: what became of each trade in it, and what to do now.
 
         Args:
@@ -171,16 +224,30 @@ class Advisor:
                 `open` ... `close` of one side (and `spread`, in pips), or `bid_open` ... `ask_close`; with
                 the columns that the experiment's own features need.
             now: the time by which it is late, for tests; None: this machine's.
+            accept_jump: take it however far it lies from the last one.
+            line: its number among all calls that the state has seen, from 1 on, where the caller counts: a
+                call that the state holds already is answered as it was, and a gap is refused.
         """
+        if now is None and self._max_delay is not None:
+            now = pd.Timestamp.now("UTC").tz_localize(None).to_datetime64()
+        more = {} if now is None else {"now": str(now)}
+        if accept_jump:
+            more["accept_jump"] = "yes"
+        return self._take("bar", bar, more, line)
+
+    def _bar(self, bar: Mapping[str, Any], more: dict[str, Any]) -> list[Message]:
         feed = self._feed
         try:
-            messages = feed.add(bar)
+            messages = feed.add(bar, np.inf if "accept_jump" in more else self._most_atr)
         except RefusedError as refused:
-            return [message(refused.level, refused.code, refused.time, str(refused))]
-        messages += self._punctuality(now)
+            return [refused.message]
+        if self._max_delay is not None and feed.step is not None:
+            closed = feed.times[-1] + feed.step
+            messages += lateness(
+                feed.times[-1], closed, np.datetime64(more["now"]), self._max_delay
+            )
         messages += self._follower.advance(feed.length - 1)
-        due = [one for one in self._waiting.values() if one.time <= feed.times[-1]]
-        return messages + self._enter(due)
+        return messages + self._roster.enter_due()
 
     def on_bars(self, bars: pd.DataFrame) -> list[Message]:
         """Take many closed bars, oldest first: the same as `on_bar` of each in turn.
@@ -191,61 +258,38 @@ class Advisor:
         Args:
             bars: a row a bar, under the names that bar files have.
         """
-        if self._follower.open or self._waiting:
-            rows = bars.to_dict("records")
-            return [line for row in rows for line in self.on_bar({str(k): row[k] for k in row})]
+        if self._follower.open or self._roster.waiting:
+            return self._one_by_one(bars)
         if len(bars):
             try:
-                self._feed.add_table(bars)
+                if not self._feed.add_table(bars, self._most_atr):
+                    return self._one_by_one(bars)
             except RefusedError as refused:
-                return [message(refused.level, refused.code, refused.time, str(refused))]
+                return [refused.message]
+            if self._keeper is not None:
+                self._keeper.compact()
         return []
 
-    def _punctuality(self, now: np.datetime64 | None) -> list[Message]:
-        feed, time = self._feed, self._feed.times[-1]
-        if self._max_delay is None or feed.step is None:
-            return []
-        clock = np.datetime64(pd.Timestamp.now("UTC").tz_localize(None)) if now is None else now
-        delay = float((clock - (time + feed.step)) / np.timedelta64(1, "s"))
-        if delay > self._max_delay:
-            words = f"came {delay:,.0f} s after its close: what is advised now should have been done then"
-            return [message("warning", "late", time, words, seconds=round(delay, 1))]
-        if delay < 0:
-            words = f"came {-delay:,.0f} s before its close: it is used as if it had closed"
-            return [message("warning", "not_closed", time, words, seconds=round(delay, 1))]
-        return []
+    def _one_by_one(self, bars: pd.DataFrame) -> list[Message]:
+        rows = bars.to_dict("records")
+        return [line for row in rows for line in self.on_bar({str(k): row[k] for k in row})]
 
-    def _follow(self, trades: Sequence[WaitingTrade]) -> list[Message]:
-        """Follow trades from now on, or from their entry bar on."""
-        messages: list[Message] = []
-        due: list[WaitingTrade] = []
-        last = self._feed.times[-1] if self._feed.length else None
-        for trade in trades:
-            if trade.name in self._follower.open or trade.name in self._waiting:
-                words = "is followed already: give each trade its own name"
-            elif len(self._waiting) >= MOST_WAITING:
-                words = f"is not followed: {MOST_WAITING:,} trades wait for their bars already"
-            else:
-                self._waiting[trade.name] = trade
-                if last is not None and trade.time <= last:
-                    due.append(trade)
-                continue
-            code = "limit" if words.startswith("is not") else "bad_trade"
-            messages.append(message("error", code, trade.time, words, trade=trade.name))
-        return messages + self._enter(due)
+    def stop(self) -> None:
+        """Let another advisor use the state."""
+        if self._keeper is not None:
+            self._keeper.close()
 
-    def _enter(self, due: Sequence[WaitingTrade]) -> list[Message]:
-        """Begin trades whose bars are known, and bring them up to the last bar."""
-        if not due:
-            return []
-        for trade in due:
-            del self._waiting[trade.name]
-        messages: list[Message] = []
-        sound = []
-        for trade, found in zip(due, placed(due, self._feed, self.policy.experiment), strict=True):
-            if isinstance(found, DataError):
-                words = f"is not followed: {found}"
-                messages.append(message("error", "bad_trade", trade.time, words, trade=trade.name))
-            else:
-                sound.append(found)
-        return messages + self._follower.enter(sound)
+    def _take(
+        self, kind: str, content: Any, more: dict[str, Any], line: int | None
+    ) -> list[Message]:
+        if self._keeper is None:
+            return self._act(kind, content, more)
+        return self._keeper.take(kind, content, more, line)
+
+    def _act(self, kind: str, content: Any, more: dict[str, Any]) -> list[Message]:
+        """Do what a line says."""
+        if kind == "bar":
+            return self._bar(content, more)
+        if kind == "refuse":
+            return [message("error", "bad_line", None, content)]
+        return self._open(content) if kind == "open" else self._close(content)

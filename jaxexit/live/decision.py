@@ -142,10 +142,9 @@ def blank(places: int) -> tuple[Trades, EnvState, np.ndarray]:
     one, zero = np.ones(places, np.float32), np.zeros(places, np.float32)
     none, whole = np.full(places, np.nan, np.float32), np.zeros(places, np.int32)
     trades: Any = (whole, one, one, 0.5 * one, none, none, np.zeros(places, bool))
-    state: Any = (
-        (np.arange(places, dtype=np.int32), whole, one, zero, 0.5 * one, one, one)
-        + (whole, whole, whole, zero, zero, zero)
-    )  # fmt: skip
+    numbers = np.arange(places, dtype=np.int32)
+    known: Any = (numbers, whole, one, zero, 0.5 * one, one, one)
+    state: Any = (*known, whole, whole, whole, zero, zero, zero)
     # Copies: places are filled one by one.
     return (
         Trades(*map(np.array, trades)),

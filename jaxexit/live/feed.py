@@ -25,6 +25,7 @@ from jaxexit.data.tables import plain
 from jaxexit.data.ticks import timeframe_length
 from jaxexit.errors import DataError
 from jaxexit.live.history import given_bars, load_bars_of
+from jaxexit.live.jumps import LONGEST_PAUSE, RANGES, any_far, hold_back
 from jaxexit.live.messages import Message, RefusedError, message, stamp
 from jaxexit.live.rows import KnownRows, Mids, Rows, put
 from jaxexit.units import Unit
@@ -86,6 +87,7 @@ class Feed:
         self._times = np.zeros(0, "datetime64[ns]")
         self._bid = self._ask = np.zeros((0, 4))
         self._table: dict[str, np.ndarray] = {name: np.zeros(0) for name in self._columns}
+        self.history = 0  # bars, at the beginning
         if history is not None:
             bars = load_bars_of(experiment, str(history), self._side, self._unit)
             self._side, self._unit = price_side or bars.side, bars.unit
@@ -99,6 +101,7 @@ class Feed:
                     f"{history}: has no column '{missing[0]}', which env.features needs"
                 )
             self._extend(bars)
+            self.history = self.length
         elif data.bars == SAMPLE and self._side == "auto":
             self._side = SAMPLE_SIDE
 
@@ -111,6 +114,11 @@ class Feed:
     def unit(self) -> Unit | None:
         """What results are counted in, None before the first bar."""
         return self._unit
+
+    @property
+    def side(self) -> PriceSide:
+        """What one-sided bars are."""
+        return self._side
 
     @property
     def charges(self) -> Charges:
@@ -135,12 +143,13 @@ class Feed:
                     return np.timedelta64(step, "ns")
         return self._step
 
-    def add(self, bar: Mapping[str, Any]) -> list[Message]:
+    def add(self, bar: Mapping[str, Any], most_atr: float = np.inf) -> list[Message]:
         """Take the next closed bar.
 
         Args:
             bar: `time` (its open) and prices, under the names that bar files have; with the columns of
                 user features.
+            most_atr: further from the last close it is held back (see `jumps`); infinite: it is taken.
 
         Returns:
             Warnings: gaps.
@@ -154,12 +163,18 @@ class Feed:
             last = self.times[-1]
             if time <= last:
                 self._refuse_old(bars)
+            if most_atr < np.inf:
+                recent = self.bars(max(0, self.length - RANGES - 1))
+                hold_back(recent, bars, self.step, most_atr)
             warnings = self._gap(last, time)
         self._extend(bars)
         return warnings
 
-    def add_table(self, table: pd.DataFrame) -> None:
+    def add_table(self, table: pd.DataFrame, most_atr: float = np.inf) -> bool:
         """Take the next closed bars, oldest first: the same as `add` of each, but gaps are not said.
+
+        Returns:
+            False, and nothing is taken, where `add` would hold one of them back.
 
         Raises:
             RefusedError: none of them is used, and why.
@@ -168,7 +183,12 @@ class Feed:
         if self.length and bars.times[0] <= self.times[-1]:
             words = f"bars from {stamp(bars.times[0])} on are not used: the last one known is of "
             raise RefusedError("out_of_order", words + stamp(self.times[-1]), bars.times[0])
+        if self.length and most_atr < np.inf:
+            recent = self.bars(max(0, self.length - RANGES - 1))
+            if any_far(recent, bars, self.step, most_atr):
+                return False
         self._extend(bars)
+        return True
 
     def bars(self, first: int = 0) -> Bars:
         """The bars so far from number `first` on, as a data set has them."""
@@ -201,6 +221,22 @@ class Feed:
         self.rows()
         return self._atr
 
+    def numbers(self, first: int) -> np.ndarray:
+        """The bars from number `first` on, [n, 9 + own columns] float64: time, bid, ask, columns."""
+        shown = slice(first, self.length)
+        times = self._times[shown].astype(np.int64).view(np.float64)[:, None]
+        own = [column[shown, None] for column in self._table.values()]
+        return np.concatenate([times, self._bid[shown], self._ask[shown], *own], axis=1)
+
+    def put_numbers(self, numbers: np.ndarray, unit: Unit | None, charges: Charges | None) -> None:
+        """Take bars that `numbers` gave, of a feed whose unit and charges these were."""
+        self._unit, self._charges = unit, charges
+        if len(numbers):
+            own = {name: numbers[:, 9 + i] for i, name in enumerate(self._table)}
+            times = np.ascontiguousarray(numbers[:, 0]).view("datetime64[ns]")
+            bid, ask = numbers[:, 1:5], numbers[:, 5:9]
+            self._put(times, bid, ask, own)
+
     def _read(self, table: pd.DataFrame, what: str) -> Bars:
         bars = given_bars(table, what, self._experiment, self._side, self._unit, self._columns)
         self._unit = bars.unit
@@ -232,6 +268,9 @@ class Feed:
                 f"opens {duration(time - last)} after the last one, bars are of {duration(step)}"
             )
             return [message("warning", "short_step", time, words)]
+        if time - last > LONGEST_PAUSE:
+            words = f"opens {duration(time - last)} after the last one: it is taken as the next bar"
+            return [message("warning", "missing", time, words)]
         missing = missing_bars(last, time, step)
         if not len(missing):
             return []
@@ -242,13 +281,20 @@ class Feed:
         return [message("warning", "missing", time, words, missing=len(missing))]
 
     def _extend(self, bars: Bars) -> None:
-        begin, self.length = self.length, self.length + len(bars.times)
-        self._times = put(self._times, begin, bars.times)
-        self._bid, self._ask = put(self._bid, begin, bars.bid), put(self._ask, begin, bars.ask)
-        for name, column in self._table.items():
-            values = pd.to_numeric(bars.table[name], errors="coerce")
-            self._table[name] = put(column, begin, np.asarray(values, float))
-        self._mids.extend(bars.mid)
+        own = {
+            name: np.asarray(pd.to_numeric(bars.table[name], errors="coerce"), float)
+            for name in self._table
+        }
+        self._put(bars.times, bars.bid, bars.ask, own)
+
+    def _put(
+        self, times: np.ndarray, bid: np.ndarray, ask: np.ndarray, own: Mapping[str, np.ndarray]
+    ) -> None:
+        begin, self.length = self.length, self.length + len(times)
+        self._times = put(self._times, begin, times)
+        self._bid, self._ask = put(self._bid, begin, bid), put(self._ask, begin, ask)
+        self._table = {name: put(column, begin, own[name]) for name, column in self._table.items()}
+        self._mids.extend((bid + ask) / 2)
         steps = np.diff(self._times[max(begin - 1, 0) : self.length]).astype(np.int64)
-        for step, times in zip(*np.unique(steps, return_counts=True), strict=True):
-            self._steps[int(step)] += int(times)
+        for step, count in zip(*np.unique(steps, return_counts=True), strict=True):
+            self._steps[int(step)] += int(count)

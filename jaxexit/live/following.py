@@ -89,6 +89,27 @@ class Follower:
         self._observed.pop(name, None)
         return self.open.pop(name, None) is not None
 
+    def snapshot(self) -> dict[str, Any]:
+        """All that `restore` needs, as JSON has it."""
+        places = [trade.place for trade in self.open.values()]
+        held = (self._trades, jax.device_get(self._state), np.asarray(self._chosen), self._entries)
+        return {
+            "places": len(self._entries),
+            "open": [[t.name, t.entry, t.direction, t.place] for t in self.open.values()],
+            "numbers": [_listed(leaf[places]) for leaf in jax.tree.leaves(held)],
+        }
+
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """Go on from a snapshot, on the bars that it was made on."""
+        self.open = {row[0]: OpenTrade(*row) for row in snapshot["open"]}
+        places = [trade.place for trade in self.open.values()]
+        room = (*blank(snapshot["places"]), np.zeros(snapshot["places"], np.int64))
+        for leaf, values in zip(jax.tree.leaves(room), snapshot["numbers"], strict=True):
+            leaf[places] = np.array(
+                [np.nan if value is None else value for value in values], leaf.dtype
+            )
+        self._trades, self._state, self._chosen, self._entries = room
+
     def observed(self, name: str) -> np.ndarray:
         """What the policy saw of an open trade at the last bar, [observation_size] float32."""
         return self._observed[name]
@@ -222,7 +243,7 @@ class Follower:
                 "action": ACTIONS[action],
                 "chosen": ACTIONS[chosen],
                 "blocked": blocked,
-                "why": [name for name, one in zip(RULE_NAMES, fired, strict=True) if one],
+                "why": [RULE_NAMES[i] for i, one in enumerate(fired) if one] if blocked else [],
                 "probabilities": dict(zip(ACTIONS, shares, strict=True)),
                 "value": value,
                 "stop": stop,
@@ -245,6 +266,10 @@ class Follower:
             spec = env_spec(policy.experiment, policy.spec.features, self._unit)
             self._world_of = spec, env_params(policy.experiment, charges)
         return self._world_of
+
+
+def _listed(values: np.ndarray) -> list[Any]:
+    return [None if value != value else value for value in values.tolist()]
 
 
 def _any(trade: OpenTrade, passed: Passed) -> bool:
