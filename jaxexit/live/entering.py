@@ -146,8 +146,8 @@ def _far(trade: dict[Any, Any]) -> DataError | None:
         level = trade[name]
         if not np.isnan(level) and not price / most <= level <= price * most:
             return DataError(
-                f"has a {name} of {level:g} where the price is {price:g}, more than {most:g} times as far from 0, "
-                f"or as near: {_TYPED}"
+                f"has a {name} of {level:g} where the price is {price:g}, more than {most:g} times as "
+                f"large or as small: {_TYPED}"
             )
     return None
 

@@ -2,8 +2,8 @@
 
 FILE holds a snapshot (one JSON line) and, appended and synced one by one, the lines taken after it. Every
 COMPACTED lines it is replaced by a new snapshot. FILE.bars holds the bars fed since the history, as numbers;
-bars beyond those that the snapshot counts are of lines that FILE has. So a line is either in FILE, and was taken, or
-it is not, and was not.
+bars beyond those that the snapshot counts are of lines that FILE has. So a line is in FILE, and was taken, or it
+is not, and was not.
 """
 
 from __future__ import annotations
@@ -84,7 +84,8 @@ class Journal:
         if line != self.lines + 1:
             other = " with other words" if line == self.lines else ""
             raise UserError(
-                f"line {line:,}{other} does not follow: {self.lines:,} were taken, send number {self.lines + 1:,}"
+                f"line {line:,}{other} does not follow: {self.lines:,} were taken, send number "
+                f"{self.lines + 1:,}"
             )
         return None
 

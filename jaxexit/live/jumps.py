@@ -30,8 +30,8 @@ def distances(
 ) -> tuple[np.ndarray, np.ndarray]:
     """How far bars lie from the close before them, and how far one may lie that is allowed a distance of 1.
 
-    The distance is that of the bar's middle price furthest from the last middle close. The measure is the mean
-    true range of the RANGES bars before, and as a random walk would go on in a pause, the square root of the
+    The distance is that of the bar's middle price furthest from the last middle close. The measure is the
+    mean true range of the RANGES bars before; after a pause, as of a random walk, the square root of the
     number of bars since then times as much.
 
     Args:

