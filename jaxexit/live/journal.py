@@ -2,8 +2,8 @@
 
 FILE holds a snapshot (one JSON line) and, appended and synced one by one, the lines taken after it. Every
 COMPACTED lines it is replaced by a new snapshot. FILE.bars holds the bars fed since the history, as numbers;
-bars beyond those that the snapshot counts are of lines that FILE has. So a line is in FILE, and was taken, or it
-is not, and was not.
+bars beyond those that the snapshot counts are of lines that FILE has. So a line is in FILE, and
+was taken, or it is not, and was not.
 """
 
 from __future__ import annotations

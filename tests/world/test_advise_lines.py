@@ -99,7 +99,7 @@ def attacks(bars: list[dict[str, Any]]) -> list[str]:
 def test_lines_of_no_use_are_refused_one_by_one_and_the_stream_goes_on(
     trained, bars, history, monkeypatch, capsys
 ):
-    """Stops of 0, infinite, far or on the wrong side, years 1 and 9999, prices times 100, NaN: all of them."""
+    """Stops of 0, infinite, far or on the wrong side, years 1 and 9999, prices times 100, NaN: all."""
     wrong = attacks(bars)
     trade = {"trade": "a", "entry_time": bars[HISTORY]["time"], "direction": "long"}
     sound = [json.dumps({"open": trade}), *map(json.dumps, bars[HISTORY : HISTORY + 6])]

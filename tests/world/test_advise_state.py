@@ -87,8 +87,8 @@ def test_an_advisor_that_is_left_at_any_line_goes_on_alike(
         assert advisor.lines == len(said)
         if said:  # the answer to the last line was lost on its way
             assert taken(advisor, lines[len(said) - 1]) == said[-1]
-        for line in lines[len(said) : len(said) + int(random.integers(1, 30))]:
-            said.append(taken(advisor, line))
+        some = lines[len(said) : len(said) + int(random.integers(1, 30))]
+        said += [taken(advisor, line) for line in some]
         advisor.stop()
     assert said == expected
 
