@@ -113,7 +113,7 @@ def from_lines(advisor: Advisor, lines: Iterable[str]) -> Iterator[list[dict[str
         try:
             content = read_line(text)
         except DataError as error:
-            yield _answered(advisor, advisor.refuse(f"line {number} {error} and was ignored"))
+            yield _answered(advisor, advisor.refuse(text, f"line {number} {error} and was ignored"))
             continue
         line = content.pop("line", None)
         if isinstance(content.get("open"), dict | list):

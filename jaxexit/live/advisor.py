@@ -191,7 +191,7 @@ class Advisor:
                 found.append(described(trade))
             except DataError as error:
                 words = f"the trade is not followed: {error}"
-                name = str(trade.get("trade", ""))
+                name = str(trade.get("trade", ""))[:200] if isinstance(trade, Mapping) else ""
                 messages.append(message("error", "bad_trade", None, words, trade=name))
         return messages + self._roster.follow(found)
 
@@ -199,9 +199,9 @@ class Advisor:
         """Stop following a trade that was closed otherwise than advised; `line` as of `on_bar`."""
         return self._take("close", trade, {}, line)
 
-    def refuse(self, words: str, *, line: int | None = None) -> list[Message]:
-        """A line of a stream that says nothing that can be done: it is counted, and said to be wrong."""
-        return self._take("refuse", words, {}, line)
+    def refuse(self, text: str, words: str) -> list[Message]:
+        """A line of a stream that says nothing that can be done: it is counted, and `words` are said."""
+        return self._take("refuse", text[:1000], {"words": words}, None)
 
     def _close(self, trade: str) -> list[Message]:
         if not self._follower.forget(trade) and self._roster.waiting.pop(trade, None) is None:
@@ -291,5 +291,5 @@ class Advisor:
         if kind == "bar":
             return self._bar(content, more)
         if kind == "refuse":
-            return [message("error", "bad_line", None, content)]
+            return [message("error", "bad_line", None, more["words"])]
         return self._open(content) if kind == "open" else self._close(content)

@@ -34,7 +34,14 @@ FEWEST_STEPS = 3  # that tell the usual length of a bar
 
 
 class Feed:
-    """The bars of one market, oldest first."""
+    """The bars of one market, oldest first.
+
+    Attributes:
+        length: how many.
+        history: how many of them it began with.
+        side: of one-sided bars.
+        fixed_charges: costs; None: they are those of the bars at the first trade.
+    """
 
     def __init__(
         self,
@@ -71,11 +78,11 @@ class Feed:
             wanted.add(experiment.costs.funding)
         self._columns = [] if experiment.recipe else sorted(wanted)
         self._step = None if data.timeframe is None else timeframe_length(data.timeframe)
-        self._side: PriceSide = price_side or data.price_side
+        self.side: PriceSide = price_side or data.price_side
         pip = pip or data.pip
         if pip is not None and (unit is None or unit.name == "pips"):
             unit = Unit("pips", pip)
-        self._unit, self._charges = unit, charges
+        self._unit, self.fixed_charges = unit, charges
         by_session = experiment.env.flat_overnight or any(
             f.name in SESSION_FEATURES for f in features
         )
@@ -89,8 +96,8 @@ class Feed:
         self._table: dict[str, np.ndarray] = {name: np.zeros(0) for name in self._columns}
         self.history = 0  # bars, at the beginning
         if history is not None:
-            bars = load_bars_of(experiment, str(history), self._side, self._unit)
-            self._side, self._unit = price_side or bars.side, bars.unit
+            bars = load_bars_of(experiment, str(history), self.side, self._unit)
+            self.side, self._unit = price_side or bars.side, bars.unit
             if experiment.recipe:
                 names = map(str, bars.table.columns)
                 self._columns = sorted(n for n in names if n in wanted or plain(n) in SUMMED)
@@ -102,8 +109,8 @@ class Feed:
                 )
             self._extend(bars)
             self.history = self.length
-        elif data.bars == SAMPLE and self._side == "auto":
-            self._side = SAMPLE_SIDE
+        elif data.bars == SAMPLE and self.side == "auto":
+            self.side = SAMPLE_SIDE
 
     @property
     def pip(self) -> float | None:
@@ -116,16 +123,11 @@ class Feed:
         return self._unit
 
     @property
-    def side(self) -> PriceSide:
-        """What one-sided bars are."""
-        return self._side
-
-    @property
     def charges(self) -> Charges:
         """Costs in the market's price; for after the first bar."""
-        if self._charges is None:
-            self._charges = charges_of(self._experiment.costs, self.bars())
-        return self._charges
+        if self.fixed_charges is None:
+            self.fixed_charges = charges_of(self._experiment.costs, self.bars())
+        return self.fixed_charges
 
     @property
     def times(self) -> np.ndarray:
@@ -230,7 +232,7 @@ class Feed:
 
     def put_numbers(self, numbers: np.ndarray, unit: Unit | None, charges: Charges | None) -> None:
         """Take bars that `numbers` gave, of a feed whose unit and charges these were."""
-        self._unit, self._charges = unit, charges
+        self._unit, self.fixed_charges = unit, charges
         if len(numbers):
             own = {name: numbers[:, 9 + i] for i, name in enumerate(self._table)}
             times = np.ascontiguousarray(numbers[:, 0]).view("datetime64[ns]")
@@ -238,7 +240,7 @@ class Feed:
             self._put(times, bid, ask, own)
 
     def _read(self, table: pd.DataFrame, what: str) -> Bars:
-        bars = given_bars(table, what, self._experiment, self._side, self._unit, self._columns)
+        bars = given_bars(table, what, self._experiment, self.side, self._unit, self._columns)
         self._unit = bars.unit
         return bars
 

@@ -60,7 +60,11 @@ class Journal:
         self._restored = False
         self._file: Any = None
         self.kept_bars = self._appended = 0
-        self.snapshot, self.since = self._read()
+        try:
+            self.snapshot, self.since = self._read()
+        except BaseException:
+            self.close()
+            raise
         if self.snapshot is not None:
             self.lines, self.answer = self.snapshot["lines"], self.snapshot["answer"]
             self._last, self._restored = self.snapshot["last"], True

@@ -87,7 +87,7 @@ class Keeper:
     def compact(self) -> None:
         """Replace the file by a snapshot."""
         feed = self._feed
-        unit, charges = feed.unit, feed.charges if feed.length else None
+        unit, charges = feed.unit, feed.fixed_charges
         snapshot = {
             "of": self._of,
             "unit": None if unit is None else list(unit),

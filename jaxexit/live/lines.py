@@ -42,6 +42,11 @@ def read_line(text: str) -> dict[str, Any]:
     if isinstance(content.get("open"), dict | list):
         if odd := sorted(set(content) - {"open", "line"}):
             raise DataError(f"has the unknown key {one_line(odd[0])!r} beside open")
+        number = content.get("line")
+        if number is not None and (type(number) is not int or number < 1):
+            raise DataError(
+                f"line: got {one_line(str(number)[:40])}, expected a whole number from 1 up"
+            )
         return content
     if "close" in content and not set(content) - {"close", "line"}:
         model = CloseLine
@@ -62,6 +67,10 @@ def described(trade: Mapping[str, Any]) -> WaitingTrade:
     Raises:
         DataError: something is missing, or of no use.
     """
+    if not isinstance(trade, Mapping):
+        raise DataError(
+            f"got {one_line(str(trade)[:40])!r}, expected an object with trade and direction"
+        )
     given = {key: _plain(value) for key, value in trade.items()}
     odd = sorted(str(key) for key in set(given) - set(TradeToOpen.model_fields))
     if odd:

@@ -92,7 +92,14 @@ def attacks(bars: list[dict[str, Any]]) -> list[str]:
         '{"close": []}',
         '{"close": null}',
     ]
-    lines += ['{"open": {}, "close": "x"}', '{"open": []}', "{}", '{"x": ' + "9" * 5_000 + "}"]
+    lines += [
+        '{"open": ["x"]}',
+        '{"open": {}, "line": "x"}',
+        '{"open": {}, "close": "x"}',
+        '{"open": []}',
+        "{}",
+        '{"x": ' + "9" * 5_000 + "}",
+    ]
     return lines
 
 
@@ -112,9 +119,10 @@ def test_lines_of_no_use_are_refused_one_by_one_and_the_stream_goes_on(
     clean = said(sound)
     disturbed = said([sound[0], *wrong, *sound[1:]])
     errors = [line for line in disturbed if line["type"] == "error"]
-    assert len(errors) == len(wrong) - 1  # an empty list of trades opens none
+    assert len(errors) == len(wrong) - 2  # an empty list of trades opens none
     assert all("\n" not in line["message"] for line in errors)
-    assert {line["code"] for line in errors} == {"bad_trade", "bad_bar", "bad_line", "jump"}
+    codes = {"bad_trade", "bad_bar", "bad_line", "jump", "out_of_order"}
+    assert {line["code"] for line in errors} == codes
     assert [line for line in disturbed if line["type"] != "error"] == clean
     assert sum(line["type"] == "advice" for line in clean) > 1
 
