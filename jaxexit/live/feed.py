@@ -37,9 +37,7 @@ class Feed:
     """The bars of one market, oldest first.
 
     Attributes:
-        length: how many.
-        history: how many of them it began with.
-        side: of one-sided bars.
+        length: how many; `history`: how many of them it began with.
         fixed_charges: costs; None: they are those of the bars at the first trade.
     """
 
