@@ -25,7 +25,7 @@ from jaxexit.data.tables import plain
 from jaxexit.data.ticks import timeframe_length
 from jaxexit.errors import DataError
 from jaxexit.live.history import given_bars, load_bars_of
-from jaxexit.live.jumps import LONGEST_PAUSE, RANGES, any_far, hold_back
+from jaxexit.live.jumps import LONGEST_PAUSE, RANGES, Recent, any_far, hold_back
 from jaxexit.live.messages import Message, RefusedError, message, stamp
 from jaxexit.live.rows import KnownRows, Mids, Rows, put
 from jaxexit.units import Unit
@@ -164,8 +164,7 @@ class Feed:
             if time <= last:
                 self._refuse_old(bars)
             if most_atr < np.inf:
-                recent = self.bars(max(0, self.length - RANGES - 1))
-                hold_back(recent, bars, self.step, most_atr)
+                hold_back(self._recent(), bars, self.step, most_atr)
             warnings = self._gap(last, time)
         self._extend(bars)
         return warnings
@@ -184,8 +183,7 @@ class Feed:
             words = f"bars from {stamp(bars.times[0])} on are not used: the last one known is of "
             raise RefusedError("out_of_order", words + stamp(self.times[-1]), bars.times[0])
         if self.length and most_atr < np.inf:
-            recent = self.bars(max(0, self.length - RANGES - 1))
-            if any_far(recent, bars, self.step, most_atr):
+            if any_far(self._recent(), bars, self.step, most_atr):
                 return False
         self._extend(bars)
         return True
@@ -211,9 +209,8 @@ class Feed:
         """What the environment reads of all bars so far, and the first bar that a trade may begin in."""
         # Before the usual step is known no trade can begin, and no night can count.
         step = self.step or np.timedelta64(1, "m")
-        rows, self._atr, first = self._known.upto(
-            self.length, step, self._mids, self.charges, self.bars
-        )
+        known = self._known.upto(self.length, step, self._mids, self.charges, self.bars)
+        rows, self._atr, first = known
         return rows, first
 
     def atr(self) -> np.ndarray:
@@ -237,6 +234,10 @@ class Feed:
             bid, ask = numbers[:, 1:5], numbers[:, 5:9]
             self._put(times, bid, ask, own)
 
+    def _recent(self) -> Recent:
+        shown = slice(max(0, self.length - RANGES - 1), self.length)
+        return Recent(self._times[shown], (self._bid[shown] + self._ask[shown]) / 2)
+
     def _read(self, table: pd.DataFrame, what: str) -> Bars:
         bars = given_bars(table, what, self._experiment, self.side, self._unit, self._columns)
         self._unit = bars.unit
@@ -255,18 +256,16 @@ class Feed:
         same = (self._bid[at] == bars.bid[0]).all() and (self._ask[at] == bars.ask[0]).all()
         if same:
             raise RefusedError("repeated", "was fed already: it is not used again", time, "warning")
-        raise RefusedError(
-            "revised", "was fed already with other prices: the first ones stay", time
-        )
+        words = "was fed already with other prices: the first ones stay"
+        raise RefusedError("revised", words, time)
 
     def _gap(self, last: np.datetime64, time: np.datetime64) -> list[Message]:
         step = self.step
         if step is None or time == last + step:
             return []
         if time < last + step:
-            words = (
-                f"opens {duration(time - last)} after the last one, bars are of {duration(step)}"
-            )
+            short = duration(time - last)
+            words = f"opens {short} after the last one, bars are of {duration(step)}"
             return [message("warning", "short_step", time, words)]
         if time - last > LONGEST_PAUSE:
             words = f"opens {duration(time - last)} after the last one: it is taken as the next bar"

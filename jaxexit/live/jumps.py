@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from jaxexit.data.bars import Bars
@@ -13,6 +15,13 @@ MOST_ATR = 100.0
 RANGES = 14
 SMALLEST_RANGE = 1e-4  # of the price: what a market that stands still is taken to move
 LONGEST_PAUSE = np.timedelta64(366, "D")
+
+
+class Recent(NamedTuple):
+    """The last bars, RANGES + 1 of them or all that there are."""
+
+    times: np.ndarray  # [n] opens
+    mid: np.ndarray  # [n, 4] middle prices
 
 
 def check_most(atr: float) -> None:
@@ -51,7 +60,7 @@ def distances(
     return np.abs(mid[RANGES + 1 :] - close[:, None]).max(axis=1), atr * np.sqrt(pause)
 
 
-def any_far(last: Bars, coming: Bars, step: np.timedelta64 | None, most: float) -> bool:
+def any_far(last: Recent, coming: Bars, step: np.timedelta64 | None, most: float) -> bool:
     """Whether `hold_back` would hold one of many bars back, each measured by those before it."""
     times = np.concatenate([last.times, coming.times])
     if (np.diff(times) > LONGEST_PAUSE).any():
@@ -62,7 +71,7 @@ def any_far(last: Bars, coming: Bars, step: np.timedelta64 | None, most: float) 
     return bool((distance > most * measure).any())
 
 
-def hold_back(last: Bars, coming: Bars, step: np.timedelta64 | None, most: float) -> None:
+def hold_back(last: Recent, coming: Bars, step: np.timedelta64 | None, most: float) -> None:
     """Hold back a bar that is further from the last close than a market goes.
 
     Args:
