@@ -182,9 +182,9 @@ class Feed:
         if self.length and bars.times[0] <= self.times[-1]:
             words = f"bars from {stamp(bars.times[0])} on are not used: the last one known is of "
             raise RefusedError("out_of_order", words + stamp(self.times[-1]), bars.times[0])
-        if self.length and most_atr < np.inf:
-            if any_far(self._recent(), bars, self.step, most_atr):
-                return False
+        held = self.length and most_atr < np.inf
+        if held and any_far(self._recent(), bars, self.step, most_atr):
+            return False
         self._extend(bars)
         return True
 
