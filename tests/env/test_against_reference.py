@@ -70,7 +70,7 @@ def check_agreement(
     assert world.hindsight.best_net[0] == pytest.approx(expected.hindsight, abs=MONEY)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(cases())
 def test_step_agrees_with_the_plain_simulator(case: Case) -> None:
     expected = simulate(case.bars, case.trade, case.rules, case.orders)
@@ -78,7 +78,7 @@ def test_step_agrees_with_the_plain_simulator(case: Case) -> None:
     check_agreement(case, expected)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(cases(fills=GIVEN), st.integers(0, 10_000))
 def test_step_agrees_on_the_costs_of_every_market(plain: Case, seed: int) -> None:
     """Maker and taker, fees by the lot with a minimum, slippage and swap as fractions, funding, borrowing."""
@@ -88,7 +88,7 @@ def test_step_agrees_on_the_costs_of_every_market(plain: Case, seed: int) -> Non
     check_agreement(case, expected, more=True)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(cases(fills=AT_ENTRY), st.integers(0, 10_000))
 def test_step_agrees_on_bars_that_are_looked_into(plain: Case, seed: int) -> None:
     """Which of stop and target came first, and jumps over them inside a bar, by finer bars."""

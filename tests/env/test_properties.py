@@ -45,7 +45,7 @@ from tests.support.markets import (
 TINY = 1e-6
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cases())
 def test_sizes_closed_sum_to_one_and_net_is_what_the_fills_paid(case: Case) -> None:
     spec, world = device_world(case)
@@ -59,7 +59,7 @@ def test_sizes_closed_sum_to_one_and_net_is_what_the_fills_paid(case: Case) -> N
         assert not outcome.done[:last].any()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cases())
 def test_a_stop_never_loosens(case: Case) -> None:
     spec, world = device_world(case)
@@ -70,7 +70,7 @@ def test_a_stop_never_loosens(case: Case) -> None:
     assert in_long_form[0] >= case.trade.direction * case.trade.stop
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cases())
 def test_no_fill_outside_its_bar_except_at_a_gaps_open(case: Case) -> None:
     """Before slippage; a fill at the open is inside the bar by definition of its range."""
@@ -86,7 +86,7 @@ def test_no_fill_outside_its_bar_except_at_a_gaps_open(case: Case) -> None:
             assert side.low - slack <= fill.price[k] <= side.high + slack
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cases())
 def test_a_trade_and_its_mirror_image_have_the_same_result(case: Case) -> None:
     image = mirrored(case)
@@ -110,7 +110,7 @@ def test_a_trade_and_its_mirror_image_have_the_same_result(case: Case) -> None:
     np.testing.assert_allclose(profit[: last + 1], image_profit[: last + 1], atol=TINY)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cases(), st.integers(0, 7))
 def test_bars_after_the_coming_one_never_change_what_has_happened(case: Case, cut: int) -> None:
     """Everything after bar e+cut+1 is replaced; decisions and outcomes up to `cut` stay to the bit."""
