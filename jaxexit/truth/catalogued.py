@@ -32,7 +32,6 @@ def catalogued(
     seed: int,
     features: tuple[Feature, ...],
     quick: bool = False,
-    names: Sequence[str] = tuple(CATALOGUE),
     on_exit: Callable[[str], None] = lambda what: None,
 ) -> list[Examinee]:
     """Each exit of the catalogue with all its settings in turn, and each tuned exit with its best one.
@@ -41,13 +40,9 @@ def catalogued(
         seed: of the market that they are tuned on, which is none of the exam's.
         features: of the observation that the supervised exit reads; the exam must have the same.
         quick: tuned on few trades.
-        names: exits of the catalogue, at least one.
         on_exit: called with what is being done.
     """
-    trades = QUICK_TRADES if quick else TRADES
-    simulated = simulate(TUNING, np.random.default_rng([seed, 2**31 + 1]), trades)
-    dataset = to_dataset(simulated, features, train=0.98, validation=0.01)
-    backtest = Backtest(exam_experiment(TUNING), dataset, "train")
+    backtest = tuning_market(seed, features, QUICK_TRADES if quick else TRADES)
     found = tune(backtest.score, horizon=HORIZON, on_policy=lambda name: on_exit(f"tune {name}"))
     tuned = [
         Examinee(
@@ -57,12 +52,23 @@ def catalogued(
         )
         for policy in candidates(HORIZON)
     ]
-    return tuned + _of_the_catalogue(backtest, names, on_exit)
+    return tuned + of_the_catalogue(backtest, on_exit=on_exit)
 
 
-def _of_the_catalogue(
-    backtest: Backtest, names: Sequence[str], on_exit: Callable[[str], None]
+def tuning_market(seed: int, features: tuple[Feature, ...], trades: int) -> Backtest:
+    """What settings are chosen on; arguments as for `catalogued`."""
+    simulated = simulate(TUNING, np.random.default_rng([seed, 2**31 + 1]), trades)
+    dataset = to_dataset(simulated, features, train=0.98, validation=0.01)
+    return Backtest(exam_experiment(TUNING), dataset, "train")
+
+
+def of_the_catalogue(
+    backtest: Backtest,
+    names: Sequence[str] = tuple(CATALOGUE),
+    *,
+    on_exit: Callable[[str], None] = lambda what: None,
 ) -> list[Examinee]:
+    """Each exit of the catalogue twice: with all its settings in turn, and with the best on a backtest."""
     spec, world = backtest.spec, backtest.world
     catalogue = Catalogue(spec, backtest.dataset, HORIZON, names)
     catalogue.fit(world)
