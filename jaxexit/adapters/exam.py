@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from jaxexit.adapters.managing import Manager
-from jaxexit.config.market import Data
+from jaxexit.config.market import Costs, Data
 from jaxexit.data.charges import FREE
 from jaxexit.data.simulated import PIP, Simulated
 from jaxexit.learners import learner_of
@@ -68,7 +68,8 @@ def advised(
 def _policy(params: Any, *, quick: bool) -> TrainedPolicy:
     """The adversary as a version that was trained."""
     experiment = experiment_of(SEEDS[0], quick=quick)
-    experiment = experiment.model_copy(update={"data": Data(warmup=0, pip=PIP)})
+    free = {"data": Data(warmup=0, pip=PIP), "costs": Costs(spread_pips=0.0)}
+    experiment = experiment.model_copy(update=free)
     spec, _ = training_world(0, 1)
     return TrainedPolicy(
         experiment=experiment,
@@ -142,7 +143,7 @@ def by_backtesting(policy: TrainedPolicy, market: Simulated) -> np.ndarray:
     table = _bars(market).set_index("time").rename(columns=str.capitalize)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "DatetimeIndex.dayofweek is deprecated")
-        result: Any = Backtest(table, Listed, cash=1e9, hedging=True, finalize_trades=True).run()
+        result: Any = Backtest(table, Listed, cash=1e9, hedging=True).run()
     pips = np.zeros(A_MARKET)  # an entry that is given up before it is filled earns 0
     for piece in result["_strategy"].closed_trades:
         pips[int(piece.tag)] += piece.pl / UNITS / PIP
