@@ -4,6 +4,7 @@ import os
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 # Programs of tests are compiled once and run for milliseconds: unoptimised they are there in half the time.
 # `XLA_FLAGS= pytest ...` optimises them, as the commands do.
@@ -22,6 +23,7 @@ set_compiler_flags()
 jax.config.update("jax_num_cpu_devices", 2)
 
 from tests.support import once, tiny  # noqa: E402
+from tests.support.families import scheduler  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -31,6 +33,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.timeout(0))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Whole files, and those that share compiled programs in one process where that is possible."""
+    return scheduler(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jaxexit import checkout, machine, terminal
-from jaxexit.commands import cli
+from jaxexit.commands import cli, exam_added
 from jaxexit.commands.exam_options import EXAMS, build_parser, check_options
 
 if TYPE_CHECKING:  # annotations only: a mistake in the arguments must not wait for jax
@@ -32,15 +33,25 @@ def _martingale(arguments: argparse.Namespace, on_step: Progress) -> list[Verdic
 
     quick, seed = arguments.quick, arguments.seed
     trained = adversaries.adversaries(seed=seed, quick=quick, on_update=on_step)
-    return martingale.examine(
-        [*everyone(), *trained],
-        martingale.SETTINGS if quick else martingale.SETTINGS + martingale.AT_CLOSE,
+    added = exam_added.examinees(trained, seed=seed, quick=quick, on_step=on_step)
+    examine = partial(
+        martingale.examine,
         trades=_one(arguments.trades)
         or (martingale.QUICK_TRADES if quick else martingale.FULL_TRADES),
         seed=seed,
         features=adversaries.observed(),
         on_setting=on_step,
     )
+    first, settings = [*everyone(), *trained], martingale.SETTINGS
+    if not quick:
+        settings += martingale.AT_CLOSE + martingale.FINER
+        verdicts = examine([*first, *added], settings)
+    else:
+        verdicts = examine(first, settings)
+        if added:
+            two = [s for s in settings if s.jumps and s.costs == (s.side == "short")]
+            verdicts += examine(added, two) + examine([*first, *added], martingale.FINER)
+    return verdicts + exam_added.advised(trained, seed=seed, quick=quick, on_step=on_step)
 
 
 def _optimum(arguments: argparse.Namespace, on_step: Progress) -> list[Share]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import difflib
 import json
@@ -9,6 +10,7 @@ import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -106,7 +108,7 @@ def parse_mapping(text: str, where: str) -> dict[str, Any]:
 def parse_value(text: str, where: str) -> Any:
     """Any YAML value as plain values (see `parse_mapping`)."""
     try:
-        return _plain(yaml.load(text, _Loader), iter(range(MOST_VALUES)))
+        return copy.deepcopy(_values(text))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" in line {mark.line + 1}" if mark else ""
@@ -118,6 +120,12 @@ def parse_value(text: str, where: str) -> Any:
         raise ConfigError(f"{where}: is nested too deeply, or too large") from None
     except ValueError as error:  # a value that does not fit its explicit tag, e.g. `!!float x`
         raise ConfigError(f"{where}: not valid YAML: {' '.join(str(error).split())}") from None
+
+
+@lru_cache(maxsize=32)
+def _values(text: str) -> Any:
+    """Kept, since a command reads the same snapshot again and again; not to be changed."""
+    return _plain(yaml.load(text, _Loader), iter(range(MOST_VALUES)))
 
 
 def _plain(value: Any, budget: Iterator[int]) -> Any:

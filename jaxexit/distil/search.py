@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -29,7 +29,7 @@ from jaxexit.distil.numbers import numbers_of
 from jaxexit.distil.rule import CONDITIONS, Rule, rule_params, rule_policy
 from jaxexit.distil.walk import Met, Walker
 from jaxexit.env.types import HOLD
-from jaxexit.evaluate import Backtest
+from jaxexit.policies import Policy
 
 ROUNDS = 3
 MOST_TRADES = 2048
@@ -39,6 +39,14 @@ MOST_DECISIONS = 80_000
 MOST_NATS = 20.0
 """An action cannot give up more: logits of impossible actions are not to be believed as values."""
 COSTS = ("given_up", "equal")
+
+
+class Validation(Protocol):
+    """What chooses among rules: a `Backtest` of validation, or anything that plays one."""
+
+    def score(self, policy: Policy, policy_params: Any) -> float:
+        """Mean net result a trade, unit of results."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -90,7 +98,7 @@ def spread_evenly(count: int, most: int) -> np.ndarray:
 
 def search(
     walker: Walker,
-    validation: Backtest,
+    validation: Validation,
     lines: int,
     on_part: Callable[[str], None] = lambda what: None,
 ) -> list[Candidate]:

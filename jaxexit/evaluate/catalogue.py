@@ -18,6 +18,7 @@ from jaxexit.config import baselines
 from jaxexit.data import Dataset
 from jaxexit.data.hours import NEW_YORK
 from jaxexit.data.indicators import talib_indicators
+from jaxexit.data.types import Market
 from jaxexit.env import EnvSpec, World, observation_size
 from jaxexit.errors import check_complete
 from jaxexit.evaluate import meta_label
@@ -145,11 +146,16 @@ check_complete("evaluate.catalogue.CATALOGUE", CATALOGUE, baselines.CATALOGUE, n
 
 def columns_of(dataset: Dataset) -> c.Columns:
     """Indicators of mid prices and the clock at each bar's close, host arrays."""
-    bid, ask = np.asarray(dataset.market.bid, float), np.asarray(dataset.market.ask, float)
+    return columns_at(dataset.market, dataset.times)
+
+
+def columns_at(market: Market, times: np.ndarray) -> c.Columns:
+    """The same of a market of T bars that open at `times` [T], UTC."""
+    bid, ask = np.asarray(market.bid, float), np.asarray(market.ask, float)
     _, high, low, close = (0.5 * (bid + ask)).T
     found = talib_indicators(high, low, close)
-    step = np.median(np.diff(dataset.times))
-    local = pd.DatetimeIndex(dataset.times + step, tz="UTC").tz_convert(NEW_YORK)
+    step = np.median(np.diff(times))
+    local = pd.DatetimeIndex(times + step, tz="UTC").tz_convert(NEW_YORK)
     hour = np.asarray(local.hour + local.minute / 60.0, float)
     days = np.asarray(local.tz_localize(None).normalize().as_unit("s").asi8 // 86_400)
     deviation = 0.5 * (found.band_upper - found.band_middle)

@@ -6,14 +6,14 @@ independent of all before it, so results of different trades are uncorrelated wh
 the standard error of the mean is the trades' standard deviation over the root of their number.
 
 A policy with both a stop and a target is judged from above only: where both lie in one bar the stop is
-taken, which costs it something.
+taken, which costs it something. Settings that are looked into have finer bars, which know what came first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -24,11 +24,15 @@ from jaxexit.config.market import Costs
 from jaxexit.config.trading import Env, Guards
 from jaxexit.data.charges import charges_of
 from jaxexit.data.features import Feature
-from jaxexit.data.simulated import FAR_PIPS, PIP, brownian, device
+from jaxexit.data.simulated import FAR_PIPS, PIP, Simulated, brownian, device, finer_brownian
 from jaxexit.env import EnvSpec, Hindsight, World, env_params, env_spec
 from jaxexit.env.types import BY_TARGET
 from jaxexit.evaluate import TradeResults, run_policy
+from jaxexit.evaluate.catalogue import columns_at
+from jaxexit.evaluate.tuning import EVALUATIONS
 from jaxexit.policies import together
+from jaxexit.policies.catalogue import Columns
+from jaxexit.policies.swept import Sweep
 from jaxexit.truth.exploiters import Examinee
 from jaxexit.truth.verdict import Tally, Verdict
 
@@ -39,6 +43,7 @@ SPREAD_PIPS = 1.0
 COMMISSION = 2e-5  # fraction of notional a side: 0.2 pips
 SLIPPAGE_PIPS = 0.3
 BATCH = 25_000  # trades made and played at once: some two million bars
+FINER_BATCH = 5_000  # and of those that are looked into
 FULL_TRADES, QUICK_TRADES = 200_000, 6_000
 
 
@@ -49,12 +54,14 @@ class Setting(NamedTuple):
     costs: bool
     side: str  # "long" or "short"
     fills: str = "next_open"  # of entries and orders: "next_open" or "bar_close"
+    finer: bool = False  # whether its bars are looked into
 
     @property
     def name(self) -> str:
         """What the table calls it."""
         words = [self.side, "jumps" if self.jumps else "smooth", "costs" if self.costs else "free"]
-        return ", ".join(words + ["at close"] * (self.fills == "bar_close"))
+        words += ["at close"] * (self.fills == "bar_close")
+        return ", ".join(words + ["finer"] * self.finer)
 
 
 SETTINGS = tuple(
@@ -62,6 +69,7 @@ SETTINGS = tuple(
     for jumps, costs, side in product((False, True), (False, True), ("long", "short"))
 )
 AT_CLOSE = (Setting(True, True, "long", "bar_close"), Setting(True, True, "short", "bar_close"))
+FINER = (Setting(True, False, "long", finer=True), Setting(True, True, "short", finer=True))
 
 
 def exam_experiment(setting: Setting) -> Experiment:
@@ -87,8 +95,12 @@ def make_world(
     setting: Setting, rng: np.random.Generator, trades: int, features: tuple[Feature, ...] = ()
 ) -> tuple[EnvSpec, World]:
     """A fresh market of a setting and `trades` trades in it. Its hindsight is blank: money only."""
-    experiment = exam_experiment(setting)
-    simulated = brownian(
+    return world_of(setting, simulate(setting, rng, trades), features)
+
+
+def simulate(setting: Setting, rng: np.random.Generator, trades: int) -> Simulated:
+    """The bars and trades of a setting."""
+    return (finer_brownian if setting.finer else brownian)(
         rng,
         trades,
         horizon=HORIZON,
@@ -97,6 +109,13 @@ def make_world(
         side=setting.side,
         stop_pips=STOP_PIPS,
     )
+
+
+def world_of(
+    setting: Setting, simulated: Simulated, features: tuple[Feature, ...] = ()
+) -> tuple[EnvSpec, World]:
+    """The world of a simulated market, with blank hindsight."""
+    experiment, trades = exam_experiment(setting), len(simulated.trades)
     market, entered = device(simulated, features)
     world = World(
         params=env_params(experiment, charges_of(experiment.costs, simulated.bars)),
@@ -140,13 +159,16 @@ def examine(
         on_setting: called with each setting's name before it begins.
     """
     verdicts = []
-    played = together([(examinee.policy, examinee.params) for examinee in examinees])
+    swept = any(isinstance(examinee.params, Sweep) for examinee in examinees)
     for number, setting in enumerate(settings):
         on_setting(setting.name)
         tallies = [Tally() for _ in examinees]
-        for batch, size in enumerate(_batches(trades)):
+        for batch, size in enumerate(_batches(trades, FINER_BATCH if setting.finer else BATCH)):
             rng = np.random.default_rng([seed, number, batch])
-            spec, world = make_world(setting, rng, size, features)
+            simulated = simulate(setting, rng, size)
+            spec, world = world_of(setting, simulated, features)
+            columns = columns_at(world.market, simulated.bars.times) if swept else None
+            played = together([(one.policy, _here(one.params, columns, size)) for one in examinees])
             key = jax.random.fold_in(jax.random.key(seed), batch)
             for (policy, params), tally in zip(played, tallies, strict=True):
                 results = run_policy(spec, policy, world, params, key, horizon=HORIZON).results
@@ -159,6 +181,14 @@ def examine(
     return verdicts
 
 
-def _batches(trades: int) -> list[int]:
-    whole, rest = divmod(trades, BATCH)
-    return [BATCH] * whole + [rest] * (rest > 0)
+def _here(params: Any, columns: Columns | None, trades: int) -> Any:
+    """What an examinee plays with on a market: a sweep's settings take turns, each over as many trades."""
+    if columns is None or not isinstance(params, Sweep):
+        return params
+    each: Any = np.int32(-(-trades // EVALUATIONS))
+    return params._replace(trades=each, columns=columns)
+
+
+def _batches(trades: int, most: int) -> list[int]:
+    whole, rest = divmod(trades, most)
+    return [most] * whole + [rest] * (rest > 0)

@@ -11,6 +11,7 @@ from jaxexit.truth.reference.simulator import simulate
 from tests.support.device import device_orders, device_world, play
 from tests.support.markets import (
     Case,
+    Fills,
     cases,
     float32_agrees,
     make_case,
@@ -19,6 +20,9 @@ from tests.support.markets import (
     with_more_costs,
 )
 
+GIVEN = Fills(("next_open", "given"), ("next_open", "bar_close"))
+AT_ENTRY = Fills(("next_open", "bar_close"), ("next_open",))
+"""All others with the seeded cases: what is compared here is most of a minute of compiling otherwise."""
 MONEY = 3e-6  # fractions of the entry: a few float32 roundings of a price near 1
 
 
@@ -66,7 +70,7 @@ def check_agreement(
     assert world.hindsight.best_net[0] == pytest.approx(expected.hindsight, abs=MONEY)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(cases())
 def test_step_agrees_with_the_plain_simulator(case: Case) -> None:
     expected = simulate(case.bars, case.trade, case.rules, case.orders)
@@ -74,8 +78,8 @@ def test_step_agrees_with_the_plain_simulator(case: Case) -> None:
     check_agreement(case, expected)
 
 
-@settings(max_examples=300, deadline=None)
-@given(cases(), st.integers(0, 10_000))
+@settings(max_examples=150, deadline=None)
+@given(cases(fills=GIVEN), st.integers(0, 10_000))
 def test_step_agrees_on_the_costs_of_every_market(plain: Case, seed: int) -> None:
     """Maker and taker, fees by the lot with a minimum, slippage and swap as fractions, funding, borrowing."""
     case = with_more_costs(plain, numpy_pick(seed))
@@ -84,8 +88,8 @@ def test_step_agrees_on_the_costs_of_every_market(plain: Case, seed: int) -> Non
     check_agreement(case, expected, more=True)
 
 
-@settings(max_examples=100, deadline=None)
-@given(cases(), st.integers(0, 10_000))
+@settings(max_examples=60, deadline=None)
+@given(cases(fills=AT_ENTRY), st.integers(0, 10_000))
 def test_step_agrees_on_bars_that_are_looked_into(plain: Case, seed: int) -> None:
     """Which of stop and target came first, and jumps over them inside a bar, by finer bars."""
     case = with_finer_bars(plain, numpy_pick(seed))
@@ -95,15 +99,19 @@ def test_step_agrees_on_bars_that_are_looked_into(plain: Case, seed: int) -> Non
 
 
 @pytest.mark.slow
-def test_step_agrees_on_a_thousand_seeded_cases() -> None:
+@pytest.mark.parametrize("kind", ["plain", "more", "detail"])
+def test_step_agrees_on_a_thousand_seeded_cases(kind: str) -> None:
     compared, reasons = 0, set()
     for seed in range(1_000):
-        case = make_case(numpy_pick(seed), 1 + seed % 8)
+        pick = numpy_pick(seed)
+        case = make_case(pick, 1 + seed % 8)
+        if kind != "plain":
+            case = (with_more_costs if kind == "more" else with_finer_bars)(case, pick)
         expected = simulate(case.bars, case.trade, case.rules, case.orders)
         if not float32_agrees(expected):
             continue
-        check_agreement(case, expected)
+        check_agreement(case, expected, more=kind == "more", detail=kind == "detail")
         compared += 1
         reasons.add(expected.exit_reason)
     assert compared > 900
-    assert reasons == {"EXIT", "STOP", "BREAKEVEN_STOP", "TARGET", "TIME"}
+    assert reasons >= {"EXIT", "STOP", "BREAKEVEN_STOP", "TARGET", "TIME"}

@@ -45,7 +45,7 @@ from tests.support.markets import (
 TINY = 1e-6
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cases())
 def test_sizes_closed_sum_to_one_and_net_is_what_the_fills_paid(case: Case) -> None:
     spec, world = device_world(case)
@@ -59,7 +59,7 @@ def test_sizes_closed_sum_to_one_and_net_is_what_the_fills_paid(case: Case) -> N
         assert not outcome.done[:last].any()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cases())
 def test_a_stop_never_loosens(case: Case) -> None:
     spec, world = device_world(case)
@@ -70,7 +70,7 @@ def test_a_stop_never_loosens(case: Case) -> None:
     assert in_long_form[0] >= case.trade.direction * case.trade.stop
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cases())
 def test_no_fill_outside_its_bar_except_at_a_gaps_open(case: Case) -> None:
     """Before slippage; a fill at the open is inside the bar by definition of its range."""
@@ -86,7 +86,7 @@ def test_no_fill_outside_its_bar_except_at_a_gaps_open(case: Case) -> None:
             assert side.low - slack <= fill.price[k] <= side.high + slack
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cases())
 def test_a_trade_and_its_mirror_image_have_the_same_result(case: Case) -> None:
     image = mirrored(case)
@@ -110,7 +110,7 @@ def test_a_trade_and_its_mirror_image_have_the_same_result(case: Case) -> None:
     np.testing.assert_allclose(profit[: last + 1], image_profit[: last + 1], atol=TINY)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cases(), st.integers(0, 7))
 def test_bars_after_the_coming_one_never_change_what_has_happened(case: Case, cut: int) -> None:
     """Everything after bar e+cut+1 is replaced; decisions and outcomes up to `cut` stay to the bit."""
@@ -198,41 +198,63 @@ def real() -> tuple[Dataset, object, object]:
     return dataset, *make_world(experiment, dataset, "train")
 
 
-def _some_states(spec, world, count: int = 256):
-    """States in the middle of real trades, after random actions."""
+@pytest.fixture(scope="module")
+def states(real):
+    """256 states in the middle of real trades, after random actions."""
+    _, spec, world = real
     key = jax.random.key(3)
-    trades = jax.random.randint(key, (count,), 0, world.trades.entry_bar.shape[0])
-    state = jax.vmap(partial(reset, spec, world.params, world.market, world.trades))(trades)
-    actions = jax.random.choice(key, jnp.array([0, 0, 0, 2, 3, 4]), (count, 12))
 
-    def play_one(state, actions):
+    def play_one(trade, actions):
         def once(state, action):
             after, outcome = step(spec, world, state, order_from_action(action))
             return jax.tree.map(lambda a, b: jnp.where(outcome.done, b, a), after, state), None
 
+        state = reset(spec, world.params, world.market, world.trades, trade)
         return jax.lax.scan(once, state, actions)[0]
 
-    return jax.jit(jax.vmap(play_one))(state, actions)
+    @jax.jit
+    def play():
+        trades = jax.random.randint(key, (256,), 0, world.trades.entry_bar.shape[0])
+        actions = jax.random.choice(key, jnp.array([0, 0, 0, 2, 3, 4]), (256, 12))
+        return jax.vmap(play_one)(trades, actions)
+
+    return jax.device_get(play())
 
 
-def test_observation_is_finite_clipped_and_named(real) -> None:
+def first(states, count: int):
+    return jax.tree.map(lambda leaf: leaf[:count], states)
+
+
+@partial(jax.jit, static_argnames="spec")
+def looked_at(spec, world, states):
+    """What is known at each state, what the agent sees of it, and what it may do."""
+
+    def look(state):
+        now = situation(spec, world.params, world.trades, state)
+        return (
+            now,
+            observe(spec, world.params, world.market, now),
+            valid_actions(world.params, now),
+        )
+
+    return jax.vmap(look)(states)
+
+
+def test_observation_is_finite_clipped_and_named(real, states) -> None:
     _, spec, world = real
-    states = _some_states(spec, world)
-    now = jax.vmap(partial(situation, spec, world.params, world.trades))(states)
-    seen = jax.vmap(partial(observe, spec, world.params, world.market))(now)
+    seen = np.asarray(looked_at(spec, world, states)[1])
     assert seen.shape == (256, observation_size(spec)) == (256, len(observation_names(spec)))
     assert 25 <= observation_size(spec) <= 32
-    assert bool(jnp.isfinite(seen).all())
-    assert float(jnp.abs(seen).max()) <= 10.0
-    spread_of_values = np.asarray(seen).std(axis=0)
+    assert np.isfinite(seen).all()
+    assert np.abs(seen).max() <= 10.0
+    spread_of_values = seen.std(axis=0)
     constant = [n for n, s in zip(observation_names(spec), spread_of_values, strict=True) if s == 0]
     assert constant == ["last_exit"], "an observation that never changes tells nothing"
 
 
-def test_observation_does_not_see_the_next_bar(real) -> None:
+def test_observation_does_not_see_the_next_bar(real, states) -> None:
     """All bars after each state's own are replaced by noise: nothing the agent sees changes."""
     _, spec, world = real
-    states = _some_states(spec, world, count=32)
     rows = jnp.arange(world.market.bid.shape[0])
     noise = jax.random.key(0)
 
@@ -253,21 +275,19 @@ def test_observation_does_not_see_the_next_bar(real) -> None:
         now = situation(spec, world.params, world.trades, state)
         return observe(spec, world.params, market, now), valid_actions(world.params, now)
 
-    chex.assert_trees_all_equal(see(jnp.bool_(False), states), see(jnp.bool_(True), states))
+    some = first(states, 32)
+    chex.assert_trees_all_equal(see(np.bool_(False), some), see(np.bool_(True), some))
 
 
-def test_observation_does_not_see_inside_a_bar(real) -> None:
+def test_observation_does_not_see_inside_a_bar(real, states) -> None:
     """Finer bars of noise, of the past, the present and the future: nothing the agent sees changes."""
     _, spec, world = real
-    states = _some_states(spec, world, count=32)
     bid, ask = np.asarray(world.market.bid), np.asarray(world.market.ask)
     noise = np.random.default_rng(0).standard_normal((len(bid), 2, 3, 4)).astype(np.float32)
     seen = []
     for detail in (unresolved(bid, ask, 4), noise):
-        market = world.market._replace(detail=jnp.asarray(detail))
-        now = jax.vmap(partial(situation, spec, world.params, world.trades))(states)
-        shown = jax.vmap(partial(observe, spec, world.params, market))(now)
-        seen.append((now, shown, jax.vmap(partial(valid_actions, world.params))(now)))
+        market = world.market._replace(detail=detail)
+        seen.append(looked_at(spec, world._replace(market=market), states))
     chex.assert_trees_all_equal(*seen)
 
 
@@ -301,51 +321,50 @@ def test_mirrored_market_looks_the_same(real) -> None:
     for feature in spec.features:
         if feature.directional:
             flips[feature.column_index] = -1.0
+    bid, ask, way = (np.asarray(leaf) for leaf in (*world.market[:2], world.trades.direction))
+    price, stop = np.asarray(world.trades.entry_price), np.asarray(world.trades.stop)
+    turned = [0, 2, 1, 3]  # the high of one side is the low of the other
     market = world.market._replace(
-        bid=2 * entry - world.market.ask[:, jnp.array([0, 2, 1, 3])],
-        ask=2 * entry - world.market.bid[:, jnp.array([0, 2, 1, 3])],
-        features=world.market.features * flips,
+        bid=2 * entry - ask[:, turned],
+        ask=2 * entry - bid[:, turned],
+        features=np.asarray(world.market.features) * flips,
     )
     trades = world.trades._replace(
-        direction=-world.trades.direction,
-        entry_price=2 * entry - world.trades.entry_price,
-        stop=2 * entry - world.trades.stop,
+        direction=-way, entry_price=2 * entry - price, stop=2 * entry - stop
     )
-    seen = []
-    for one in (world, world._replace(market=market, trades=trades)):
-        state = reset(spec, one.params, one.market, one.trades, jnp.int32(trade))
-        for action in (0, 2, 0, 0):
-            state, _ = step(spec, one, state, order_from_action(jnp.int32(action)))
-        now = situation(spec, one.params, one.trades, state)
-        seen.append(np.asarray(observe(spec, one.params, one.market, now)))
+
+    @jax.jit
+    def see(world):
+        def once(state, action):
+            return step(spec, world, state, order_from_action(action))[0], None
+
+        state = reset(spec, world.params, world.market, world.trades, np.int32(trade))
+        state, _ = jax.lax.scan(once, state, np.array([0, 2, 0, 0], np.int32))
+        now = situation(spec, world.params, world.trades, state)
+        return observe(spec, world.params, world.market, now)
+
+    seen = [see(one) for one in (world, world._replace(market=market, trades=trades))]
     np.testing.assert_allclose(seen[0], seen[1], atol=2e-3)
 
 
-def test_jit_vmap_and_plain_python_agree(real) -> None:
+def test_jit_vmap_and_plain_python_agree(real, states) -> None:
     _, spec, world = real
-    states = _some_states(spec, world, count=8)
-    orders = jax.vmap(order_from_action)(jnp.array([0, 1, 2, 3, 4, 0, 2, 1]))
-    batched = jax.jit(jax.vmap(partial(step, spec, world)))(states, orders)
+    some = first(states, 8)
+    actions = np.array([0, 1, 2, 3, 4, 0, 2, 1], np.int32)
+
+    def act(state, action):
+        return step(spec, world, state, order_from_action(action))
+
+    batched, compiled = jax.device_get(jax.jit(jax.vmap(act))(some, actions)), jax.jit(act)
     for i in range(8):
-        state, order = (jax.tree.map(lambda leaf, i=i: leaf[i], tree) for tree in (states, orders))
-        alone = jax.jit(partial(step, spec, world))(state, order)
+        state = jax.tree.map(lambda leaf, i=i: leaf[i], some)
+        alone = compiled(state, actions[i])
         mine = jax.tree.map(lambda leaf, i=i: leaf[i], batched)
         chex.assert_trees_all_close(mine, alone, rtol=0, atol=1e-6)
         if i < 2:  # plain Python takes its time
             with jax.disable_jit():
-                plain = step(spec, world, state, order)
+                plain = act(jax.tree.map(jnp.asarray, state), jnp.asarray(actions[i]))
             chex.assert_trees_all_close(plain, alone, rtol=0, atol=1e-6)
-
-
-def test_a_reset_environment_carries_nothing_over(real) -> None:
-    _, spec, world = real
-    fresh = reset(spec, world.params, world.market, world.trades, jnp.int32(7))
-    used = _some_states(spec, world, count=4)
-    again = jax.vmap(
-        lambda state: reset(spec, world.params, world.market, world.trades, jnp.int32(7))
-    )(used)
-    for i in range(4):
-        chex.assert_trees_all_equal(jax.tree.map(lambda leaf, i=i: leaf[i], again), fresh)
 
 
 def test_order_from_action_asks_for_nothing_else() -> None:

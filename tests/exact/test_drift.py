@@ -1,6 +1,7 @@
 """What a bar is expected to bring: found where there is something, not where there is nothing."""
 
 from itertools import pairwise
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,6 @@ import pytest
 from jaxexit.exact.drift import (
     FOLDS,
     TERMS,
-    Moments,
     changes,
     evidence,
     features,
@@ -30,11 +30,12 @@ DRIFT = 0.3  # a bar, of the price
 SCALE = 0.5  # of the price as it is observed: never beyond where numbers are clipped
 
 
-def market(trades: int, drift: float, seed: int) -> tuple[Paths, jax.Array, np.ndarray]:
+def market(trades: int, drift: float, seed: int) -> tuple[Any, Any, np.ndarray]:
     """Trades on a price that returns to 0, or does not; stopped where they have lost 8.
 
     Returns:
-        The paths; what is observed [H, N, 3]: price times SCALE, noise, age; the true drift [H, N].
+        The paths; what is observed [H, N, 3]: price times SCALE, noise, age; the true drift [H, N]; all on
+        the host.
     """
     rng = np.random.default_rng(seed)
     price = np.empty((HORIZON + 1, trades))
@@ -54,7 +55,7 @@ def market(trades: int, drift: float, seed: int) -> tuple[Paths, jax.Array, np.n
     seen[..., 2] = np.arange(HORIZON)[:, None] / HORIZON
     seen *= alive[..., None]
     arrays = (seen.astype("f4"), hold.astype("f4"), leave.astype("f4"), alive, alive, ends & alive)
-    paths = Paths(*map(jnp.asarray, arrays))
+    paths = Paths(*arrays)
     return paths, paths.observation, np.where(alive, -drift * price[:-1], 0.0)
 
 
@@ -62,24 +63,26 @@ def known(drift: float, share: float = 1.0) -> Drift:
     """The true one."""
     weights = np.zeros((FOLDS, number_of_features(SIZE)), "f4")
     weights[:, 1] = -drift / SCALE
-    return Drift(jnp.asarray(weights), jnp.int32(1), jnp.float32(0.0), jnp.float32(share))
+    return Drift(weights, np.int32(1), np.float32(0.0), np.float32(share))  # type: ignore[arg-type]
 
 
-def fold_moments(trades: int, drift: float, first: int = 0) -> Moments:
-    """Of FOLDS markets of their own."""
-    every = jnp.ones(trades)
-    parts = [moments(*market(trades, drift, first + k)[:2], every) for k in range(FOLDS)]
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *parts)
+def fold_moments(trades: int, drift: float, first: int = 0) -> Any:
+    """Of FOLDS markets of their own; on the host."""
+    every = np.ones(trades, np.float32)
+    parts = [of_bars(*market(trades, drift, first + k)[:2], every) for k in range(FOLDS)]
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *parts)
 
 
-fit = jax.jit(fitted_drift)
+# Compiled as a whole: operation by operation each would be a program of its own.
+fit, expected, of_bars, seen_as = map(jax.jit, (fitted_drift, without_luck, moments, numbers_of))
+pursued = jax.jit(pursuit)
 
 
 def of_folds(trades: int, drift: float, first: int = 0) -> Drift:
     return fit(fold_moments(trades, drift, first), jnp.float32(1.0))
 
 
-FIRST_FOLD = jnp.zeros(4_000, jnp.int32)
+FIRST_FOLD = np.zeros(4_000, np.int32)
 
 
 def test_changes_add_up_to_what_an_exit_earned():
@@ -101,7 +104,7 @@ def test_features_are_as_many_as_is_said_and_fade_with_age():
 def test_numbers_are_0_where_0_was_observed_but_for_those_that_never_are():
     scaling = Scaling(jnp.array([2.0, -1.0, 50.0]), jnp.array([0.5, 1.0, 1.0]), jnp.float32(1.0))
     observed = jnp.array([[0.0, 0.0, 50.0], [4.0, 9.0, 51.0], [40.0, 0.0, 20.0]])
-    numbers = numbers_of((observed - scaling.mean) * scaling.inverse, scaling)
+    numbers = seen_as((observed - scaling.mean) * scaling.inverse, scaling)
     np.testing.assert_allclose(numbers, [[0, 0, 0], [2, 4, 1], [6, 0, -5]], atol=1e-5)
 
 
@@ -127,18 +130,23 @@ def test_of_a_martingale_next_to_nothing_is_expected():
 def test_a_folds_own_bars_take_no_part_in_what_is_expected_of_them():
     folds = fold_moments(500, DRIFT)
     before = fit(folds, jnp.float32(1.0))
-    after = fit(folds._replace(cross=folds.cross.at[2].multiply(1.2)), jnp.float32(1.0))
+    other = folds.cross.copy()
+    other[2] *= np.float32(1.2)
+    after = fit(folds._replace(cross=other), jnp.float32(1.0))
     assert int(before.terms) == int(after.terms) > 0
-    same = [bool((before.weights[k] == after.weights[k]).all()) for k in range(FOLDS)]
+    both = np.asarray(before.weights), np.asarray(after.weights)
+    same = [bool((both[0][k] == both[1][k]).all()) for k in range(FOLDS)]
     assert same == [k == 2 for k in range(FOLDS)]
 
 
 def test_where_leaving_was_forbidden_no_luck_is_removed():
     paths, numbers, _ = market(500, DRIFT, 0)
     free = fold_moments(500, DRIFT)
-    barred = paths._replace(can_leave=paths.can_leave & (jnp.arange(HORIZON) > 2)[:, None])
-    one = moments(barred, numbers, jnp.ones(500))
-    guarded = jax.tree.map(lambda leaf, other: leaf.at[0].set(other), free, one)
+    barred = paths._replace(can_leave=paths.can_leave & (np.arange(HORIZON) > 2)[:, None])
+    one = of_bars(barred, numbers, np.ones(500, np.float32))
+    guarded = jax.tree.map(
+        lambda leaf, other: np.concatenate([np.asarray(other)[None], leaf[1:]]), free, one
+    )
     assert 0.75 < float(fit(free, jnp.float32(0.8)).share) < 0.8
     assert float(fit(guarded, jnp.float32(0.8)).share) == 0.0
 
@@ -155,8 +163,10 @@ def test_a_regression_is_believed_as_far_as_it_has_shown_in_every_fold():
 
 def test_of_one_trade_nothing_can_be_said_and_nothing_is():
     """All folds but one are empty: what that one is expected to bring is fitted on none."""
+    third = np.arange(FOLDS) == 3
     alone = jax.tree.map(
-        lambda leaf: jnp.zeros_like(leaf).at[3].set(leaf[3]), fold_moments(1, DRIFT)
+        lambda leaf: leaf * third.reshape(-1, *[1] * (leaf.ndim - 1)).astype(leaf.dtype),
+        fold_moments(1, DRIFT),
     )
     drift = fit(alone, jnp.float32(1.0))
     assert not np.asarray(drift.weights[3]).any()
@@ -167,7 +177,7 @@ def test_pursuit_survives_features_that_say_the_same_or_nothing():
     x = np.random.default_rng(0).standard_normal((400, 3)).astype("f4")
     x = np.concatenate([x, x, np.zeros((400, 1), "f4"), np.ones((400, 1), "f4")], axis=1)
     y = x[:, 1] + 2.0
-    weights = np.asarray(pursuit(jnp.asarray(x.T @ x / 400), jnp.asarray(x.T @ y / 400)))
+    weights = np.asarray(pursued(x.T @ x / 400, x.T @ y / 400))
     assert np.isfinite(weights).all()
     np.testing.assert_allclose(x @ weights[-1], y, atol=0.02)
     assert not weights[:, 6].any()
@@ -178,7 +188,7 @@ def test_pursuit_is_least_squares_on_what_it_chose():
     x = rng.standard_normal((400, 20)) @ rng.standard_normal((20, 20))
     y = x[:, 3] - 2.0 * x[:, 11] + rng.standard_normal(400)
     x32, y32 = x.astype("f4"), y.astype("f4")
-    weights = np.asarray(pursuit(jnp.asarray(x32.T @ x32 / 400), jnp.asarray(x32.T @ y32 / 400)))
+    weights = np.asarray(pursued(x32.T @ x32 / 400, x32.T @ y32 / 400))
     assert weights.shape == (TERMS + 1, 20)
     assert not weights[0].any()
     for count in (1, 2, 5):
@@ -193,24 +203,23 @@ def test_pursuit_is_least_squares_on_what_it_chose():
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_a_bar_brings_what_was_expected_of_it_and_the_rest_of_its_luck(share: float):
     paths, numbers, truth = market(4_000, DRIFT, 1)
-    calm = without_luck(paths, numbers, known(DRIFT, share), FIRST_FOLD)
+    calm = expected(paths, numbers, known(DRIFT, share), FIRST_FOLD)
     wanted = share * truth + (1.0 - share) * np.asarray(changes(paths))
     wanted = np.where(paths.can_leave, wanted, 0.0)
     np.testing.assert_allclose(changes(calm), wanted, atol=1e-4)
     for name in ("leave", "can_leave", "alive", "ends", "observation"):
-        assert getattr(calm, name) is getattr(paths, name)
+        np.testing.assert_array_equal(getattr(calm, name), getattr(paths, name))
 
 
 def test_results_without_luck_have_the_same_mean_and_less_noise():
     """What holding for eight bars brings, on a price that takes longer than that to return."""
     slow = 0.05
     paths, numbers, _ = market(4_000, slow, 2)
-    leaves = jnp.broadcast_to((jnp.arange(HORIZON) >= 8)[:, None], (HORIZON, 4_000))
-    nothing = jnp.zeros((HORIZON, 4_000))
-    calm = without_luck(paths, numbers, known(slow), FIRST_FOLD)
-    y, without = (
-        np.asarray(returns(p, leaves, nothing, jnp.float32(1.0)))[0] for p in (paths, calm)
-    )
+    leaves = np.broadcast_to((np.arange(HORIZON) >= 8)[:, None], (HORIZON, 4_000))
+    nothing = np.zeros((HORIZON, 4_000), np.float32)
+    calm = expected(paths, numbers, known(slow), FIRST_FOLD)
+    worth = jax.jit(returns)
+    y, without = (np.asarray(worth(p, leaves, nothing, jnp.float32(1.0)))[0] for p in (paths, calm))
     taken_off = y - without
     assert abs(taken_off.mean()) < 4.0 * taken_off.std() / 4_000**0.5
     assert without.std() < 0.5 * y.std()
@@ -218,10 +227,17 @@ def test_results_without_luck_have_the_same_mean_and_less_noise():
 
 def test_what_is_expected_of_a_bar_knows_nothing_of_later_ones():
     paths, numbers, _ = market(64, DRIFT, 3)
-    drift, fold = known(DRIFT), jnp.zeros(64, jnp.int32)
-    hold, leave = paths.hold.at[12:].add(3.0), paths.leave.at[12:].add(-1.0)
-    later = paths._replace(hold=hold, leave=leave), numbers.at[12:].set(3.0)
-    one, other = (without_luck(*both, drift, fold) for both in ((paths, numbers), later))
+    drift, fold = known(DRIFT), np.zeros(64, np.int32)
+    late = (np.arange(HORIZON) >= 12)[:, None]
+    hold, leave = (
+        (leaf + np.float32(more) * late).astype(np.float32)
+        for leaf, more in ((paths.hold, 3.0), (paths.leave, -1.0))
+    )
+    seen = np.where(late[..., None], np.float32(3.0), numbers)
+    later = paths._replace(hold=hold, leave=leave), seen
+    one, other = (
+        jax.device_get(expected(*both, drift, fold)) for both in ((paths, numbers), later)
+    )
     luck, same = (
         of.hold[:11] - changed.hold[:11] for of, changed in ((paths, one), (later[0], other))
     )

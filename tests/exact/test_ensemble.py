@@ -60,10 +60,10 @@ def expected(request: pytest.FixtureRequest) -> Expected:
     hyper = ExactParams(*[jnp.float32(0.0)] * len(ExactParams._fields))._replace(
         anchor=anchor, sharpness=jnp.float32(SHARPNESS), temperature=jnp.float32(TEMPERATURE)
     )
-    network = as_network(members, scaling, rule, hyper, actions)
+    network = jax.jit(as_network, static_argnums=4)(members, scaling, rule, hyper, actions)
     observation = 2.0 * rng.standard_normal((40, SIZE)).astype(np.float32)
     scaled = (observation - scaling.mean) * scaling.inverse
-    of_each = outputs_of_each(members, jnp.asarray(scaled))
+    of_each = jax.jit(outputs_of_each)(members, jnp.asarray(scaled))
     worth, departure = (np.asarray(output) for output in of_each)  # [MEMBERS, 40]
     margin = SHARPNESS * (np.asarray(scaled) @ np.asarray(direction) - 0.3)
     assert np.abs(margin).min() < MOST < np.abs(margin).max()
@@ -72,7 +72,9 @@ def expected(request: pytest.FixtureRequest) -> Expected:
     free = np.repeat(np.array(request.param) == 0.0, MEMBERS // 2)[:, None]
     logit = np.where(free, -worth / TEMPERATURE, held) + departure
     prices = jnp.repeat(anchor, MEMBERS // 2)[:, None]
-    in_learning = leaving_logit(hyper, prices, jnp.asarray(held), *map(jnp.asarray, of_each))
+    in_learning = jax.jit(leaving_logit)(
+        hyper, prices, jnp.asarray(held), *map(jnp.asarray, of_each)
+    )
     np.testing.assert_allclose(in_learning, logit, rtol=1e-5, atol=1e-5)
     logit, worth = logit.mean(axis=0), worth.mean(axis=0)
     return Expected(network, observation, logit, REWARD * worth)

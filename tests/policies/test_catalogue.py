@@ -125,7 +125,9 @@ def test_every_exit_has_a_plain_twin_and_as_many_settings_as_the_others(settings
         assert len(different) == EVALUATIONS, name
 
 
-@pytest.mark.parametrize("entry_fill", ["next_open", "bar_close"])
+@pytest.mark.parametrize(
+    "entry_fill", ["next_open", pytest.param("bar_close", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("name", NAMES)
 def test_it_trades_as_its_plain_twin(
     scene: Scene, settings, name: str, entry_fill: EntryFill

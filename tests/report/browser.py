@@ -37,6 +37,11 @@ class Reader:
         self.driver.get(path.as_uri())
         self.wait(lambda: self.js("return document.body?.dataset.ready"))
 
+    def show(self, path: Path) -> None:
+        """Have a page open, of which nothing is changed: where it is open already it stays as it is."""
+        if self.driver.current_url != path.as_uri():
+            self.open(path)
+
     def look(self, *, width: int, dark: bool = False) -> None:
         """Through a window of this width, with the system's light or dark theme."""
         size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600}

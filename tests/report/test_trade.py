@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -65,10 +66,11 @@ def test_every_trade_opens_with_a_stop_drawn_only_where_it_was_in_force(
     assert reader.js("return document.getElementById('next').disabled")
 
 
+@pytest.mark.parametrize("which", [of_few_decisions, pytest.param(longest, marks=pytest.mark.slow)])
 def test_playback_reveals_no_bar_beyond_the_decision(
-    reader: Reader, page: Path, run: ReportedRun
+    reader: Reader, page: Path, run: ReportedRun, which: Callable[[ReportedRun], int]
 ) -> None:
-    place = longest(run)
+    place = which(run)
     reader.open(page)
     reader.open_trade(place)
     result = written(run.table["net_pips"].iloc[place], 1)

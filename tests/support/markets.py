@@ -50,6 +50,19 @@ class Pick(Protocol):
 
 
 @dataclass(frozen=True)
+class Fills:
+    """How entries and orders may be filled: each pair is a program of its own."""
+
+    entry: tuple[str, ...]
+    order: tuple[str, ...]
+
+
+ALL_FILLS = Fills(
+    ("next_open", "bar_close", "given", "given_next_open"), ("next_open", "bar_close")
+)
+
+
+@dataclass(frozen=True)
 class Case:
     """One trade with all that decides its result."""
 
@@ -75,15 +88,17 @@ def numpy_pick(seed: int) -> Pick:
 
 
 @st.composite
-def cases(draw: st.DrawFn, longest: int = 8) -> Case:
+def cases(draw: st.DrawFn, longest: int = 8, fills: Fills = ALL_FILLS) -> Case:
     """Cases of at most `longest` bars: short ones meet the corners sooner and shrink well."""
     return make_case(
-        lambda options: draw(st.sampled_from(options)), 1 + draw(st.integers(0, longest - 1))
+        lambda options: draw(st.sampled_from(options)),
+        1 + draw(st.integers(0, longest - 1)),
+        fills,
     )
 
 
-def make_case(pick: Pick, horizon: int) -> Case:
-    rules = make_rules(pick, horizon)
+def make_case(pick: Pick, horizon: int, fills: Fills = ALL_FILLS) -> Case:
+    rules = make_rules(pick, horizon, fills)
     entry_bar = pick((0, 1))
     bars = make_bars(pick, entry_bar + horizon + 1)
     trade = make_trade(pick, bars, entry_bar, rules)
@@ -179,13 +194,13 @@ def make_trade(pick: Pick, bars: Sequence[Bar], entry_bar: int, rules: Rules) ->
 # --- rules ---------------------------------------------------------------------------------
 
 
-def make_rules(pick: Pick, horizon: int) -> Rules:
+def make_rules(pick: Pick, horizon: int, fills: Fills = ALL_FILLS) -> Rules:
     """Rules of every kind; the fractions are those that a binary number holds exactly."""
     max_partials, partial_fraction = pick(((1, 0.5), (0, 0.5), (1, 0.25), (2, 0.375), (3, 0.25)))
     rules = Rules(
         max_bars=horizon,
-        entry_fill=pick(("next_open", "bar_close", "given", "given_next_open")),
-        order_fill=pick(("next_open", "bar_close")),
+        entry_fill=pick(fills.entry),
+        order_fill=pick(fills.order),
         tighten_fraction=pick((0.25, 0.5, 0.875)),
         partial_fraction=partial_fraction,
         max_partials=max_partials,

@@ -192,20 +192,6 @@ def test_a_feature_without_end_of_memory_never_settles(
 # --- fills ---------------------------------------------------------------------------------
 
 
-def test_a_stop_filled_at_its_level_through_a_gap_is_caught(tmp_path: Path):
-    with planted(traps.STOP_THROUGH_GAP):
-        inside, derived, *_ = failures(fills.check, random_subject(tmp_path))
-    assert "STOP at" in inside.size
-    assert "outside" in inside.size or "better than the open" in inside.size
-    assert derived.what == "the reference simulator disagrees with the backtest"
-
-
-def test_a_new_stop_applied_to_the_bar_that_has_passed_is_caught(tmp_path: Path):
-    with planted(traps.RETROACTIVE_STOP):
-        found = failures(fills.check, random_subject(tmp_path))
-    assert "the reference simulator disagrees with the backtest" in {f.what for f in found}
-
-
 def test_an_entry_bar_that_is_off_by_one_is_caught(tmp_path: Path):
     with planted(traps.ENTRY_OFF_BY_ONE):
         subject = random_subject(tmp_path)
@@ -215,12 +201,6 @@ def test_an_entry_bar_that_is_off_by_one_is_caught(tmp_path: Path):
         # Their prices are of the bar after the one at whose close they are known, too.
         failure = failures(look_ahead.check, subject)[0]
     assert failure.what == "trades of the test split"
-
-
-def test_an_entry_at_a_price_seen_one_bar_later_is_caught(tmp_path: Path):
-    with planted(traps.LATE_ENTRY):
-        failure = failures(fills.check, random_subject(tmp_path))[-1]
-    assert "entry at" in failure.size
 
 
 # --- the recorded result -------------------------------------------------------------------
@@ -368,3 +348,26 @@ def test_chance_seldom_does_as_well_where_prices_trend(
     monkeypatch.setattr(null, "MOST", 2 * null.FEWEST)
     flipped = null.check(subject)[0]
     assert flipped.severity == "pass", flipped
+
+
+# --- traps in compiled programs: last, since all that is compiled goes with them ------------
+
+
+def test_a_stop_filled_at_its_level_through_a_gap_is_caught(tmp_path: Path):
+    with planted(traps.STOP_THROUGH_GAP):
+        inside, derived, *_ = failures(fills.check, random_subject(tmp_path))
+    assert "STOP at" in inside.size
+    assert "outside" in inside.size or "better than the open" in inside.size
+    assert derived.what == "the reference simulator disagrees with the backtest"
+
+
+def test_a_new_stop_applied_to_the_bar_that_has_passed_is_caught(tmp_path: Path):
+    with planted(traps.RETROACTIVE_STOP):
+        found = failures(fills.check, random_subject(tmp_path))
+    assert "the reference simulator disagrees with the backtest" in {f.what for f in found}
+
+
+def test_an_entry_at_a_price_seen_one_bar_later_is_caught(tmp_path: Path):
+    with planted(traps.LATE_ENTRY):
+        failure = failures(fills.check, random_subject(tmp_path))[-1]
+    assert "entry at" in failure.size

@@ -2,6 +2,7 @@
 
 from jaxexit.data.simulated.brownian import brownian
 from jaxexit.data.simulated.disorder import disorder
+from jaxexit.data.simulated.finer import finer_brownian
 from jaxexit.data.simulated.ornstein_uhlenbeck import ornstein_uhlenbeck
 from jaxexit.data.simulated.realistic import realistic
 from jaxexit.data.simulated.types import FAR_PIPS, LEVEL, PIP, Simulated, device, to_dataset
@@ -14,6 +15,7 @@ __all__ = [
     "brownian",
     "device",
     "disorder",
+    "finer_brownian",
     "ornstein_uhlenbeck",
     "realistic",
     "to_dataset",

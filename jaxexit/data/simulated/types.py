@@ -41,6 +41,7 @@ class Simulated:
     horizon: int  # bars after the entry bar that belong to a trade
     # What no policy may see, a value for each trade: [N] each.
     hidden: dict[str, np.ndarray] = field(default_factory=dict)
+    detail: np.ndarray | None = None  # finer bars inside the bars: see `data.detail.packed`
 
 
 def bars_from_mid(
@@ -138,7 +139,8 @@ def bridge_extremes(
 def device(simulated: Simulated, features: tuple[Feature, ...] = ()) -> tuple[Market, Trades]:
     """The market and all its trades as device arrays. `features`: see `data.resolve_features`."""
     columns, atr, _ = feature_columns(features, simulated.bars)
-    return build_market(simulated.bars, columns, atr), device_trades(simulated.trades)
+    market = build_market(simulated.bars, columns, atr, detail=simulated.detail)
+    return market, device_trades(simulated.trades)
 
 
 def to_dataset(
