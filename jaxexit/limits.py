@@ -70,7 +70,8 @@ def nanoseconds(times: pd.DatetimeIndex, where: str) -> pd.DatetimeIndex:
     import numpy as np
 
     if len(times):
-        first, last = times.min(), times.max()
+        first: Any = times.min()
+        last: Any = times.max()
         if first.year < FIRST_YEAR or last.year > LAST_YEAR:
             far = (times.year < FIRST_YEAR) | (times.year > LAST_YEAR)
             row = int(np.argmax(far))

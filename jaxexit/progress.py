@@ -48,7 +48,7 @@ def console(*, quiet: bool = False, json: bool = False) -> Console:
 class _Console(Console):
     """A console on which no text is markup and none steers; tables too wide for it are split, not cut."""
 
-    file = property(
+    file: Any = property(
         lambda self: terminal.steering(cast(Any, Console.file).fget(self)),
         cast(Any, Console.file).fset,
     )

@@ -125,7 +125,8 @@ def _open_closed() -> None:
             stream = open(number, mode, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
             setattr(sys, name, stream)
         elif hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace" if number else "replace")
+            with contextlib.suppress(OSError):  # input of which something was read stays as it is
+                stream.reconfigure(errors="backslashreplace" if number else "replace")
 
 
 def _is_open(number: int) -> bool:

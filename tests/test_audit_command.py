@@ -17,7 +17,12 @@ from tests.support import tiny
 FIELDS = {"check", "severity", "what", "where", "size", "advice"}
 CHECKS = ["replay", "look-ahead", "foresight", "inputs", "warm-up", "fills", "degeneracy", "null"]
 # What an audit writes: its findings beside the result, and what it verified.
-WRITTEN = {"v1_tiny/results/test/audit.json", "v1_tiny/README.md", "registry.json"}
+WRITTEN = {
+    "v1_tiny/results/test/audit.json",
+    "v1_tiny/README.md",
+    "registry.json",
+    "registry.journal.jsonl",
+}
 
 
 class Audit(NamedTuple):

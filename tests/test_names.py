@@ -29,8 +29,8 @@ from jaxexit.lab.comparison import compare_versions, load_tested, markdown
 from jaxexit.lab.sweep import next_command
 from jaxexit.report.diagnosis_page import write_diagnosis
 from jaxexit.report.page import template
+from jaxexit.store.documents import Summary, read_document
 from jaxexit.store.registry import Registry
-from jaxexit.store.run import read_json
 from tests.forensics.hand import bars, trade
 from tests.support import hostile, tiny
 
@@ -100,7 +100,7 @@ def test_colours_of_ours_are_still_there(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_tables_of_registry_and_backtest(trained: tiny.Trained) -> None:
     versions = Registry(trained.yaml.parent).versions()
     row = versions["v1_tiny"]
-    summary = read_json(trained.folder / "results/test/summary.json")
+    summary = read_document(trained.folder / "results/test/summary.json", Summary)
     assert summary is not None
     learned = pd.read_parquet(trained.folder / "results/test/trades.parquet")
     for name in hostile.STRINGS:

@@ -90,7 +90,7 @@ def _markets(setting: Setting, seed: list[int], trades: int) -> Iterator[Simulat
         yield simulate(setting, np.random.default_rng([*seed, number]), A_MARKET + 1)
 
 
-def _bars(market: Simulated) -> pd.DataFrame:
+def _bars(market: Simulated) -> Any:
     """Its bars: they have no spread, so that one side is both."""
     table = pd.DataFrame(market.bars.bid, columns=["open", "high", "low", "close"])
     table.insert(0, "time", pd.DatetimeIndex(market.bars.times))
@@ -120,9 +120,8 @@ def by_backtesting(policy: TrainedPolicy, market: Simulated) -> np.ndarray:
 
     from jaxexit.adapters.backtesting_py import LearnedExits
 
-    listed = {
-        int(t.entry_bar): (str(n), t) for n, t in enumerate(market.trades[:A_MARKET].itertuples())
-    }
+    rows: Any = market.trades[:A_MARKET].itertuples()
+    listed = {int(t.entry_bar): (str(n), t) for n, t in enumerate(rows)}
 
     class Listed(LearnedExits):
         """Enters what the market's list says."""

@@ -14,6 +14,7 @@ from jaxexit.policies import (
     network_layers,
     network_policy,
     network_shapes,
+    num_actions_of,
 )
 
 Array = jax.Array
@@ -41,8 +42,8 @@ class ByNetwork:
 
     def evaluate(self: HasNetwork, params: Any, observation: Array) -> tuple[Array, Array]:
         """See `Learner`; as many logits as the parameters have: those of the task that was learned."""
-        actions = params["params"]["policy"]["kernel"].shape[-2]
-        return forward(self.network._replace(num_actions=actions), params, observation)
+        network = self.network._replace(num_actions=num_actions_of(params))
+        return forward(network, params, observation)
 
     def layers(self: HasNetwork, params: Any) -> NetworkLayers:
         """See `Learner`."""

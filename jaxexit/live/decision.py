@@ -146,9 +146,10 @@ def blank(places: int) -> tuple[Trades, EnvState, np.ndarray]:
     known: Any = (numbers, whole, one, zero, 0.5 * one, one, one)
     state: Any = (*known, whole, whole, whole, zero, zero, zero)
     # Copies: places are filled one by one.
+    copies: Any = [[np.array(leaf) for leaf in leaves] for leaves in (trades, state)]
     return (
-        Trades(*map(np.array, trades)),
-        EnvState(*map(np.array, state)),
+        Trades(*copies[0]),
+        EnvState(*copies[1]),
         np.zeros(places, np.int32),
     )
 

@@ -125,11 +125,14 @@ class Keeper:
         self._feed.put_numbers(self._journal.bars(), unit, charges)
         self._follower.restore(snapshot["follower"])
         for name, time, direction, *prices in snapshot["waiting"]:
-            known = (np.nan if price is None else price for price in prices)
-            self._waiting[name] = WaitingTrade(name, np.datetime64(time, "ns"), direction, *known)
+            known: Any = [np.nan if price is None else price for price in prices]
+            self._waiting[name] = WaitingTrade._make(
+                (name, np.datetime64(time, "ns"), direction, *known)
+            )
         self.listed, self.opening = set(snapshot["listed"]), snapshot["opening"]
         for entry, more in self._journal.since:
-            self._journal.replayed(entry, self._act(*entry, more))
+            call: Any = (*entry, more)
+            self._journal.replayed(entry, self._act(*call))
 
 
 def plain(value: Any) -> Any:

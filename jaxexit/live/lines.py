@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 
 from jaxexit.errors import DataError, one_line
+from jaxexit.limits import HELD, is_held
 from jaxexit.live.entering import WaitingTrade
 from jaxexit.live.schema import BarLine, CloseLine, Line, TradeToOpen
 from jaxexit.resources import MOST_LINE
@@ -88,6 +89,9 @@ def described(trade: Mapping[str, Any]) -> WaitingTrade:
     if len(name) > 200:
         raise DataError("has a name of more than 200 characters")
     prices = (sound.entry_price, sound.stop, sound.target)
+    for key, price in zip(_PRICES, prices, strict=False):
+        if price is not None and not is_held(price):
+            raise DataError(f"{key} is {price:g}, which single precision does not hold ({HELD})")
     return WaitingTrade(
         name,
         moment(sound.entry_time),

@@ -48,7 +48,7 @@ class BarLine(Line):
     """A closed bar: `time`, prices of both sides or of one, and the experiment's own columns."""
 
     model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
-    __pydantic_extra__: dict[str, Cell] = Field(init=False)
+    __pydantic_extra__: dict[str, Cell] = Field(init=False)  # type: ignore[misc]
 
     time: Cell = None
     line: Number | None = None
@@ -84,7 +84,7 @@ class Advice(_OfTrade):
     """What to do with a trade. A fifth key of money, `profit_pips`, names its unit."""
 
     model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
-    __pydantic_extra__: dict[str, float] = Field(init=False)
+    __pydantic_extra__: dict[str, float] = Field(init=False)  # type: ignore[misc]
 
     type: Literal["advice"]
     k: Annotated[int, Field(ge=0)]
@@ -112,7 +112,7 @@ class Closed(_OfTrade):
     """The trade is over. `net_pips` names its unit."""
 
     model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
-    __pydantic_extra__: dict[str, float] = Field(init=False)
+    __pydantic_extra__: dict[str, float] = Field(init=False)  # type: ignore[misc]
 
     type: Literal["closed"]
     reason: str

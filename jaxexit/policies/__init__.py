@@ -34,6 +34,7 @@ from jaxexit.policies.network import (
     network_policy,
     network_shapes,
     network_spec,
+    num_actions_of,
 )
 from jaxexit.policies.types import Policy, View
 
@@ -72,6 +73,7 @@ __all__ = [
     "network_policy",
     "network_shapes",
     "network_spec",
+    "num_actions_of",
     "one_of",
     "together",
 ]

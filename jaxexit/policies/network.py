@@ -233,6 +233,11 @@ def network_params(
     return {"params": {n: {"kernel": kernel, "bias": bias} for n, (kernel, bias) in layers.items()}}
 
 
+def num_actions_of(params: Any) -> int:
+    """How many actions a network's parameters tell apart: those of the task that it learned."""
+    return params["params"]["policy"]["kernel"].shape[-2]
+
+
 def forward(
     spec: NetworkSpec, params: Any, observation: Array, precision: AskedPrecision = "float32"
 ) -> tuple[Array, Array]:

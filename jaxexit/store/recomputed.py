@@ -209,7 +209,7 @@ def _of_trades(path: Path, summary: Mapping[str, Any], where: str) -> Iterator[F
     names, unit = trades["policy"].to_numpy(str), of(summary)
     year = summary.get("calendar", {}).get("days_a_year", WEEKDAYS_A_YEAR)
     for number, (name, metrics) in enumerate(summary["policies"].items()):
-        table = trades[names == name]
+        table: Any = trades[names == name]
         if table.empty or name not in daily:
             yield Finding("edited", where, f"policies.{name}: has no trades or days in its files")
             continue

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -19,23 +18,8 @@ REPOSITORY = tiny.REPOSITORY
 
 
 @pytest.fixture(scope="module")
-def done(trained: tiny.Trained, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Directory]:
-    """A machine with a run that has ended there, as its job leaves it; nothing of it is home yet.
-
-    The training itself is the session's: the machine finds it ended, and has only the list of hashes to make.
-    """
-    here = tmp_path_factory.mktemp("deploy")
-    machine = Directory(here / "machine")
-    trained.copied_to(machine.home / "runs")
-    job = make_job(trained.yaml, [], device="cpu")
-    *_, listing = job.run.splitlines()
-    subprocess.run(["sh", "-c", listing], cwd=machine.home, check=True)
-    return trained.yaml, machine
-
-
-@pytest.fixture(scope="module")
-def worked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Directory]:
-    """An experiment whose job a directory has done, training and all."""
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Directory]:
+    """An experiment whose job a directory has done; nothing of it is home yet."""
     here = tmp_path_factory.mktemp("deploy")
     path = tiny.write_tiny(here / "experiments", updates=3)
     machine = Directory(here / "machine")
@@ -45,9 +29,9 @@ def worked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Directory]:
 
 @pytest.mark.slow
 def test_a_deployed_run_comes_home_whole_and_is_registered(
-    worked: tuple[Path, Directory], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    done: tuple[Path, Directory], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path, machine = worked
+    path, machine = done
     words = [str(path), "--cloud", f"local:{machine.home}", "--root", str(tmp_path), "--json"]
     assert deploy.main(words) == 0  # the machine has it already: it is gone on with, not repeated
     row = json.loads(capsys.readouterr().out.splitlines()[-1])
@@ -95,9 +79,6 @@ def test_another_run_here_is_never_replaced(
 ) -> None:
     path, machine = done
     trained.copied_to(tmp_path / "root")
-    provenance = tmp_path / "root" / "v1_tiny" / "provenance.json"
-    facts = json.loads(provenance.read_text(encoding="utf-8"))
-    provenance.write_text(json.dumps(facts | {"started": "2001-01-01T00:00:00+00:00"}))
     machine.pull(make_job(path, [], device="cpu"), tmp_path / "incoming")
     folder = RunFolder(tmp_path / "root", "v1_tiny")
     before = tiny.contents(folder.models)

@@ -4,16 +4,15 @@ import io
 import time
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from jaxexit import resources
-from jaxexit.commands.advise import from_lines
 from jaxexit.config import load_experiment
 from jaxexit.config.load import MOST_PARENTS
 from jaxexit.data.files.reader import read_source
 from jaxexit.errors import DataError, UserError
+from jaxexit.live.lines import read_line
 from jaxexit.resources import MOST_LINE, bounded_lines
 from tests.support import oversized
 
@@ -121,17 +120,13 @@ def test_a_line_without_end_is_cut_and_the_next_one_is_whole():
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("x" * (MOST_LINE + 1), "line 1 is longer than 1,000,000 characters and was ignored"),
-        ('{"a": ' + "[" * 100_000, "line 1 is not a JSON object"),
-        ('{"a": ' + "9" * 10_000 + "}", "line 1 is not a JSON object"),
-        ("9" * 400, "not an object"),
+        ("x" * (MOST_LINE + 1), "is longer than 1,000,000 characters"),
+        ('{"a": ' + "[" * 100_000, "is not a JSON object"),
+        ('{"a": ' + "9" * 10_000 + "}", "is not a JSON object"),
+        ("9" * 400, "is not a JSON object"),
     ],
 )
-def test_a_line_that_is_too_much_for_advise_is_answered_and_the_next_one_is_read(
-    line: str, says: str
-):
-    nobody: Any = None  # no line of these reaches the advisor
-    first, second = from_lines(nobody, [line, "[]"])
-    assert first[0]["code"] == "bad_line"
-    assert says in first[0]["message"]
-    assert "line 2 is not a JSON object (not an object)" in second[0]["message"]
+def test_a_line_that_is_too_much_for_advise_is_refused_in_one_line(line: str, says: str):
+    with pytest.raises(DataError, match=says) as refused:
+        read_line(line)
+    assert "\n" not in str(refused.value)

@@ -126,7 +126,8 @@ def test_the_code_was_run_on_every_decision_of_test(summary: dict) -> None:
 def test_what_is_kept_of_it(distilled: tuple[Path, str, str], summary: dict) -> None:
     folder = distilled[0].with_suffix("") / "results" / "distil"
     kept = json.loads((folder / "summary.json").read_text())
-    assert kept == {name: value for name, value in summary.items() if name != "code"}
+    said = {name: value for name, value in summary.items() if name != "code"}
+    assert kept == {"schema_version": 1, **said}
     trades = pd.read_parquet(folder / "trades.parquet")
     assert {*trades["policy"]} == {*summary["policies"]}
     own = json.loads((folder.with_name("test") / "summary.json").read_text())

@@ -338,7 +338,7 @@ def test_mirrored_market_looks_the_same(real) -> None:
         def once(state, action):
             return step(spec, world, state, order_from_action(action))[0], None
 
-        state = reset(spec, world.params, world.market, world.trades, np.int32(trade))
+        state = reset(spec, world.params, world.market, world.trades, jnp.int32(trade))
         state, _ = jax.lax.scan(once, state, np.array([0, 2, 0, 0], np.int32))
         now = situation(spec, world.params, world.trades, state)
         return observe(spec, world.params, world.market, now)

@@ -54,7 +54,14 @@ def market(trades: int, drift: float, seed: int) -> tuple[Any, Any, np.ndarray]:
     )
     seen[..., 2] = np.arange(HORIZON)[:, None] / HORIZON
     seen *= alive[..., None]
-    arrays = (seen.astype("f4"), hold.astype("f4"), leave.astype("f4"), alive, alive, ends & alive)
+    arrays: Any = (
+        seen.astype("f4"),
+        hold.astype("f4"),
+        leave.astype("f4"),
+        alive,
+        alive,
+        ends & alive,
+    )
     paths = Paths(*arrays)
     return paths, paths.observation, np.where(alive, -drift * price[:-1], 0.0)
 

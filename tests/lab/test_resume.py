@@ -252,7 +252,7 @@ def test_every_policy_plays_the_same_trades_once(trained: tiny.Trained):
     for _, played in trades.groupby("policy"):
         assert played["trade_id"].to_list() == of_learned
     summary = json.loads((results / "summary.json").read_text())
-    assert summary == json.loads(trained.out)["backtest"]
+    assert summary == {"schema_version": 1, **json.loads(trained.out)["backtest"]}
     assert (results / "guard_stats.parquet").is_file()
 
 

@@ -46,9 +46,9 @@ def test_a_result_of_what_the_version_was_before_is_not_shown(
     summary = json.loads((folder.results("test") / "summary.json").read_text())
     fold = {
         "fold": 0,
-        "train": {"trades": 9},
+        "train": {"trades": 9, "first_entry": "2016-01-04", "last_entry": "2016-12-30"},
         "test": {"trades": 8, "first_entry": "2017-01-02", "last_entry": "2017-01-03"},
-        "interval": {"low": None},
+        "interval": {"value": None, "low": None, "high": None},
         "net_pips_mean": 7.77,
     }
     summary |= {"layout": "anchored", "embargo_bars": 0, "folds": [fold]}

@@ -15,7 +15,7 @@ agrees to about 1e-6 of the entry; reward terms to that times `reward_scale`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 from hypothesis import strategies as st
@@ -53,8 +53,8 @@ class Pick(Protocol):
 class Fills:
     """How entries and orders may be filled: each pair is a program of its own."""
 
-    entry: tuple[str, ...]
-    order: tuple[str, ...]
+    entry: tuple[Literal["next_open", "bar_close", "given", "given_next_open"], ...]
+    order: tuple[Literal["next_open", "bar_close"], ...]
 
 
 ALL_FILLS = Fills(

@@ -13,7 +13,7 @@ import struct
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -38,7 +38,8 @@ class Attack(NamedTuple):
 
 def attacks() -> Iterator[Attack]:
     """All of them; each must be refused with one line, in a second."""
-    for name, opened in (("gz", gzip.open), ("bz2", bz2.open), ("xz", lzma.open)):
+    openers: Any = (("gz", gzip.open), ("bz2", bz2.open), ("xz", lzma.open))
+    for name, opened in openers:
         yield Attack(f"a .{name} of one line again and again", _stream(name, opened), read_source)
     for name, method in (
         ("deflated", zipfile.ZIP_DEFLATED),

@@ -73,7 +73,8 @@ def test_finer_bars_are_the_bars_and_their_levels_are_met_in_order() -> None:
     np.testing.assert_array_equal(made.detail[:, 0, 0, 0], bid[:, 0])
     np.testing.assert_array_equal(made.detail[:, 0, 1].max(axis=-1), bid[:, 1])
     np.testing.assert_array_equal(made.detail[:, 0, 2].min(axis=-1), bid[:, 2])
-    assert (made.trades["entry_price"] == made.bars.bid[made.trades["entry_bar"], 3]).all()
+    entered = made.bars.bid[made.trades["entry_bar"], 3]
+    np.testing.assert_array_equal(made.trades["entry_price"], entered)
     verdicts = examine(everyone(), martingale.FINER, trades=4_000, seed=0)
     assert [verdict for verdict in verdicts if not verdict.passed] == []
 

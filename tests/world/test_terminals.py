@@ -52,9 +52,9 @@ class Case:
     err: str = ""
 
     @contextlib.contextmanager
-    def started(self, shell: str = "", **streams: Any) -> Iterator[subprocess.Popen[bytes]]:
+    def started(self, shell: str = "", **streams: Any) -> Iterator[Any]:
         """The process, gone at the end whatever happens; `shell`: redirections as one writes them."""
-        given = {"stdin": self.stdin, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        given: Any = {"stdin": self.stdin, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         command = [sys.executable, "-m", f"jaxexit.{self.command}", *self.words]
         with subprocess.Popen(
             ["bash", "-c", f'exec "$@" {shell}', "bash", *command],
@@ -191,7 +191,8 @@ def _reader_goes(number: int, lines: int) -> Callable[[Case], None]:
     def meet(case: Case) -> None:
         ours, theirs = os.pipe()
         name, other = ("stdout", "stderr") if number == 1 else ("stderr", "stdout")
-        with case.started(**{name: theirs, other: subprocess.PIPE}) as process:
+        streams: dict[str, Any] = {name: theirs, other: subprocess.PIPE}
+        with case.started("", **streams) as process:
             os.close(theirs)
             with os.fdopen(ours, "rb") as reader:
                 for _ in range(lines):
@@ -279,7 +280,9 @@ def _waiting_for_bars(case: Case) -> Iterator[None]:
     os.close(writing)
 
 
-def _signals(*numbers: int) -> Callable[[Case], None]:
+def _signals(first: int, *more: int) -> Callable[[Case], None]:
+    numbers = (first, *more)
+
     def meet(case: Case) -> None:
         with _waiting_for_bars(case), case.started() as process:
             _until_it_works(case, process)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from jaxexit import units
 from jaxexit.store.documents.parts import (
@@ -17,6 +16,7 @@ from jaxexit.store.documents.parts import (
     UnitName,
     Version,
     Whole,
+    fault,
 )
 from jaxexit.store.documents.results import Settings
 
@@ -83,22 +83,18 @@ class SweepTable(Document):
     @model_validator(mode="after")
     def _scores(self) -> SweepTable:
         if len(self.results) != self.trials:
-            raise PydanticCustomError("figure", "trials: expected as many as there are results")
+            raise fault("trials: expected as many as there are results")
         if len({row.trial for row in self.results}) != self.trials:
-            raise PydanticCustomError("figure", "results: expected each trial once")
+            raise fault("results: expected each trial once")
         key = units.score_key(self.unit)
         for number, row in enumerate(self.results):
             score = (row.model_extra or {}).get(key, "missing")
             if score is not None and (
                 isinstance(score, bool) or not isinstance(score, int | float)
             ):
-                raise PydanticCustomError(
-                    "figure", f"results.{number}.{key}: expected a number or null"
-                )
+                raise fault(f"results.{number}.{key}: expected a number or null")
         if self.sha256 is not None:
             steps = (self.training or {}).get("trained_steps")
             if type(steps) is not int or steps < 0:
-                raise PydanticCustomError(
-                    "figure", "training.trained_steps: expected a whole number from 0 up"
-                )
+                raise fault("training.trained_steps: expected a whole number from 0 up")
         return self

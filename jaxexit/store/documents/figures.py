@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from jaxexit import units
 from jaxexit.config.text import shown
 from jaxexit.metrics import METRICS
-from jaxexit.store.documents.parts import Deflated, Part, UnitName, Whole
+from jaxexit.store.documents.parts import Deflated, Part, UnitName, Whole, fault
 
 
 class Figures(Part):
@@ -31,17 +30,16 @@ class Figures(Part):
             if metric.read is not None or value is None:
                 continue
             if isinstance(value, bool) or not isinstance(value, int | float):
-                raise PydanticCustomError(
-                    "figure",
+                raise fault(
                     f"{key}: got {shown(value)}, expected a number or null".replace("{", "{{"),
                 )
             if not math.isfinite(value):
-                raise PydanticCustomError("figure", f"{key}: expected a finite number")
+                raise fault(f"{key}: expected a finite number")
         return self
 
     @model_validator(mode="after")
     def _both_of_verification(self) -> Figures:
         if (self.verified is None) != (self.unverified is None):
             missing = "verified" if self.verified is None else "unverified"
-            raise PydanticCustomError("figure", f"{missing}: missing, expected it beside the other")
+            raise fault(f"{missing}: missing, expected it beside the other")
         return self

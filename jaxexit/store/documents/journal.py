@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
-from pydantic_core import PydanticCustomError
 
-from jaxexit.store.documents.parts import Count, Document, Instant, Part, Run, Sha256
+from jaxexit.store.documents.parts import Count, Document, Instant, Part, Run, Sha256, fault
 
 MEND = "restore it, or move it away: looks are unknown then (python -m jaxexit.registry verify)"
 
@@ -20,7 +19,7 @@ What = Literal[
 def _pair(pair: list[Any]) -> list[Any]:
     path = pair[0] if len(pair) == 2 else None
     if not isinstance(path, list) or not path or not all(isinstance(key, str) for key in path):
-        raise PydanticCustomError("pair", "a path and what is there")
+        raise fault("a path and what is there", "pair")
     return pair
 
 
@@ -34,7 +33,7 @@ class Changes(Part):
     @model_validator(mode="after")
     def _appended_are_lists(self) -> Changes:
         if not all(isinstance(items, list) for _, items in self.appended):
-            raise PydanticCustomError("figure", "appended: expected lists of items")
+            raise fault("appended: expected lists of items")
         return self
 
 

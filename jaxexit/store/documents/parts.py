@@ -20,6 +20,17 @@ STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
+def fault(words: str, kind: Any = "figure") -> PydanticCustomError:
+    """What a validator raises.
+
+    Args:
+        words: of a figure the field, and what was expected; of another kind what was expected.
+        kind: as `reading` tells them apart.
+    """
+    template: Any = words
+    return PydanticCustomError(kind, template)
+
+
 class Part(BaseModel):
     """A mapping in a document."""
 
@@ -45,7 +56,7 @@ class Document(Part):
 def _text_like(pattern: re.Pattern[str], expected: str) -> AfterValidator:
     def check(text: str) -> str:
         if not pattern.fullmatch(text):
-            raise PydanticCustomError("pattern", expected)  # type: ignore[arg-type]
+            raise fault(expected, "pattern")
         return text
 
     return AfterValidator(check)
@@ -58,7 +69,7 @@ def one_of(names: tuple[str, ...]) -> AfterValidator:
 
 def _no_control_characters(text: str) -> str:
     if not text.strip() or not all(map(str.isprintable, text)):
-        raise PydanticCustomError("path", "a path without control characters")
+        raise fault("a path without control characters", "path")
     return text
 
 
@@ -97,11 +108,11 @@ class Interval(Part):
     @model_validator(mode="after")
     def _both_ends(self) -> Interval:
         if (self.low is None) != (self.high is None):
-            raise PydanticCustomError("figure", "low, high: expected both, or null for both")
+            raise fault("low, high: expected both, or null for both")
         if self.low is not None and self.high is not None and self.low > self.high:
-            raise PydanticCustomError("figure", "low: expected a number up to that of high")
+            raise fault("low: expected a number up to that of high")
         if self.low is not None and self.value is None:
-            raise PydanticCustomError("figure", "value: missing, expected a number in the interval")
+            raise fault("value: missing, expected a number in the interval")
         return self
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from jaxexit import units
 from jaxexit.metrics import METRICS, SPREAD
@@ -25,6 +24,7 @@ from jaxexit.store.documents.parts import (
     UnitName,
     Version,
     Whole,
+    fault,
 )
 
 STATISTICS = ("mean", "standard_deviation", "min", "median", "max")
@@ -41,13 +41,13 @@ class Difference(Part):
 def check_interval(intervals: dict[str, Interval], net: str) -> None:
     """A net result has an interval around a number."""
     if net not in intervals or intervals[net].value is None:
-        raise PydanticCustomError("figure", f"intervals.{net}: missing, expected it with its value")
+        raise fault(f"intervals.{net}: missing, expected it with its value")
 
 
 class Policy(Figures):
     """What one policy did and earned."""
 
-    trades: Whole
+    trades: Whole  # type: ignore[assignment]
     exit_share_by_bar: list[Share]
     exit_reasons: dict[str, Amount]
     actions: dict[str, Amount]
@@ -62,7 +62,7 @@ class Policy(Figures):
             interval = (self.learned_minus.model_extra or {}).get(self.unit)
             Interval.model_validate(interval)
         if (self.model_extra or {}).get(net := units.key(self.unit, "net", "mean")) is None:
-            raise PydanticCustomError("figure", f"{net}: missing, expected a number")
+            raise fault(f"{net}: missing, expected a number")
         check_interval(self.intervals, net)
         return self
 
@@ -124,7 +124,7 @@ class Fold(Part):
     def _net(self) -> Fold:
         net = (self.model_extra or {}).get(key := units.key(self.unit, "net", "mean"))
         if isinstance(net, bool) or not isinstance(net, int | float):
-            raise PydanticCustomError("figure", f"{key}: missing or no number, expected a number")
+            raise fault(f"{key}: missing or no number, expected a number")
         return self
 
 
@@ -183,17 +183,15 @@ class Summary(Document):
     def _whole(self) -> Summary:
         if (self.verified is None) != (self.unverified is None):
             missing = "verified" if self.verified is None else "unverified"
-            raise PydanticCustomError("figure", f"{missing}: missing, expected it beside the other")
+            raise fault(f"{missing}: missing, expected it beside the other")
         others = list(self.policies.items())[1:]
         for name, policy in others:
             if policy.learned_minus is None:
-                raise PydanticCustomError(
-                    "figure", f"policies.{name}.learned_minus: missing, expected a difference"
-                )
+                raise fault(f"policies.{name}.learned_minus: missing, expected a difference")
         if any(policy.unit != self.unit for policy in self.policies.values()):
-            raise PydanticCustomError("figure", "unit: expected the same in every policy")
+            raise fault("unit: expected the same in every policy")
         if self.folds and (self.layout is None or self.embargo_bars is None):
-            raise PydanticCustomError("figure", "layout, embargo_bars: expected both beside folds")
+            raise fault("layout, embargo_bars: expected both beside folds")
         if self.seeds:
             self._spread()
         if self.power is not None:
@@ -208,16 +206,14 @@ class Summary(Document):
         for key in (METRICS[name].key(self.unit) for name in SPREAD):
             of = across.get(key, {})
             if of is not None and any(of.get(name) is None for name in STATISTICS):
-                raise PydanticCustomError(
-                    "figure", f"across_seeds.{key}: expected {', '.join(STATISTICS)}, or null"
-                )
+                raise fault(f"across_seeds.{key}: expected {', '.join(STATISTICS)}, or null")
 
     def _power(self, power: Power) -> None:
         """The test of this split, as `evaluate.power_line` reads it."""
         test = (power.model_extra or {}).get(self.split)
         where = f"power.{self.split}"
         if not isinstance(test, dict):
-            raise PydanticCustomError("figure", f"{where}: missing, expected what it could see")
+            raise fault(f"{where}: missing, expected what it could see")
         Tested.model_validate(test)
         for unit in (power.unit, "r"):
             key = units.key(unit, "detectable", "mean")
@@ -225,9 +221,9 @@ class Summary(Document):
             if value is not None and (
                 isinstance(value, bool) or not isinstance(value, int | float)
             ):
-                raise PydanticCustomError("figure", f"{where}.{key}: expected a number or null")
+                raise fault(f"{where}.{key}: expected a number or null")
         if type(power.validation.get("trades")) is not int:
-            raise PydanticCustomError("figure", "power.validation.trades: expected a whole number")
+            raise fault("power.validation.trades: expected a whole number")
 
     def _detail(self, detail: Detail) -> None:
         net = units.key(self.unit, "net", "mean")
@@ -235,6 +231,4 @@ class Summary(Document):
             for key in (net, f"{net}_assumed"):
                 value = (policy.model_extra or {}).get(key)
                 if isinstance(value, bool) or not isinstance(value, int | float):
-                    raise PydanticCustomError(
-                        "figure", f"detail.policies.{name}.{key}: expected a number"
-                    )
+                    raise fault(f"detail.policies.{name}.{key}: expected a number")

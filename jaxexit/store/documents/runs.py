@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from jaxexit.store.documents.parts import (
     Amount,
@@ -18,6 +17,7 @@ from jaxexit.store.documents.parts import (
     UnitName,
     Version,
     Whole,
+    fault,
 )
 from jaxexit.store.documents.results import Calendar
 
@@ -139,7 +139,7 @@ class Provenance(Document, Session):
     @model_validator(mode="after")
     def _precision_is_one(self) -> Provenance:
         if self.precision is not None and not isinstance(self.precision.get("used"), str):
-            raise PydanticCustomError("figure", "precision.used: expected text")
+            raise fault("precision.used: expected text")
         return self
 
 

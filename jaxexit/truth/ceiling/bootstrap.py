@@ -43,7 +43,7 @@ class Bootstrap(NamedTuple):
     slot: Array  # int32
     follows: Array  # bool: whether the next bar is there
     pool: Array  # [S, M] int32: the bars of each slot
-    count: Array  # [S] of them
+    members: Array  # [S]: how many they are
     half_of_slot: Array  # [S] mean
     restart: Array  # chance that a block ends with a bar
     bias: Array  # mean direction
@@ -96,8 +96,8 @@ class Bootstrap(NamedTuple):
         restart = jnp.where(goes_on, self.restart, 1.0)[:, None]
         begins = rest < restart
         among = rest / restart
-        place = jnp.floor(among * self.count[slot][:, None]).astype(jnp.int32)
-        place = place.clip(0, self.count[slot][:, None] - 1)
+        place = jnp.floor(among * self.members[slot][:, None]).astype(jnp.int32)
+        place = place.clip(0, self.members[slot][:, None] - 1)
         bar = jnp.where(begins, self.pool[slot[:, None], place], following[:, None])
         sign = jnp.where(rises, 1.0, -1.0)
         size = MEMORY * spread_out(state.size, n) + (1.0 - MEMORY) * self.close[bar]
@@ -115,7 +115,7 @@ class Bootstrap(NamedTuple):
         restart = jnp.where(goes_on, self.restart, 1.0)
         up = self._up(state.sign)
         bars = jnp.concatenate([following[:, None], self.pool[slot]], axis=1)
-        count = self.count[slot]
+        count = self.members[slot]
         among = jnp.arange(self.pool.shape[1]) < count[:, None]
         share = jnp.where(among, (restart / count)[:, None], 0.0)
         share = jnp.concatenate([1.0 - restart[:, None], share], axis=1)
@@ -146,7 +146,7 @@ def fit_bootstrap(source: Source) -> Bootstrap:
         np.where(sign > 0, a, -b) for a, b in ((source.high, source.low), (source.low, source.high))
     )
     order = np.argsort(source.slot, kind="stable")
-    count = np.bincount(source.slot, minlength=source.count)
+    count = np.bincount(source.slot, minlength=source.num_slots)
     first = np.concatenate([[0], np.cumsum(count)[:-1]])
     place = np.minimum(np.arange(count.max()), count[:, None] - 1)
     size = np.abs(source.close)
@@ -171,7 +171,8 @@ def fit_bootstrap(source: Source) -> Bootstrap:
         ),
     ]
     slot: Any = source.slot
-    return Bootstrap(*numbers, slot, follows, pool, *rest)
+    leaves: Any = (*numbers, slot, follows, pool, *rest)
+    return Bootstrap._make(leaves)
 
 
 def _habit(direction: np.ndarray, weight: np.ndarray) -> float:

@@ -36,8 +36,8 @@ def _statistics(bars: np.ndarray) -> dict[str, float]:
     change, body = close, close - opened
     found = {
         "standard deviation of a bar's change (bps)": BPS * change.std(),
-        "skewness": float(skew(change, axis=None)),
-        "kurtosis": float(kurtosis(change, axis=None, fisher=False)),
+        "skewness": float(skew(change.ravel())),
+        "kurtosis": float(kurtosis(change.ravel(), fisher=False)),
         "mean range, high to low (bps)": BPS * (high - low).mean(),
         "mean body over mean range": np.abs(body).mean() / max((high - low).mean(), 1e-12),
         "autocorrelation of changes, lag 1": _autocorrelation(change, 1),

@@ -45,7 +45,7 @@ def known_entries(
     high, low = np.maximum(opened, close), np.minimum(opened, close)
     before = np.stack([opened, high, low, close, np.full_like(close, spread)], axis=-1)
     before[:, -1, 3] = price
-    side, stop = np.ones(trades), price - FAR_PIPS * PIP
+    side, stop = np.ones(trades), np.asarray(price - FAR_PIPS * PIP)
     numbers: list[Any] = [
         leaf.astype(np.float32) for leaf in (price, 0.5 * spread / price, side, stop)
     ]
@@ -53,8 +53,8 @@ def known_entries(
     ends[-1] = True
     slots: Any = np.zeros((horizon + 1, trades), np.int32)
     later: Any = np.zeros((horizon + 1, trades), np.float32)
-    entries = Entries(
-        state, *numbers, slots, later, ends, per_price=np.full(trades, 1.0 / PIP, np.float32)
+    entries = Entries._make(
+        (state, *numbers, slots, later, ends, np.full(trades, 1.0 / PIP, np.float32))
     )
     bars = bars_from_mid(np.full((1, 4), LEVEL), spread, np.array([START]), "simulated")
     return entries, History(bars, before, None, side, stop, np.full(trades, np.nan))

@@ -61,7 +61,7 @@ class Stage(NamedTuple):
     dataset: Dataset
 
 
-def mean_of(values: np.ndarray) -> Mean:
+def mean_of(values: np.ndarray | jax.Array) -> Mean:
     """The mean of independent trades [N]."""
     values = np.asarray(values, float)
     return Mean(float(values.mean()), float(values.std(ddof=1) / len(values) ** 0.5))

@@ -29,13 +29,13 @@ class Source(NamedTuple):
     half: np.ndarray  # half of the spread: at the open where orders fill there, else at the close
     slot: np.ndarray  # [B] int32
     slots: np.ndarray  # [T] int32: of all bars, later ones as well
-    count: int  # S
+    num_slots: int  # S
     a_day: int  # bars, about
 
     def by_slot(self, values: np.ndarray) -> np.ndarray:
         """Means of [B] values in each slot, [S]."""
-        return np.bincount(self.slot, values, self.count) / np.bincount(
-            self.slot, minlength=self.count
+        return np.bincount(self.slot, values, self.num_slots) / np.bincount(
+            self.slot, minlength=self.num_slots
         )
 
 
@@ -69,7 +69,7 @@ def source_of(dataset: Dataset, *, at_open: bool) -> Source:
         half=0.5 * np.maximum(spread[1:, 0 if at_open else 3], 0.0) / last,
         slot=slots[1:end],
         slots=slots,
-        count=count,
+        num_slots=count,
         a_day=max(1, int(DAY / step)),
     )
 

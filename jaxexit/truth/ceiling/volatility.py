@@ -111,7 +111,7 @@ def fit_volatility(source: Source) -> Volatility:
     degrees = 4.0 + 6.0 / own if own > 0.05 else 100.0
     shrink = np.exp(-0.25 * variance)  # so that the slots' mean squares are those of the bars
     order = np.lexsort((source.half, source.slot))
-    count = np.bincount(source.slot, minlength=source.count)
+    count = np.bincount(source.slot, minlength=source.num_slots)
     first = np.concatenate([[0], np.cumsum(count)[:-1]])
     share = (np.arange(SPREADS) + 0.5) / SPREADS
     halves = source.half[order][first[:, None] + (share * count[:, None]).astype(int)]
