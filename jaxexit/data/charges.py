@@ -70,7 +70,9 @@ def charges_of(costs: Costs, bars: Bars) -> Charges:
         said = getattr(costs, name)
         if said is None:
             pips = getattr(costs, f"{name}_pips")
-            return own.of(amount(f"{pips!r} pips"), f"costs.{name}_pips")
+            return own.of(
+                amount(f"{np.format_float_positional(pips, trim='-')} pips"), f"costs.{name}_pips"
+            )
         return own.of(amount(said), f"costs.{name}")
 
     slippage, swap_long, swap_short = (

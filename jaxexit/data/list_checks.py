@@ -113,7 +113,9 @@ def check_prices(rows: pd.DataFrame, where: str, profit: np.ndarray | None) -> N
     )
     trade = side != 0
     for name, level in (("stop", stop), ("target", target)):
-        share = (level / price)[trade & np.isfinite(level) & np.isfinite(price)]
+        there = trade & np.isfinite(level) & np.isfinite(price)
+        with np.errstate(over="ignore"):  # of a price next to nothing: as far as can be
+            share = level[there] / price[there]
         if len(share) and not _FAR[0] <= float(np.median(np.abs(share))) <= _FAR[1]:
             raise DataError(
                 f"{where}: a {name} of {np.nanmedian(level):g} beside prices of {np.nanmedian(price):g} is a "
