@@ -104,8 +104,7 @@ def prepare_jax(
     if folder is not None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                pass  # what JAX would say of each program
+            tempfile.TemporaryFile(dir=folder).close()  # JAX would complain of each program
         except OSError as error:
             _note_once(
                 f"no compilation cache in {folder}: {error.strerror}; choose a folder with {CACHE_VARIABLE}"

@@ -80,13 +80,10 @@ class Stream:
         """Nothing can be written any more: what is left goes nowhere."""
         self.problems.append(error)
         null = os.open(os.devnull, os.O_WRONLY)
-        try:
+        with contextlib.suppress(OSError, ValueError):  # where it is no file
             os.dup2(null, self._stream.fileno())
             self._stream.flush()
-        except (OSError, ValueError):
-            pass  # it is no file
-        finally:
-            os.close(null)
+        os.close(null)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

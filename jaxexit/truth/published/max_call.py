@@ -62,8 +62,3 @@ def max_call(assets: int, start: float) -> Problem:
         simulate=partial(_simulate, market),
         onward=partial(_onward, market),
     )
-
-
-def max_calls() -> tuple[Problem, ...]:
-    """The nine rows of the tables."""
-    return tuple(max_call(assets, start) for assets in VALUES for start in STARTS)
