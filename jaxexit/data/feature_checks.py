@@ -35,7 +35,8 @@ def feature_warnings(
     clipped, constant = [], []
     for feature in features:
         column = columns[:, feature.column_index]
-        values = column[entry if feature.at == "entry" else now]
+        # float64: a ratio or a rounding of what single precision just holds must not overflow
+        values = column[entry if feature.at == "entry" else now].astype(float)
         if feature.ratio_to_entry:
             values = values / column[entry]
         size = np.abs(values)

@@ -6,6 +6,7 @@ cannot hold, and is either refused with one line, or read as numbers that are al
 
 from __future__ import annotations
 
+import itertools
 import json
 import warnings
 from collections.abc import Callable, Iterator
@@ -263,10 +264,12 @@ def _numbers_of_bars() -> Iterator[Attack]:
             name: table[name].to_numpy() * factor for name in ("open", "high", "low", "close")
         }
         yield Attack(f"all prices times {factor:g}", lambda f, s=scaled: _load(f, made_bars(**s)))
-    for scale, center in ((1.2e-38, 0.0), (1.0, 3e38), (1.2e-38, -3e38)):
+    columns = {"rising": np.arange(ROWS) * 1e3, "to and fro": 3e38 * (-1.0) ** np.arange(ROWS)}
+    for scale, center in itertools.product((1.2e-38, 1.0, 3e38), (0.0, 3e38, -3e38)):
         own = f"env.features=[{{column: own, scale: {scale}, center: {center}}}, adx]"
-        rising = np.arange(ROWS) * 1e3
-        yield Attack(f"own column, scale {scale:g}, center {center:g}", _cell("own", rising, own))
+        for name, column in columns.items():
+            words = f"own column {name}, scale {scale:g}, center {center:g}"
+            yield Attack(words, _cell("own", column, own))
 
 
 def _settings() -> Iterator[Attack]:
