@@ -169,8 +169,8 @@ def working(out: Console, name: str) -> Iterator[Callable[[str], None]]:
     """
     terminal.done()
     if out.is_terminal:
-        with out.status(name) as status:
-            yield lambda part: status.update(f"{name}: {part}")
+        with out.status(Text(name)) as status:  # a spinner takes what is no Text for markup
+            yield lambda part: status.update(Text(f"{name}: {part}"))
         return
     said = time.monotonic()
 

@@ -259,6 +259,8 @@ def _flat(metrics: Mapping[str, Any]) -> dict[str, Any]:
         if value is None or isinstance(value, int | float | str)
     }
     for name, interval in metrics["intervals"].items():
+        if interval is None:  # of a Sharpe ratio without variation
+            interval = {"low": None, "high": None}
         row |= {f"{name}_low": interval["low"], f"{name}_high": interval["high"]}
     if "learned_minus" in metrics:
         difference = metrics["learned_minus"]

@@ -129,11 +129,16 @@ def unit_of_key(names: Any, *parts: str) -> str:
     raise KeyError(f"no unit has a key for {'_'.join(parts)}")
 
 
+def year_of(summary: Mapping[str, Any]) -> float:
+    """Days of a summary's year; of one from before calendars were recorded, weekdays."""
+    return summary["calendar"]["days_a_year"] if "calendar" in summary else WEEKDAYS_A_YEAR
+
+
 def year_words(summary: Mapping[str, Any]) -> str:
     """What a summary's year is, in a sentence; empty for one from before calendars were recorded."""
-    calendar = summary.get("calendar")
-    if calendar is None:
+    if "calendar" not in summary:
         return ""
+    calendar = summary["calendar"]
     return f"The year has {calendar['days_a_year']:.1f} trading days (calendar {calendar['name']})."
 
 

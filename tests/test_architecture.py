@@ -37,6 +37,7 @@ FLOORS = (
 )
 """From the ground up: a room imports from its own floor's rooms only itself, and else from floors below."""
 LONGEST_MODULE, LONGEST_FUNCTION = 300, 80  # lines
+READS_MARKUP = ("Panel", "Prompt", "Confirm", "Spinner", "Status", "print")
 ONE_LONG_FUNCTION = ("env/environment.py", "step")  # a bar's timeline reads best in one piece
 
 
@@ -98,6 +99,31 @@ def test_no_module_and_no_function_is_too_long(repository: Path) -> None:
                 if length > LONGEST_FUNCTION and (relative, node.name) != ONE_LONG_FUNCTION:
                     too_long.append(f"{relative}: {node.name} has {length} lines")
     assert not too_long, "\n".join(too_long)
+
+
+def test_no_text_is_ever_markup(repository: Path) -> None:
+    """Only `progress` makes a console; what of rich reads markup on any console is not there."""
+    wrong = []
+    for path in modules(repository):
+        relative = str(path.relative_to(repository / PACKAGE))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("rich"):
+                wrong += [f"{relative}: {a.name}" for a in node.names if a.name in READS_MARKUP]
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                if name == "from_markup" or (name == "Console" and relative != "progress.py"):
+                    wrong.append(f"{relative}:{node.lineno}: {name}")
+                if name in ("status", "TextColumn") and node.args and _is_plain_text(node):
+                    wrong.append(f"{relative}:{node.lineno}: {name}")
+    assert not wrong
+
+
+def _is_plain_text(call: ast.Call) -> bool:
+    """Whether rich would read markup in what a call is given; a literal of ours has none."""
+    first = call.args[0]
+    if any(word.arg == "markup" for word in call.keywords) or isinstance(first, ast.Constant):
+        return False
+    return not (isinstance(first, ast.Call) and getattr(first.func, "id", "") == "Text")
 
 
 def test_every_room_is_in_the_drawing(repository: Path) -> None:

@@ -23,6 +23,16 @@ def test_without_a_terminal_long_work_leaves_a_line_now_and_then(
     assert out.file.getvalue() == told
 
 
+def test_words_of_a_spinner_are_no_markup() -> None:
+    words = "[bold]a[/bold] [/nothing]"
+    out = Console(file=io.StringIO(), width=80, force_terminal=True)
+    with progress.working(out, words) as say:
+        say(words)
+    assert isinstance(out.file, io.StringIO)
+    assert words in out.file.getvalue()
+    assert f"{words}: {words}" in out.file.getvalue()
+
+
 def test_on_a_terminal_the_work_is_shown_and_wiped_away() -> None:
     out = Console(file=io.StringIO(), width=80, force_terminal=True)
     with progress.working(out, "ou") as say:

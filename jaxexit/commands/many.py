@@ -192,6 +192,7 @@ def folds_table(summary: dict[str, Any]) -> Table:
         table.add_column(heading, justify="right")
     for fold in summary["folds"]:
         best = [agent["best_score"] for agent in fold["agents"]]
+        score = "-" if None in best else f"{sum(best) / len(best):{form}}"
         dates = [fold[part]["first_entry"][:10] for part in ("train", "validation", "test")]
         table.add_row(
             str(fold["fold"]),
@@ -199,7 +200,7 @@ def folds_table(summary: dict[str, Any]) -> Table:
             fold["test"]["last_entry"][:10],
             f"{fold['train']['trades']:,}",
             f"{fold['test']['trades']:,}",
-            f"{sum(best) / len(best):{form}}",
+            score,
             f"{fold[units.key(unit, 'net', 'mean')]:{form}}",
         )
     return table

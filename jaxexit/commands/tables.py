@@ -27,7 +27,7 @@ def backtest(out: Console, summary: dict[str, Any], learned: pd.DataFrame) -> No
     out.print(differences_table(summary))
     if "seeds" in summary:
         out.print(seeds_table(summary))
-    year = summary.get("calendar", {}).get("days_a_year", units.WEEKDAYS_A_YEAR)
+    year = units.year_of(summary)
     oracle = "The oracle is the best market order in hindsight, not attainable."
     lines(out, [*in_words(summary), f"{explanations(year)} {oracle}", *_money(summary)])
 

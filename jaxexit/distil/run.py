@@ -19,7 +19,7 @@ from jaxexit.distil.search import Candidate, chosen, search
 from jaxexit.distil.walk import Met, Walker
 from jaxexit.env import ACTIONS, env_spec
 from jaxexit.env.types import HOLD
-from jaxexit.errors import UserError
+from jaxexit.errors import RunError, UserError
 from jaxexit.evaluate import Backtest, PolicyResult, compare, mean_per_trade, share_kept
 from jaxexit.lab.looks import looked_at, seen_before
 from jaxexit.lab.results import tuned_baselines
@@ -85,7 +85,7 @@ def distil_version(
         The summary (what `distil --json` prints), and the folder that it is kept in.
 
     Raises:
-        UserError: too few or too many rules, no such checkpoint or agent.
+        UserError: too few or too many rules, no such checkpoint or agent; a rule that was edited.
         ParityError: written code decides otherwise than the rule.
     """
     if not 1 <= asked.rules <= MOST_RULES:
@@ -94,8 +94,11 @@ def distil_version(
         )
     policy = restore_policy(version, asked.checkpoint, asked.seed)
     results = version.folder.results(asked.folder())
-    known = read_document(results / "summary.json", Summary)
-    if known is not None and not again and _whose(known) == _wanted(policy, asked):
+    known = None if again else read_document(results / "summary.json", Summary)
+    if known is not None and _whose(known) == _wanted(policy, asked):
+        if Rule.from_json(known["rule"]["lines"]).sha256 != known["rule"]["sha256"]:
+            where = f"{results / 'summary.json'}: rule.lines"
+            raise RunError(f"{where}: are not those of rule.sha256; distil it --again")
         return known, results
     walker = _walker(policy, dataset, "train")
     validation = Backtest(policy.experiment, dataset, "validation")

@@ -180,7 +180,7 @@ def compare_versions(tested: Sequence[Tested], registry: Registry, split: str) -
 def _deflated_sharpe(run: Tested, registry: Registry) -> dict[str, Any]:
     """The deflated Sharpe ratio over all trials so far, not only those before its backtest."""
     others = registry.trial_sharpes(but=run.experiment.version)
-    days = run.summary.get("calendar", {}).get("days_a_year", units.WEEKDAYS_A_YEAR)
+    days = units.year_of(run.summary)
     estimate = deflated(
         run.daily,
         sharpe_interval(run.daily, days),

@@ -170,7 +170,7 @@ class WandbLogger:
         experiment, folder = self._experiment, self._folder
         split, learned = summary["split"], summary["policies"]["learned"]
         run.summary.update(_scalars_of(split, learned))
-        year = summary.get("calendar", {}).get("days_a_year", units.WEEKDAYS_A_YEAR)
+        year = units.year_of(summary)
         definitions = _definitions(units.of(learned), year)
         run.config.update({"metrics": definitions}, allow_val_change=True)
         if not experiment.tracking.artifacts:

@@ -196,7 +196,7 @@ def _of_trades(path: Path, summary: Mapping[str, Any], where: str) -> Iterator[F
     import pandas as pd
 
     from jaxexit.evaluate.metrics import PolicyResult, annual_sharpe, summarise
-    from jaxexit.units import WEEKDAYS_A_YEAR, of
+    from jaxexit.units import of, year_of
 
     try:
         trades, daily = (
@@ -207,7 +207,7 @@ def _of_trades(path: Path, summary: Mapping[str, Any], where: str) -> Iterator[F
         yield Finding("removed", where, "its trades or days cannot be read")
         return
     names, unit = trades["policy"].to_numpy(str), of(summary)
-    year = summary.get("calendar", {}).get("days_a_year", WEEKDAYS_A_YEAR)
+    year = year_of(summary)
     for number, (name, metrics) in enumerate(summary["policies"].items()):
         table: Any = trades[names == name]
         if table.empty or name not in daily:

@@ -155,6 +155,19 @@ def test_code_goes_to_a_file(distilled: tuple[Path, str, str], tmp_path: Path) -
     )
 
 
+def test_a_rule_that_was_edited_is_not_believed(
+    distilled: tuple[Path, str, str], tmp_path: Path
+) -> None:
+    shutil.copytree(distilled[0].parent, tmp_path, dirs_exist_ok=True)
+    (path,) = [p for p in tmp_path.rglob("summary.json") if '"candidates"' in p.read_text()]
+    content = json.loads(path.read_text())
+    content["rule"]["lines"].append({"if": [], "do": "EXIT"})
+    path.write_text(json.dumps(content))
+    code, _, err = tiny.run("distil", tmp_path / distilled[0].name, "--quiet")
+    assert code == 2
+    assert err == f"error: {path}: rule.lines: are not those of rule.sha256; distil it --again\n"
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

@@ -4,27 +4,32 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
-from rich.console import Console
 
-from jaxexit.commands import cli, registry_tables, tables
+from jaxexit import progress
+from jaxexit.commands import cli, distil_tables, many, registry_tables, tables
 from jaxexit.commands.registry import main as registry_main
 from jaxexit.data.charges import Charges as DataCharges
+from jaxexit.distil.rule import Rule
 from jaxexit.errors import UserError
+from jaxexit.evaluate.joint import spread
 from jaxexit.lab.comparison import load_tested, markdown
+from jaxexit.results import Result
 from jaxexit.store.archived import archived_runs
 from jaxexit.store.documents import (
     Baselines,
     Plan,
+    Summary,
     SweepTable,
     WandbRun,
     read_document,
     write_document,
 )
 from jaxexit.store.documents.runs import Charges
+from jaxexit.store.readme import _results as results_section
 from jaxexit.store.readme import write_readme
 from jaxexit.store.registry import Registry
 from jaxexit.store.run import RunFolder
@@ -34,7 +39,6 @@ from tests.support import tiny
 from tests.support.attacks import attacks
 
 RUN = "v1_tiny"
-SHOWN = Console(file=open("/dev/null", "w"), width=100)  # noqa: PTH123, SIM115
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +73,65 @@ def root(trained: tiny.Trained, tmp_path_factory: pytest.TempPathFactory) -> Pat
     }  # fmt: skip
     (folder.results("test") / "audit.json").write_text(json.dumps(audit))
     (folder.path / "wandb_run.json").write_text('{"id": "abcd", "project": null, "url": null}')
+    write_document(root / "folds.json", of_folds(summary), Summary)
+    write_document(root / "rule.json", of_a_rule(summary), Summary)
     return root
+
+
+def of_folds(summary: dict[str, Any]) -> dict[str, Any]:
+    """The same as a walk-forward of two agents, with finer bars, would have it."""
+    (name, learned), *others = summary["policies"].items()
+    net, verdict = learned["net_pips_mean"], summary["verdict"]
+    piece = {
+        "trades": 9,
+        "first_entry": "2022-01-03T10:00:00Z",
+        "last_entry": "2022-02-03T10:00:00Z",
+    }
+    fold = {
+        "fold": 0, "train": piece, "validation": piece, "test": piece, "unit": "pips",
+        "agents": [{"name": "fold 0", "seed": 0, "best_step": 256, "best_score": 0.5}],
+        "net_pips_mean": net, "interval": learned["intervals"]["net_pips_mean"], "tuned": {},
+    }  # fmt: skip
+    decided = {"changed_share": 0.1, "net_pips_mean": net, "net_pips_mean_assumed": net}
+    return summary | {
+        "policies": {name: learned, **dict(others[:1])},
+        "seeds": [{**learned, "seed": seed, "verdict": verdict} for seed in (0, 1)],
+        "across_seeds": spread([learned, learned]),
+        "layout": "rolling", "embargo_bars": 20, "folds": [fold],
+        "detail": {"policies": {name: decided}},
+    }  # fmt: skip
+
+
+def of_a_rule(summary: dict[str, Any]) -> dict[str, Any]:
+    """The same with a distilled rule in the learned policy's place."""
+    learned, other = list(summary["policies"].values())[:2]
+    line = {"if": [{"number": "unrealised_r", "is": ">", "than": 1.5}], "do": "EXIT"}
+    count = {"network": 9, "rule": 8, "both": 7}
+    difference, share = other["learned_minus"], learned["intervals"]["net_pips_mean"]
+    return summary | {
+        "policies": {"rule": learned, "learned": other},
+        "rules": 1, "seed": 0, "agents": 1, "network_validation_net_mean": 0.5,
+        "rule": {"words": "leave when it is late", "lines": [line], "sha256": "d" * 64},
+        "candidates": {"tried": 3, "chosen": {"validation_net_mean": 0.4}, "all": []},
+        "agreement": {"decisions": 9, "share": 0.9, "always_hold": 0.5, "by_action": {"HOLD": count}},
+        "kept": {"difference": difference, "share": share},
+        "parity": {"decisions": 9, "different": {"python": 0}},
+    }  # fmt: skip
+
+
+def folds_page(root: Path) -> None:
+    """The tables that are made of a walk-forward's summary."""
+    summary, out = read_document(root / "folds.json", Summary), progress.console()
+    out.print(tables.seeds_table(summary))
+    out.print(many.folds_table(summary))
+    progress.lines(out, [*tables.in_words(summary), *results_section("walk_forward", summary)])
+
+
+def rule_page(root: Path) -> None:
+    """What is said of a rule."""
+    summary = read_document(root / "rule.json", Summary)
+    progress.lines(progress.console(), distil_tables.said(summary))
+    Rule.from_json(summary["rule"]["lines"])
 
 
 def page(root: Path) -> None:
@@ -78,22 +140,25 @@ def page(root: Path) -> None:
     experiment = folder.frozen()
     tested = load_tested(root, RUN, "test")
     summary = with_audit(folder, "test", tested.summary)
-    tables.backtest(SHOWN, summary, tested.table)
+    out = progress.console()
+    tables.backtest(out, summary, tested.table)
     write_readme(folder, experiment, Registry(root))
     metrics = {RUN: tested.metrics}
     shown = {"versions": [RUN], "split": "test", "verdict": "-", "changes": {}, "metrics": metrics}
     markdown(shown)
-    SHOWN.print(registry_tables.results_table(Registry(root).version(RUN)["results"]))
+    out.print(registry_tables.results_table(Registry(root).version(RUN)["results"]))
+    result = Result(cast(Any, None), "test", summary, folder.results("test"))
+    result.table, result.count, repr(result), result._repr_html_()
     archived_runs(root, RUN)
 
 
 def shown_registry(root: Path) -> None:
     """Everything that is printed of a registry."""
-    registry = Registry(root)
-    SHOWN.print(registry_tables.versions_table(registry.versions(), registry.active()))
+    registry, out = Registry(root), progress.console()
+    out.print(registry_tables.versions_table(registry.versions(), registry.active()))
     row = registry.version(RUN)
-    SHOWN.print(registry_tables.changes_table(row.get("changes", {}), "changes"))
-    SHOWN.print(registry_tables.results_table(row.get("results", {})))
+    out.print(registry_tables.changes_table(row.get("changes", {}), "changes"))
+    out.print(registry_tables.results_table(row.get("results", {})))
     registry.trials(), registry.trial_sharpes(but="v9_x"), registry.file(RUN), registry.doubt()
 
 
@@ -122,6 +187,8 @@ def first_step(root: Path) -> str:
 DOCUMENTS: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "registry": ("registry.json", shown_registry),
     "summary": (f"{RUN}/results/test/summary.json", page),
+    "folds": ("folds.json", folds_page),
+    "rule": ("rule.json", rule_page),
     "audit": (f"{RUN}/results/test/audit.json", page),
     "provenance": (f"{RUN}/provenance.json", provenance),
     "manifest": ("", checkpoint),
@@ -162,7 +229,15 @@ def attacked(
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_an_attacked_document_is_valid_or_one_line(name: str, root: Path, capsys):
-    share = {"summary": 0.015, "provenance": 0.04, "registry": 0.1, "audit": 0.15, "manifest": 0.3}
+    share = {
+        "summary": 0.015,
+        "folds": 0.02,
+        "rule": 0.02,
+        "provenance": 0.04,
+        "registry": 0.1,
+        "audit": 0.15,
+        "manifest": 0.3,
+    }
     tried, _, failed = attacked(root, name, share.get(name, 1.0), capsys)
     assert not failed, "\n".join(failed[:10])
     assert tried > 20

@@ -51,17 +51,28 @@ class Attack(NamedTuple):
 
 
 def places(content: Any, path: tuple[Any, ...] = (), most: int = 3) -> Iterator[tuple[Any, ...]]:
-    """Every field, of a list the first and the last item, of a mapping of many alike the first few."""
+    """Every field, of a list the first and the last item; of a mapping of many alike the first few, and those
+    whose keys are others."""
     if path:
         yield path
     if isinstance(content, dict):
         alike = len(content) > 40 or (path and path[-1] in ("policies", "settings"))
-        keys = list(content)[:most] if alike else list(content)
+        keys = _few(content, most) if alike else list(content)
         for key in keys:
             yield from places(content[key], (*path, key), most)
     elif isinstance(content, list) and content:
         for number in dict.fromkeys((0, len(content) - 1)):
             yield from places(content[number], (*path, number), most)
+
+
+def _few(content: dict[str, Any], most: int) -> list[str]:
+    """The first keys of a mapping, and the first of every further kind of value."""
+    kinds: dict[Any, str] = {}
+    for key, value in list(content.items())[most:]:
+        kinds.setdefault(frozenset(value) if isinstance(value, dict) else type(value), key)
+    first = list(content)[:most]
+    seen = [frozenset(v) if isinstance(v := content[key], dict) else type(v) for key in first]
+    return first + [key for kind, key in kinds.items() if kind not in seen]
 
 
 def _with(content: Any, path: tuple[Any, ...], value: Any) -> Any:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import math
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from jaxexit import units
 from jaxexit.config.text import shown
 from jaxexit.metrics import METRICS
-from jaxexit.store.documents.parts import Deflated, Part, UnitName, Whole, fault
+from jaxexit.store.documents.parts import ABSENT, Deflated, Part, UnitName, Whole, fault
 
 
 class Figures(Part):
     """Figures of one policy; a metric is a finite number, or null where there is none."""
 
     unit: UnitName = units.PIPS.name
-    trades: Whole | None = None
+    trades: Whole = ABSENT
     deflated_sharpe: Deflated | None = None
-    verified: dict[str, bool] | None = None
-    unverified: list[str] | None = Field(default=None)
+    verified: dict[str, bool] = ABSENT
+    unverified: list[str] = ABSENT
 
     @model_validator(mode="after")
     def _metrics_are_numbers(self) -> Figures:
@@ -30,9 +30,7 @@ class Figures(Part):
             if metric.read is not None or value is None:
                 continue
             if isinstance(value, bool) or not isinstance(value, int | float):
-                raise fault(
-                    f"{key}: got {shown(value)}, expected a number or null".replace("{", "{{"),
-                )
+                raise fault(f"{key}: got {shown(value)}, expected a number or null")
             if not math.isfinite(value):
                 raise fault(f"{key}: expected a finite number")
         return self

@@ -93,6 +93,7 @@ FilePath = Annotated[str, AfterValidator(_no_control_characters)]
 UnitName = Annotated[str, one_of(NAMES)]
 Numbers = dict[str, Finite | None]
 Change = Annotated[list[Any], Field(min_length=2, max_length=2)]  # before, now
+ABSENT: Any = None  # default of a key that may be missing, and is never null
 
 
 class Interval(Part):
@@ -114,6 +115,13 @@ class Interval(Part):
         if self.low is not None and self.value is None:
             raise fault("value: missing, expected a number in the interval")
         return self
+
+
+class Difference(Part):
+    """One policy minus another, on the same trades."""
+
+    verdict: str
+    trades: Whole = ABSENT
 
 
 class Deflated(Part):

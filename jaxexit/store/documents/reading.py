@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -19,12 +19,13 @@ from pydantic_core import ErrorDetails
 from jaxexit.config.messages import EXPECTED, within
 from jaxexit.config.text import shown
 from jaxexit.errors import RunError
-from jaxexit.store.documents.parts import MOST, Document
+from jaxexit.store.documents.parts import MOST, Document, Part, fault
 from jaxexit.store.files import write_json
 
 MOST_BYTES = 64 << 20  # a summary with all exits of the catalogue has less than one
 DEEPEST = 40
 MOST_DIGITS = 40
+PartOf = TypeVar("PartOf", bound=Part)
 
 
 class _BadError(ValueError):
@@ -106,6 +107,18 @@ def checked(content: Any, kind: type[Document], where: str, *, mend: str | None 
     return {key: value for key, value in content.items() if key != "schema_version"}
 
 
+def part(content: Any, kind: type[PartOf], where: str) -> PartOf:
+    """A part of a document whose key depends on another's value, within a validator of the whole.
+
+    Raises:
+        PydanticCustomError: as `fault`, its field `where` and below.
+    """
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        raise fault(_first_mistake(error, where)) from None
+
+
 def write_document(path: Path, content: Mapping[str, Any], kind: type[Document]) -> None:
     """Replace a document, its schema version first, after checking that it can be read again.
 
@@ -121,18 +134,22 @@ def write_document(path: Path, content: Mapping[str, Any], kind: type[Document])
 
 def line_about(error: ValidationError, where: str, mend: str) -> str:
     """The first mistake of a document in one line."""
+    return f"{where}: {_first_mistake(error)}; {mend}"
+
+
+def _first_mistake(error: ValidationError, above: str = "") -> str:
     errors = error.errors(include_url=False)
     first = max(errors, key=lambda one: len(one["loc"]))  # of a union the member that went deepest
     same = [one for one in errors if one["loc"] == first["loc"]]
-    return f"{where}: {_mistake(first, same)}; {mend}"
+    return _mistake(first, same, above)
 
 
-def _mistake(error: ErrorDetails, same: Sequence[ErrorDetails]) -> str:
-    key = ".".join(
-        str(part)
-        for part in error["loc"]
-        if not (isinstance(part, str) and "[" in part and "]" in part)
-    ).replace(".[key]", "")
+def _mistake(error: ErrorDetails, same: Sequence[ErrorDetails], above: str) -> str:
+    keys = [above] if above else []
+    keys += [
+        str(key) for key in error["loc"] if not (isinstance(key, str) and "[" in key and "]" in key)
+    ]
+    key = ".".join(keys).replace(".[key]", "")
     kind, context = error["type"], error.get("ctx", {})
     got = shown(error["input"])
     if kind == "figure":

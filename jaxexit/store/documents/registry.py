@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from jaxexit.store.documents.figures import Figures
 from jaxexit.store.documents.parts import (
+    ABSENT,
     Amount,
     Change,
     Count,
@@ -68,11 +69,11 @@ class Result(Figures):
     checkpoint_sha256: Sha256
     step: Whole
     evaluated: Instant | None = None
-    intervals: dict[str, Interval] = Field(default_factory=dict)
-    seeds: Count | None = None
-    across_seeds: dict[str, Numbers | None] | None = None
-    folds: Count | None = None
-    layout: Literal["rolling", "anchored"] | None = None
+    intervals: dict[str, Interval | None] = Field(default_factory=dict)
+    seeds: Count = ABSENT
+    across_seeds: dict[str, Numbers | None] = ABSENT
+    folds: Count = ABSENT
+    layout: Literal["rolling", "anchored"] = ABSENT
 
 
 class Process(Part):
@@ -97,7 +98,7 @@ class Row(Part):
     parent: Version | None = None
     description: str | None = None
     changes: dict[str, Change] = Field(default_factory=dict)
-    process: Process | None = None
+    process: Process = ABSENT
     git_commit: str | None = None
     snapshot_sha256: Sha256 | None = None
     trained_steps: Whole | None = None

@@ -7,12 +7,16 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from jaxexit import units
+from jaxexit.config.actions import ACTION_NAMES
 from jaxexit.metrics import METRICS, SPREAD
+from jaxexit.store.documents.distilled import Agreement, Candidates, Kept, Parity, Rule
 from jaxexit.store.documents.figures import Figures
 from jaxexit.store.documents.parts import (
+    ABSENT,
     Amount,
     Checkpoint,
     Count,
+    Difference,
     Document,
     Finite,
     Interval,
@@ -26,41 +30,44 @@ from jaxexit.store.documents.parts import (
     Whole,
     fault,
 )
+from jaxexit.store.documents.reading import part
 
 STATISTICS = ("mean", "standard_deviation", "min", "median", "max")
+OF_A_RULE = (
+    *("rule", "rules", "candidates", "agreement", "kept", "parity"),
+    "network_validation_net_mean",
+)
 Settings = dict[str, Finite | bool | str | list[Finite | None] | None]
 
 
-class Difference(Part):
-    """The first policy minus this one, on the same trades."""
-
-    verdict: str
-    trades: Whole | None = None
-
-
-def check_interval(intervals: dict[str, Interval], net: str) -> None:
+def check_interval(intervals: dict[str, Interval | None], net: str) -> None:
     """A net result has an interval around a number."""
-    if net not in intervals or intervals[net].value is None:
+    if (interval := intervals.get(net)) is None or interval.value is None:
         raise fault(f"intervals.{net}: missing, expected it with its value")
 
 
 class Policy(Figures):
     """What one policy did and earned."""
 
-    trades: Whole  # type: ignore[assignment]
+    trades: Count  # type: ignore[assignment]
     exit_share_by_bar: list[Share]
     exit_reasons: dict[str, Amount]
     actions: dict[str, Amount]
     blocked: dict[str, Amount]
-    intervals: dict[str, Interval]
-    learned_minus: Difference | None = None
-    tuned: Settings | None = None
+    intervals: dict[str, Interval | None]  # null: of a Sharpe ratio without variation
+    learned_minus: Difference = ABSENT
+    tuned: Settings = ABSENT
 
     @model_validator(mode="after")
-    def _difference_in_its_unit(self) -> Policy:
+    def _whole(self) -> Policy:
         if self.learned_minus is not None:
             interval = (self.learned_minus.model_extra or {}).get(self.unit)
-            Interval.model_validate(interval)
+            where = f"learned_minus.{self.unit}"
+            if part(interval, Interval, where).value is None:
+                raise fault(f"{where}.value: missing, expected a number")
+        for name in ("actions", "blocked"):
+            if set(getattr(self, name)) != set(ACTION_NAMES):
+                raise fault(f"{name}: expected a number for each of {', '.join(ACTION_NAMES)}")
         if (self.model_extra or {}).get(net := units.key(self.unit, "net", "mean")) is None:
             raise fault(f"{net}: missing, expected a number")
         check_interval(self.intervals, net)
@@ -93,7 +100,7 @@ class Agent(Figures):
 
     seed: Whole
     verdict: str
-    intervals: dict[str, Interval]
+    intervals: dict[str, Interval | None]
 
     @model_validator(mode="after")
     def _net(self) -> Agent:
@@ -109,14 +116,21 @@ class Piece(Part):
     last_entry: str
 
 
+class FoldAgent(Part):
+    """An agent of a fold."""
+
+    best_score: Finite | None  # null: it failed before it was validated
+
+
 class Fold(Part):
     """A fold of a walk-forward."""
 
     fold: Whole
     train: Piece
+    validation: Piece
     test: Piece
     interval: Interval
-    agents: list[dict[str, Any]] = Field(default_factory=list)
+    agents: Annotated[list[FoldAgent], Field(min_length=1)]
     tuned: dict[str, Settings] = Field(default_factory=dict)
     unit: UnitName = units.PIPS.name
 
@@ -140,14 +154,6 @@ class Detail(Part):
     policies: dict[str, Decided]
 
 
-class Rule(Part):
-    """A distilled rule."""
-
-    words: str
-    lines: list[dict[str, Any]]
-    sha256: Sha256
-
-
 class Summary(Document):
     """`summary.json` of a backtest, a walk-forward, an agent or a rule."""
 
@@ -157,41 +163,46 @@ class Summary(Document):
     version: Version
     split: str
     checkpoint: Checkpoint
-    which: str = "best"
-    sampled: bool = False
+    which: str
+    sampled: bool
     unit: UnitName = units.PIPS.name
-    unit_size: Positive | None = None
-    market: str | None = None
-    calendar: Calendar | None = None
+    unit_size: Positive = ABSENT
+    market: str = ABSENT
+    calendar: Calendar = ABSENT
     snapshot_sha256: Sha256
-    verified: dict[str, bool] | None = None
-    unverified: list[str] | None = None
+    verified: dict[str, bool] = ABSENT
+    unverified: list[str] = ABSENT
     verdict: str
     policies: Annotated[dict[str, Policy], Field(min_length=1)]
-    power: Power | None = None
-    detail: Detail | None = None
-    seed: Whole | None = None
+    power: Power = ABSENT
+    detail: Detail = ABSENT
+    seed: Whole = ABSENT
     seeds: list[Agent] = Field(default_factory=list)
-    across_seeds: dict[str, Numbers | None] | None = None
-    layout: Literal["rolling", "anchored"] | None = None
-    embargo_bars: Whole | None = None
+    across_seeds: dict[str, Numbers | None] = ABSENT
+    layout: Literal["rolling", "anchored"] = ABSENT
+    embargo_bars: Whole = ABSENT
     folds: list[Fold] = Field(default_factory=list)
-    rule: Rule | None = None
-    rules: Count | None = None
+    rule: Rule = ABSENT
+    rules: Count = ABSENT
+    candidates: Candidates = ABSENT
+    agreement: Agreement = ABSENT
+    kept: Kept = ABSENT
+    parity: Parity = ABSENT
+    network_validation_net_mean: Finite = ABSENT
 
     @model_validator(mode="after")
     def _whole(self) -> Summary:
         if (self.verified is None) != (self.unverified is None):
             missing = "verified" if self.verified is None else "unverified"
             raise fault(f"{missing}: missing, expected it beside the other")
-        others = list(self.policies.items())[1:]
-        for name, policy in others:
-            if policy.learned_minus is None:
-                raise fault(f"policies.{name}.learned_minus: missing, expected a difference")
+        self._first()
         if any(policy.unit != self.unit for policy in self.policies.values()):
             raise fault("unit: expected the same in every policy")
         if self.folds and (self.layout is None or self.embargo_bars is None):
             raise fault("layout, embargo_bars: expected both beside folds")
+        missing = [name for name in OF_A_RULE if getattr(self, name) is None]
+        if 0 < len(missing) < len(OF_A_RULE):
+            raise fault(f"{missing[0]}: missing, expected it beside what else is of a rule")
         if self.seeds:
             self._spread()
         if self.power is not None:
@@ -199,6 +210,19 @@ class Summary(Document):
         if self.detail is not None:
             self._detail(self.detail)
         return self
+
+    def _first(self) -> None:
+        """The policy in question stands first; the others have their difference to it."""
+        kind = "rule" if self.rule is not None else "learned"
+        asked = f"{kind}_sampled" if self.sampled else kind
+        first, *others = self.policies
+        if first != asked:
+            raise fault(f"policies.{asked}: missing as the first, expected it there")
+        if self.policies[first].learned_minus is not None:
+            raise fault(f"policies.{first}.learned_minus: expected none of the first policy")
+        for name in others:
+            if self.policies[name].learned_minus is None:
+                raise fault(f"policies.{name}.learned_minus: missing, expected a difference")
 
     def _spread(self) -> None:
         """How the agents are spread, as the table of seeds reads it."""
@@ -214,7 +238,7 @@ class Summary(Document):
         where = f"power.{self.split}"
         if not isinstance(test, dict):
             raise fault(f"{where}: missing, expected what it could see")
-        Tested.model_validate(test)
+        part(test, Tested, where)
         for unit in (power.unit, "r"):
             key = units.key(unit, "detectable", "mean")
             value = test.get(key, "nothing")
