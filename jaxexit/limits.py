@@ -75,7 +75,9 @@ def nanoseconds(times: pd.DatetimeIndex, where: str) -> pd.DatetimeIndex:
         if first.year < FIRST_YEAR or last.year > LAST_YEAR:
             far = (times.year < FIRST_YEAR) | (times.year > LAST_YEAR)
             row = int(np.argmax(far))
-            raise not_of_a_market(where, str(times[row]), row)
+            # By NumPy: pandas writes no year above 9999.
+            said = str(times.to_numpy("M8[s]")[row]).replace("T", " ")
+            raise not_of_a_market(where, said if times.tz is None else f"{said}Z", row)
         if last.year - first.year > MOST_YEARS:
             raise DataError(
                 f"{where}: times from {first} to {last} lie more than {MOST_YEARS} years apart: one of them "

@@ -102,6 +102,13 @@ def test_the_row_of_a_year_that_nanoseconds_do_not_hold_is_named():
         nanoseconds(times, "bars.csv")
 
 
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_a_year_of_six_digits_is_said_too(zone: str | None):
+    times = pd.DatetimeIndex(np.array(["2022-01-03", "144722-05-06"], "M8[s]"), tz=zone)
+    with pytest.raises(DataError, match=r"the time 144722-05-06 00:00:00Z? in row 2"):
+        nanoseconds(times, "bars.csv")
+
+
 def test_times_too_far_apart_to_be_subtracted_are_refused():
     times = pd.DatetimeIndex(np.array(["1700-01-01", "2022-01-03"], "M8[s]"))
     with pytest.raises(DataError, match="more than 290 years apart"):

@@ -343,3 +343,17 @@ def test_metrics_of_a_training_are_lines_of_one(tmp_path: Path):
 
 def test_costs_of_a_market_have_the_same_names_in_the_document():
     assert tuple(Charges.model_fields) == DataCharges._fields
+
+
+def test_a_result_without_variation_has_no_interval_and_is_kept(root: Path):
+    path = root / RUN / "results" / "test" / "summary.json"
+    before = path.read_bytes()
+    content = json.loads(before)
+    learned = content["policies"]["learned"]
+    learned["sharpe_annual"] = learned["intervals"]["sharpe_annual"] = None
+    learned["deflated_sharpe"] = None
+    try:
+        write_document(path, content, Summary)
+        page(root)
+    finally:
+        path.write_bytes(before)
