@@ -56,7 +56,7 @@ class Policy(Figures):
     blocked: dict[str, Amount]
     intervals: dict[str, Interval | None]  # null: of a Sharpe ratio without variation
     learned_minus: Difference = ABSENT
-    tuned: Settings = ABSENT
+    tuned: dict[str, Finite | bool | list[Finite | None]] = ABSENT  # shown as numbers
 
     @model_validator(mode="after")
     def _whole(self) -> Policy:
