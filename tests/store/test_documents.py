@@ -122,8 +122,10 @@ def of_a_rule(summary: dict[str, Any]) -> dict[str, Any]:
 def folds_page(root: Path) -> None:
     """The tables that are made of a walk-forward's summary."""
     summary, out = read_document(root / "folds.json", Summary), progress.console()
-    out.print(tables.seeds_table(summary))
-    out.print(many.folds_table(summary))
+    if "seeds" in summary:
+        out.print(tables.seeds_table(summary))
+    if "folds" in summary:
+        out.print(many.folds_table(summary))
     progress.lines(out, [*tables.in_words(summary), *results_section("walk_forward", summary)])
 
 

@@ -104,7 +104,9 @@ class Agent(Figures):
 
     @model_validator(mode="after")
     def _net(self) -> Agent:
-        check_interval(self.intervals, units.key(self.unit, "net", "mean"))
+        if (self.model_extra or {}).get(net := units.key(self.unit, "net", "mean")) is None:
+            raise fault(f"{net}: missing, expected a number")
+        check_interval(self.intervals, net)
         return self
 
 
@@ -177,11 +179,11 @@ class Summary(Document):
     power: Power = ABSENT
     detail: Detail = ABSENT
     seed: Whole = ABSENT
-    seeds: list[Agent] = Field(default_factory=list)
+    seeds: Annotated[list[Agent], Field(min_length=1)] = ABSENT
     across_seeds: dict[str, Numbers | None] = ABSENT
     layout: Literal["rolling", "anchored"] = ABSENT
     embargo_bars: Whole = ABSENT
-    folds: list[Fold] = Field(default_factory=list)
+    folds: Annotated[list[Fold], Field(min_length=1)] = ABSENT
     rule: Rule = ABSENT
     rules: Count = ABSENT
     candidates: Candidates = ABSENT
