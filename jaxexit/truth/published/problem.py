@@ -42,7 +42,7 @@ class Problem(NamedTuple):
     lower: float | None
     """Published lower bound, where there is one."""
     upper: float | None
-    """Published upper bound, where there is one."""
+    """The highest that is published: an upper bound, or a point estimate above the lower bound."""
     source: str
     """Authors, year, table."""
     dates: int
