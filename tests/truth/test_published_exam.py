@@ -73,17 +73,19 @@ class Always(NamedTuple):
 @pytest.mark.parametrize("forced", [True, False])
 @pytest.mark.parametrize("minimised", [True, False])
 def test_an_episode_earns_the_payoff_where_it_stops(forced: bool, minimised: bool):
-    """Over what stopping at once earns; an option expires where its last payoff is negative."""
+    """Over what stopping at once earns; who would exercise an option for nothing, or less, goes on."""
     problem = FALLING._replace(forced=forced, minimised=minimised)
     paths = problem.simulate(jax.random.key(1), 16)
     units = units_of(problem, paths)
-    pool, task = pool_of(problem, units, paths), stopping_task(DATES, FIRST)
+    pool, task = pool_of(problem, units, paths), stopping_task(DATES, FIRST, forced)
     payoff, sign = np.asarray(paths.payoff), -1.0 if minimised else 1.0
     step = jax.jit(task.step)
-    for number, stop in enumerate([1, 3, DATES - 1, DATES, DATES, DATES]):
+    for number, wanted in enumerate([1, 3, DATES - 1, DATES, DATES, DATES]):
+        earns = sign * payoff[number, wanted] > 0.0
+        stop = wanted if forced or earns else DATES
         state, rewards, outcomes = Place(jnp.int32(number), jnp.int32(FIRST)), [], []
         for date in range(FIRST, DATES):
-            action = jnp.int32(STOP if date == stop else GO_ON)
+            action = jnp.int32(STOP if date == wanted else GO_ON)
             state, *outcome = step(pool, state, action, jnp.int32(7))
             outcomes.append(outcome)
             rewards.append(float(outcome[1]))

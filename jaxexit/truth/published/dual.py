@@ -16,7 +16,7 @@ independent successors, and much smaller with stratified ones (`strata`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -24,12 +24,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxexit.truth.published.problem import Continuation, Problem
+from jaxexit.truth.published.problem import Continuation, Problem, Stops
 
 Array = jax.Array
-Stops = Callable[[Array, Array, Array], Array]
-"""(observed [M, F], payoff [M], date) -> bool [M]: whether the policy stops there."""
-
+PILOT = 128  # paths on which one of several continuations is chosen
 HELD = (
     5e7  # numbers of observed successors at once: 200 MB, and less than 1 GB with all made of them
 )
@@ -77,6 +75,23 @@ def upper_bound(
         on_batch(number + 1, batches)
     seen = np.concatenate(sums)
     return Bound(problem.sign * float(seen.mean()), float(seen.std(ddof=1) / np.sqrt(len(seen))))
+
+
+def tightest(
+    problem: Problem, continuations: Sequence[Continuation], key: Array, inner: int
+) -> Continuation:
+    """The continuation whose bound is lowest on `PILOT` paths.
+
+    The bound is then computed on others: the lower of two bounds of the same paths would be too low.
+
+    Args:
+        problem: which.
+        continuations: each as `upper_bound` takes it.
+        key: of the paths.
+        inner: successors.
+    """
+    bounds = [upper_bound(problem, each, key, PILOT, inner).value for each in continuations]
+    return continuations[int(np.argmin(problem.sign * np.array(bounds)))]
 
 
 def _width(problem: Problem) -> int:
@@ -136,16 +151,17 @@ def fitted(problem: Problem, stops: Stops, key: Array, paths: int, degree: int =
 
     Args:
         problem: which.
-        stops: the policy; traceable.
+        stops: the policy; traceable, its parameters too if it is a `jax.tree_util.Partial`.
         key: of the paths.
-        paths: how many.
+        paths: how many, or as many as fit.
         degree: of the polynomial.
     """
-    weights = _fit(problem, stops, key, paths, degree)
+    paths = min(paths, int(HELD) // ((problem.dates + 1) * _width(problem)))
+    weights = _fit(problem, jax.tree_util.Partial(stops), key, paths, degree)
     return jax.tree_util.Partial(partial(_predict, degree), weights)
 
 
-@partial(jax.jit, static_argnames=("problem", "stops", "paths", "degree"))
+@partial(jax.jit, static_argnames=("problem", "paths", "degree"))
 def _fit(problem: Problem, stops: Stops, key: Array, paths: int, degree: int) -> Fitted:
     simulated = problem.simulate(key, paths)
     payoff = simulated.payoff

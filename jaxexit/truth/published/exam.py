@@ -13,7 +13,7 @@ import numpy as np
 from jaxexit.arrays import key_of
 from jaxexit.config.learning import LearnerName
 from jaxexit.truth.published.catalogue import MAKERS, QUICK, named
-from jaxexit.truth.published.dual import upper_bound
+from jaxexit.truth.published.dual import fitted, tightest, upper_bound
 from jaxexit.truth.published.learning import LEARNERS, experiment_of, learn
 from jaxexit.truth.published.problem import Problem
 from jaxexit.truth.published.value import valued
@@ -29,10 +29,11 @@ class Effort(NamedTuple):
     paths: int = 262_144  # that the policy plays
     outer: int = 512  # of the upper bound
     inner: int = 64  # successors of each of their dates, stratified
+    fit: int = 131_072  # paths that what going on is worth under the policy is fitted on
     within: float = WITHIN
 
 
-LITTLE = Effort(paths=65_536, outer=256, inner=32, within=QUICK_WITHIN)
+LITTLE = Effort(paths=65_536, outer=256, inner=32, fit=32_768, within=QUICK_WITHIN)
 SHORT = ("exact.updates=10", "ppo.total_timesteps=1_000_000", "ppo.entropy_anneal_steps=1_000_000")
 """Of a quick run."""
 
@@ -188,10 +189,13 @@ def examined(
     value = valued(
         learned, seed, effort.paths, lambda done, total: on_step(f"value, {done} of {total}")
     )
+    on_step("upper bound, what going on is worth")
+    of_fit, of_choice, of_bound = jax.random.split(jax.random.fold_in(key_of(seed), 2**31 + 1), 3)
+    expected = (learned.continuation, fitted(problem, learned.stops, of_fit, effort.fit))
     bound = upper_bound(
         problem,
-        learned.continuation,
-        jax.random.fold_in(key_of(seed), 2**31 + 1),
+        tightest(problem, expected, of_choice, effort.inner),
+        of_bound,
         effort.outer,
         effort.inner,
         lambda done, total: on_step(f"upper bound, {done} of {total}"),

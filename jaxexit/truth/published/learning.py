@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from jaxexit.arrays import key_of
 from jaxexit.config import Experiment, with_overrides
@@ -17,10 +18,12 @@ from jaxexit.learners import hyper_of, learner_of, num_updates
 from jaxexit.learning import batching, stack, take, update_agents
 from jaxexit.learning.precision import decided
 from jaxexit.learning.types import Learner
-from jaxexit.truth.published.problem import Continuation, Problem
+from jaxexit.truth.published.problem import Continuation, Problem, Stops
 from jaxexit.truth.published.task import (
+    STOP,
     Pool,
     Units,
+    may_stop,
     observe,
     pool_of,
     scaled,
@@ -116,6 +119,34 @@ class Learned(NamedTuple):
         function = partial(_continuation, self.learner, self.problem)
         return jax.tree_util.Partial(function, self.params, self.units)
 
+    @property
+    def stops(self) -> Stops:
+        """Where the greedy policy stops; its parameters can be traced."""
+        function = partial(_stops, self.learner, self.problem)
+        return jax.tree_util.Partial(function, self.params, self.units)
+
+
+def _seen(
+    problem: Problem, units: Units, observed: Array, payoff: Array, date: Array
+) -> tuple[Array, Array]:
+    """As the learner sees it; and what stopping earns, scaled."""
+    earned = problem.sign * payoff / units.earned
+    return observe(scaled(units, observed), earned, date, problem.dates), earned
+
+
+def _stops(
+    learner: Learner,
+    problem: Problem,
+    params: Any,
+    units: Units,
+    observed: Array,
+    payoff: Array,
+    date: Array,
+) -> Array:
+    seen, earned = _seen(problem, units, observed, payoff, date)
+    wants = jnp.argmax(learner.evaluate(params, seen)[0], axis=-1) == STOP
+    return wants & may_stop(problem.forced, earned)
+
 
 def _continuation(
     learner: Learner,
@@ -126,8 +157,7 @@ def _continuation(
     payoff: Array,
     date: Array,
 ) -> Array:
-    earned = problem.sign * payoff / units.earned
-    seen = observe(scaled(units, observed), earned, date, problem.dates)
+    seen, _ = _seen(problem, units, observed, payoff, date)
     return payoff + problem.sign * units.earned * learner.evaluate(params, seen)[1]
 
 
@@ -144,7 +174,7 @@ def learn(
         on_update: called with (updates done, updates in all).
     """
     learner, hyper = learner_of(decided(experiment)), hyper_of(experiment)
-    task, key = stopping_task(problem.dates, problem.first), key_of(experiment.seed)
+    task, key = stopping_task(problem.dates, problem.first, problem.forced), key_of(experiment.seed)
     of_paths, of_learner = jax.random.split(key)
     paths = experiment.exact.trades if experiment.learner == "exact" else POOL
     units = _first_units(problem, of_paths, paths)

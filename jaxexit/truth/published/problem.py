@@ -16,6 +16,9 @@ In the payoff's units and with the payoff's sign: of a minimised problem, a cost
 `jax.tree_util.Partial` of its parameters: it can be an argument of a compiled function, and another set of
 parameters of the same shapes compiles nothing anew."""
 
+Stops = Callable[[Array, Array, Array], Array]
+"""(observed [M, F], payoff [M], date) -> bool [M]: whether a policy stops there."""
+
 
 class PathsOfProblem(NamedTuple):
     """Simulated paths at the dates 0, 1, ..., D. float32."""

@@ -131,14 +131,20 @@ def _reset(dates: int, first: int, data: Pool, path: Array) -> tuple[Place, Arra
     return place, _see(dates, data, place)
 
 
+def may_stop(forced: bool, earned: Array) -> Array:
+    """Whether stopping is worth a thought: an option that pays nothing now cannot pay less later."""
+    return jnp.bool_(forced) | (earned > 0.0)
+
+
 def _step(
-    dates: int, first: int, data: Pool, place: Place, action: Array, path: Array
+    dates: int, first: int, forced: bool, data: Pool, place: Place, action: Array, path: Array
 ) -> tuple[Place, Array, Array, Array, Step]:
-    stops = action == STOP
+    now = data.earned[place.path, place.date]
+    stops = (action == STOP) & may_stop(forced, now)
     date = jnp.where(stops, place.date, place.date + 1)
     done = stops | (date == dates)
     earned = data.earned[place.path, date]
-    reward = earned - data.earned[place.path, place.date]
+    reward = earned - now
     onward = Place(jnp.where(done, path, place.path), jnp.where(done, first, date))
     return onward, _see(dates, data, onward), reward, done, Step(earned, date, done)
 
@@ -154,7 +160,7 @@ def _summarise(data: Pool, steps: Step) -> dict[str, Array]:
 
 
 @lru_cache(maxsize=32)
-def stopping_task(dates: int, first: int) -> Task:
+def stopping_task(dates: int, first: int, forced: bool) -> Task:
     """The task of all problems with these dates. Cached: the same dates are the same task.
 
     An episode begins at the first date at which stopping is allowed. The reward of going on is the change of
@@ -164,13 +170,14 @@ def stopping_task(dates: int, first: int) -> Task:
     Args:
         dates: the last date.
         first: the first date at which stopping is allowed.
+        forced: see `Problem`; where it is not, who stops for nothing goes on (`may_stop`).
     """
     return Task(
         num_actions=2,
         draw=_draw,
         reset=partial(_reset, dates, first),
         valid=None,
-        step=partial(_step, dates, first),
+        step=partial(_step, dates, first, forced),
         summarise=_summarise,
         stopping=(GO_ON, STOP),
         episodes=_episodes,

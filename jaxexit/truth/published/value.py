@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxexit.arrays import key_of
-from jaxexit.learning.types import Learner
 from jaxexit.truth.published.learning import Learned
-from jaxexit.truth.published.problem import Problem
-from jaxexit.truth.published.task import STOP, Units, earned_of, observe, scaled
+from jaxexit.truth.published.problem import Problem, Stops
+from jaxexit.truth.published.task import earned_of
 
 Array = jax.Array
 
@@ -40,21 +39,16 @@ def _controls(problem: Problem, earned: Array) -> Array:
     return jnp.concatenate([earned[:, dates], best], axis=1)
 
 
-@partial(jax.jit, static_argnames=("learner", "problem"))
-def _played(
-    learner: Learner, problem: Problem, params: Any, units: Units, key: Array
-) -> tuple[Array, Array]:
+@partial(jax.jit, static_argnames="problem")
+def _played(problem: Problem, stops: Stops, key: Array) -> tuple[Array, Array]:
     """[CHUNK] what the greedy policy earns on fresh paths, and their controls [CHUNK, C]."""
     paths = problem.simulate(key, CHUNK)
     earned, dates = earned_of(problem, paths), problem.dates
 
-    def stops(date: Array) -> Array:
-        seen = observe(
-            scaled(units, paths.observed[:, date]), earned[:, date] / units.earned, date, dates
-        )
-        return jnp.argmax(learner.evaluate(params, seen)[0], axis=-1) == STOP
+    def at(date: Array) -> Array:
+        return stops(paths.observed[:, date], paths.payoff[:, date], date)
 
-    stopped = jax.lax.map(stops, jnp.arange(problem.first, dates))  # [D - first, N]
+    stopped = jax.lax.map(at, jnp.arange(problem.first, dates))  # [D - first, N]
     when = jnp.where(stopped.any(axis=0), problem.first + jnp.argmax(stopped, axis=0), dates)
     return jnp.take_along_axis(earned, when[:, None], axis=1)[:, 0], _controls(problem, earned)
 
@@ -84,11 +78,10 @@ def valued(
     """
     problem = learned.problem
     own, other = jax.random.split(jax.random.fold_in(key_of(seed), 2**31))
-    chunks = -(-paths // CHUNK)
+    chunks, stops = -(-paths // CHUNK), learned.stops
     earned, controls = [], []
     for number in range(chunks):
-        key = jax.random.fold_in(own, number)
-        played = _played(learned.learner, problem, learned.params, learned.units, key)
+        played = _played(problem, stops, jax.random.fold_in(own, number))
         earned.append(np.asarray(played[0], np.float64))
         controls.append(np.asarray(played[1], np.float64))
         on_chunk(number + 1, chunks * 2)
