@@ -16,6 +16,7 @@ from jaxexit.truth.published.learning import Learned
 from jaxexit.truth.published.problem import PathsOfProblem, Problem
 from jaxexit.truth.published.task import (
     GO_ON,
+    LAGS,
     STOP,
     Place,
     earned_of,
@@ -175,7 +176,7 @@ def test_names_of_rows_and_tables():
 
 
 def test_what_is_seen_of_a_path_with_memory():
-    """The changes over the latest 1, 2, 3, ... dates, whatever lies further back."""
+    """Each change, and those over the latest 2, 3, ... dates, whatever lies further back."""
     problem = MAKERS["fbm-0.7"]()
     paths = problem.simulate(jax.random.key(0), 3)
     units = units_of(problem, paths)
@@ -184,7 +185,9 @@ def test_what_is_seen_of_a_path_with_memory():
     unit = 100**-0.7
     assert seen[..., 0] == pytest.approx(level, abs=1e-4)
     assert seen[:, 70, 1] * unit == pytest.approx(level[:, 70] - level[:, 69], abs=1e-4)
-    assert seen[:, 70, 6] * unit == pytest.approx(level[:, 70] - level[:, 62], abs=1e-4)
+    assert seen[:, 70, 9] * unit == pytest.approx(level[:, 62] - level[:, 61], abs=1e-4)
+    eight = problem.observed + LAGS.index(8)
+    assert seen[:, 70, eight] * unit == pytest.approx(level[:, 70] - level[:, 62], abs=1e-4)
 
 
 @pytest.mark.parametrize(

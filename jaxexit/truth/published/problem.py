@@ -66,6 +66,13 @@ class Problem(NamedTuple):
     of one state may share that law out among them (`strata.normals`). Pure; n is static."""
 
     @property
+    def observed(self) -> int:
+        """How many numbers are observed: F."""
+        return jax.eval_shape(lambda key: self.simulate(key, 1), jax.random.key(0)).observed.shape[
+            -1
+        ]
+
+    @property
     def sign(self) -> float:
         """1 where the largest expectation is wanted, else -1: `sign * payoff` is what a learner earns."""
         return -1.0 if self.minimised else 1.0

@@ -27,7 +27,7 @@ class Pool(NamedTuple):
 class Units(NamedTuple):
     """What a learner sees is near 0 and of deviation 1: fixed on the first paths."""
 
-    view: Array  # [F, G] which sums of what is observed
+    view: Array  # [F, G] sums of what is observed
     mean: Array  # [G] of them
     deviation: Array  # [G]
     earned: Array  # payoff: the deviation of its change from date to date
@@ -54,22 +54,22 @@ def earned_of(problem: Problem, paths: PathsOfProblem) -> Array:
     return problem.sign * jnp.concatenate([paths.payoff[:, :-1], last], axis=1)
 
 
-LAGS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)  # dates
+LAGS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)  # dates
 
 
 def view_of(problem: Problem, size: int) -> np.ndarray:
-    """[F, G]: all that is observed; of a path's level and its latest changes, the changes over `LAGS` dates.
+    """[F, G]: all that is observed; of a path's level and its latest changes also those over `LAGS` dates.
 
     Args:
         problem: which.
         size: F.
     """
+    everything = np.eye(size, dtype=np.float32)
     if problem.family != "fbm":
-        return np.eye(size, dtype=np.float32)
-    latest = np.arange(size - 1)[:, None] < np.array(LAGS)
-    view = np.zeros((size, 1 + len(LAGS)), np.float32)
-    view[0, 0], view[1:, 1:] = 1.0, latest
-    return view
+        return everything
+    latest = np.arange(-1, size - 1)[:, None] < np.array(LAGS)
+    latest[0] = False  # the level
+    return np.concatenate([everything, latest], axis=1, dtype=np.float32)
 
 
 def units_of(problem: Problem, paths: PathsOfProblem) -> Units:
