@@ -77,6 +77,11 @@ class Problem(NamedTuple):
         """1 where the largest expectation is wanted, else -1: `sign * payoff` is what a learner earns."""
         return -1.0 if self.minimised else 1.0
 
+    def earned(self, paths: PathsOfProblem) -> Array:
+        """[N, D + 1] what stopping at each date earns, the more the better; at the last one also going on."""
+        last = self.final(paths.payoff[:, -1:])
+        return self.sign * jnp.concatenate([paths.payoff[:, :-1], last], axis=1)
+
     def final(self, payoff: Array) -> Array:
         """What the last date pays, of the payoff there: an option may expire, unless stopping is `forced`."""
         return payoff if self.forced else jnp.maximum(payoff, 0.0)

@@ -48,12 +48,6 @@ class Step(NamedTuple):
     done: Array
 
 
-def earned_of(problem: Problem, paths: PathsOfProblem) -> Array:
-    """[N, D + 1] what stopping at each date earns, the more the better; at the last date also going on."""
-    last = problem.final(paths.payoff[:, -1:])
-    return problem.sign * jnp.concatenate([paths.payoff[:, :-1], last], axis=1)
-
-
 LAGS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)  # dates
 
 
@@ -75,7 +69,7 @@ def view_of(problem: Problem, size: int) -> np.ndarray:
 def units_of(problem: Problem, paths: PathsOfProblem) -> Units:
     """Mean and deviation of what is seen; the deviation of a date's change of what stopping earns."""
     view = jnp.asarray(view_of(problem, paths.observed.shape[-1]))
-    earned, seen = earned_of(problem, paths), paths.observed @ view
+    earned, seen = problem.earned(paths), paths.observed @ view
     deviation = seen.std(axis=(0, 1))
     moved = jnp.diff(earned[:, problem.first :], axis=1)
     return Units(
@@ -93,7 +87,7 @@ def scaled(units: Units, observed: Array) -> Array:
 
 def pool_of(problem: Problem, units: Units, paths: PathsOfProblem) -> Pool:
     """Paths as learners see them."""
-    return Pool(scaled(units, paths.observed), earned_of(problem, paths) / units.earned)
+    return Pool(scaled(units, paths.observed), problem.earned(paths) / units.earned)
 
 
 def observe(observed: Array, earned: Array, date: Array, dates: int) -> Array:
