@@ -49,7 +49,7 @@ def build_parser() -> cli.Parser:
         default=(),
         help="martingale, ou, disorder: trades of each examinee (default: 200,000, 200,000, "
         "1,000,000; fewer with --quick); few: trades to learn from (default: 250,1000,4000,16000); "
-        "published: fresh paths of each row (default: 262144)",
+        "published: fresh paths of each row (default: 65536)",
     )
     _add_few(parser)
     _add_published(parser)

@@ -26,6 +26,7 @@ AGES = (3.0, 12.0, 48.0)  # bars, decay of what follows from an entry
 LEAST = 0.02  # share of a candidate's mean square that the chosen ones must leave
 SLAB = 16  # decisions of an episode that are multiplied at once
 RIDGE = 1e-4  # of features of deviation 1
+MOST_PAIRED = 64  # numbers of which products are candidates: theirs grow with the square
 
 
 def changes(paths: Paths) -> Array:
@@ -46,14 +47,14 @@ def numbers_of(inputs: Array, scaling: Scaling) -> Array:
 def features(numbers: Array, decision: Array) -> Array:
     """Candidates for the drift: [..., D] and the decision's number -> [..., F].
 
-    A constant, the numbers, their pairwise products, and constant and numbers fading with the age of the
-    trade: what an entry promises is seldom constant.
+    A constant, the numbers, their pairwise products (of `MOST_PAIRED` numbers or fewer), and constant and
+    numbers fading with the age of the trade: what an entry promises is seldom constant.
 
     Args:
         numbers: as `numbers_of` returns them.
         decision: [...] or a scalar, bars since the entry.
     """
-    first, second = np.triu_indices(numbers.shape[-1])
+    first, second = np.triu_indices(_paired(numbers.shape[-1]))
     linear = jnp.concatenate([jnp.ones_like(numbers[..., :1]), numbers], axis=-1)
     fading = [jnp.exp(-decision / age)[..., None] * linear for age in AGES]
     return jnp.concatenate([linear, numbers[..., first] * numbers[..., second], *fading], axis=-1)
@@ -61,7 +62,12 @@ def features(numbers: Array, decision: Array) -> Array:
 
 def number_of_features(numbers: int) -> int:
     """F of D observed numbers."""
-    return (1 + numbers) * (1 + len(AGES)) + numbers * (numbers + 1) // 2
+    paired = _paired(numbers)
+    return (1 + numbers) * (1 + len(AGES)) + paired * (paired + 1) // 2
+
+
+def _paired(numbers: int) -> int:
+    return numbers if numbers <= MOST_PAIRED else 0
 
 
 class Moments(NamedTuple):

@@ -2,7 +2,7 @@
 
 import json
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,13 +12,12 @@ import pytest
 from jaxexit.__main__ import main
 from jaxexit.truth.published.catalogue import MAKERS, named
 from jaxexit.truth.published.exam import Effort, Row, examined
-from jaxexit.truth.published.learning import Learned
 from jaxexit.truth.published.problem import PathsOfProblem, Problem
 from jaxexit.truth.published.task import (
     GO_ON,
+    LAGS,
     STOP,
     Place,
-    earned_of,
     pool_of,
     stopping_task,
     units_of,
@@ -59,31 +58,22 @@ FALLING = Problem(
 )
 
 
-class Always(NamedTuple):
-    """A policy that only knows one action."""
-
-    action: int
-
-    def evaluate(self, params: Any, seen: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """As a learner's."""
-        logits = jnp.broadcast_to(jax.nn.one_hot(self.action, 2), (*seen.shape[:-1], 2))
-        return logits, jnp.zeros(seen.shape[:-1])
-
-
 @pytest.mark.parametrize("forced", [True, False])
 @pytest.mark.parametrize("minimised", [True, False])
 def test_an_episode_earns_the_payoff_where_it_stops(forced: bool, minimised: bool):
-    """Over what stopping at once earns; an option expires where its last payoff is negative."""
+    """Over what stopping at once earns; who would exercise an option for nothing, or less, goes on."""
     problem = FALLING._replace(forced=forced, minimised=minimised)
     paths = problem.simulate(jax.random.key(1), 16)
     units = units_of(problem, paths)
-    pool, task = pool_of(problem, units, paths), stopping_task(DATES, FIRST)
+    pool, task = pool_of(problem, units, paths), stopping_task(DATES, FIRST, forced)
     payoff, sign = np.asarray(paths.payoff), -1.0 if minimised else 1.0
     step = jax.jit(task.step)
-    for number, stop in enumerate([1, 3, DATES - 1, DATES, DATES, DATES]):
+    for number, wanted in enumerate([1, 3, DATES - 1, DATES, DATES, DATES]):
+        earns = sign * payoff[number, wanted] > 0.0
+        stop = wanted if forced or earns else DATES
         state, rewards, outcomes = Place(jnp.int32(number), jnp.int32(FIRST)), [], []
         for date in range(FIRST, DATES):
-            action = jnp.int32(STOP if date == stop else GO_ON)
+            action = jnp.int32(STOP if date == wanted else GO_ON)
             state, *outcome = step(pool, state, action, jnp.int32(7))
             outcomes.append(outcome)
             rewards.append(float(outcome[1]))
@@ -103,22 +93,33 @@ def test_an_episode_earns_the_payoff_where_it_stops(forced: bool, minimised: boo
         assert float(seen[-1]) == pytest.approx(1.0 - FIRST / DATES)
 
 
-@pytest.mark.parametrize("action", [GO_ON, STOP])
-def test_controls_sharpen_a_value_and_do_not_move_it(action: int):
-    """Stopping at the first date, or never: both means are known."""
-    units = units_of(FALLING, FALLING.simulate(jax.random.key(0), 256))
-    learned = Learned(FALLING, Always(action), {}, units)  # type: ignore[arg-type]
-    found = valued(learned, seed=3, paths=8_192)
-    date = FIRST if action == STOP else DATES
+@pytest.mark.parametrize("date", [FIRST, 3, DATES])
+@pytest.mark.parametrize("expected", [0.0, 0.8])
+def test_taking_luck_off_does_not_move_a_value(date: int, expected: float):
+    """Who stops at a fixed date gets the mean there, whatever going on is expected to be worth."""
+
+    def stops(observed: jax.Array, payoff: jax.Array, now: jax.Array) -> jax.Array:
+        return jnp.broadcast_to(now == date, payoff.shape)
+
+    def continuation(observed: jax.Array, payoff: jax.Array, now: jax.Array) -> jax.Array:
+        return expected * payoff
+
+    found = valued(
+        FALLING,
+        jax.tree_util.Partial(stops),
+        jax.tree_util.Partial(continuation),
+        jax.random.key(3),
+        paths=8_192,
+        inner=8,
+    )
     assert found.value == pytest.approx(START * PULL**date, abs=4.0 * found.error)
-    deviation = np.sqrt(sum(PULL ** (2 * k) for k in range(date)))
-    assert found.error < 0.7 * deviation / np.sqrt(found.paths)
 
 
 def test_a_learned_rule_beats_every_fixed_date_and_not_its_bound():
     """Whoever leaves a falling price at its best lies between both."""
     small = ("exact.updates=4", "exact.rounds=2", "exact.trades=1024", "exact.members=1")
     row = examined(FALLING, "exact", 0, Effort(paths=8_192, outer=512, inner=32), small)
+    assert row.error < 0.5 / np.sqrt(8_192)  # a shock alone has a deviation of 1
     best_fixed = START * PULL**FIRST
     assert row.value > best_fixed + 10.0 * row.error
     assert row.value <= row.upper + 3.0 * np.hypot(row.error, row.upper_error)
@@ -173,7 +174,7 @@ def test_names_of_rows_and_tables():
 
 
 def test_what_is_seen_of_a_path_with_memory():
-    """The changes over the latest 1, 2, 3, ... dates, whatever lies further back."""
+    """Each change, and those over the latest 2, 3, ... dates, whatever lies further back."""
     problem = MAKERS["fbm-0.7"]()
     paths = problem.simulate(jax.random.key(0), 3)
     units = units_of(problem, paths)
@@ -182,7 +183,9 @@ def test_what_is_seen_of_a_path_with_memory():
     unit = 100**-0.7
     assert seen[..., 0] == pytest.approx(level, abs=1e-4)
     assert seen[:, 70, 1] * unit == pytest.approx(level[:, 70] - level[:, 69], abs=1e-4)
-    assert seen[:, 70, 6] * unit == pytest.approx(level[:, 70] - level[:, 62], abs=1e-4)
+    assert seen[:, 70, 9] * unit == pytest.approx(level[:, 62] - level[:, 61], abs=1e-4)
+    eight = problem.observed + LAGS.index(8)
+    assert seen[:, 70, eight] * unit == pytest.approx(level[:, 70] - level[:, 62], abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +223,7 @@ def test_the_quick_exam_passes(capsys: pytest.CaptureFixture[str]):
 def test_what_stopping_earns_of_an_option_that_expires():
     """Nothing at its last date; before it, the payoff as it is."""
     paths = FALLING.simulate(jax.random.key(2), 64)
-    earned = np.asarray(earned_of(FALLING._replace(forced=False), paths))
+    earned = np.asarray(FALLING._replace(forced=False).earned(paths))
     payoff = np.asarray(paths.payoff)
     assert (payoff[:, -1] < 0).any()
     assert np.array_equal(earned[:, :-1], payoff[:, :-1])

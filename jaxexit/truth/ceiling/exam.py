@@ -16,7 +16,7 @@ from jaxexit.data.simulated import PIP
 from jaxexit.data.simulated.types import FAR_PIPS, LEVEL, START, bars_from_mid
 from jaxexit.evaluate import Backtest
 from jaxexit.truth.ceiling.bound import Bounded
-from jaxexit.truth.ceiling.known import known_model, known_start
+from jaxexit.truth.ceiling.known import known_model, known_start, optima, optimum
 from jaxexit.truth.ceiling.measure import Sizes, Stage, bound_of
 from jaxexit.truth.ceiling.scene import Entries, walk
 from jaxexit.truth.ceiling.stage import History, staged
@@ -75,7 +75,8 @@ def known_stage(kind: str, sizes: Sizes, *, seed: int = 0, horizon: int = 200) -
     entries = jax.tree.map(jnp.asarray, entries)
     path = walk(model, entries, key_of(seed), horizon)
     dataset = staged(experiment, history, path, (), None, sizes.fit)
-    return Stage(experiment, model, entries, path, dataset)
+    known = optima(kind, np.asarray(entries.state.pips)) - optimum(kind)
+    return Stage(experiment, model, entries, path, dataset, known)
 
 
 def known_bound(kind: str, sizes: Sizes, *, seed: int = 0, horizon: int = 200) -> Bounded:

@@ -133,6 +133,14 @@ def known_start(kind: str, rng: np.random.Generator, trades: int) -> Place:
     return Place(*leaves)
 
 
+def optima(kind: str, pips: np.ndarray) -> np.ndarray:
+    """What the best exit of each trade earns, net pips, of where it is entered [N]."""
+    if kind == "ou":
+        solved = solve_reversion(Reversion())
+        return np.interp(pips, solved.grid, solved.start)
+    return np.full(len(pips), optimum(kind))
+
+
 def optimum(kind: str) -> float:
     """What the best exit earns, net pips a trade."""
     if kind == "ou":

@@ -59,11 +59,19 @@ class Stage(NamedTuple):
     entries: Entries
     path: Path
     dataset: Dataset
+    known: np.ndarray | None = None
+    """[N] what the best exit of each trade is known to earn, less its mean over all entries."""
+
+    @property
+    def control(self) -> np.ndarray | float:
+        """`known` of the trades that the bound is computed on; 0 where it is not known."""
+        fit = len(self.dataset.tables["train"])
+        return 0.0 if self.known is None else self.known[fit + 1 :]
 
 
-def mean_of(values: np.ndarray | jax.Array) -> Mean:
-    """The mean of independent trades [N]."""
-    values = np.asarray(values, float)
+def mean_of(values: np.ndarray | jax.Array, control: np.ndarray | float = 0.0) -> Mean:
+    """The mean of independent trades [N], relieved of a control [N] whose mean is known to be 0."""
+    values = np.asarray(values, float) - control
     return Mean(float(values.mean()), float(values.std(ddof=1) / len(values) ** 0.5))
 
 
@@ -138,7 +146,7 @@ def measured(
 
     def result(policy: Policy, params: Any) -> Mean:
         table = test.play(policy, params).table
-        return mean_of(without_luck(table, test.unit, found))
+        return mean_of(without_luck(table, test.unit, found), stage.control)
 
     tuned = backtests["train"].tuned(lambda name: say(f"tune {name}"))
     rules: dict[str, Mean] = {}
@@ -149,8 +157,8 @@ def measured(
     # The best that can be told: a rule of large error is not best by its luck.
     best = sorted(rules, key=lambda name: 2 * rules[name].error - rules[name].value)
     return Measured(
-        ceiling=mean_of(found.upper),
-        learned=mean_of(found.ours),
+        ceiling=mean_of(found.upper, stage.control),
+        learned=mean_of(found.ours, stage.control),
         rules={name: rules[name] for name in best},
         settings=tuned,
         yours=None if yours is None else result(*yours),

@@ -16,7 +16,7 @@ independent successors, and much smaller with stratified ones (`strata`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -24,12 +24,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxexit.truth.published.problem import Continuation, Problem
+from jaxexit.truth.published.problem import Continuation, PathsOfProblem, Problem, Stops
 
 Array = jax.Array
-Stops = Callable[[Array, Array, Array], Array]
-"""(observed [M, F], payoff [M], date) -> bool [M]: whether the policy stops there."""
-
+PILOT = 128  # paths on which one of several continuations is chosen
 HELD = (
     5e7  # numbers of observed successors at once: 200 MB, and less than 1 GB with all made of them
 )
@@ -64,19 +62,52 @@ def upper_bound(
         inner: successors of each date of each path; the upward bias falls with their number.
         on_batch: called with (batches done, batches in all).
     """
-    batch = int(min(BATCH, paths, max(1, HELD // (inner * _width(problem)))))
-    batches = -(-paths // batch)
-    sums = []
-    for number in range(batches):
-        sums.append(
-            np.asarray(
-                _batch(problem, continuation, jax.random.fold_in(key, number), batch, inner),
-                np.float64,
-            )
-        )
-        on_batch(number + 1, batches)
-    seen = np.concatenate(sums)
+    by_path = partial(_best_in_hindsight, problem, continuation)
+    seen = in_batches(problem, by_path, key, paths, inner, on_batch)
     return Bound(problem.sign * float(seen.mean()), float(seen.std(ddof=1) / np.sqrt(len(seen))))
+
+
+def in_batches(
+    problem: Problem,
+    by_path: Callable[[Array, int, int], Array],
+    key: Array,
+    paths: int,
+    inner: int,
+    on_batch: Callable[[int, int], None],
+) -> np.ndarray:
+    """[N] float64, N at least `paths`: numbers of paths each of whose dates has successors.
+
+    Args:
+        problem: which.
+        by_path: (key, paths, inner) -> [paths].
+        key: of all.
+        paths: rounded up to whole batches, each as large as fits.
+        inner: successors.
+        on_batch: called with (batches done, batches in all).
+    """
+    batch = int(min(BATCH, paths, max(1, HELD // (inner * _width(problem)))))
+    batches, found = -(-paths // batch), []
+    for number in range(batches):
+        found.append(np.asarray(by_path(jax.random.fold_in(key, number), batch, inner), np.float64))
+        on_batch(number + 1, batches)
+    return np.concatenate(found)
+
+
+def tightest(
+    problem: Problem, continuations: Sequence[Continuation], key: Array, inner: int
+) -> Continuation:
+    """The continuation whose bound is lowest on `PILOT` paths.
+
+    The bound is then computed on others: the lower of two bounds of the same paths would be too low.
+
+    Args:
+        problem: which.
+        continuations: each as `upper_bound` takes it.
+        key: of the paths.
+        inner: successors.
+    """
+    bounds = [upper_bound(problem, each, key, PILOT, inner).value for each in continuations]
+    return continuations[int(np.argmin(problem.sign * np.array(bounds)))]
 
 
 def _width(problem: Problem) -> int:
@@ -85,14 +116,32 @@ def _width(problem: Problem) -> int:
     return shapes.observed.shape[-1] + shapes.state.shape[-1]
 
 
-@partial(jax.jit, static_argnames=("problem", "paths", "inner"))
-def _batch(
+@partial(jax.jit, static_argnums=(0, 3, 4))
+def _best_in_hindsight(
     problem: Problem, continuation: Continuation, key: Array, paths: int, inner: int
 ) -> Array:
     """[paths] the largest payoff less the martingale, of each path."""
     of_paths, of_successors = jax.random.split(key)
     simulated = problem.simulate(of_paths, paths)
-    gain = problem.sign * simulated.payoff.at[:, -1].set(problem.final(simulated.payoff[:, -1]))
+    left = problem.earned(simulated) - martingale(
+        problem, continuation, of_successors, simulated, inner
+    )
+    return left[:, problem.first :].max(axis=1)
+
+
+def martingale(
+    problem: Problem, continuation: Continuation, key: Array, simulated: PathsOfProblem, inner: int
+) -> Array:
+    """What each path has brought unforeseen by each date, [N, D + 1]; the more the better, 0 at the first.
+
+    Args:
+        problem: which.
+        continuation: see `upper_bound`.
+        key: of the successors, independent of the paths.
+        simulated: N paths.
+        inner: successors of each date.
+    """
+    paths = len(simulated.payoff)
 
     def value(observed: Array, payoff: Array, date: Array) -> Array:
         """[M] the approximate value at a date, of the payoff that is earned."""
@@ -102,21 +151,19 @@ def _batch(
         allowed = jnp.where(date >= problem.first, jnp.maximum(stopping, going_on), going_on)
         return jnp.where(date == problem.dates, at_last, allowed)
 
-    def step(carry: tuple[Array, Array], date: Array) -> tuple[tuple[Array, Array], None]:
-        martingale, best = carry
+    def step(luck: Array, date: Array) -> tuple[Array, Array]:
         came = value(simulated.observed[:, date + 1], simulated.payoff[:, date + 1], date + 1)
         observed, payoff, _ = problem.onward(
-            jax.random.fold_in(of_successors, date), simulated.state[:, date], date, inner
+            jax.random.fold_in(key, date), simulated.state[:, date], date, inner
         )
         flat = observed.reshape(-1, observed.shape[-1])
         expected = value(flat, payoff.reshape(-1), date + 1).reshape(paths, inner).mean(axis=1)
-        martingale = martingale + came - expected
-        now = jnp.where(date + 1 >= problem.first, gain[:, date + 1] - martingale, -jnp.inf)
-        return (martingale, jnp.maximum(best, now)), None
+        luck = luck + came - expected
+        return luck, luck
 
-    start = gain[:, 0] if problem.first == 0 else jnp.full(paths, -jnp.inf)
-    (_, best), _ = jax.lax.scan(step, (jnp.zeros(paths), start), jnp.arange(problem.dates))
-    return best
+    nothing = jnp.zeros(paths)
+    _, luck = jax.lax.scan(step, nothing, jnp.arange(problem.dates))
+    return jnp.concatenate([nothing[None], luck]).T
 
 
 class Fitted(NamedTuple):
@@ -136,16 +183,17 @@ def fitted(problem: Problem, stops: Stops, key: Array, paths: int, degree: int =
 
     Args:
         problem: which.
-        stops: the policy; traceable.
+        stops: the policy; traceable, its parameters too if it is a `jax.tree_util.Partial`.
         key: of the paths.
-        paths: how many.
+        paths: how many, or as many as fit.
         degree: of the polynomial.
     """
-    weights = _fit(problem, stops, key, paths, degree)
+    paths = min(paths, int(HELD) // ((problem.dates + 1) * _width(problem)))
+    weights = _fit(problem, jax.tree_util.Partial(stops), key, paths, degree)
     return jax.tree_util.Partial(partial(_predict, degree), weights)
 
 
-@partial(jax.jit, static_argnames=("problem", "stops", "paths", "degree"))
+@partial(jax.jit, static_argnames=("problem", "paths", "degree"))
 def _fit(problem: Problem, stops: Stops, key: Array, paths: int, degree: int) -> Fitted:
     simulated = problem.simulate(key, paths)
     payoff = simulated.payoff

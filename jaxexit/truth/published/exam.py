@@ -13,7 +13,7 @@ import numpy as np
 from jaxexit.arrays import key_of
 from jaxexit.config.learning import LearnerName
 from jaxexit.truth.published.catalogue import MAKERS, QUICK, named
-from jaxexit.truth.published.dual import upper_bound
+from jaxexit.truth.published.dual import fitted, tightest, upper_bound
 from jaxexit.truth.published.learning import LEARNERS, experiment_of, learn
 from jaxexit.truth.published.problem import Problem
 from jaxexit.truth.published.value import valued
@@ -26,13 +26,15 @@ ERRORS = 3.0  # standard errors that a difference is given
 class Effort(NamedTuple):
     """On how many paths a row is judged."""
 
-    paths: int = 262_144  # that the policy plays
+    paths: int = 65_536  # that the policy plays
+    few: int = 8  # successors of each of their dates, stratified
     outer: int = 512  # of the upper bound
-    inner: int = 64  # successors of each of their dates, stratified
+    inner: int = 64  # successors of each of their dates
+    fit: int = 131_072  # paths that what going on is worth under the policy is fitted on
     within: float = WITHIN
 
 
-LITTLE = Effort(paths=65_536, outer=256, inner=32, within=QUICK_WITHIN)
+LITTLE = Effort(paths=16_384, outer=256, inner=32, fit=32_768, within=QUICK_WITHIN)
 SHORT = ("exact.updates=10", "ppo.total_timesteps=1_000_000", "ppo.entropy_anneal_steps=1_000_000")
 """Of a quick run."""
 
@@ -185,13 +187,29 @@ def examined(
     )
     jax.block_until_ready(learned.params)
     seconds = time.perf_counter() - began
+    on_step("what going on is worth")
+    keys = jax.random.split(jax.random.fold_in(key_of(seed), 2**31), 4)
+    of_fit, of_choice, of_value, of_bound = keys
+    stops = learned.stops
+    continuation = tightest(
+        problem,
+        (learned.continuation, fitted(problem, stops, of_fit, effort.fit)),
+        of_choice,
+        effort.inner,
+    )
     value = valued(
-        learned, seed, effort.paths, lambda done, total: on_step(f"value, {done} of {total}")
+        problem,
+        stops,
+        continuation,
+        of_value,
+        effort.paths,
+        effort.few,
+        lambda done, total: on_step(f"value, {done} of {total}"),
     )
     bound = upper_bound(
         problem,
-        learned.continuation,
-        jax.random.fold_in(key_of(seed), 2**31 + 1),
+        continuation,
+        of_bound,
         effort.outer,
         effort.inner,
         lambda done, total: on_step(f"upper bound, {done} of {total}"),

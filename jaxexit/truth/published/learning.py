@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from jaxexit.arrays import key_of
 from jaxexit.config import Experiment, with_overrides
@@ -17,10 +18,12 @@ from jaxexit.learners import hyper_of, learner_of, num_updates
 from jaxexit.learning import batching, stack, take, update_agents
 from jaxexit.learning.precision import decided
 from jaxexit.learning.types import Learner
-from jaxexit.truth.published.problem import Continuation, Problem
+from jaxexit.truth.published.problem import Continuation, Problem, Stops
 from jaxexit.truth.published.task import (
+    STOP,
     Pool,
     Units,
+    may_stop,
     observe,
     pool_of,
     scaled,
@@ -32,6 +35,8 @@ Array = jax.Array
 
 POOL = 8192  # paths simulated at an update, at most
 DECISIONS = 102_400  # that the exact learner lays out at an update, about
+LONG = 32  # numbers observed from which on it has `MORE` of them, and twice the updates
+MORE = 4
 LEARNERS: tuple[LearnerName, ...] = ("exact", "ppo")
 SECTIONS = ("exact", "ppo", "network")  # of the experiment, that may be overridden
 """Sections of the experiment that may be overridden."""
@@ -79,13 +84,16 @@ def experiment_of(
                 f"--set: got {text}, expected a key of {', '.join(SECTIONS)}; a published problem is fixed"
             )
     decisions = problem.dates - problem.first
-    trades = min(POOL, max(256, DECISIONS // decisions // 256 * 256))
+    is_long = problem.observed > LONG
+    wanted = DECISIONS * (MORE if is_long else 1)
+    trades = min(POOL, max(256, wanted // decisions // 256 * 256))
+    of_exact = {"trades": trades, "updates": EXACT.updates * (2 if is_long else 1)}
     experiment = Experiment(
         version=f"exam_{problem.name}",
         learner=learner,
         seed=seed,
         env=Env(max_bars=decisions),
-        exact=EXACT.model_copy(update={"trades": trades}),
+        exact=EXACT.model_copy(update=of_exact),
         ppo=PROXIMAL,
         network=Network(hidden_sizes=(64, 64), initial_hold_probability=0.92),
     )
@@ -116,6 +124,34 @@ class Learned(NamedTuple):
         function = partial(_continuation, self.learner, self.problem)
         return jax.tree_util.Partial(function, self.params, self.units)
 
+    @property
+    def stops(self) -> Stops:
+        """Where the greedy policy stops; its parameters can be traced."""
+        function = partial(_stops, self.learner, self.problem)
+        return jax.tree_util.Partial(function, self.params, self.units)
+
+
+def _seen(
+    problem: Problem, units: Units, observed: Array, payoff: Array, date: Array
+) -> tuple[Array, Array]:
+    """As the learner sees it; and what stopping earns, scaled."""
+    earned = problem.sign * payoff / units.earned
+    return observe(scaled(units, observed), earned, date, problem.dates), earned
+
+
+def _stops(
+    learner: Learner,
+    problem: Problem,
+    params: Any,
+    units: Units,
+    observed: Array,
+    payoff: Array,
+    date: Array,
+) -> Array:
+    seen, earned = _seen(problem, units, observed, payoff, date)
+    wants = jnp.argmax(learner.evaluate(params, seen)[0], axis=-1) == STOP
+    return wants & may_stop(problem.forced, earned)
+
 
 def _continuation(
     learner: Learner,
@@ -126,8 +162,7 @@ def _continuation(
     payoff: Array,
     date: Array,
 ) -> Array:
-    earned = problem.sign * payoff / units.earned
-    seen = observe(scaled(units, observed), earned, date, problem.dates)
+    seen, _ = _seen(problem, units, observed, payoff, date)
     return payoff + problem.sign * units.earned * learner.evaluate(params, seen)[1]
 
 
@@ -144,7 +179,7 @@ def learn(
         on_update: called with (updates done, updates in all).
     """
     learner, hyper = learner_of(decided(experiment)), hyper_of(experiment)
-    task, key = stopping_task(problem.dates, problem.first), key_of(experiment.seed)
+    task, key = stopping_task(problem.dates, problem.first, problem.forced), key_of(experiment.seed)
     of_paths, of_learner = jax.random.split(key)
     paths = experiment.exact.trades if experiment.learner == "exact" else POOL
     units = _first_units(problem, of_paths, paths)

@@ -16,6 +16,9 @@ In the payoff's units and with the payoff's sign: of a minimised problem, a cost
 `jax.tree_util.Partial` of its parameters: it can be an argument of a compiled function, and another set of
 parameters of the same shapes compiles nothing anew."""
 
+Stops = Callable[[Array, Array, Array], Array]
+"""(observed [M, F], payoff [M], date) -> bool [M]: whether a policy stops there."""
+
 
 class PathsOfProblem(NamedTuple):
     """Simulated paths at the dates 0, 1, ..., D. float32."""
@@ -42,7 +45,7 @@ class Problem(NamedTuple):
     lower: float | None
     """Published lower bound, where there is one."""
     upper: float | None
-    """Published upper bound, where there is one."""
+    """The highest that is published: an upper bound, or a point estimate above the lower bound."""
     source: str
     """Authors, year, table."""
     dates: int
@@ -63,9 +66,21 @@ class Problem(NamedTuple):
     of one state may share that law out among them (`strata.normals`). Pure; n is static."""
 
     @property
+    def observed(self) -> int:
+        """How many numbers are observed: F."""
+        return jax.eval_shape(lambda key: self.simulate(key, 1), jax.random.key(0)).observed.shape[
+            -1
+        ]
+
+    @property
     def sign(self) -> float:
         """1 where the largest expectation is wanted, else -1: `sign * payoff` is what a learner earns."""
         return -1.0 if self.minimised else 1.0
+
+    def earned(self, paths: PathsOfProblem) -> Array:
+        """[N, D + 1] what stopping at each date earns, the more the better; at the last one also going on."""
+        last = self.final(paths.payoff[:, -1:])
+        return self.sign * jnp.concatenate([paths.payoff[:, :-1], last], axis=1)
 
     def final(self, payoff: Array) -> Array:
         """What the last date pays, of the payoff there: an option may expire, unless stopping is `forced`."""

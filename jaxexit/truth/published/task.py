@@ -27,7 +27,7 @@ class Pool(NamedTuple):
 class Units(NamedTuple):
     """What a learner sees is near 0 and of deviation 1: fixed on the first paths."""
 
-    view: Array  # [F, G] which sums of what is observed
+    view: Array  # [F, G] sums of what is observed
     mean: Array  # [G] of them
     deviation: Array  # [G]
     earned: Array  # payoff: the deviation of its change from date to date
@@ -48,34 +48,28 @@ class Step(NamedTuple):
     done: Array
 
 
-def earned_of(problem: Problem, paths: PathsOfProblem) -> Array:
-    """[N, D + 1] what stopping at each date earns, the more the better; at the last date also going on."""
-    last = problem.final(paths.payoff[:, -1:])
-    return problem.sign * jnp.concatenate([paths.payoff[:, :-1], last], axis=1)
-
-
-LAGS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)  # dates
+LAGS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)  # dates
 
 
 def view_of(problem: Problem, size: int) -> np.ndarray:
-    """[F, G]: all that is observed; of a path's level and its latest changes, the changes over `LAGS` dates.
+    """[F, G]: all that is observed; of a path's level and its latest changes also those over `LAGS` dates.
 
     Args:
         problem: which.
         size: F.
     """
+    everything = np.eye(size, dtype=np.float32)
     if problem.family != "fbm":
-        return np.eye(size, dtype=np.float32)
-    latest = np.arange(size - 1)[:, None] < np.array(LAGS)
-    view = np.zeros((size, 1 + len(LAGS)), np.float32)
-    view[0, 0], view[1:, 1:] = 1.0, latest
-    return view
+        return everything
+    latest = np.arange(-1, size - 1)[:, None] < np.array(LAGS)
+    latest[0] = False  # the level
+    return np.concatenate([everything, latest], axis=1, dtype=np.float32)
 
 
 def units_of(problem: Problem, paths: PathsOfProblem) -> Units:
     """Mean and deviation of what is seen; the deviation of a date's change of what stopping earns."""
     view = jnp.asarray(view_of(problem, paths.observed.shape[-1]))
-    earned, seen = earned_of(problem, paths), paths.observed @ view
+    earned, seen = problem.earned(paths), paths.observed @ view
     deviation = seen.std(axis=(0, 1))
     moved = jnp.diff(earned[:, problem.first :], axis=1)
     return Units(
@@ -93,7 +87,7 @@ def scaled(units: Units, observed: Array) -> Array:
 
 def pool_of(problem: Problem, units: Units, paths: PathsOfProblem) -> Pool:
     """Paths as learners see them."""
-    return Pool(scaled(units, paths.observed), earned_of(problem, paths) / units.earned)
+    return Pool(scaled(units, paths.observed), problem.earned(paths) / units.earned)
 
 
 def observe(observed: Array, earned: Array, date: Array, dates: int) -> Array:
@@ -131,14 +125,20 @@ def _reset(dates: int, first: int, data: Pool, path: Array) -> tuple[Place, Arra
     return place, _see(dates, data, place)
 
 
+def may_stop(forced: bool, earned: Array) -> Array:
+    """Whether stopping is worth a thought: an option that pays nothing now cannot pay less later."""
+    return jnp.bool_(forced) | (earned > 0.0)
+
+
 def _step(
-    dates: int, first: int, data: Pool, place: Place, action: Array, path: Array
+    dates: int, first: int, forced: bool, data: Pool, place: Place, action: Array, path: Array
 ) -> tuple[Place, Array, Array, Array, Step]:
-    stops = action == STOP
+    now = data.earned[place.path, place.date]
+    stops = (action == STOP) & may_stop(forced, now)
     date = jnp.where(stops, place.date, place.date + 1)
     done = stops | (date == dates)
     earned = data.earned[place.path, date]
-    reward = earned - data.earned[place.path, place.date]
+    reward = earned - now
     onward = Place(jnp.where(done, path, place.path), jnp.where(done, first, date))
     return onward, _see(dates, data, onward), reward, done, Step(earned, date, done)
 
@@ -154,7 +154,7 @@ def _summarise(data: Pool, steps: Step) -> dict[str, Array]:
 
 
 @lru_cache(maxsize=32)
-def stopping_task(dates: int, first: int) -> Task:
+def stopping_task(dates: int, first: int, forced: bool) -> Task:
     """The task of all problems with these dates. Cached: the same dates are the same task.
 
     An episode begins at the first date at which stopping is allowed. The reward of going on is the change of
@@ -164,13 +164,14 @@ def stopping_task(dates: int, first: int) -> Task:
     Args:
         dates: the last date.
         first: the first date at which stopping is allowed.
+        forced: see `Problem`; where it is not, who stops for nothing goes on (`may_stop`).
     """
     return Task(
         num_actions=2,
         draw=_draw,
         reset=partial(_reset, dates, first),
         valid=None,
-        step=partial(_step, dates, first),
+        step=partial(_step, dates, first, forced),
         summarise=_summarise,
         stopping=(GO_ON, STOP),
         episodes=_episodes,

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxexit.arrays import key_of
-from jaxexit.learning.types import Learner
-from jaxexit.truth.published.learning import Learned
-from jaxexit.truth.published.problem import Problem
-from jaxexit.truth.published.task import STOP, Units, earned_of, observe, scaled
+from jaxexit.truth.published.dual import in_batches, martingale
+from jaxexit.truth.published.problem import Continuation, Problem, Stops
 
 Array = jax.Array
-
-CHUNK = 8192  # paths at once
-OTHERS = 4  # times as many paths tell the controls' means
-CONTROLS = 8  # dates whose payoffs are among the controls
 
 
 class Valued(NamedTuple):
@@ -31,78 +24,50 @@ class Valued(NamedTuple):
     paths: int
 
 
-def _controls(problem: Problem, earned: Array) -> Array:
-    """[N, D + 1] -> [N, C] of each path: payoffs at some dates, and the best in hindsight by some dates."""
-    first, last = problem.first, problem.dates
-    dates = np.unique(np.linspace(max(first, 1), last, CONTROLS).astype(int))
-    best = jax.lax.cummax(earned[:, first:], axis=1)
-    best = best[:, np.unique(np.linspace(1, last - first, CONTROLS // 2).astype(int))]
-    return jnp.concatenate([earned[:, dates], best], axis=1)
-
-
-@partial(jax.jit, static_argnames=("learner", "problem"))
+@partial(jax.jit, static_argnums=(0, 4, 5))
 def _played(
-    learner: Learner, problem: Problem, params: Any, units: Units, key: Array
-) -> tuple[Array, Array]:
-    """[CHUNK] what the greedy policy earns on fresh paths, and their controls [CHUNK, C]."""
-    paths = problem.simulate(key, CHUNK)
-    earned, dates = earned_of(problem, paths), problem.dates
+    problem: Problem, stops: Stops, continuation: Continuation, key: Array, paths: int, inner: int
+) -> Array:
+    """[paths] what the policy earns on fresh paths, less what these brought unforeseen."""
+    of_paths, of_successors = jax.random.split(key)
+    simulated = problem.simulate(of_paths, paths)
 
-    def stops(date: Array) -> Array:
-        seen = observe(
-            scaled(units, paths.observed[:, date]), earned[:, date] / units.earned, date, dates
-        )
-        return jnp.argmax(learner.evaluate(params, seen)[0], axis=-1) == STOP
+    def at(date: Array) -> Array:
+        return stops(simulated.observed[:, date], simulated.payoff[:, date], date)
 
-    stopped = jax.lax.map(stops, jnp.arange(problem.first, dates))  # [D - first, N]
-    when = jnp.where(stopped.any(axis=0), problem.first + jnp.argmax(stopped, axis=0), dates)
-    return jnp.take_along_axis(earned, when[:, None], axis=1)[:, 0], _controls(problem, earned)
-
-
-@partial(jax.jit, static_argnames="problem")
-def _others(problem: Problem, key: Array) -> Array:
-    """[CHUNK, C] the controls of more paths."""
-    return _controls(problem, earned_of(problem, problem.simulate(key, CHUNK)))
+    stopped = jax.lax.map(at, jnp.arange(problem.first, problem.dates))  # [D - first, N]
+    when = problem.first + jnp.argmax(stopped, axis=0)
+    when = jnp.where(stopped.any(axis=0), when, problem.dates)
+    luck = martingale(problem, continuation, of_successors, simulated, inner)
+    left = problem.earned(simulated) - luck
+    return jnp.take_along_axis(left, when[:, None], axis=1)[:, 0]
 
 
 def valued(
-    learned: Learned,
-    seed: int,
+    problem: Problem,
+    stops: Stops,
+    continuation: Continuation,
+    key: Array,
     paths: int,
-    on_chunk: Callable[[int, int], None] = lambda done, total: None,
+    inner: int,
+    on_batch: Callable[[int, int], None] = lambda done, total: None,
 ) -> Valued:
-    """Play the greedy policy on fresh paths: a lower bound (of a cost: an upper one) but for its error.
+    """Play a policy on fresh paths: a lower bound (of a cost: an upper one) but for its error.
 
-    The payoffs at some dates and the best one in hindsight are control variates: their means come from
-    `OTHERS` times as many paths, on which nothing is decided; the error counts what both leave open.
+    The martingale of the dual bound is taken off each result. Its mean is 0 wherever a policy stops that does
+    not know the future, so the value is the same, and what is left varies little where the continuation is
+    nearly right (Andersen and Broadie 2004).
 
     Args:
-        learned: what.
-        seed: of the paths; none was trained on.
-        paths: how many, rounded up to whole chunks.
-        on_chunk: called with (chunks done, chunks in all).
+        problem: which.
+        stops: the policy.
+        continuation: of the martingale; any will do.
+        key: of paths that neither was fitted on.
+        paths: how many, rounded up to whole batches.
+        inner: successors of each date.
+        on_batch: called with (batches done, batches in all).
     """
-    problem = learned.problem
-    own, other = jax.random.split(jax.random.fold_in(key_of(seed), 2**31))
-    chunks = -(-paths // CHUNK)
-    earned, controls = [], []
-    for number in range(chunks):
-        key = jax.random.fold_in(own, number)
-        played = _played(learned.learner, problem, learned.params, learned.units, key)
-        earned.append(np.asarray(played[0], np.float64))
-        controls.append(np.asarray(played[1], np.float64))
-        on_chunk(number + 1, chunks * 2)
-    got, seen = np.concatenate(earned), np.concatenate(controls)
-    scale = np.maximum(seen.std(axis=0), 1e-9)
-    centred = (seen - seen.mean(axis=0)) / scale
-    weights = np.linalg.lstsq(centred, got - got.mean(), rcond=1e-8)[0] / scale
-    more = chunks * OTHERS
-    predicted = []
-    for number in range(more):
-        table = np.asarray(_others(problem, jax.random.fold_in(other, number)), np.float64)
-        predicted.append(table @ weights)
-        on_chunk(chunks + (number + 1) // OTHERS, chunks * 2)
-    elsewhere, rest = np.concatenate(predicted), got - seen @ weights
-    value = rest.mean() + elsewhere.mean()
-    variance = rest.var(ddof=1) / len(rest) + elsewhere.var(ddof=1) / len(elsewhere)
-    return Valued(problem.sign * float(value), float(np.sqrt(variance)), len(got))
+    by_path = partial(_played, problem, stops, continuation)
+    seen = in_batches(problem, by_path, key, paths, inner, on_batch)
+    error = float(seen.std(ddof=1) / np.sqrt(len(seen)))
+    return Valued(problem.sign * float(seen.mean()), error, len(seen))
