@@ -35,7 +35,7 @@ Array = jax.Array
 
 POOL = 8192  # paths simulated at an update, at most
 DECISIONS = 102_400  # that the exact learner lays out at an update, about
-LONG = 32  # numbers observed from which on it has `MORE` of them, and twice the updates
+LONG = 32  # numbers observed from which on it has `MORE` of them, also in a minibatch, and twice the updates
 MORE = 4
 LEARNERS: tuple[LearnerName, ...] = ("exact", "ppo")
 SECTIONS = ("exact", "ppo", "network")  # of the experiment, that may be overridden
@@ -84,16 +84,20 @@ def experiment_of(
                 f"--set: got {text}, expected a key of {', '.join(SECTIONS)}; a published problem is fixed"
             )
     decisions = problem.dates - problem.first
-    is_long = problem.observed > LONG
-    wanted = DECISIONS * (MORE if is_long else 1)
-    trades = min(POOL, max(256, wanted // decisions // 256 * 256))
-    of_exact = {"trades": trades, "updates": EXACT.updates * (2 if is_long else 1)}
+    more, twice = (MORE, 2) if problem.observed > LONG else (1, 1)
+    trades = min(POOL, max(256, more * DECISIONS // decisions // 256 * 256))
     experiment = Experiment(
         version=f"exam_{problem.name}",
         learner=learner,
         seed=seed,
         env=Env(max_bars=decisions),
-        exact=EXACT.model_copy(update=of_exact),
+        exact=EXACT.model_copy(
+            update={
+                "trades": trades,
+                "updates": EXACT.updates * twice,
+                "minibatch_size": EXACT.minibatch_size * more,
+            }
+        ),
         ppo=PROXIMAL,
         network=Network(hidden_sizes=(64, 64), initial_hold_probability=0.92),
     )
