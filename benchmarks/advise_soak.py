@@ -1,11 +1,13 @@
-"""Soak of live advice: the command itself, fed through pipes at full speed, trades opening and closing all the time.
+"""Soak of live advice: the command itself, fed through pipes at full speed, trades opening and closing.
 
     python benchmarks/advise_soak.py EXPERIMENT --seconds 7200 --json soak.json
     python benchmarks/advise_soak.py --draw soak.json --picture docs/images/advise_soak.png
+    python benchmarks/advise_soak.py EXPERIMENT --grid      # a bar's cost by open trades and by history
 
-`python -m jaxexit.advise EXPERIMENT --history ... --bars - --state ...` runs as a process of its own. Latency of a
-bar is the time from writing its line until its answers are read; beside it the processor time that the process
-used, which other load on the machine does not change, and its resident memory. Nothing is waited for between bars.
+`python -m jaxexit.advise EXPERIMENT --history ... --bars - --state ...` runs as a process of its own.
+Latency of a bar is the time from writing its line until its answers are read; beside it the processor time
+that the process used, which other load on the machine hardly changes, and its resident memory. Nothing is
+waited for between bars.
 """
 
 from __future__ import annotations
@@ -31,6 +33,8 @@ from jaxexit.store.files import replacing
 PAGE = os.sysconf("SC_PAGE_SIZE") / 2**20  # MiB
 TICK = 1.0 / os.sysconf("SC_CLK_TCK")  # seconds
 CLOSED_BY_HAND = 40  # bars between trades that are closed otherwise than advised
+KNOWN, OPEN = (1_000, 10_000, 100_000, 1_000_000), (1, 30, 300, 1_000)  # of the grid
+WARM, MEASURED = 5, 40  # bars
 MIDDLE = 1.1  # price to which the walk is drawn back
 
 Line = dict[str, Any]
@@ -89,7 +93,8 @@ class Service:
 
     def ask(self, line: Line) -> float:
         """Send a line and read its answers: seconds."""
-        assert self.process.stdin is not None and self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         self._line += 1
         text = json.dumps({**line, "line": self._line}) + "\n"
         start, texts = time.perf_counter(), []
@@ -100,9 +105,10 @@ class Service:
             if texts[-1].startswith('{"type":"answered"') or not texts[-1].endswith("\n"):
                 break
         took = time.perf_counter() - start
-        for answer in map(json.loads, texts):
+        answers = [json.loads(text) for text in texts]
+        assert answers[-1] == {"type": "answered", "line": self._line}
+        for answer in answers:
             self._note(answer)
-        assert answer == {"type": "answered", "line": self._line}
         return took
 
     def _note(self, answer: Line) -> None:
@@ -120,6 +126,11 @@ class Service:
         stat = (folder / "stat").read_text().rsplit(")", 1)[1].split()
         resident = int((folder / "statm").read_text().split()[1]) * PAGE
         return (int(stat[11]) + int(stat[12])) * TICK, resident
+
+    def used_exactly(self) -> float:
+        """Processor time so far of the threads that are there, seconds; for one that waits for a line."""
+        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
+        return sum(int(task.read_text().split()[0]) for task in tasks) * 1e-9
 
     def end(self) -> int:
         """Close its input: the exit code."""
@@ -154,9 +165,7 @@ class Slices:
             "median_ms": round(float(np.median(milliseconds)), 3),
             "q99_ms": round(float(np.quantile(milliseconds, 0.99)), 3),
             "most_ms": round(float(milliseconds.max()), 3),
-            "processor_ms_a_bar": round(
-                1e3 * (processor - self._processor) / len(milliseconds), 3
-            ),
+            "processor_ms_a_bar": round(1e3 * (processor - self._processor) / len(milliseconds), 3),
             "resident_mib": round(resident, 1),
             "open": len(self._service.open),
             "opened": opened,
@@ -203,6 +212,39 @@ def soak(arguments: argparse.Namespace, folder: Path) -> None:
     print(f"exit code {code}; state of {state.stat().st_size / 2**20:.1f} MiB")
 
 
+def grid(experiment: str, folder: Path) -> None:
+    """A bar's processor time and latency, median, for every number of open trades and bars of history."""
+    print(
+        "| bars of history | open trades | processor, ms | written to read, ms | opening one, ms |"
+    )
+    print("| ---: | ---: | ---: | ---: | ---: |")
+    for known in KNOWN:
+        bars, history = made_bars(), folder / "history.csv"
+        pd.DataFrame([next(bars) for _ in range(known)]).to_csv(history, index=False)
+        service = Service(experiment, history, folder / f"state_{known}")
+        last, opened = next(bars), 0
+        service.ask(last)
+        for count in OPEN:
+            measured, opening = [], []
+            for _ in range(WARM + MEASURED):
+                before = service.used_exactly()
+                while lacking := count - len(service.open):
+                    service.ask({"open": [trade(opened + n, last) for n in range(lacking)]})
+                    opening.append((service.used_exactly() - before) / lacking)
+                    opened += lacking
+                last = next(bars)
+                before = service.used_exactly()
+                latency = service.ask(last)
+                measured.append((service.used_exactly() - before, latency))
+            processor, latency = 1e3 * np.median(measured[WARM:], axis=0)
+            each = 1e3 * np.median(opening)
+            print(
+                f"| {known:,} | {count:,} | {processor:.1f} | {latency:.1f} | {each:.1f} |",
+                flush=True,
+            )
+        service.end()
+
+
 def draw(record: Line, picture: Path) -> None:
     """Latency, processor time, memory and open trades by bars fed."""
     import matplotlib as mpl
@@ -243,6 +285,7 @@ def main() -> None:
     parser.add_argument("--history", type=int, default=2_000)
     parser.add_argument("--open", type=int, default=100, help="trades that are kept open")
     parser.add_argument("--json", type=Path, default=Path("soak.json"), help="where slices go")
+    parser.add_argument("--grid", action="store_true", help="a table instead")
     parser.add_argument("--draw", type=Path, metavar="JSON", help="draw what is there so far")
     parser.add_argument("--picture", type=Path, default=Path("docs/images/advise_soak.png"))
     arguments = parser.parse_args()
@@ -252,6 +295,9 @@ def main() -> None:
     if arguments.experiment is None:
         parser.error("an experiment is needed")
     with tempfile.TemporaryDirectory() as folder:
+        if arguments.grid:
+            grid(arguments.experiment, Path(folder))
+            return
         soak(arguments, Path(folder))
 
 
