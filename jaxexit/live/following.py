@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +49,7 @@ class Follower:
         self._world_of: tuple[EnvSpec, EnvParams] | None = None
         self._trades, self._state, self._chosen = blank(PLACES[0])
         self._entries = np.zeros(PLACES[0], np.int64)
-        self._observed: dict[str, np.ndarray] = {}
+        self._observed = np.zeros((PLACES[0], 0), np.float32)
 
     def advance(self, at: int) -> list[Message]:
         """Let bar `at` pass over every open trade, and decide at its close."""
@@ -86,7 +86,6 @@ class Follower:
 
     def forget(self, name: str) -> bool:
         """Follow a trade no longer; whether it was followed."""
-        self._observed.pop(name, None)
         return self.open.pop(name, None) is not None
 
     def snapshot(self) -> dict[str, Any]:
@@ -112,7 +111,7 @@ class Follower:
 
     def observed(self, name: str) -> np.ndarray:
         """What the policy saw of an open trade at the last bar, [observation_size] float32."""
-        return self._observed[name]
+        return self._observed[self.open[name].place]
 
     def _begin(self, trade: Placed) -> OpenTrade | None:
         """Give a trade a place; None where there is none."""
@@ -136,11 +135,13 @@ class Follower:
         return opened
 
     def _grow(self, size: int) -> None:
-        held = self._trades, jax.device_get(self._state), np.asarray(self._chosen), self._entries
-        room = (*blank(size), np.zeros(size, np.int64))
+        state, chosen = jax.device_get((self._state, self._chosen))
+        held = self._trades, state, chosen, self._entries, self._observed
+        seen = np.zeros((size, self._observed.shape[1]), np.float32)
+        room = (*blank(size), np.zeros(size, np.int64), seen)
         for old, new in zip(jax.tree.leaves(held), jax.tree.leaves(room), strict=True):
             new[: len(old)] = old
-        self._trades, self._state, self._chosen, self._entries = room
+        self._trades, self._state, self._chosen, self._entries, self._observed = room
 
     def _pass(
         self,
@@ -163,19 +164,17 @@ class Follower:
             spec, policy.learner, policy.params, world, self._state, self._chosen, does
         )
         passed, decided = jax.device_get(out)
-        lines = {
-            trade.name: self._fills(trade, at, passed) for trade in moved if _any(trade, passed)
-        }
-        closed = {trade.name for trade in moved if passed.done[trade.place]}
-        for name in closed:
-            self.forget(name)
-        going = [trade for trade in (*moved, *begun) if trade.name not in closed]
-        self._observed |= {trade.name: decided.observation[trade.place] for trade in going}
-        told = self._advice(going, at, decided)
-        said = {
-            trade.name: lines.get(trade.name, []) + told.get(trade.name, [])
-            for trade in (*moved, *begun)
-        }
+        filled = ((passed.order_fill.size > 0) | (passed.bar_fill.size > 0)).tolist()
+        done = passed.done.tolist()
+        said: dict[str, list[Message]] = {trade.name: [] for trade in (*moved, *begun)}
+        for trade in moved:
+            if filled[trade.place]:
+                said[trade.name] += self._fills(trade, at, passed)
+            if done[trade.place]:
+                self.forget(trade.name)
+        going = [trade for trade in moved if not done[trade.place]] + begun
+        for trade, line in zip(going, self._advice(going, at, decided), strict=True):
+            said[trade.name].append(line)
         if replayed:
             for of_one in said.values():
                 for line in of_one:
@@ -210,31 +209,31 @@ class Follower:
             )
         return messages
 
-    def _advice(
-        self, trades: Sequence[OpenTrade], at: int, decided: Decision
-    ) -> dict[str, list[Message]]:
+    def _advice(self, trades: Sequence[OpenTrade], at: int, decided: Decision) -> Iterator[Message]:
         """What to do with each trade at the close of bar `at`."""
         places = np.array([trade.place for trade in trades], int)
+        if not self._observed.size:
+            self._observed = np.zeros_like(decided.observation)
+        self._observed[places] = decided.observation[places]
         time, profit_key = stamp(self._feed.times[at]), self._unit.key("profit")
         columns = (
             getattr(decided, name)[places].tolist()
             for name in (
+                "fired",
                 "probabilities",
                 "value",
                 "chosen",
                 "action",
-                "fired",
                 "stop",
                 "profit",
                 "remaining",
             )
         )
-        said: dict[str, list[Message]] = {}
-        for trade, shares, value, chosen, action, fired, stop, profit, remaining in zip(
+        for trade, fired, shares, value, chosen, action, stop, profit, remaining in zip(
             trades, *columns, strict=True
         ):
             blocked = True in fired
-            line: Message = {
+            yield {
                 "type": "advice",
                 "time": time,
                 "trade": trade.name,
@@ -250,8 +249,6 @@ class Follower:
                 profit_key: profit,
                 "remaining": remaining,
             }
-            said[trade.name] = [line]
-        return said
 
     @property
     def _unit(self) -> Unit:
@@ -270,11 +267,6 @@ class Follower:
 
 def _listed(values: np.ndarray) -> list[Any]:
     return [None if value != value else value for value in values.tolist()]
-
-
-def _any(trade: OpenTrade, passed: Passed) -> bool:
-    place = trade.place
-    return bool(passed.order_fill.size[place] > 0 or passed.bar_fill.size[place] > 0)
 
 
 def _full(trade: Placed) -> Message:

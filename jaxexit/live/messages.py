@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 Message = dict[str, Any]
 
@@ -39,7 +38,7 @@ def message(level: str, code: str, time: np.datetime64 | None, words: str, **fac
 
 def stamp(time: np.datetime64) -> str:
     """A time in UTC: 2017-01-31T22:00:00Z."""
-    return f"{pd.Timestamp(time):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{np.datetime_as_string(time, 's')}Z"
 
 
 def lateness(

@@ -16,6 +16,7 @@ from jaxexit.env.guards import RULES
 from jaxexit.env.types import CostFractions, RewardTerms
 from jaxexit.learners import learner_of
 from jaxexit.metrics import METRICS
+from jaxexit.names import visible
 from jaxexit.policies import ORACLE
 from jaxexit.report.run import ReportedRun, numbers
 from jaxexit.units import NAMES, key
@@ -63,7 +64,7 @@ def trades_payload(runs: Sequence[ReportedRun]) -> tuple[Columns, dict[str, Any]
         if name != first.learned:
             columns |= {f"policy.{name}.{k}": v for k, v in _brief(first, name).items()}
     facts = {
-        "ids": [str(trade) for trade in table["trade_id"]],
+        "ids": [visible(str(trade)) for trade in table["trade_id"]],
         "tags": _tags(table),
         "actions": [action._asdict() for action in actions.ACTIONS],
         "reasons": [reason._asdict() for reason in actions.REASONS],
@@ -214,9 +215,9 @@ def _tags(table: pd.DataFrame) -> dict[str, list[str]]:
     for name in table.columns:
         if name in OWN_COLUMNS:
             continue
-        words = ["" if pd.isna(value) else str(value) for value in table[name]]
+        words = ["" if pd.isna(value) else visible(str(value)) for value in table[name]]
         if any(words):
-            tags[str(name)] = words
+            tags[visible(str(name))] = words
     return tags
 
 

@@ -70,7 +70,7 @@ def read_journal(journal: Journal) -> Telling:
         number = entry["number"]
         if number > last + 1:
             findings.append(
-                Finding("removed", where, f"entries {_span(last + 1, number - 1)} were removed")
+                Finding("removed", where, f"{_span(last + 1, number - 1)} removed")
             )
         elif number <= last:
             findings.append(
@@ -90,7 +90,7 @@ def read_journal(journal: Journal) -> Telling:
 
 
 def _span(first: int, last: int) -> str:
-    return f"{first}" if first == last else f"{first} to {last}"
+    return f"entry {first} was" if first == last else f"entries {first} to {last} were"
 
 
 def told(lines: list[Line], path: Path) -> list[Finding]:

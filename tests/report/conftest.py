@@ -26,6 +26,7 @@ from tests.support import tiny
 
 MANY = 20_000
 HOSTILE = "<script>window.hacked = true</script>"
+FORMULA = "=cmd|' /C calc'!A0\x1b[31m"
 
 
 @pytest.fixture(scope="session")
@@ -80,9 +81,13 @@ def compared_page(runs: list[ReportedRun], tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="session")
 def hostile_page(run: ReportedRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A report whose trades carry a tag that is a script, and a name that is one too."""
+    """A report whose trades carry tags that are a script and a formula, and a name that is a script too."""
     table = run.table.assign(
-        **{HOSTILE: HOSTILE, "setup": ["breakout", *["pullback"] * (len(run.table) - 1)]}
+        **{
+            HOSTILE: HOSTILE,
+            FORMULA: FORMULA,
+            "setup": ["breakout", *["pullback"] * (len(run.table) - 1)],
+        }
     )
     tables = {**run.tables, run.learned: table}
     command = {**run.provenance, "command": HOSTILE}

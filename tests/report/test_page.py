@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from jaxexit import names
 from jaxexit.evaluate.power import power_line
 from jaxexit.report.page import render, write_report
 from jaxexit.report.run import ReportedRun
 from tests.report.browser import Reader
-from tests.report.conftest import HOSTILE, MANY
+from tests.report.conftest import FORMULA, HOSTILE, MANY
 
 SECONDS_TO_OPEN = 20.0  # on a busy machine; an idle one needs one or two
 FEW = 30  # trades that a reader looks through
@@ -244,6 +245,16 @@ def test_text_from_data_is_shown_and_never_run(
     assert reader.js(
         "return window.hacked === undefined && !document.querySelector('#cards script')"
     )
+
+
+def test_a_table_that_is_copied_computes_nothing(reader: Reader, hostile_page: Path) -> None:
+    reader.open(hostile_page)
+    reader.click("#trades-csv")
+    row = next(csv.DictReader(io.StringIO(reader.js("return window.copied"))))
+    safe = names.cell(FORMULA)
+    assert (safe[:2], "\x1b" in safe) == ("'=", False)
+    assert row[safe] == safe
+    assert row[HOSTILE] == HOSTILE
 
 
 @pytest.mark.slow

@@ -200,6 +200,11 @@ class Service:
                 return said
         return None
 
+    def end(self) -> None:
+        """Kill it, if it lives."""
+        self.process.kill()
+        self.process.communicate()
+
 
 @pytest.mark.slow
 def test_advice_killed_at_fifty_random_moments_is_the_undisturbed_one_line_by_line(
@@ -214,8 +219,7 @@ def test_advice_killed_at_fifty_random_moments_is_the_undisturbed_one_line_by_li
     for line in lines:
         straight.send(line)
         expected.append(straight.answer())
-    straight.process.kill()
-    straight.process.wait()
+    straight.end()
 
     random = np.random.default_rng(3)
     said: list[list[str] | None] = []
@@ -225,8 +229,7 @@ def test_advice_killed_at_fifty_random_moments_is_the_undisturbed_one_line_by_li
         ready = service.read() if random.uniform() > 0.1 else ""
         if not ready:  # killed while it starts
             time.sleep(random.uniform(0.0, 6.0))
-            service.process.kill()
-            service.process.wait()
+            service.end()
             kills += 1
             continue
         held = json.loads(ready)["lines"]
@@ -245,8 +248,7 @@ def test_advice_killed_at_fifty_random_moments_is_the_undisturbed_one_line_by_li
                 break
             said.append(answer)
         kills += service.process.poll() is not None or len(said) < len(lines)
-        service.process.kill()
-        service.process.wait()
+        service.end()
     print(
         f"{kills} kills, {in_the_middle} in the middle of a line, {resent} lines held but not answered"
     )

@@ -117,6 +117,14 @@ def _text(said: bytes | None) -> str:
     return (said or b"").decode()
 
 
+@pytest.fixture(autouse=True)
+def heard() -> Iterator[None]:
+    """Hang-ups reach the commands also where these tests are run under nohup."""
+    before = signal.signal(HUP, lambda *_: None)
+    yield
+    signal.signal(HUP, before)
+
+
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A trained version whose bars may be changed, an earlier run of it, and bars for the advice."""
