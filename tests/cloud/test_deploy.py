@@ -85,6 +85,9 @@ def test_another_run_here_is_never_replaced(
 ) -> None:
     path, machine = done
     trained.copied_to(tmp_path / "root")
+    provenance = tmp_path / "root" / "v1_tiny" / "provenance.json"
+    facts = json.loads(provenance.read_text())
+    provenance.write_text(json.dumps({**facts, "started": "2001-01-01T00:00:00+00:00"}))
     machine.pull(make_job(path, [], device="cpu"), tmp_path / "incoming")
     folder = RunFolder(tmp_path / "root", "v1_tiny")
     before = tiny.contents(folder.models)
