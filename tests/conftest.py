@@ -14,8 +14,6 @@ os.environ.setdefault(
 )
 # A process runs on each core, and the tests' matrices are small: more threads only wait for each other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-# Tracing makes and drops millions of objects: looking for cycles after each 700 is a sixth of the time.
-gc.set_threshold(50_000, 20, 10)
 
 import jax
 import pytest
@@ -26,6 +24,8 @@ from jaxexit.machine import prepare_jax, set_compiler_flags
 # Before modules of tests make arrays: a test computes what a command does, to the bit.
 set_compiler_flags()
 jax.config.update("jax_num_cpu_devices", 2)
+# Tracing makes and drops millions of objects: looking for cycles after each 700 is a sixth of the time.
+gc.set_threshold(50_000, 20, 10)
 
 from tests.support import once, tiny  # noqa: E402
 from tests.support.families import scheduler  # noqa: E402
