@@ -136,11 +136,7 @@ def test_runs_are_compared_by_their_names(run: Run, bars: pd.DataFrame, result: 
         run.trained.yaml,
         bars=bars,
         version="v2_stricter",
-        overrides={
-            "data.bars": "eurusd.csv",
-            "guards.min_bars_for_exit": 3,
-            "guards.min_profit_for_exit": 0.001,
-        },
+        overrides={"data.bars": "eurusd.csv", "guards.min_bars_for_exit": 5},
     )
     other = study.train(progress=False)
     with pytest.raises(UserError, match=r"got v1_tiny, v1_tiny, expected .* different versions"):
