@@ -12,7 +12,6 @@ from jaxexit.learners import hyper_of, learner_of
 from jaxexit.learning import exit_task, stack, take, update_agents
 
 SMALL = (
-    "data.every=13",
     "ppo.num_envs=8",
     "ppo.num_steps=16",
     "ppo.minibatch_size=32",
