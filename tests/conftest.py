@@ -1,8 +1,9 @@
 """Fixtures that several rooms use."""
 
+import gc
 import os
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from typing import Any
 os.environ.setdefault(
     "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
 )
+# A process runs on each core, and the tests' matrices are small: more threads only wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import jax
 import pytest
@@ -21,6 +24,8 @@ from jaxexit.machine import prepare_jax, set_compiler_flags
 # Before modules of tests make arrays: a test computes what a command does, to the bit.
 set_compiler_flags()
 jax.config.update("jax_num_cpu_devices", 2)
+# Tracing makes and drops millions of objects: looking for cycles after each 700 is a sixth of the time.
+gc.set_threshold(50_000, 20, 10)
 
 from tests.support import once, tiny  # noqa: E402
 from tests.support.families import scheduler  # noqa: E402
@@ -86,10 +91,29 @@ def trained(
     The processes that share the tests among them share it too: the first that wants it trains it.
     """
     folder = _of_the_session(tmp_path_factory) / "trained"
+    return _trained_once(folder, lambda: tiny.write_tiny(folder, updates=tiny.UPDATES))
+
+
+@pytest.fixture(scope="session")
+def guarded(trained: tiny.Trained, tmp_path_factory: pytest.TempPathFactory) -> tiny.Trained:
+    """v2_guarded, which begins elsewhere and has guards that block, beside a copy of the tiny version."""
+    folder = _of_the_session(tmp_path_factory) / "guarded"
+
+    def written() -> Path:
+        yaml = trained.copied_to(folder).with_name("v2_guarded.yaml")
+        guards = "guards: {min_bars_for_exit: 3, min_profit_for_exit: 0.001}"
+        yaml.write_text(f"extends: v1_tiny.yaml\nseed: 5\n{guards}\n")
+        return yaml
+
+    return _trained_once(folder, written)
+
+
+def _trained_once(folder: Path, written: Callable[[], Path]) -> tiny.Trained:
+    """By the first process that wants it, of the YAML file that is then written in the folder."""
     with FileLock(folder.with_suffix(".lock")):
         said = folder.with_suffix(".pickle")
         if not said.exists():
-            yaml = tiny.write_tiny(folder, updates=tiny.UPDATES)
+            yaml = written()
             found = tiny.Trained(yaml, *tiny.run("train", yaml, "--json"))
             said.write_bytes(pickle.dumps(found))
     return pickle.loads(said.read_bytes())

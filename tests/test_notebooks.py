@@ -14,15 +14,10 @@ NOTEBOOKS = ("guard_statistics", "own_data", "v1_vs_v2")
 
 
 @pytest.fixture(scope="module")
-def root(trained: tiny.Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def root(guarded: tiny.Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two tiny versions: one without guards, and one whose guards block."""
-    yaml = trained.copied_to(tmp_path_factory.mktemp("notebooks"))
-    guarded = yaml.with_name("v2_guarded.yaml")
-    guards = "guards: {min_bars_for_exit: 2, min_profit_for_exit: 0.001}"
-    guarded.write_text(f"extends: v1_tiny.yaml\n{guards}\n")
-    code, _, err = tiny.run("train", guarded, "--quiet")
-    assert code == 0, err
-    return yaml.parent
+    assert guarded.code == 0, guarded.err
+    return guarded.copied_to(tmp_path_factory.mktemp("notebooks")).parent
 
 
 @pytest.mark.parametrize(

@@ -133,14 +133,8 @@ def build_parser() -> cli.Parser:
     parser.add_argument(
         "--target", choices=tuple(TARGETS), help=f"gpu: the GPU (default: {next(iter(TARGETS))})"
     )
-    parser.add_argument(
-        "--problem",
-        metavar="NAME",
-        nargs="+",
-        action="extend",
-        default=[],
-        help="published: these problems or tables, as exam published names them "
-        "(default: one or two of each table)",
+    cli.add_problems(
+        parser, "of the names that exam published takes (default: one or two of each table)"
     )
     parser.add_argument("--png", metavar="FILE", type=Path, help="scale: also as a picture")
     parser.add_argument(

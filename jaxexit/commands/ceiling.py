@@ -41,14 +41,7 @@ def build_parser() -> cli.Parser:
     )
     parser.add_argument("--seed", type=int, default=0, help="of all that is drawn (default: 0)")
     cli.add_checkpoint(parser)
-    parser.add_argument(
-        "--report",
-        metavar="FILE",
-        type=Path,
-        help="the page to write (default: <version>_ceiling.html in this folder)",
-    )
-    parser.add_argument("--no-report", action="store_true", help="write no page")
-    parser.add_argument("--open", action="store_true", help="open the page in a browser")
+    cli.add_page(parser, "<version>_ceiling.html")
     cli.add_output(parser)
     return parser
 
@@ -103,8 +96,7 @@ def _table(reporter: Reporter, table: Shown) -> None:
 
 def _command(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
-    if arguments.no_report and (arguments.report is not None or arguments.open):
-        raise UserError("--no-report: got --report or --open as well, expected one of them")
+    cli.check_page(arguments)
     machine.prepare_jax(arguments.device)
     from jaxexit.progress import Reporter, console
     from jaxexit.truth.ceiling import run

@@ -209,6 +209,41 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_page(parser: argparse.ArgumentParser, name: str) -> None:
+    """`--report`, `--no-report` and `--open`; `name` is how the page is called by default."""
+    parser.add_argument(
+        "--report",
+        metavar="FILE",
+        type=Path,
+        help=f"the page to write (default: {name} in this folder)",
+    )
+    parser.add_argument("--no-report", action="store_true", help="write no page")
+    add_open(parser)
+
+
+def add_open(parser: argparse.ArgumentParser) -> None:
+    """`--open`."""
+    parser.add_argument("--open", action="store_true", help="open the page in a browser")
+
+
+def check_page(arguments: argparse.Namespace) -> None:
+    """Raise a UserError for options of `add_page` that contradict each other."""
+    if arguments.no_report and (arguments.report is not None or arguments.open):
+        raise UserError("--no-report: got --report or --open as well, expected one of them")
+
+
+def add_problems(parser: argparse.ArgumentParser, what: str) -> None:
+    """`--problem`, of published ones; `what` says which by default."""
+    parser.add_argument(
+        "--problem",
+        metavar="NAME",
+        nargs="+",
+        action="extend",
+        default=[],
+        help=f"published: these problems only: {what}",
+    )
+
+
 def add_devices(parser: argparse.ArgumentParser) -> None:
     """`--devices`, and how several processes find each other."""
     parser.add_argument(

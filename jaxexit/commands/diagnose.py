@@ -16,7 +16,6 @@ from pathlib import Path
 
 from jaxexit.commands import cli
 from jaxexit.config.text import yaml_text
-from jaxexit.errors import UserError
 
 SHORT = {
     "price_side": ("data.price_side", "SIDE", "auto, bid, ask or mid"),
@@ -70,14 +69,7 @@ def build_parser() -> cli.Parser:
         default=0.5,
         help="loss of the starting account that counts as ruin: 0.5 or 50%% (default)",
     )
-    parser.add_argument(
-        "--report",
-        metavar="FILE",
-        type=Path,
-        help="the page to write (default: <name of the list>_diagnosis.html in this folder)",
-    )
-    parser.add_argument("--no-report", action="store_true", help="write no page")
-    parser.add_argument("--open", action="store_true", help="open the page in a browser")
+    cli.add_page(parser, "<name of the list>_diagnosis.html")
     cli.add_output(parser)
     return parser
 
@@ -91,8 +83,7 @@ def _share(text: str) -> float:
 
 def _command(argv: Sequence[str] | None) -> int:
     arguments = build_parser().parse_args(argv)
-    if arguments.no_report and (arguments.report is not None or arguments.open):
-        raise UserError("--no-report: got --report or --open as well, expected one of them")
+    cli.check_page(arguments)
     from jaxexit import machine
     from jaxexit.commands.diagnose_tables import tables
     from jaxexit.diagnosing import diagnose
@@ -122,8 +113,7 @@ def _command(argv: Sequence[str] | None) -> int:
             from jaxexit.report.diagnosis_page import write_diagnosis
 
             say("write the page")
-            name = f"{Path(arguments.trades).stem}_diagnosis.html"
-            page = Path(name) if arguments.report is None else arguments.report
+            page = arguments.report or Path(f"{Path(arguments.trades).stem}_diagnosis.html")
             write_diagnosis(found, page)
     for table in tables(found):
         reporter.out.print(table, markup=False, soft_wrap=isinstance(table, str))

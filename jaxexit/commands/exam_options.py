@@ -92,14 +92,8 @@ def _add_few(parser: cli.Parser) -> None:
 
 def _add_published(parser: cli.Parser) -> None:
     """The options of `published` alone."""
-    parser.add_argument(
-        "--problem",
-        metavar="NAME",
-        nargs="+",
-        action="extend",
-        default=[],
-        help="published: these problems only: put-36-0.2-1, or all of a table: put, max-call, fbm, maximum, "
-        "ou (default: all)",
+    cli.add_problems(
+        parser, "put-36-0.2-1, or all of a table: put, max-call, fbm, maximum, ou (default: all)"
     )
     parser.add_argument(
         "--learner",

@@ -34,7 +34,7 @@ def build_parser() -> cli.Parser:
     parser.add_argument(
         "--audit", action="store_true", help="audit the results too, and show the findings"
     )
-    parser.add_argument("--open", action="store_true", help="open it in a browser")
+    cli.add_open(parser)
     cli.add_output(parser)
     return parser
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
 
-from jaxexit import __version__, units
+from jaxexit import units
 from jaxexit.forensics.shown import Shown
-from jaxexit.report.blob import pack
-from jaxexit.report.diagnosis_page import SCRIPTS
+from jaxexit.report.diagnosis_page import page_of_parts
 from jaxexit.report.forensics import Part
-from jaxexit.report.page import packed_plotly, sha256_of, static, template
 from jaxexit.report.picture import Picture, as_json
 from jaxexit.report.style import DASHES, PALETTE, SYMBOLS, bar_style, rounded
 from jaxexit.report.words import typographic
@@ -31,21 +28,15 @@ def write_ceiling(name: str, found: Sequence[Ceiling], path: Path) -> None:
         found: of each model.
         path: where to; replaced atomically.
     """
-    parts = [_part(each, f"f{number}") for number, each in enumerate(found)]
-    script = "\n".join(static(part) for part in SCRIPTS)
-    figures = {
-        picture.key: json.loads(picture.figure) for part in parts for picture in part.pictures
-    }
-    text = template("ceiling.html").render(
-        title=name,
-        overview=_typographic(overview(found), "f"),
-        parts=parts,
-        generator=f"jaxexit {__version__}",
-        style=static("report.css"),
-        script=script,
-        script_hash=sha256_of(script),
-        figures=pack({}, {"figures": figures}),
-        plotly=packed_plotly(),
+    text = page_of_parts(
+        name,
+        [_part(each, f"f{number}") for number, each in enumerate(found)],
+        about="ceiling",
+        heading="What no exit can earn more than",
+        source="from models fitted to the bars of the training part. Every exit is played with the "
+        "environment's step.",
+        tables=[_typographic(overview(found), "f")],
+        label="Model",
     )
     write_text(path, text)
 

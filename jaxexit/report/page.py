@@ -71,11 +71,13 @@ def render(runs: Sequence[ReportedRun]) -> str:
     """The page."""
     first, shown = runs[0], columns(runs)
     drawn, parts = pictures(runs), parts_of_run(first)
-    script = "\n".join(static(name) for name in SCRIPTS)
     trades, facts = trades_payload(runs)
     everything = [*drawn, *(picture for each in parts for picture in each.pictures)]
     facts["figures"] = {picture.key: json.loads(picture.figure) for picture in everything}
-    return template("report.html").render(
+    return filled(
+        "report.html",
+        SCRIPTS,
+        {"trades": pack(trades, facts), "details": pack(*detail_payload(runs))},
         title=" against ".join(run.version for run in runs),
         runs=runs,
         first=first,
@@ -93,13 +95,26 @@ def render(runs: Sequence[ReportedRun]) -> str:
         notices=notices(runs),
         pictures=drawn,
         parts=parts,
+    )
+
+
+def filled(name: str, scripts: Sequence[str], packed: dict[str, str], **shown: Any) -> str:
+    """A page of its template, with styles, scripts and data inside.
+
+    Args:
+        name: of the template.
+        scripts: files of `static`, in their order.
+        packed: data for the scripts, by name.
+        shown: what the template shows.
+    """
+    script = "\n".join(static(each) for each in scripts)
+    return template(name).render(
         generator=f"jaxexit {__version__}",
         style=static("report.css"),
         script=script,
         script_hash=sha256_of(script),
-        trades=pack(trades, facts),
-        details=pack(*detail_payload(runs)),
-        plotly=packed_plotly(),
+        packed={**packed, "plotly": packed_plotly()},
+        **shown,
     )
 
 

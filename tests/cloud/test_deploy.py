@@ -18,20 +18,26 @@ REPOSITORY = tiny.REPOSITORY
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Directory]:
-    """An experiment whose job a directory has done; nothing of it is home yet."""
+def done(trained: tiny.Trained, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Directory]:
+    """An experiment whose job a directory has done, going on with a run; nothing of it is home yet."""
     here = tmp_path_factory.mktemp("deploy")
-    path = tiny.write_tiny(here / "experiments", updates=3)
+    path = trained.copied_to(here / "experiments")
     machine = Directory(here / "machine")
+    runs = machine.home / "runs"
+    runs.mkdir(parents=True)
+    for name in ("v1_tiny", "registry.json"):
+        (path.parent / name).rename(runs / name)
     machine.work(make_job(path, [], device="cpu"))
     return path, machine
 
 
 @pytest.mark.slow
 def test_a_deployed_run_comes_home_whole_and_is_registered(
-    done: tuple[Path, Directory], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path, machine = done
+    path = tiny.write_tiny(tmp_path / "experiments", updates=3)
+    machine = Directory(tmp_path / "machine")
+    machine.work(make_job(path, [], device="cpu"))
     words = [str(path), "--cloud", f"local:{machine.home}", "--root", str(tmp_path), "--json"]
     assert deploy.main(words) == 0  # the machine has it already: it is gone on with, not repeated
     row = json.loads(capsys.readouterr().out.splitlines()[-1])
@@ -79,6 +85,9 @@ def test_another_run_here_is_never_replaced(
 ) -> None:
     path, machine = done
     trained.copied_to(tmp_path / "root")
+    provenance = tmp_path / "root" / "v1_tiny" / "provenance.json"
+    facts = json.loads(provenance.read_text())
+    provenance.write_text(json.dumps({**facts, "started": "2001-01-01T00:00:00+00:00"}))
     machine.pull(make_job(path, [], device="cpu"), tmp_path / "incoming")
     folder = RunFolder(tmp_path / "root", "v1_tiny")
     before = tiny.contents(folder.models)

@@ -13,7 +13,7 @@ from jaxexit.policies import ATR_TRAILING, BREAK_EVEN_THEN_TRAIL, FIXED_TIME
 
 @pytest.fixture(scope="module")
 def backtests() -> dict[str, Backtest]:
-    experiment = load_experiment("v1_baseline", ["data.every=29"])
+    experiment = load_experiment("v1_baseline", ["data.every=43"])
     dataset = load_dataset(experiment)
     return {split: Backtest(experiment, dataset, split) for split in ("train", "test")}
 

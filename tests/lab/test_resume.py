@@ -1,6 +1,6 @@
 """A run that is stopped and resumed ends as if nothing had happened: bit for bit.
 
-Kills at any moment: `test_crashes`.
+Kills at any moment: `test_crashes`. Signals from outside: `tests.world.test_terminals`.
 """
 
 import json
@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from jaxexit.__main__ import main
+from jaxexit.lab.agents import AgentBatch
 from jaxexit.store.registry import Registry
 from tests.support import tiny
 
@@ -37,18 +38,21 @@ class Story(NamedTuple):
 
 
 def _stop(yaml: Path, root: Path, after: int) -> Stopped:
-    """Train until an update is on record, and press Ctrl-C."""
+    """Train until an update is done, and press Ctrl-C."""
+    advance, done = AgentBatch.advance, []
+
+    def interrupted(agents: AgentBatch) -> dict:
+        done.append(advance(agents))
+        if len(done) == after:
+            signal.raise_signal(signal.SIGINT)
+        return done[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AgentBatch, "advance", interrupted)
+        code, _, err = tiny.run("train", yaml, "--root", root)
     folder = root / "v1_tiny"
-    with tiny.running("train", yaml, "--root", root) as process:
-        tiny.wait_until(
-            lambda: (
-                len(tiny.lines_of(folder / "metrics.jsonl")) >= after or process.poll() is not None
-            )
-        )
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=tiny.PATIENCE)
     return Stopped(
-        code=process.returncode,
+        code=code,
         err=err,
         status=Registry(root).version("v1_tiny")["status"],
         updates_recorded=len(tiny.lines_of(folder / "metrics.jsonl")),

@@ -13,12 +13,18 @@ import pytest
 
 OF_A_TRAINING = ("adapters", "cloud", "distil", "forensics", "lab", "report", "store", "world")
 """Folders whose tests share the tiny version; the files in `tests` itself are commands, and do too."""
+ALSO = (
+    *("evaluate/test_assumed.py", "evaluate/test_catalogue.py", "exact/test_training.py"),
+    "learning/test_second_learner.py",
+)
+"""Files of other folders that share it."""
 
 
 def is_of_a_training(scope: str) -> bool:
     """Whether a file of tests, as a path below the repository, is of that family."""
-    folder, *inside = scope.removeprefix("tests/").split("/")
-    return not inside or folder in OF_A_TRAINING
+    file = scope.removeprefix("tests/")
+    folder, *inside = file.split("/")
+    return not inside or folder in OF_A_TRAINING or file in ALSO
 
 
 def scheduler(config: pytest.Config, log: Any) -> Any:

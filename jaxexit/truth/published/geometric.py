@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxexit.truth.published.problem import PathsOfProblem
 from jaxexit.truth.published.strata import normals
 
 Array = jax.Array
@@ -49,3 +51,19 @@ class Geometric(NamedTuple):
         """[M, assets] -> [M, n, assets] at the next date."""
         shocks = normals(key, logarithms.shape[0], n, self.assets)
         return logarithms[:, None] + self.changes(shocks)
+
+
+Seen: TypeAlias = Callable[[Geometric, Array, Array], tuple[Array, Array]]
+"""(market, logarithms [..., assets], date) -> observed [..., F] and discounted payoff [...]."""
+
+
+def simulate(market: Geometric, seen: Seen, key: Array, n: int) -> PathsOfProblem:
+    """As `Problem.simulate`."""
+    state = market.paths(key, n)
+    return PathsOfProblem(*seen(market, state, jnp.arange(market.dates + 1)), state)
+
+
+def onward(market: Geometric, seen: Seen, key: Array, state: Array, date: Array, n: int):
+    """As `Problem.onward`."""
+    after = market.onward(key, state, n)
+    return *seen(market, after, date + 1), after

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxexit.truth.published.geometric import Geometric
-from jaxexit.truth.published.problem import PathsOfProblem, Problem
+from jaxexit.truth.published.geometric import Geometric, onward, simulate
+from jaxexit.truth.published.problem import Problem
 
 Array = jax.Array
 
@@ -29,16 +29,6 @@ def _seen(market: Geometric, logarithms: Array, date: Array) -> tuple[Array, Arr
     moneyness = logarithms + np.log(market.start / STRIKE)
     payoff = jnp.maximum(STRIKE * (1.0 - jnp.exp(moneyness[..., 0])), 0.0)
     return moneyness, market.discount(date) * payoff
-
-
-def _simulate(market: Geometric, key: Array, n: int) -> PathsOfProblem:
-    state = market.paths(key, n)
-    return PathsOfProblem(*_seen(market, state, jnp.arange(market.dates + 1)), state)
-
-
-def _onward(market: Geometric, key: Array, state: Array, date: Array, n: int):
-    after = market.onward(key, state, n)
-    return *_seen(market, after, date + 1), after
 
 
 @lru_cache(maxsize=64)
@@ -63,8 +53,8 @@ def put(start: float, volatility: float, years: int) -> Problem:
         first=1,
         forced=False,
         minimised=False,
-        simulate=partial(_simulate, market),
-        onward=partial(_onward, market),
+        simulate=partial(simulate, market, _seen),
+        onward=partial(onward, market, _seen),
     )
 
 
