@@ -246,26 +246,28 @@ def grid(experiment: str, folder: Path) -> None:
 
 
 def draw(record: Line, picture: Path) -> None:
-    """Latency, processor time, memory and open trades by bars fed."""
+    """Latency, processor time, memory and open trades over time."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
     rows = pd.DataFrame(record["slices"])
-    at = rows["bars"] / 1e3
-    figure, axes = plt.subplots(
-        3, 1, figsize=(9, 7), sharex=True, layout="constrained", height_ratios=(2, 1, 1)
+    at = rows["seconds"] / 60
+    figure, axes = plt.subplots(4, 1, figsize=(9, 9), sharex=True, layout="constrained")
+    axes[0].plot(at, rows["q99_ms"], color="tab:orange", label="99 %")
+    axes[0].plot(at, rows["median_ms"], color="tab:blue", label="median")
+    axes[0].set(ylabel="a bar, written to read, ms", yscale="log")
+    axes[0].legend()
+    panels = (
+        ("processor_ms_a_bar", "processor time a bar, ms"),
+        ("resident_mib", "resident memory, MiB"),
+        ("open", "open trades"),
     )
-    axes[0].plot(at, rows["q99_ms"], color="tab:orange", label="written to read, 99 %")
-    axes[0].plot(at, rows["median_ms"], color="tab:blue", label="written to read, median")
-    axes[0].plot(at, rows["processor_ms_a_bar"], "k:", label="processor time of the process, mean")
-    axes[0].set(ylabel="ms a bar", ylim=(0, None))
-    axes[0].legend(loc="lower right")
-    axes[1].plot(at, rows["resident_mib"])
-    axes[1].set(ylabel="resident memory, MiB", ylim=(0, None))
-    axes[2].plot(at, rows["open"])
-    axes[2].set(ylabel="open trades", xlabel="bars fed, thousands", ylim=(0, None))
+    for axis, (column, words) in zip(axes[1:], panels, strict=True):
+        axis.plot(at, rows[column])
+        axis.set(ylabel=words, ylim=(0, 1.1 * rows[column].max()))
+    axes[-1].set(xlabel="minutes")
     for axis in axes:
         axis.grid(alpha=0.3)
     last = rows.iloc[-1]

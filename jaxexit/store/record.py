@@ -69,9 +69,7 @@ def read_journal(journal: Journal) -> Telling:
             continue
         number = entry["number"]
         if number > last + 1:
-            findings.append(
-                Finding("removed", where, f"{_span(last + 1, number - 1)} removed")
-            )
+            findings.append(Finding("removed", where, f"{_span(last + 1, number - 1)} removed"))
         elif number <= last:
             findings.append(
                 Finding(
