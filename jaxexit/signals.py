@@ -1,8 +1,9 @@
 """Signals that end a command: Ctrl-C (INT), TERM, and HUP, the hang-up of a terminal or a connection.
 
 The first ends it in order: files are whole, locks are released; a training saves before. A second Ctrl-C ends
-it at once, also while the compiler is busy and Python hears nothing. A second TERM or HUP changes nothing: a
-shell that is closed sends more than one. What `nohup` has set to ignore HUP goes on ignoring it.
+it at once, also while the compiler is busy and Python hears nothing. A second TERM or HUP changes nothing, for
+a shell that is closed sends more than one, unless the first was lost: then it counts `ENDING` seconds later.
+What `nohup` has set to ignore HUP goes on ignoring it.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ STOPPING = tuple(
 )
 GRACE = 1.0  # seconds that a command has to end after a second Ctrl-C, before it is ended
 IMPORTING = (
-    10.0  # seconds that the import of a library is waited for: stopped inside it, JAX's own crashes
+    120.0  # seconds that an import is waited for: stopped inside it, JAX's own crashes or goes on
 )
+ENDING = 10.0  # seconds that a command has to end before TERM and HUP count again
 _END = b"\0"
 
 
@@ -46,20 +48,22 @@ def exit_code(stop: KeyboardInterrupt) -> int:
 @contextmanager
 def orderly() -> Iterator[None]:
     """Around a command: the first signal raises `Stopped`, a second Ctrl-C ends the process at once."""
-    asked, until = False, 0.0
+    asked: float | None = None  # when
+    raised: float | None = None
 
     def stop(number: int, frame: Any) -> None:
-        nonlocal asked, until
-        if not asked:
-            asked, until = True, time.monotonic() + IMPORTING
-        elif until == 0.0:
+        nonlocal asked, raised
+        now = time.monotonic()
+        asked = now if asked is None else asked
+        if raised is not None:
             if number == signal.SIGINT:
                 os._exit(128 + number)
-            return
-        if _imports(frame) and time.monotonic() < until:
+            if now < raised + ENDING:
+                return
+        elif _imports(frame) and now < asked + IMPORTING:
             _again_soon(number)
             return
-        until = 0.0
+        raised = now
         raise Stopped(number)
 
     with _handled(stop):

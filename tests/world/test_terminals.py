@@ -27,6 +27,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from jaxexit import signals
 from jaxexit.store.registry import Registry
 from tests.support import tiny
 
@@ -416,6 +417,19 @@ def test_the_terminal_that_is_not_one(
 ) -> None:
     case = case_of(command)
     FAULTS[fault](case)
+
+
+@pytest.mark.parametrize(("ending", "again"), [(60.0, False), (0.0, True)])
+def test_a_signal_that_was_lost_counts_once_more(
+    ending: float, again: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `import` or a library has swallowed; a shell's second one, which comes at once, changes nothing."""
+    monkeypatch.setattr(signals, "ENDING", ending)
+    with signals.orderly():
+        with pytest.raises(signals.Stopped):
+            signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(signals.Stopped) if again else contextlib.nullcontext():
+            signal.raise_signal(signal.SIGTERM)
 
 
 # --- the same where nothing is computed ------------------------------------------------------
