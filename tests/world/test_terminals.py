@@ -423,7 +423,7 @@ def test_the_terminal_that_is_not_one(
 def test_a_signal_that_was_lost_counts_once_more(
     ending: float, again: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What `import` or a library has swallowed; a shell's second one, which comes at once, changes nothing."""
+    """What an import has swallowed; a second one of a shell comes at once and changes nothing."""
     monkeypatch.setattr(signals, "ENDING", ending)
     with signals.orderly():
         with pytest.raises(signals.Stopped):
