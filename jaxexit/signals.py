@@ -1,8 +1,8 @@
 """Signals that end a command: Ctrl-C (INT), TERM, and HUP, the hang-up of a terminal or a connection.
 
 The first ends it in order: files are whole, locks are released; a training saves before. A second Ctrl-C ends
-it at once, also while the compiler is busy and Python hears nothing. A second TERM or HUP changes nothing, as a
-shell that is closed sends more than one, unless the first was lost: then it counts `ENDING` seconds later.
+it at once, also while the compiler is busy and Python hears nothing. A second TERM or HUP changes nothing (a
+closed shell sends more than one) unless the first was lost: then it counts `ENDING` seconds later.
 What `nohup` has set to ignore HUP goes on ignoring it.
 """
 
