@@ -47,7 +47,9 @@ def test_a_result_of_what_the_version_was_before_is_not_shown(
     fold = {
         "fold": 0,
         "train": {"trades": 9, "first_entry": "2016-01-04", "last_entry": "2016-12-30"},
+        "validation": {"trades": 7, "first_entry": "2016-12-31", "last_entry": "2017-01-01"},
         "test": {"trades": 8, "first_entry": "2017-01-02", "last_entry": "2017-01-03"},
+        "agents": [{"name": "fold 0", "seed": 0, "best_step": 256, "best_score": 0.5}],
         "interval": {"value": None, "low": None, "high": None},
         "net_pips_mean": 7.77,
     }
