@@ -21,6 +21,7 @@ from jaxexit.truth.ceiling.scene import money
 from jaxexit.truth.ceiling.source import Source, believed
 from jaxexit.truth.ceiling.volatility import fit_volatility, volatility_start
 from jaxexit.truth.known_answers import Reversion, solve_reversion
+from tests.data.made import bar_table, write_bars
 from tests.support import tiny
 
 TINY, HORIZON = Sizes(300, 300, 8, 32), 40
@@ -144,10 +145,12 @@ def test_the_ceiling_of_the_exams_markets(kind: str) -> None:
 
 
 @pytest.mark.slow
-def test_the_command_says_ceiling_rule_and_yours(trained: tiny.Trained, tmp_path: Path) -> None:
-    page = tmp_path / "page.html"
+def test_the_command_says_ceiling_rule_and_yours(tmp_path: Path) -> None:
+    write_bars(tmp_path, bar_table(rows=6_000))
+    yaml, page = tiny.write_tiny(tmp_path), tmp_path / "page.html"
+    assert tiny.run("train", yaml, "--quiet")[0] == 0
     code, out, err = tiny.run(
-        "ceiling", trained.yaml, "--quick", "--json", "--model", "bootstrap", "--report", page
+        "ceiling", yaml, "--quick", "--json", "--model", "bootstrap", "--report", page
     )
     assert code == 0, err
     (found,) = json.loads(out)["models"]
