@@ -199,7 +199,7 @@ def soak(arguments: argparse.Namespace, folder: Path) -> None:
         if lacking > 0:
             service.ask({"open": [trade(opened + n, bar) for n in range(lacking)]})
             opened += lacking
-        if number % CLOSED_BY_HAND == 0:
+        if number % CLOSED_BY_HAND == 0 and service.open:
             service.ask({"close": next(iter(service.open))})
         slices.bar(service.ask(bar))
         now = time.monotonic()
