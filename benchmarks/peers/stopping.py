@@ -76,8 +76,7 @@ def randomised_least_squares(
         hidden: nodes.
     """
     of_layer, key = jax.random.split(key)
-    shapes = jax.eval_shape(lambda seed: problem.simulate(seed, 1), key)
-    layer = jax.random.normal(of_layer, (shapes.observed.shape[-1] + 2, hidden))
+    layer = jax.random.normal(of_layer, (problem.observed + 2, hidden))
     return _least_squares(problem, key, paths, fresh, _random_features, layer)
 
 
@@ -106,8 +105,7 @@ def deep_optimal_stopping(
     """
     began = time.perf_counter()
     of_paths, of_fresh, of_network = jax.random.split(key, 3)
-    shapes = jax.eval_shape(lambda seed: problem.simulate(seed, 1), key)
-    network = Decision(shapes.observed.shape[-1] + 40)
+    network = Decision(problem.observed + 40)
     paths = _affordable(problem, paths)
     scale, params = _learn_deep(
         problem, network, steps, min(batch, paths), learning_rate, paths, of_paths, of_network
@@ -126,8 +124,7 @@ METHODS: dict[str, Callable[[Problem, Array], Solved]] = {
 
 
 def _affordable(problem: Problem, paths: int) -> int:
-    shape = jax.eval_shape(lambda key: problem.simulate(key, 1), jax.random.key(0)).observed.shape
-    return int(min(paths, HELD // (shape[1] * shape[2])))
+    return int(min(paths, HELD // ((problem.dates + 1) * problem.observed)))
 
 
 def _simulated(problem: Problem, key: Array, paths: int) -> tuple[Array, Array]:
