@@ -34,9 +34,14 @@ from jaxexit.truth.published.task import (
 Array = jax.Array
 
 POOL = 8192  # paths simulated at an update, at most
+PLAYED = 4096  # of them by PPO
 DECISIONS = 102_400  # that the exact learner lays out at an update, about
-LONG = 32  # numbers observed from which on it has `MORE` of them, also in a minibatch, and twice the updates
+LONG = 64  # decisions of a path from which on there is twice of all, for both learners
+WIDE = (
+    32  # numbers observed from which on the exact learner has `MORE` decisions, also in a minibatch
+)
 MORE = 4
+STEPS = 5_000_000  # of PPO
 LEARNERS: tuple[LearnerName, ...] = ("exact", "ppo")
 SECTIONS = ("exact", "ppo", "network")  # of the experiment, that may be overridden
 """Sections of the experiment that may be overridden."""
@@ -50,17 +55,18 @@ EXACT = Exact(
     trace_decay=1.0,
 )
 PROXIMAL = PPO(
-    num_envs=256,
+    num_envs=512,
     num_steps=64,
-    total_timesteps=2_000_000,
-    num_epochs=6,
+    num_epochs=2,
+    minibatch_size=4096,
     gamma=1.0,
     value_clip=100.0,  # out of play
+    value_coef=0.05,  # a return varies ten times as much as a date's change
     target_kl=0.03,
-    learning_rate=1.5e-3,
+    learning_rate=3e-3,
     entropy_coef_start=0.005,
-    entropy_coef_end=0.0005,
-    entropy_anneal_steps=2_000_000,
+    entropy_coef_end=0.0001,
+    polyak_window=0.2,
 )
 
 
@@ -84,8 +90,9 @@ def experiment_of(
                 f"--set: got {text}, expected a key of {', '.join(SECTIONS)}; a published problem is fixed"
             )
     decisions = problem.dates - problem.first
-    more, twice = (MORE, 2) if problem.observed > LONG else (1, 1)
-    trades = min(POOL, max(256, more * DECISIONS // decisions // 256 * 256))
+    twice = 2 if decisions > LONG else 1
+    more = MORE if problem.observed > WIDE else twice
+    steps = STEPS * twice
     experiment = Experiment(
         version=f"exam_{problem.name}",
         learner=learner,
@@ -93,12 +100,12 @@ def experiment_of(
         env=Env(max_bars=decisions),
         exact=EXACT.model_copy(
             update={
-                "trades": trades,
+                "trades": min(POOL, more * DECISIONS // decisions // 256 * 256),
                 "updates": EXACT.updates * twice,
                 "minibatch_size": EXACT.minibatch_size * more,
             }
         ),
-        ppo=PROXIMAL,
+        ppo=PROXIMAL.model_copy(update={"total_timesteps": steps, "entropy_anneal_steps": steps}),
         network=Network(hidden_sizes=(64, 64), initial_hold_probability=0.92),
     )
     return with_overrides(experiment, overrides)
@@ -185,7 +192,7 @@ def learn(
     learner, hyper = learner_of(decided(experiment)), hyper_of(experiment)
     task, key = stopping_task(problem.dates, problem.first, problem.forced), key_of(experiment.seed)
     of_paths, of_learner = jax.random.split(key)
-    paths = experiment.exact.trades if experiment.learner == "exact" else POOL
+    paths = experiment.exact.trades if experiment.learner == "exact" else PLAYED
     units = _first_units(problem, of_paths, paths)
     pool = _fresh(problem, units, jax.random.fold_in(of_paths, 0), paths)
     states = stack([learner.init(task, hyper, pool, of_learner)])

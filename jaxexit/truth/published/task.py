@@ -111,18 +111,26 @@ def _see(dates: int, data: Pool, place: Place) -> Array:
     return observe(data.observed[at], data.earned[at], place.date, dates)
 
 
-def _draw(data: Pool, key: Array, shape: tuple[int, ...]) -> Array:
-    return jax.random.randint(key, shape, 0, data.earned.shape[0], dtype=jnp.int32)
+def _draw(dates: int, first: int, data: Pool, key: Array, shape: tuple[int, ...]) -> Place:
+    of_path, of_date = jax.random.split(key)
+    return Place(
+        jax.random.randint(of_path, shape, 0, data.earned.shape[0], dtype=jnp.int32),
+        jax.random.randint(of_date, shape, first, dates, dtype=jnp.int32),
+    )
 
 
-def _episodes(data: Pool, numbers: Array) -> tuple[Array, Array]:
+def _episodes(first: int, data: Pool, numbers: Array) -> tuple[Place, Array]:
     count = jnp.int32(data.earned.shape[0])
-    return numbers % count, count
+    return Place(numbers % count, jnp.full_like(numbers, first)), count
 
 
-def _reset(dates: int, first: int, data: Pool, path: Array) -> tuple[Place, Array]:
-    place = Place(path, jnp.int32(first))
-    return place, _see(dates, data, place)
+def _reset(dates: int, data: Pool, start: Place) -> tuple[Place, Array]:
+    return start, _see(dates, data, start)
+
+
+def _valid(data: Pool, place: Place) -> Array:
+    """[2] of an option: see `may_stop`."""
+    return jnp.stack([jnp.bool_(True), may_stop(False, data.earned[place.path, place.date])])
 
 
 def may_stop(forced: bool, earned: Array) -> Array:
@@ -131,7 +139,7 @@ def may_stop(forced: bool, earned: Array) -> Array:
 
 
 def _step(
-    dates: int, first: int, forced: bool, data: Pool, place: Place, action: Array, path: Array
+    dates: int, forced: bool, data: Pool, place: Place, action: Array, start: Place
 ) -> tuple[Place, Array, Array, Array, Step]:
     now = data.earned[place.path, place.date]
     stops = (action == STOP) & may_stop(forced, now)
@@ -139,7 +147,7 @@ def _step(
     done = stops | (date == dates)
     earned = data.earned[place.path, date]
     reward = earned - now
-    onward = Place(jnp.where(done, path, place.path), jnp.where(done, first, date))
+    onward = Place(jnp.where(done, start.path, place.path), jnp.where(done, start.date, date))
     return onward, _see(dates, data, onward), reward, done, Step(earned, date, done)
 
 
@@ -157,7 +165,9 @@ def _summarise(data: Pool, steps: Step) -> dict[str, Array]:
 def stopping_task(dates: int, first: int, forced: bool) -> Task:
     """The task of all problems with these dates. Cached: the same dates are the same task.
 
-    An episode begins at the first date at which stopping is allowed. The reward of going on is the change of
+    An episode begins at any date at which stopping is allowed, all being equally likely (exploring starts,
+    Sutton and Barto 2018, section 5.3): who left at once everywhere would never see that waiting pays. Laid
+    out in order (`episodes`) each begins at the first of them. The reward of going on is the change of
     what stopping would earn; that of stopping is 0: the rewards of an episode add up to what it earned over
     stopping at once. At the last date nothing is left to decide.
 
@@ -168,11 +178,11 @@ def stopping_task(dates: int, first: int, forced: bool) -> Task:
     """
     return Task(
         num_actions=2,
-        draw=_draw,
-        reset=partial(_reset, dates, first),
-        valid=None,
-        step=partial(_step, dates, first, forced),
+        draw=partial(_draw, dates, first),
+        reset=partial(_reset, dates),
+        valid=None if forced else _valid,
+        step=partial(_step, dates, forced),
         summarise=_summarise,
         stopping=(GO_ON, STOP),
-        episodes=_episodes,
+        episodes=partial(_episodes, first),
     )
