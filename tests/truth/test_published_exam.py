@@ -12,6 +12,7 @@ import pytest
 from jaxexit.__main__ import main
 from jaxexit.truth.published.catalogue import MAKERS, named
 from jaxexit.truth.published.exam import Effort, Row, examined
+from jaxexit.truth.published.learning import experiment_of
 from jaxexit.truth.published.problem import PathsOfProblem, Problem
 from jaxexit.truth.published.task import (
     GO_ON,
@@ -25,6 +26,7 @@ from jaxexit.truth.published.task import (
 from jaxexit.truth.published.value import valued
 
 DATES, FIRST, START, PULL = 6, 1, 2.0, 0.5
+NEXT = Place(jnp.int32(7), jnp.int32(3))  # where the next episode begins
 
 
 def _onward(key: jax.Array, state: jax.Array, date: jax.Array, n: int):
@@ -74,7 +76,7 @@ def test_an_episode_earns_the_payoff_where_it_stops(forced: bool, minimised: boo
         state, rewards, outcomes = Place(jnp.int32(number), jnp.int32(FIRST)), [], []
         for date in range(FIRST, DATES):
             action = jnp.int32(STOP if date == wanted else GO_ON)
-            state, *outcome = step(pool, state, action, jnp.int32(7))
+            state, *outcome = step(pool, state, action, NEXT)
             outcomes.append(outcome)
             rewards.append(float(outcome[1]))
             if outcome[2]:
@@ -88,9 +90,47 @@ def test_an_episode_earns_the_payoff_where_it_stops(forced: bool, minimised: boo
         expected = sign * (last - payoff[number, FIRST])
         assert sum(rewards) * float(units.earned) == pytest.approx(expected, abs=1e-4)
         assert float(info.earned) * float(units.earned) == pytest.approx(sign * last, abs=1e-4)
-        assert int(state.path) == 7
-        assert int(state.date) == FIRST
-        assert float(seen[-1]) == pytest.approx(1.0 - FIRST / DATES)
+        assert state == NEXT
+        assert float(seen[-1]) == pytest.approx(1.0 - float(NEXT.date) / DATES)
+
+
+@pytest.mark.parametrize("forced", [True, False])
+def test_a_learner_is_shown_every_date_and_no_choice_where_there_is_none(forced: bool):
+    """Episodes begin at any date, equally often; an option that pays nothing cannot be exercised."""
+    problem = FALLING._replace(forced=forced)
+    paths = problem.simulate(jax.random.key(1), 64)
+    pool = pool_of(problem, units_of(problem, paths), paths)
+    task = stopping_task(DATES, FIRST, forced)
+    starts = task.draw(pool, jax.random.key(2), (10_000,))
+    dates, counts = np.unique(np.asarray(starts.date), return_counts=True)
+    assert list(dates) == list(range(FIRST, DATES))
+    assert counts == pytest.approx(10_000 / len(dates), abs=4.0 * np.sqrt(10_000 / len(dates)))
+    assert task.episodes is not None
+    in_order, count = task.episodes(pool, jnp.arange(64))
+    assert int(count) == 64
+    assert np.all(in_order.date == FIRST)
+    assert list(np.asarray(in_order.path)) == list(range(64))
+    assert (task.valid is None) == forced
+    if task.valid is not None:
+        valid = jax.vmap(task.valid, in_axes=(None, 0))(pool, starts)
+        assert np.all(valid[:, GO_ON])
+        assert np.array_equal(
+            valid[:, STOP], np.asarray(paths.payoff)[starts.path, starts.date] > 0.0
+        )
+        assert 0 < int(valid[:, STOP].sum()) < 10_000
+
+
+def test_settings_follow_the_length_and_the_width_of_a_problem():
+    """Long paths are learned for twice as long; a path that is observed whole on more of them."""
+    short, long = (
+        experiment_of(MAKERS[name](), "ppo", 0) for name in ("put-36-0.2-1", "put-36-0.2-2")
+    )
+    assert long.ppo.total_timesteps == 2 * short.ppo.total_timesteps
+    assert long.exact.updates == 2 * short.exact.updates
+    assert long.exact.trades == short.exact.trades == 2_048  # of 100 dates, and of 50
+    wide = experiment_of(MAKERS["fbm-0.3"](), "exact", 0)
+    assert wide.exact.trades == 2 * long.exact.trades
+    assert wide.exact.updates == long.exact.updates
 
 
 @pytest.mark.parametrize("date", [FIRST, 3, DATES])
