@@ -36,10 +36,8 @@ Array = jax.Array
 POOL = 8192  # paths simulated at an update, at most
 PLAYED = 4096  # of them by PPO
 DECISIONS = 102_400  # that the exact learner lays out at an update, about
-LONG = 64  # decisions of a path from which on there is twice of all, for both learners
-WIDE = (
-    32  # numbers observed from which on the exact learner has `MORE` decisions, also in a minibatch
-)
+LONG = 64  # decisions of a path, from which on both learners learn for twice as long
+WIDE = 32  # numbers observed, from which on the exact learner lays out `MORE` decisions
 MORE = 4
 STEPS = 5_000_000  # of PPO
 LEARNERS: tuple[LearnerName, ...] = ("exact", "ppo")
