@@ -35,16 +35,14 @@ Array = jax.Array
 
 POOL = 8192  # paths simulated at an update, at most
 PLAYED = 4096  # of them by PPO
+LONG = 64  # decisions of a path from which on learning is longer
+WIDE = 32  # numbers observed from which on the exact learner's is longer still
 DECISIONS = 102_400  # that the exact learner lays out at an update, about
-LONG = 64  # decisions of a path, from which on both learners learn for twice as long
-WIDE = 32  # numbers observed, from which on the exact learner lays out `MORE` decisions
-MORE = 4
 STEPS = 5_000_000  # of PPO
 LEARNERS: tuple[LearnerName, ...] = ("exact", "ppo")
 SECTIONS = ("exact", "ppo", "network")  # of the experiment, that may be overridden
 """Sections of the experiment that may be overridden."""
 EXACT = Exact(
-    updates=30,
     rounds=4,
     minibatches=30,
     minibatch_size=1024,
@@ -88,9 +86,9 @@ def experiment_of(
                 f"--set: got {text}, expected a key of {', '.join(SECTIONS)}; a published problem is fixed"
             )
     decisions = problem.dates - problem.first
-    twice = 2 if decisions > LONG else 1
-    more = MORE if problem.observed > WIDE else twice
-    steps = STEPS * twice
+    long, wide = decisions > LONG, problem.observed > WIDE
+    updates, more = (60, 4) if wide else (40, 2) if long else (30, 1)
+    steps = STEPS * (2 if long else 1)
     experiment = Experiment(
         version=f"exam_{problem.name}",
         learner=learner,
@@ -99,7 +97,7 @@ def experiment_of(
         exact=EXACT.model_copy(
             update={
                 "trades": min(POOL, more * DECISIONS // decisions // 256 * 256),
-                "updates": EXACT.updates * twice,
+                "updates": updates,
                 "minibatch_size": EXACT.minibatch_size * more,
             }
         ),
