@@ -51,7 +51,7 @@ class Row:
     error: float  # standard error
     upper: float  # dual bound: of a cost, a lower one
     upper_error: float
-    seconds: float  # of learning, compilation included
+    seconds: float  # of learning, and of compiling what is not in the cache
     learner: str
     minimised: bool
     within: float  # share of the published value that is allowed
