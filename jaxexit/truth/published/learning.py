@@ -96,7 +96,7 @@ def experiment_of(
         env=Env(max_bars=decisions),
         exact=EXACT.model_copy(
             update={
-                "trades": min(POOL, more * DECISIONS // decisions // 256 * 256),
+                "trades": min(POOL, max(256, more * DECISIONS // decisions // 256 * 256)),
                 "updates": updates,
                 "minibatch_size": EXACT.minibatch_size * more,
             }
